@@ -1,0 +1,103 @@
+package config
+
+// CredentialsType names a kind of credentials. Except for CredentialsDefault the
+// values are those of the vendor's credentials library.
+type CredentialsType string
+
+// The kinds of credentials. The library knows two more, which are left out on
+// purpose: rsa_key_pair is deprecated, and a bearer token cannot sign a request.
+const (
+	CredentialsDefault   CredentialsType = "default" // the vendor's default chain: pass no config to the library
+	CredentialsAccessKey CredentialsType = "access_key"
+	CredentialsSTS       CredentialsType = "sts"
+	CredentialsRAMRole   CredentialsType = "ram_role_arn"
+	CredentialsECSRole   CredentialsType = "ecs_ram_role"
+	CredentialsOIDCRole  CredentialsType = "oidc_role_arn"
+	CredentialsURI       CredentialsType = "credentials_uri"
+)
+
+// Credentials says how an account proves who it is. The zero value is the
+// vendor's default chain.
+type Credentials struct {
+	// Type is what the file says, usually nothing: Kind tells the kind.
+	Type            CredentialsType `yaml:"type"`
+	AccessKeyID     string          `yaml:"access_key_id"`
+	AccessKeySecret Secret          `yaml:"access_key_secret"`
+	SecurityToken   Secret          `yaml:"security_token"`
+	RoleARN         string          `yaml:"role_arn"`
+	RoleSessionName string          `yaml:"role_session_name"`
+	// ExternalID is what the role's owner asks for besides the key; some treat it
+	// as a secret, so it is one.
+	ExternalID      Secret `yaml:"external_id"`
+	Policy          string `yaml:"policy"`
+	OIDCProviderARN string `yaml:"oidc_provider_arn"`
+	OIDCTokenFile   string `yaml:"oidc_token_file"`
+	ECSRoleName     string `yaml:"ecs_role_name"`
+	// CredentialsURI is a secret because who can call it has the credentials.
+	CredentialsURI Secret `yaml:"credentials_uri"`
+}
+
+// credentialsKeys says which keys a kind needs and which it may have besides.
+// Every other key is a contradiction: the library would ignore it, and the user
+// would believe that it is in force. Keys that the library would take from the
+// environment when they are missing are needed here, because an account must not
+// silently use another account's login.
+var credentialsKeys = map[CredentialsType]struct{ needs, may []string }{
+	CredentialsDefault:   {},
+	CredentialsAccessKey: {needs: []string{"access_key_id", "access_key_secret"}},
+	CredentialsSTS:       {needs: []string{"access_key_id", "access_key_secret", "security_token"}},
+	CredentialsRAMRole: {
+		needs: []string{"access_key_id", "access_key_secret", "role_arn"},
+		may:   []string{"security_token", "role_session_name", "external_id", "policy"},
+	},
+	CredentialsECSRole: {may: []string{"ecs_role_name"}},
+	CredentialsOIDCRole: {
+		needs: []string{"role_arn", "oidc_provider_arn", "oidc_token_file"},
+		may:   []string{"role_session_name", "policy"},
+	},
+	CredentialsURI: {needs: []string{"credentials_uri"}},
+}
+
+// values returns every value by its key, in the order of the struct. The values
+// may be compared with the empty text and handed to rules, never printed.
+func (c *Credentials) values() []keyValue {
+	return []keyValue{
+		{"access_key_id", c.AccessKeyID},
+		{"access_key_secret", c.AccessKeySecret.Reveal()},
+		{"security_token", c.SecurityToken.Reveal()},
+		{"role_arn", c.RoleARN},
+		{"role_session_name", c.RoleSessionName},
+		{"external_id", c.ExternalID.Reveal()},
+		{"policy", c.Policy},
+		{"oidc_provider_arn", c.OIDCProviderARN},
+		{"oidc_token_file", c.OIDCTokenFile},
+		{"ecs_role_name", c.ECSRoleName},
+		{"credentials_uri", c.CredentialsURI.Reveal()},
+	}
+}
+
+type keyValue struct{ key, value string }
+
+// Kind returns the kind of the credentials: Type if it is given, else the kind
+// that the given keys belong to. A key that only one kind has decides; whether
+// the rest fits is for the check to say.
+func (c *Credentials) Kind() CredentialsType {
+	switch {
+	case c.Type != "":
+		return c.Type
+	case c.OIDCProviderARN != "" || c.OIDCTokenFile != "":
+		return CredentialsOIDCRole
+	case c.CredentialsURI != "":
+		return CredentialsURI
+	case c.ECSRoleName != "":
+		return CredentialsECSRole
+	case c.RoleARN != "" || c.RoleSessionName != "" || c.ExternalID != "" || c.Policy != "":
+		return CredentialsRAMRole
+	case c.SecurityToken != "":
+		return CredentialsSTS
+	case c.AccessKeyID != "" || c.AccessKeySecret != "":
+		return CredentialsAccessKey
+	default:
+		return CredentialsDefault
+	}
+}

@@ -1,0 +1,64 @@
+// Package layering holds the test that keeps the packages in their layers.
+package layering
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ordersync/ordersync/"
+
+// allowed names, for each package, the packages of ours that it may import, directly or through others. A trailing
+// slash stands for a folder with all below it. A package that is not named here is an error, so that a new one is
+// thought about.
+var allowed = map[string][]string{
+	"schema":              {},
+	"sync/source":         {"schema"},
+	"sync/source/bss":     {"schema", "sync/source"},
+	"sync/simulator":      {"schema"},
+	"sync/window":         {"schema"},
+	"sync/walk":           {"schema", "sync/source", "sync/window"},
+	"sync/enrich":         {"schema", "sync/source"},
+	"sync/engine":         {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich"},
+	"sink":                {"schema"},
+	"sink/embedded":       {},
+	"sink/sinktest":       {"sink/embedded"},
+	"cmd/internal/app":    {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/web"},
+	"cmd/internal/cli":    {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
+	"cmd/internal/config": {},
+	"cmd/internal/web":    {},
+	"cmd/ordersync":       {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
+}
+
+func TestPackagesStayInTheirLayers(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Deps \" \"}}", module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, deps, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		name = strings.TrimPrefix(strings.TrimSuffix(name, ":"), module)
+		if name == "cmd/internal/layering" {
+			continue
+		}
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("package %s has no layer: name what it may import in this test", name)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		for dep := range strings.FieldsSeq(deps) {
+			dep, ours := strings.CutPrefix(dep, module)
+			if ours && !slices.ContainsFunc(may, func(m string) bool {
+				return dep == m || strings.HasSuffix(m, "/") && strings.HasPrefix(dep, m)
+			}) {
+				t.Errorf("%s must not import %s", name, dep)
+			}
+		}
+	}
+}

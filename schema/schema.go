@@ -1,0 +1,216 @@
+// Package schema holds the rows that ordersync stores and the migrations that create their tables.
+//
+// It is the vocabulary that every other package shares, so it imports nothing of ours. Columns keep the vendors' names
+// in snake_case; see the comments in migrations for each column's unit, time zone and source field.
+package schema
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/shopspring/decimal"
+)
+
+// Money is an exact amount, or nothing where the vendor sent nothing: an absent tax is unknown, not zero (I4, I5).
+type Money = decimal.NullDecimal
+
+// Lane is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
+// account) within it. OwnerID is empty for the account's own orders.
+type Lane struct {
+	Source  string
+	Account string
+	OwnerID string
+}
+
+// String names the lane as people see it: "main", or "main/1234567890123456" for an owner.
+func (l Lane) String() string {
+	if l.OwnerID == "" {
+		return l.Account
+	}
+	return l.Account + "/" + l.OwnerID
+}
+
+// Amounts are the money columns that orders and items share. All are in Currency, but PretaxAmountLocal, which is in
+// the account's local currency.
+type Amounts struct {
+	PretaxGross Money // list price
+	Pretax      Money // payable before tax
+	PretaxLocal Money
+	Tax         Money
+	AfterTax    Money
+}
+
+// Order is one row of order_rows: an order as its list row shows it, brought up to date by its detail.
+// Times are UTC; a zero time means that the vendor sent none.
+type Order struct {
+	Lane
+	OrderID          string
+	RelatedOrderID   string
+	OrderType        string
+	PaymentStatus    string
+	ProductCode      string
+	ProductType      string
+	CommodityCode    string
+	SubscriptionType string
+	CreateTime       time.Time
+	PaymentTime      time.Time
+	Currency         string
+	PaymentCurrency  string
+	Amounts
+
+	// Fingerprint is a hash of the list row as received. Equal fingerprints mean: nothing to fetch, nothing to write.
+	// Zero means that no list row was seen (an order fetched by its id alone).
+	Fingerprint uint64
+	// DetailStatus says whether the line items belong to this state of the order: DetailOK or DetailPending.
+	DetailStatus string
+	ItemCount    uint32    // how many line items this state has (column items)
+	FetchedAt    time.Time // when the newest payload of this row was received
+	Version      uint64    // monotone fetch sequence; the highest version of a row is the current one
+	Deleted      bool
+	Raw          string // the list row as received
+	RawDetail    string // the order part of the detail, where the vendor has one beside the items
+}
+
+// Values of Order.DetailStatus.
+const (
+	DetailOK      = "ok"
+	DetailPending = "pending" // the detail could not be fetched yet; a later tick tries again
+)
+
+// Item is one row of order_item_rows: a line item (BSS: sub-order). CreateTime is the order's, so that an item and all
+// versions of it stay in the partition of its order.
+type Item struct {
+	Lane
+	OrderID          string
+	ItemID           string
+	RelatedOrderID   string
+	OrderType        string
+	OrderSubType     string
+	PaymentStatus    string
+	ProductCode      string
+	ProductType      string
+	CommodityCode    string
+	SubscriptionType string
+	CreateTime       time.Time
+	PaymentTime      time.Time
+	Currency         string
+	PaymentCurrency  string
+	Amounts
+	InstanceIDs          []string
+	Region               string
+	Quantity             Money // a count, kept as a decimal because vendors send fractions and text
+	Config               string
+	OriginalConfig       string
+	Operator             string
+	UsageStartTime       time.Time
+	UsageEndTime         time.Time // a pay-as-you-go order "ends" about a hundred years after its start
+	ExtendInfos          map[string]string
+	BillModuleConfig     string // JSON as received
+	OriginalModuleConfig string // JSON as received
+
+	FetchedAt time.Time
+	Version   uint64
+	Deleted   bool // a tombstone: the item vanished from its order's detail
+	Raw       string
+}
+
+// Verdict says how much of a window is known to be stored.
+type Verdict string
+
+// Verdicts of a window.
+const (
+	Complete Verdict = "complete" // every order that the source lists is stored, with its items
+	Open     Verdict = "open"     // as Complete, but the window (or its settle time) is not past yet
+	Short    Verdict = "short"    // the source's counts and its rows could not be brought to agree
+	Failed   Verdict = "failed"   // the source or the warehouse gave an error
+)
+
+// Window is one row of the ledger: a half-open UTC interval [Start, End) of one lane, and what is known of it.
+type Window struct {
+	Lane
+	Start, End time.Time
+	Verdict    Verdict
+	Listed     uint32 // orders that the listing showed inside the window
+	Stored     uint32 // of these, how many are in the warehouse
+	Items      uint32 // line items of these orders
+	Rejected   uint32 // records that could not become rows
+	Pending    uint32 // stored orders whose detail is still missing
+	IDDigest   uint64 // XOR of xxHash64 over the ids of the stored orders
+
+	// The listing that covered the window (it may cover many) and its TotalCount at first and last read.
+	ListingStart, ListingEnd time.Time
+	TotalFirst, TotalLast    uint32
+
+	// Calls are shared out over the windows of a listing: their sum over the ledger is the number made.
+	Pages       uint32
+	ListCalls   uint32
+	DetailCalls uint32
+	Attempts    uint32 // walks of this window since it was last complete
+	Error       string
+	StartedAt   time.Time
+	FinishedAt  time.Time
+	Version     uint64
+}
+
+// Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).
+type Reject struct {
+	Lane
+	ID          string // stable: the same record rejected again is the same reject
+	Stage       string // RejectList, RejectDetail or RejectItem
+	OrderID     string // empty where the record does not even have one
+	WindowStart time.Time
+	CreateTime  time.Time // the order's; zero where it could not be read
+	Reason      string    // a short label, bounded in number: a metric label
+	Message     string    // what is wrong, for a person
+	Raw         string
+	FirstSeen   time.Time
+	LastSeen    time.Time
+	Attempts    uint32
+	NextAttempt time.Time // when a later tick may try again; ever more rarely for the same reason
+	AcceptedAt  time.Time // when an operator accepted it
+	AcceptedBy  string
+	Note        string
+	Resolved    bool // it became a row after all
+	Version     uint64
+}
+
+// Stages of a reject.
+const (
+	RejectList   = "list"   // a list row that could not be decoded
+	RejectDetail = "detail" // an order whose detail could not be fetched or decoded; its list row is stored
+	RejectItem   = "item"   // one line of a detail that could not be decoded; its order and other items are stored
+)
+
+// IsUnpaid reports whether a payment status means unpaid. Vendors' spelling of enumerations varies in case.
+func IsUnpaid(status string) bool { return strings.EqualFold(status, "Unpaid") }
+
+// RejectID names a reject so that the same record rejected again is the same reject. key is the order's id (and for an
+// item its own), or the raw payload where there is no id.
+func RejectID(stage, key string) string {
+	return stage + "-" + strconv.FormatUint(xxhash.Sum64String(stage+"\x00"+key), 16)
+}
+
+// Digest is what one id adds to a window's id digest, by XOR: ClickHouse's xxHash64(order_id).
+func Digest(id string) uint64 { return xxhash.Sum64String(id) }
+
+// Known is what the warehouse holds of an order: enough to tell whether it changed.
+type Known struct {
+	Fingerprint  uint64
+	DetailStatus string
+	ItemCount    uint32
+	Version      uint64
+}
+
+// Batch is what is written together. Items go first, then orders, then rejects, and the windows last: a window is
+// committed only after the warehouse confirmed every row of it (I1).
+type Batch struct {
+	Orders  []Order
+	Items   []Item
+	Rejects []Reject
+	Windows []Window
+}
+
+// Rows is how many rows the batch holds.
+func (b *Batch) Rows() int { return len(b.Orders) + len(b.Items) + len(b.Rejects) + len(b.Windows) }

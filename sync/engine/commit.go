@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// stopGrace bounds how long a stopped run may take to commit what it has fetched.
+const stopGrace = 30 * time.Second
+
+// committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
+// of add, so the ledger row of a window is never written before its rows (I1).
+type committer struct {
+	engine *Engine
+	in     chan schema.Batch
+	ended  chan struct{} // closed when the goroutine below has ended
+	err    error         // why it ended early; read after ended
+}
+
+// newCommitter starts the goroutine that writes; close ends it. fail stops the run when the warehouse refuses a batch.
+func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) *committer {
+	c := &committer{engine: e, in: make(chan schema.Batch, 16), ended: make(chan struct{})}
+	go func() {
+		defer close(c.ended)
+		if c.err = c.loop(ctx); c.err != nil {
+			fail(c.err)
+		}
+	}()
+	return c
+}
+
+// add hands over rows, or windows whose rows were all handed over before.
+func (c *committer) add(b schema.Batch) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	select {
+	case c.in <- b:
+		return nil
+	case <-c.ended:
+		return c.err
+	}
+}
+
+// close writes the rest and waits for it.
+func (c *committer) close() error {
+	close(c.in)
+	<-c.ended
+	return c.err
+}
+
+func (c *committer) loop(ctx context.Context) error {
+	// A stop of the run must not stop the last commit: it has a bound of its own.
+	write, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(stopGrace, func() {
+			cancel(fmt.Errorf("the last batch was not committed within %s of the stop", stopGrace))
+		})
+	})()
+	tick := time.NewTicker(c.engine.FlushEvery)
+	defer tick.Stop()
+	var b schema.Batch
+	flush := func() error {
+		if b.Rows() == 0 {
+			return nil
+		}
+		if err := c.engine.store.Write(write, b); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		c.engine.Committed(b)
+		b = schema.Batch{}
+		return nil
+	}
+	for {
+		select {
+		case more, ok := <-c.in:
+			if !ok {
+				return flush()
+			}
+			b.Orders = append(b.Orders, more.Orders...)
+			b.Items = append(b.Items, more.Items...)
+			b.Rejects = append(b.Rejects, more.Rejects...)
+			b.Windows = append(b.Windows, more.Windows...)
+			if len(b.Orders)+len(b.Items) < c.engine.FlushRows {
+				continue
+			}
+		case <-tick.C:
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,196 @@
+// Package engine runs the sync: it plans the windows that are due, walks them, fetches the details of what is new or
+// changed, and commits rows and ledger to the warehouse. It is the only package that knows all the stages.
+//
+//	due windows ─► spans (≤ 1 day) ─► listing ─► new and changed orders ─► details ─► batch ─► rows, then ledger
+//
+// Several spans are under way at once, so that details of one are fetched while the next is listed; what a span found
+// goes to one committer, which writes large batches and in each the ledger rows last (I1). A stop ends the fetching and
+// commits what was fetched; windows that were not finished are simply not in the ledger and come again (I7).
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// Source is what the engine needs of a vendor: a [source.Caller].
+type Source interface {
+	walk.Lister
+	enrich.Detailer
+}
+
+// Store is what the engine needs of the warehouse: a sink.Sink.
+type Store interface {
+	// Known gives the stored orders of a lane created in [from, to), by order id.
+	Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error)
+	// ItemIDs gives the ids of the stored items of these orders, created in [from, to), by order id.
+	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error)
+	// Windows gives the ledger rows that start in [from, to), oldest first; zero times mean no bound.
+	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
+	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.
+	OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error)
+	// Write commits a batch.
+	Write(ctx context.Context, b schema.Batch) error
+}
+
+// Lane is one lane and how to reach it.
+type Lane struct {
+	schema.Lane
+	Source   Source
+	PageSize int
+	InFlight int // calls of one stage of one span under way at once
+}
+
+// Options are the engine's settings. Durations are as in the configuration.
+type Options struct {
+	Window   time.Duration
+	Settle   time.Duration
+	Lookback time.Duration
+	Log      *slog.Logger
+	// Committed sees every batch after the warehouse confirmed it; nil for none.
+	Committed func(schema.Batch)
+	// FlushRows and FlushEvery bound a batch; zero for sane values.
+	FlushRows  int
+	FlushEvery time.Duration
+}
+
+// Engine runs the sync of some lanes. One run at a time.
+type Engine struct {
+	Options
+	lanes []Lane
+	store Store
+	one   sync.Mutex
+}
+
+// ErrBusy means that another run of this engine is under way.
+var ErrBusy = errors.New("another run is under way")
+
+// New makes an engine.
+func New(store Store, lanes []Lane, o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Committed == nil {
+		o.Committed = func(schema.Batch) {}
+	}
+	if o.FlushRows == 0 {
+		o.FlushRows = 20_000
+	}
+	if o.FlushEvery == 0 {
+		o.FlushEvery = 10 * time.Second
+	}
+	return &Engine{Options: o, lanes: lanes, store: store}
+}
+
+// Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force. now is
+// the run's time: what lies after it does not exist yet.
+func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
+	return e.run(ctx, now, p, func(ctx context.Context, lane Lane) ([]job, error) {
+		return e.backfillJobs(ctx, lane, now, window.Interval{Start: from, End: to}, force)
+	})
+}
+
+// Tick is one scheduled run: the open window and the lookback, then whatever the ledger lacks, oldest first, as long as
+// until is not past.
+func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
+	return e.run(ctx, now, p, func(ctx context.Context, lane Lane) ([]job, error) {
+		return e.tickJobs(ctx, lane, now, until)
+	})
+}
+
+// job is one span to walk.
+type job struct {
+	window.Interval // whole windows
+	priority        source.Priority
+	until           time.Time               // not started after this; zero for whenever
+	prior           map[int64]schema.Window // the ledger's rows of due windows, by start
+}
+
+// run does one run over all lanes, side by side: what fails in one does not touch the others.
+func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, plan func(context.Context, Lane) ([]job, error)) (Summary, error) {
+	if !e.one.TryLock() {
+		return Summary{}, ErrBusy
+	}
+	defer e.one.Unlock()
+	if p == nil {
+		p = new(Progress)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	c := newCommitter(ctx, e, stop)
+	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(e.lanes))}
+	var lanes errgroup.Group
+	for i, lane := range e.lanes {
+		r := &laneRun{Engine: e, lane: lane, now: now, commits: c, progress: p}
+		lanes.Go(func() error {
+			err := r.run(ctx, plan)
+			r.sum.Lane, r.sum.Err = lane.Lane, err
+			summary.Lanes[i] = r.sum
+			return nil
+		})
+	}
+	_ = lanes.Wait()
+	if err := c.close(); err != nil {
+		return summary, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return summary, err
+	}
+	return summary, nil
+}
+
+// laneRun is one run's work on one lane.
+type laneRun struct {
+	*Engine
+	lane     Lane
+	now      time.Time
+	commits  *committer
+	progress *Progress
+	open     openRejects
+
+	mu  sync.Mutex
+	sum LaneSummary
+}
+
+// spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next
+// span is listed, few enough that memory stays small.
+const spansAtOnce = 4
+
+func (r *laneRun) run(ctx context.Context, plan func(context.Context, Lane) ([]job, error)) error {
+	jobs, err := plan(ctx, r.lane)
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", r.lane, err)
+	}
+	open, err := r.store.OpenRejects(ctx, r.lane.Lane)
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", r.lane, err)
+	}
+	r.open = indexRejects(open)
+	for _, j := range jobs {
+		r.progress.plan(len(j.Tile(r.Window)))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(spansAtOnce)
+	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
+	for _, j := range jobs {
+		if ctx.Err() != nil || !j.until.IsZero() && time.Now().After(j.until) {
+			break
+		}
+		g.Go(func() error {
+			return r.span(source.WithPriority(ctx, j.priority), j, listing)
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// chunk is how many orders go to the committer at once: a stop or a crash costs few calls.
+const chunk = 100
+
+// span walks one span and commits its windows.
+func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error {
+	take := func() error {
+		select {
+		case listing <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := take(); err != nil {
+		return err
+	}
+	defer func() { <-listing }()
+	w := walk.Walker{
+		Lister: r.lane.Source, Lane: r.lane.Lane, Window: r.Window, PageSize: r.lane.PageSize, Parallel: r.lane.InFlight,
+	}
+	t := newTally(r, j)
+	// What is created after the run's time is the next run's: without it the listing holds still while it is read.
+	return w.Walk(ctx, j.Clip(window.Interval{Start: j.Start, End: r.now}), func(l walk.Listing) error {
+		<-listing
+		err := r.store1(ctx, l, t)
+		listing <- struct{}{}
+		return err
+	})
+}
+
+// store1 brings the orders of one listing to the warehouse and closes the windows that it completes.
+func (r *laneRun) store1(ctx context.Context, l walk.Listing, t *tally) error {
+	t.listing(l)
+	todo, err := r.changed(ctx, l, t)
+	if err != nil {
+		return err
+	}
+	if err := r.enrich(ctx, l, todo, t); err != nil {
+		return err
+	}
+	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(l)})
+}
+
+// changed finds the orders of a listing that the warehouse does not hold in this state, with their items.
+func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]schema.Order, error) {
+	if len(l.Orders) == 0 {
+		return nil, nil
+	}
+	known, err := r.store.Known(ctx, r.lane.Lane, l.Start, l.End)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: read stored orders: %w", r.lane, l.Interval, err)
+	}
+	var todo []schema.Order
+	for _, o := range l.Orders {
+		k, ok := known[o.OrderID]
+		same := ok && k.Fingerprint == o.Fingerprint
+		if same && (k.DetailStatus == schema.DetailOK || r.open.waits(o.OrderID, r.now)) {
+			t.order(o, k.ItemCount, k.DetailStatus)
+			continue
+		}
+		// The newest fetch wins, even where the clock of this machine went back.
+		o.Version = max(o.Version, k.Version+1)
+		o.ItemCount = k.ItemCount
+		todo = append(todo, o)
+	}
+	return todo, nil
+}
+
+func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, t *tally) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	ids := make([]string, len(todo))
+	for i := range todo {
+		ids[i] = todo[i].OrderID
+	}
+	// Also for orders that are not stored: a crash may have come between their items and them.
+	stored, err := r.store.ItemIDs(ctx, r.lane.Lane, l.Start, l.End, ids)
+	if err != nil {
+		return fmt.Errorf("%s %s: read stored items: %w", r.lane, l.Interval, err)
+	}
+	var out schema.Batch
+	flush := func() error {
+		b := out
+		out = schema.Batch{}
+		return r.commits.add(b)
+	}
+	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
+	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
+		o := &res.Order
+		t.detail(res)
+		r.progress.Details.Add(1)
+		r.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(res.Items) })
+		out.Orders = append(out.Orders, *o)
+		out.Items = append(out.Items, res.Items...)
+		for _, j := range res.Rejects {
+			out.Rejects = r.reject(out.Rejects, j, t.at(o.CreateTime))
+		}
+		out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now)...)
+		if len(out.Orders) < chunk {
+			return nil
+		}
+		return flush()
+	})
+	if ferr := flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// listRejects gives the rows of a listing that could not become orders, and resolves those that were there before and
+// are not any more.
+func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
+	var out []schema.Reject
+	for _, j := range l.Rejects {
+		at := j.CreateTime
+		if !t.job.Contains(at) {
+			at = l.Start
+		}
+		w := t.at(at)
+		w.Listed++
+		w.Rejected++
+		out = r.reject(out, j, w)
+	}
+	if l.Verdict == schema.Complete {
+		out = append(out, r.open.gone(l, r.now)...)
+	}
+	return out
+}
+
+// reject appends the row of a record that could not become one, if there is something new to say of it.
+func (r *laneRun) reject(out []schema.Reject, j schema.Reject, w *schema.Window) []schema.Reject {
+	row, write, accepted := r.open.seen(j, r.now, w.Start)
+	if !accepted && j.Stage != schema.RejectDetail { // those are counted as pending
+		r.sumUp(func(s *LaneSummary) { s.Rejected++ })
+	}
+	if write {
+		out = append(out, row)
+	}
+	return out
+}

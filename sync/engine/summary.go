@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// Progress counts what a run has done so far. It may be read while the run goes on.
+type Progress struct {
+	Windows   atomic.Int64 // planned
+	Done      atomic.Int64 // closed, whatever their verdict
+	Listed    atomic.Int64 // orders that listings showed
+	Orders    atomic.Int64 // orders written
+	Items     atomic.Int64 // items written
+	ListCalls atomic.Int64
+	Details   atomic.Int64 // orders whose detail was asked for
+}
+
+func (p *Progress) plan(windows int) { p.Windows.Add(int64(windows)) }
+
+// LaneSummary is what a run did to one lane.
+type LaneSummary struct {
+	schema.Lane
+	Windows   map[schema.Verdict]int
+	Listed    int
+	Changed   int // orders that were new or changed
+	Items     int
+	Rejected  int // records rejected in this run, without those that an operator accepted
+	Pending   int // orders left without their detail
+	ListCalls int
+	Details   int
+	Err       error // why the lane's run ended early
+}
+
+// Summary is what a run did.
+type Summary struct {
+	Started time.Time
+	Lanes   []LaneSummary
+}
+
+// Err says in one error what the run left undone; nil for a run that lost nothing (I8).
+func (s Summary) Err() error {
+	var errs []error
+	for _, l := range s.Lanes {
+		if err := l.err(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l LaneSummary) err() error {
+	var undone []string
+	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {
+		if n := l.Windows[v]; n > 0 {
+			undone = append(undone, fmt.Sprintf("%d windows %s", n, v))
+		}
+	}
+	if l.Rejected > 0 {
+		undone = append(undone, fmt.Sprintf("%d records rejected", l.Rejected))
+	}
+	if l.Pending > 0 {
+		undone = append(undone, fmt.Sprintf("%d orders without their items", l.Pending))
+	}
+	switch {
+	case l.Err != nil:
+		return fmt.Errorf("%s: %w", l.Lane, l.Err)
+	case len(undone) > 0:
+		return fmt.Errorf("%s: %s", l.Lane, strings.Join(undone, ", "))
+	}
+	return nil
+}
+
+// sumUp changes the lane's summary; spans run side by side.
+func (r *laneRun) sumUp(change func(*LaneSummary)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.sum)
+}
+
+// closed takes a window into the summary.
+func (r *laneRun) closed(w schema.Window) {
+	r.progress.Done.Add(1)
+	r.sumUp(func(s *LaneSummary) {
+		if s.Windows == nil {
+			s.Windows = map[schema.Verdict]int{}
+		}
+		s.Windows[w.Verdict]++
+		s.Listed += int(w.Listed)
+		s.Pending += int(w.Pending)
+		s.ListCalls += int(w.ListCalls)
+		s.Details += int(w.DetailCalls)
+	})
+	r.Log.Info("window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
+		"stored", w.Stored, "items", w.Items, "rejected", w.Rejected, "pending", w.Pending, "error", w.Error)
+}

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// tally adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
+// it.
+type tally struct {
+	run     *laneRun
+	job     job
+	windows []schema.Window
+	next    int // the first window that is not closed
+}
+
+func newTally(r *laneRun, j job) *tally {
+	t := &tally{run: r, job: j}
+	started := time.Now().UTC()
+	for _, iv := range j.Tile(r.Window) {
+		t.windows = append(t.windows, schema.Window{
+			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Verdict: schema.Complete, StartedAt: started,
+		})
+	}
+	return t
+}
+
+// at finds the window of a time inside the span.
+func (t *tally) at(at time.Time) *schema.Window {
+	i := int(at.Sub(t.job.Start) / t.run.Window)
+	return &t.windows[max(0, min(i, len(t.windows)-1))]
+}
+
+// listing notes what a listing says of the windows that it covers.
+func (t *tally) listing(l walk.Listing) {
+	first := t.at(l.Start)
+	first.ListCalls += uint32(l.Calls)
+	first.Pages += uint32(l.Pages)
+	t.run.progress.ListCalls.Add(int64(l.Calls))
+	for i := range t.windows {
+		w := &t.windows[i]
+		if !w.Start.Before(l.End) || !l.Start.Before(w.End) {
+			continue
+		}
+		if w.ListingStart.IsZero() {
+			w.ListingStart = l.Start
+		}
+		w.ListingEnd = l.End
+		w.TotalFirst += uint32(l.First)
+		w.TotalLast += uint32(l.Last)
+		if l.Err != nil && worse(l.Verdict, w.Verdict) {
+			w.Verdict, w.Error = l.Verdict, l.Err.Error()
+		}
+	}
+}
+
+func worse(a, b schema.Verdict) bool {
+	rank := map[schema.Verdict]int{schema.Short: 1, schema.Failed: 2}
+	return rank[a] > rank[b]
+}
+
+// order counts an order that is stored, or is about to be.
+func (t *tally) order(o schema.Order, items uint32, status string) {
+	w := t.at(o.CreateTime)
+	w.Listed++
+	w.Stored++
+	w.Items += items
+	w.IDDigest ^= schema.Digest(o.OrderID)
+	if status != schema.DetailOK {
+		w.Pending++
+	}
+}
+
+// detail counts an order whose detail was asked for.
+func (t *tally) detail(res enrich.Result) {
+	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus)
+	w := t.at(res.Order.CreateTime)
+	w.DetailCalls++
+	for _, j := range res.Rejects {
+		if j.Stage == schema.RejectItem {
+			w.Rejected++
+		}
+	}
+}
+
+// done closes the windows that the listing completes and gives their ledger rows.
+func (t *tally) done(l walk.Listing) []schema.Window {
+	var out []schema.Window
+	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.now}).End)
+	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
+		w := t.windows[t.next]
+		t.next++
+		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.now) {
+			w.Verdict = schema.Open
+		}
+		prior := t.job.prior[w.Start.Unix()]
+		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
+			w.Attempts = prior.Attempts + 1
+		}
+		w.FinishedAt = time.Now().UTC()
+		w.Version = max(uint64(w.FinishedAt.UnixNano()), prior.Version+1)
+		t.run.closed(w)
+		if w.Verdict == schema.Failed {
+			if prior.Verdict == schema.Complete {
+				// The source did not answer today: that takes nothing away from what is stored and proven.
+				continue
+			}
+			w.Listed, w.Stored, w.Items, w.IDDigest = max(w.Listed, prior.Listed), prior.Stored, prior.Items, prior.IDDigest
+		}
+		out = append(out, w)
+	}
+	return out
+}

@@ -1,0 +1,139 @@
+// Package enrich fetches the line items of orders, a bounded number at a time. Whoever calls it has already left out the
+// orders that did not change: one detail call per order is what a sync spends its quota on.
+package enrich
+
+import (
+	"context"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// Detailer is what enrich needs of a vendor.
+type Detailer interface {
+	Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error)
+}
+
+// Enricher fetches details with at most Parallel calls in flight.
+type Enricher struct {
+	Detailer Detailer
+	Parallel int
+}
+
+// Result is one order with its detail.
+type Result struct {
+	Order   schema.Order    // brought up to date; DetailPending where the detail could not be had
+	Items   []schema.Item   // the order's line items, and tombstones for stored ones that vanished
+	Rejects []schema.Reject // lines that are not items, or the order itself where its detail could not be had
+	Err     error           // why the detail could not be had
+}
+
+// Enrich fetches the detail of each order and hands over the results as they come, one at a time, in no order. stored
+// gives the ids of the items that the warehouse holds now, by order id. It returns an error only where going on makes no
+// sense: ctx ended, the credentials are refused, or yield failed; a detail that cannot be had is in its Result (I4).
+func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map[string][]string, yield func(Result) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan Result)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, e.Parallel) + 1) // the feeder below is one of the group
+	g.Go(func() error {
+		for _, o := range orders {
+			if gctx.Err() != nil {
+				break
+			}
+			g.Go(func() error {
+				r := e.one(gctx, o, stored[o.OrderID])
+				if r.Err != nil && (gctx.Err() != nil || source.ReasonOf(r.Err) == source.Auth) {
+					return r.Err
+				}
+				select {
+				case results <- r:
+					return nil
+				case <-gctx.Done():
+					return context.Cause(gctx)
+				}
+			})
+		}
+		return nil
+	})
+	done := make(chan error, 1)
+	go func() { // ends with the group
+		done <- g.Wait()
+		close(results)
+	}()
+	var failed error
+	for r := range results {
+		if failed == nil {
+			if failed = yield(r); failed != nil {
+				cancel()
+			}
+		}
+	}
+	if err := <-done; failed == nil {
+		failed = err
+	}
+	return failed
+}
+
+func (e *Enricher) one(ctx context.Context, o schema.Order, stored []string) Result {
+	d, err := e.Detailer.Detail(ctx, o.OwnerID, o.OrderID)
+	if err != nil {
+		o.DetailStatus = schema.DetailPending
+		return Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
+	}
+	items := Apply(&o, d)
+	return Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
+}
+
+// Apply brings an order up to date with its detail, which is newer than its list row, and gives the items their order's
+// identity.
+func Apply(o *schema.Order, d source.Detail) []schema.Item {
+	o.DetailStatus = schema.DetailOK
+	o.RawDetail = d.Raw
+	if d.PaymentStatus != "" && !strings.EqualFold(d.PaymentStatus, o.PaymentStatus) {
+		o.PaymentStatus = d.PaymentStatus
+	}
+	if !d.PaymentTime.IsZero() {
+		o.PaymentTime = d.PaymentTime
+	}
+	for i := range d.Items {
+		it := &d.Items[i]
+		it.Lane, it.OrderID, it.CreateTime, it.Version = o.Lane, o.OrderID, o.CreateTime, o.Version
+	}
+	for i := range d.Rejects {
+		r := &d.Rejects[i]
+		r.Lane, r.OrderID, r.CreateTime = o.Lane, o.OrderID, o.CreateTime
+	}
+	o.ItemCount = uint32(len(d.Items))
+	return d.Items
+}
+
+// tombstones marks the stored items that a refreshed detail no longer has.
+func tombstones(o schema.Order, items []schema.Item, stored []string) []schema.Item {
+	var out []schema.Item
+next:
+	for _, id := range stored {
+		for i := range items {
+			if items[i].ItemID == id {
+				continue next
+			}
+		}
+		out = append(out, schema.Item{
+			Lane: o.Lane, OrderID: o.OrderID, ItemID: id, CreateTime: o.CreateTime,
+			FetchedAt: o.FetchedAt, Version: o.Version, Deleted: true,
+		})
+	}
+	return out
+}
+
+// Missing is the reject of an order whose detail could not be had. Its list row is stored and says so.
+func Missing(o schema.Order, err error) schema.Reject {
+	return schema.Reject{
+		Lane: o.Lane, ID: "detail-" + o.OrderID, Stage: schema.RejectDetail, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Reason: string(source.ReasonOf(err)), Message: err.Error(), Raw: o.Raw,
+	}
+}

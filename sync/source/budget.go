@@ -1,0 +1,250 @@
+package source
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Priority orders those who wait for a call budget: live traffic before backfill before verification.
+type Priority int
+
+// Priorities, the most urgent first.
+const (
+	Live Priority = iota
+	Backfill
+	Verify
+	priorities
+)
+
+type priorityKey struct{}
+
+// WithPriority gives all calls made with the context a priority. Without one a call is Live.
+func WithPriority(ctx context.Context, p Priority) context.Context {
+	return context.WithValue(ctx, priorityKey{}, p)
+}
+
+func priorityOf(ctx context.Context) Priority {
+	p, _ := ctx.Value(priorityKey{}).(Priority)
+	return p
+}
+
+const (
+	// arrivalJitter is how much later than its bytes were written a call may reach the vendor's counter, over the
+	// usual. A call that was answered sooner arrived sooner, so on a fast line the margin is smaller.
+	arrivalJitter = 15 * time.Millisecond
+	// paceSlack is how far a budget may run behind its pace and still catch up: timers are not exact.
+	paceSlack = 5 * time.Millisecond
+	// After a throttle the rate falls to backOff of itself, and grows back by growth of the quota a second. With these,
+	// about one call in a hundred is throttled while somebody else uses a part of the quota that does not change.
+	backOff = 0.85
+	growth  = 0.005
+	// minShare of the quota is always tried: a budget never starves.
+	minShare = 0.05
+)
+
+// Budget is the call budget of one login and one API: at most quota calls in any second, over all workers.
+//
+// The vendor counts calls when they arrive, in a sliding second; so a slot is free again one second after its last call
+// can have arrived, not after it was asked for. Throttles slow the whole budget, since somebody else then uses the same
+// quota, and it grows back while there are none. It is safe for concurrent use.
+type Budget struct {
+	mu      sync.Mutex
+	quota   float64 // calls a second that the vendor allows
+	rate    float64 // calls a second that we make; learns from throttles
+	period  time.Duration
+	slots   []slot // ring: call number k takes slots[k%len]
+	calls   uint64 // granted so far
+	pace    time.Time
+	paused  time.Time // no call before this
+	grown   time.Time // rate is up to date as of this
+	lowered time.Time
+	waiting [priorities][]*waiter
+	timer   *time.Timer
+}
+
+// slot remembers when the vendor's sliding second lets its next call in.
+type slot struct {
+	busy bool // its call has not been written yet: nobody knows when it will arrive
+	free time.Time
+}
+
+type waiter struct {
+	granted chan *Permit
+	gone    bool
+}
+
+// Permit is the right to make one call.
+type Permit struct {
+	b    *Budget
+	slot int
+	sent time.Time
+}
+
+// NewBudget makes a budget of quota calls a second.
+func NewBudget(quota float64) *Budget {
+	n := max(1, int(quota))
+	return &Budget{
+		quota:  quota,
+		rate:   quota,
+		period: time.Duration(float64(n) / quota * float64(time.Second)),
+		slots:  make([]slot, n),
+	}
+}
+
+// Rate is the number of calls a second that the budget now allows itself.
+func (b *Budget) Rate() float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.grow(time.Now())
+	return b.rate
+}
+
+// traced reports whether it matters when exactly a call was written. With a lifted quota it does not, and costs.
+func (b *Budget) traced() bool { return b.quota < 1000 }
+
+// Acquire waits for the right to make one call. The permit must be given back with Done.
+func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	w := &waiter{granted: make(chan *Permit, 1)}
+	p := priorityOf(ctx)
+	b.mu.Lock()
+	b.waiting[p] = append(b.waiting[p], w)
+	b.grant()
+	b.mu.Unlock()
+	select {
+	case permit := <-w.granted:
+		return permit, nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	w.gone = true
+	b.mu.Unlock()
+	select {
+	case permit := <-w.granted: // granted in the same moment: the slot was not used
+		permit.unused()
+	default:
+	}
+	return nil, context.Cause(ctx)
+}
+
+// grant hands out all permits that are due and arms the timer for the next one. The lock is held.
+func (b *Budget) grant() {
+	now := time.Now()
+	for {
+		w, queue := b.first()
+		if w == nil {
+			return
+		}
+		b.grow(now)
+		i := int(b.calls % uint64(len(b.slots)))
+		if b.slots[i].busy {
+			return // Sent or Done comes back here
+		}
+		at := latest(b.paused, b.pace.Add(-paceSlack), b.slots[i].free)
+		if wait := at.Sub(now); wait > 0 {
+			if b.timer == nil {
+				b.timer = time.AfterFunc(wait, b.wake)
+			} else {
+				b.timer.Reset(wait)
+			}
+			return
+		}
+		b.waiting[queue] = b.waiting[queue][1:]
+		b.calls++
+		b.slots[i].busy = true
+		b.pace = latest(b.pace, now).Add(time.Duration(float64(time.Second) / b.rate))
+		w.granted <- &Permit{b: b, slot: i}
+	}
+}
+
+func (b *Budget) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.grant()
+}
+
+// first finds who is next: the most urgent priority, and within it who came first.
+func (b *Budget) first() (*waiter, Priority) {
+	for p := range b.waiting {
+		q := b.waiting[p]
+		for len(q) > 0 && q[0].gone {
+			q = q[1:]
+		}
+		b.waiting[p] = q
+		if len(q) > 0 {
+			return q[0], Priority(p)
+		}
+	}
+	return nil, 0
+}
+
+func (b *Budget) grow(now time.Time) {
+	if b.rate < b.quota {
+		b.rate = min(b.quota, b.rate+growth*b.quota*now.Sub(b.grown).Seconds())
+	}
+	b.grown = now
+}
+
+// Sent tells that the call has been written to the connection.
+func (p *Permit) Sent() {
+	now := time.Now()
+	b := p.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p.sent = now
+	b.slots[p.slot].free = now.Add(b.period + arrivalJitter)
+	b.slots[p.slot].busy = false
+	b.grant()
+}
+
+// Done gives the permit back and tells the budget how the call ended.
+func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
+	now := time.Now()
+	b := p.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &b.slots[p.slot]
+	switch {
+	case p.sent.IsZero(): // it arrived by now at the latest, if ever
+		s.free, s.busy = now.Add(b.period), false
+	case now.Sub(p.sent) < arrivalJitter && s.free.Equal(p.sent.Add(b.period+arrivalJitter)):
+		s.free = now.Add(b.period)
+	}
+	if reason == Throttled {
+		b.slow(now, retryAfter)
+	}
+	b.grant()
+}
+
+// slow answers a throttle. Several calls in flight meet the same full second: they count once.
+func (b *Budget) slow(now time.Time, retryAfter time.Duration) {
+	pause := max(retryAfter, time.Duration(float64(time.Second)/b.rate))
+	b.paused = latest(b.paused, now.Add(min(pause, time.Minute)))
+	if now.Sub(b.lowered) < b.period {
+		return
+	}
+	b.grow(now)
+	b.rate = max(b.rate*backOff, b.quota*minShare)
+	b.lowered = now
+}
+
+// unused gives back a permit whose call was never made.
+func (p *Permit) unused() {
+	b := p.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.slots[p.slot].busy = false
+	b.grant()
+}
+
+func latest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.After(first) {
+			first = t
+		}
+	}
+	return first
+}

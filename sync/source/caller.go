@@ -1,0 +1,168 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Client is one vendor's client for one login. Each call is one attempt.
+type Client interface {
+	List(ctx context.Context, q Query) (Page, error)
+	Detail(ctx context.Context, ownerID, orderID string) (Detail, error)
+}
+
+// Policy bounds the retries of one call.
+type Policy struct {
+	Initial    time.Duration // first wait, jittered, doubled each time
+	MaxWait    time.Duration // longest wait
+	MaxElapsed time.Duration // after this the call has failed
+	MaxTries   int           // throttles do not count: they are the budget's business
+}
+
+// DefaultPolicy is enough for a vendor's hiccups, and gives up before a tick is over.
+var DefaultPolicy = Policy{Initial: 250 * time.Millisecond, MaxWait: 10 * time.Second, MaxElapsed: 2 * time.Minute, MaxTries: 6}
+
+// Observer sees every call, for metrics. api is "list", "detail", …; reason is OK for a good one.
+type Observer func(api string, reason Reason, d time.Duration)
+
+// Caller is a Client with its login's call budgets and retries around it. It is safe for concurrent use.
+type Caller struct {
+	client  Client
+	list    *api
+	detail  *api
+	policy  Policy
+	observe Observer
+}
+
+// api is one kind of call of one login.
+type api struct {
+	name   string
+	budget *Budget
+	// down is set when a call used up its retries on a vendor that does not answer, and cleared by the next call that
+	// succeeds. While it is set calls get one try: a thousand orders must not wait two minutes each.
+	down atomic.Bool
+}
+
+// NewCaller wraps a client. observe may be nil.
+func NewCaller(c Client, list, detail *Budget, p Policy, observe Observer) *Caller {
+	if observe == nil {
+		observe = func(string, Reason, time.Duration) {}
+	}
+	return &Caller{
+		client: c, policy: p, observe: observe,
+		list:   &api{name: "list", budget: list},
+		detail: &api{name: "detail", budget: detail},
+	}
+}
+
+// List asks for one page, within the budget, with retries.
+func (c *Caller) List(ctx context.Context, q Query) (Page, error) {
+	return call(ctx, c, c.list, func(ctx context.Context) (Page, error) { return c.client.List(ctx, q) })
+}
+
+// Detail asks for one order's detail, within the budget, with retries.
+func (c *Caller) Detail(ctx context.Context, ownerID, orderID string) (Detail, error) {
+	return call(ctx, c, c.detail, func(ctx context.Context) (Detail, error) { return c.client.Detail(ctx, ownerID, orderID) })
+}
+
+// call is the retry decorator: every try waits for the budget anew, and the waits between tries are decided by what the
+// last try met.
+func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (T, error) {
+	// A new back-off for every call: ExponentialBackOff is not safe to share, and stops after 15 minutes if not told.
+	w := &waits{api: a, policy: c.policy, exp: backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(c.policy.Initial),
+		backoff.WithMaxInterval(c.policy.MaxWait),
+		backoff.WithMaxElapsedTime(c.policy.MaxElapsed),
+	)}
+	return backoff.RetryWithData(func() (T, error) {
+		t, err := once(ctx, c, a, do)
+		if w.last = err; err == nil {
+			a.down.Store(false)
+			return t, nil
+		}
+		if ctx.Err() != nil || !detailsOf(err).Fresh && !ReasonOf(err).Retryable() {
+			return t, backoff.Permanent(err)
+		}
+		return t, err
+	}, backoff.WithContext(w, ctx))
+}
+
+// once makes one call within the budget.
+func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (T, error) {
+	permit, err := a.budget.Acquire(ctx)
+	if err != nil {
+		var t T
+		return t, err
+	}
+	if a.budget.traced() {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { permit.Sent() },
+		})
+	}
+	start := time.Now()
+	t, err := do(ctx)
+	reason := ReasonOf(err)
+	permit.Done(reason, detailsOf(err).RetryAfter)
+	c.observe(a.name, reason, time.Since(start))
+	return t, err
+}
+
+// waits is the backoff.BackOff of one call: how long to wait after the last error, or to stop.
+type waits struct {
+	api    *api
+	policy Policy
+	exp    *backoff.ExponentialBackOff
+	last   error
+	signed bool // it was signed anew once already
+	tries  int
+}
+
+// Reset is part of backoff.BackOff.
+func (w *waits) Reset() { w.exp.Reset() }
+
+// NextBackOff is part of backoff.BackOff.
+func (w *waits) NextBackOff() time.Duration {
+	reason, last := ReasonOf(w.last), detailsOf(w.last)
+	switch {
+	case last.Fresh && w.signed:
+		return backoff.Stop
+	case last.Fresh:
+		w.signed = true
+		return 0
+	case reason == Throttled && w.exp.GetElapsedTime() < w.policy.MaxElapsed:
+		return 0 // the budget has been told, and makes everybody wait
+	}
+	w.tries++
+	wait := w.exp.NextBackOff()
+	if wait == backoff.Stop || w.tries >= w.limit(reason) {
+		if reason == Unavailable || reason == Timeout {
+			w.api.down.Store(true)
+		}
+		return backoff.Stop
+	}
+	return max(wait, last.RetryAfter)
+}
+
+func (w *waits) limit(r Reason) int {
+	switch {
+	case w.api.down.Load():
+		return 1
+	case r == Timeout:
+		return min(2, w.policy.MaxTries) // the walk has a better answer: a smaller question
+	}
+	return w.policy.MaxTries
+}
+
+// detailsOf gives what the vendor said in an error, or nothing.
+func detailsOf(err error) Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return *e
+	}
+	return Error{}
+}

@@ -1,0 +1,198 @@
+package walk
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// reading is the state of reading one listing.
+type reading struct {
+	*Walker
+	iv    window.Interval
+	size  int  // the page size that is asked for
+	whole bool // read it whatever its length
+
+	mu    sync.Mutex
+	calls int
+	rows  map[string]row // by identity, the latest read of each
+	seen  map[int]view   // by page number, what its latest read showed
+	first int            // TotalCount at first read
+	total int            // TotalCount as now believed
+}
+
+func newReading(w *Walker, iv window.Interval, size int) *reading {
+	return &reading{Walker: w, iv: iv, size: size, rows: map[string]row{}, seen: map[int]view{}}
+}
+
+// row is an order or a reject.
+type row struct {
+	order  *schema.Order
+	reject *schema.Reject
+}
+
+// view is what one read of a page showed.
+type view struct {
+	total, rows int
+	head        string // identity of its first row
+}
+
+// read reads the listing until it agrees with itself. Its error is nil (complete), a splitError, or the vendor's.
+func (r *reading) read(ctx context.Context) error {
+	v, err := r.page(ctx, 1)
+	if err != nil {
+		return err
+	}
+	r.first, r.total = v.total, v.total
+	if !r.whole && v.total > maxPages*r.size {
+		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, maxPages*r.size)}
+	}
+	if v.rows == v.total && v.rows < r.size {
+		return nil // one answer, and not full: it is whole and cannot have shifted
+	}
+	var why string
+	for range maxRounds {
+		if why, err = r.round(ctx); err != nil || why == "" {
+			return err
+		}
+	}
+	return &splitError{why: fmt.Sprintf("%s, after %d rounds", why, maxRounds)}
+}
+
+// round reads the pages that do not fit, then page 1 once more, and says what still does not agree.
+func (r *reading) round(ctx context.Context) (why string, err error) {
+	before := r.seen[1]
+	if err := r.fill(ctx); err != nil {
+		return "", err
+	}
+	again, err := r.page(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	if again.total != r.total {
+		// Either the count moved or one of the two answers is wrong: a third one decides.
+		was := r.total
+		if again, err = r.page(ctx, 1); err != nil {
+			return "", err
+		}
+		if r.total = again.total; r.total != was {
+			return fmt.Sprintf("TotalCount moved from %d to %d", was, r.total), nil
+		}
+	}
+	if short := again.rows; short > 0 && short < r.size && short < again.total && before.rows == short {
+		// Page 1 is short each time: the vendor gives smaller pages than it is asked for. Asking for that size is right
+		// whether or not that is the reason.
+		asked := r.size
+		r.restart(short)
+		return fmt.Sprintf("pages of %d hold %d rows", asked, short), nil
+	}
+	if before.total == again.total && before.rows == again.rows && before.head != again.head {
+		r.restart(r.size)
+		return "the first rows of page 1 changed while the pages were read", nil
+	}
+	for p := 1; p <= r.pages(); p++ {
+		if why := r.misfit(p); why != "" {
+			return why, nil
+		}
+	}
+	if len(r.rows) != r.total {
+		// Every page is full and yet rows are missing or too many: rows moved between pages.
+		n := len(r.rows)
+		r.restart(r.size)
+		return fmt.Sprintf("%d distinct rows, TotalCount %d", n, r.total), nil
+	}
+	return "", nil
+}
+
+// fill reads, in parallel, all pages whose latest read does not fit the count.
+func (r *reading) fill(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, r.Parallel))
+	for p := 2; p <= r.pages(); p++ {
+		if r.misfit(p) == "" {
+			continue
+		}
+		g.Go(func() error {
+			_, err := r.page(ctx, p)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// restart forgets what was read, because it belongs to another state or size of the listing.
+func (r *reading) restart(size int) {
+	r.size = size
+	clear(r.rows)
+	clear(r.seen)
+}
+
+func (r *reading) pages() int { return max(1, (r.total+r.size-1)/r.size) }
+
+// misfit says in what the latest read of a page does not fit the count that is believed.
+func (r *reading) misfit(p int) string {
+	r.mu.Lock()
+	v, ok := r.seen[p]
+	r.mu.Unlock()
+	want := min(r.size, r.total-(p-1)*r.size)
+	switch {
+	case !ok:
+		return fmt.Sprintf("page %d has not been read", p)
+	case v.total != r.total:
+		return fmt.Sprintf("page %d says TotalCount %d, others %d", p, v.total, r.total)
+	case v.rows != want:
+		return fmt.Sprintf("page %d of %d has %d rows instead of %d (TotalCount %d)", p, r.pages(), v.rows, want, r.total)
+	}
+	return ""
+}
+
+// page reads one page and takes its rows.
+func (r *reading) page(ctx context.Context, n int) (view, error) {
+	asked := r.asked()
+	p, err := r.Lister.List(ctx, source.Query{
+		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus,
+		Page: n, Size: r.size,
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls++
+	if err != nil {
+		return view{}, err
+	}
+	v := view{total: p.Total, rows: len(p.Orders) + len(p.Rejects)}
+	if n == 1 && p.Size > 0 && p.Size < r.size && v.rows == p.Size {
+		r.restart(p.Size) // the vendor caps its pages and says so
+	}
+	for i := range p.Orders {
+		id := "order " + p.Orders[i].OrderID
+		if i == 0 {
+			v.head = id
+		}
+		r.rows[id] = row{order: &p.Orders[i]}
+	}
+	for i := range p.Rejects {
+		id := identity(&p.Rejects[i])
+		if v.head == "" {
+			v.head = id
+		}
+		r.rows[id] = row{reject: &p.Rejects[i]}
+	}
+	r.seen[n] = v
+	return v, nil
+}
+
+// identity tells rejected rows apart, even those without an id of their own.
+func identity(j *schema.Reject) string {
+	if j.OrderID != "" {
+		return "order " + j.OrderID
+	}
+	return "raw " + strconv.FormatUint(xxhash.Sum64String(j.Raw), 16)
+}

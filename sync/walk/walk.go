@@ -1,0 +1,185 @@
+// Package walk reads all pages of a stretch of creation time and says honestly whether it got everything.
+//
+// A stretch is read as one listing: page 1 gives TotalCount, the other pages follow in parallel, and page 1 is read once
+// more at the end. Above the split threshold, on time-outs, and when the pages cannot be brought to agree, the stretch is
+// halved. What the walk believes:
+//
+//   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its rows are
+//     as many as TotalCount, it is complete after a single call.
+//   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
+//     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
+//     with the same rows. Pages that do not fit are read again, a bounded number of times.
+//   - An empty or short page before the count is reached is never believed, and never ends a walk.
+//   - What still does not agree is [schema.Short]: the rows are kept, the reason is recorded, a later tick tries again.
+package walk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// Lister is what the walk needs of a vendor.
+type Lister interface {
+	List(ctx context.Context, q source.Query) (source.Page, error)
+}
+
+// Walker reads listings of one lane.
+type Walker struct {
+	Lister   Lister
+	Lane     schema.Lane
+	Window   time.Duration // listings are halved at window edges first
+	PageSize int
+	Parallel int // pages of one listing in flight
+
+	// PaymentStatus filters the listing; empty for all orders.
+	PaymentStatus string
+}
+
+// Listing is one stretch that was read to an end.
+type Listing struct {
+	window.Interval
+	Orders  []schema.Order  // distinct, created inside the interval
+	Rejects []schema.Reject // rows that are not orders, or not of this stretch
+	Verdict schema.Verdict  // Complete, Short or Failed
+	Err     error           // why it is not complete
+	First   int             // TotalCount at first read
+	Last    int             // TotalCount at last read
+	Pages   int
+	Calls   int // list calls made for it, with those that led to halving
+}
+
+const (
+	// maxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
+	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
+	maxPages = 50
+	// maxRounds bounds how often the pages of one listing are read again before it is halved or given up as short.
+	maxRounds = 6
+	// maxTimeouts in a row mean that the vendor is down, not that the questions are too large.
+	maxTimeouts = 4
+	minPage     = 5
+	// edge is how much more than the interval is asked for on each side: no vendor says whether its ends are included.
+	edge = time.Second
+)
+
+// Walk reads the interval and hands over its listings in the order of time. Together they tile the interval. It returns
+// an error only where going on makes no sense: ctx ended, the credentials are refused, or yield failed. Everything else
+// is in the listings' verdicts.
+func (w *Walker) Walk(ctx context.Context, iv window.Interval, yield func(Listing) error) error {
+	k := &walking{Walker: w, yield: yield}
+	return k.walk(ctx, iv, w.PageSize)
+}
+
+// walking is one Walk under way.
+type walking struct {
+	*Walker
+	yield    func(Listing) error
+	calls    int // made, and not charged to a listing yet
+	timeouts int // in a row
+}
+
+func (k *walking) walk(ctx context.Context, iv window.Interval, size int) error {
+	if iv.Empty() {
+		return nil
+	}
+	r, err := k.read(ctx, iv, size, false)
+	if err != nil && fatal(ctx, err) {
+		return err
+	}
+	var split *splitError
+	disagrees := errors.As(err, &split)
+	if err != nil && source.ReasonOf(err) == source.Timeout {
+		k.timeouts++
+		size = min(size, max(size/2, minPage)) // a smaller question may be answered in time
+	} else {
+		k.timeouts = 0
+	}
+	if disagrees || k.timeouts > 0 && k.timeouts <= maxTimeouts {
+		if a, b, ok := iv.Halve(k.Window); ok {
+			if err := k.walk(ctx, a, size); err != nil {
+				return err
+			}
+			return k.walk(ctx, b, size)
+		}
+		switch {
+		case disagrees && split.tooLong:
+			// One second holds more than the threshold: there is no smaller question, so all its pages are read.
+			if r, err = k.read(ctx, iv, size, true); err != nil && fatal(ctx, err) {
+				return err
+			}
+		case size < r.size:
+			return k.walk(ctx, iv, size)
+		}
+	}
+	l := r.listing(k.calls, err)
+	k.calls = 0
+	return k.yield(l)
+}
+
+func (k *walking) read(ctx context.Context, iv window.Interval, size int, whole bool) (*reading, error) {
+	r := newReading(k.Walker, iv, size)
+	r.whole = whole
+	err := r.read(ctx)
+	k.calls += r.calls
+	return r, err
+}
+
+// fatal reports whether the walk of the whole lane ends here.
+func fatal(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || source.ReasonOf(err) == source.Auth || source.ReasonOf(err) == source.Cancelled
+}
+
+// splitError asks for the interval to be halved.
+type splitError struct {
+	tooLong bool // more rows than the threshold; otherwise the pages did not come to agree
+	why     string
+}
+
+func (e *splitError) Error() string { return e.why }
+
+func (r *reading) listing(calls int, err error) Listing {
+	l := Listing{
+		Interval: r.iv, Err: err, Calls: calls, Pages: r.pages(),
+		First: r.first, Last: r.total, Verdict: schema.Complete,
+	}
+	var split *splitError
+	switch {
+	case errors.As(err, &split):
+		l.Verdict = schema.Short
+	case err != nil:
+		l.Verdict = schema.Failed
+	}
+	for _, row := range r.rows {
+		switch {
+		case row.reject != nil:
+			if row.reject.CreateTime.IsZero() || r.iv.Contains(row.reject.CreateTime) {
+				l.Rejects = append(l.Rejects, *row.reject)
+			}
+		case r.iv.Contains(row.order.CreateTime):
+			l.Orders = append(l.Orders, *row.order)
+		case !r.asked().Contains(row.order.CreateTime):
+			l.Rejects = append(l.Rejects, outside(row.order, r.asked()))
+		}
+	}
+	return l
+}
+
+// asked is the interval as the vendor may understand it: both ends included.
+func (r *reading) asked() window.Interval {
+	return window.Interval{Start: r.iv.Start.Add(-edge), End: r.iv.End.Add(edge + time.Second)}
+}
+
+// outside makes a reject of an order that the vendor lists where it does not belong: no window would ever claim it (I4).
+func outside(o *schema.Order, asked window.Interval) schema.Reject {
+	return schema.Reject{
+		Lane: o.Lane, ID: "outside-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Reason:  "outside_window",
+		Message: fmt.Sprintf("listed for %s but created at %s", asked, o.CreateTime.Format(time.RFC3339Nano)),
+		Raw:     o.Raw,
+	}
+}

@@ -1,0 +1,118 @@
+// Package window plans: which windows tile a range, which of them are due, and in which spans they are listed.
+//
+// It is pure: no I/O and no clock. The tick's time is always an argument.
+package window
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// Interval is a half-open stretch of UTC time [Start, End).
+type Interval struct{ Start, End time.Time }
+
+// String shows the interval as people write it.
+func (i Interval) String() string {
+	return fmt.Sprintf("[%s, %s)", i.Start.Format(time.RFC3339), i.End.Format(time.RFC3339))
+}
+
+// Contains reports whether t lies in the interval.
+func (i Interval) Contains(t time.Time) bool { return !t.Before(i.Start) && t.Before(i.End) }
+
+// Empty reports whether no time lies in the interval.
+func (i Interval) Empty() bool { return !i.Start.Before(i.End) }
+
+// Clip gives the part of i that lies in o.
+func (i Interval) Clip(o Interval) Interval {
+	if o.Start.After(i.Start) {
+		i.Start = o.Start
+	}
+	if o.End.Before(i.End) {
+		i.End = o.End
+	}
+	return i
+}
+
+// Align widens the interval to whole windows of the given size, which divides a day.
+func (i Interval) Align(size time.Duration) Interval {
+	start, end := i.Start.UTC().Truncate(size), i.End.UTC().Truncate(size)
+	if end.Before(i.End) {
+		end = end.Add(size)
+	}
+	return Interval{start, end}
+}
+
+// Tile cuts an aligned interval into windows: no gap and no overlap (I2).
+func (i Interval) Tile(size time.Duration) []Interval {
+	var out []Interval
+	for s := i.Start; s.Before(i.End); s = s.Add(size) {
+		out = append(out, Interval{s, s.Add(size)})
+	}
+	return out
+}
+
+// Halve cuts the interval in two near its middle: at a window's edge where it holds several windows, else at a whole
+// second, because that is the finest that a vendor can be asked. It reports false where that is not possible.
+func (i Interval) Halve(size time.Duration) (a, b Interval, ok bool) {
+	step := time.Second
+	if i.End.Sub(i.Start) > size {
+		step = size
+	}
+	n := i.End.Sub(i.Start) / step
+	if n < 2 {
+		return i, Interval{}, false
+	}
+	mid := i.Start.Add(n / 2 * step)
+	return Interval{i.Start, mid}, Interval{mid, i.End}, true
+}
+
+// Spans joins neighbouring windows into the stretches that are listed together: at most one day, never over midnight
+// UTC, so that the rows of a span go to one partition. Windows must be sorted.
+func Spans(windows []Interval) []Interval {
+	var out []Interval
+	for _, w := range windows {
+		if n := len(out); n > 0 && out[n-1].End.Equal(w.Start) && sameDay(out[n-1].Start, w.Start) {
+			out[n-1].End = w.End
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func sameDay(a, b time.Time) bool {
+	const day = 24 * time.Hour
+	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
+}
+
+// Missing gives the windows of an aligned range that the ledger does not hold as complete, oldest first. A window whose
+// end is not past yet is never complete. Entries may come in any order.
+func Missing(r Interval, size time.Duration, ledger []schema.Window) []Interval {
+	complete := make(map[int64]bool, len(ledger))
+	for _, w := range ledger {
+		if w.Verdict == schema.Complete {
+			complete[w.Start.Unix()] = true
+		}
+	}
+	var out []Interval
+	for _, w := range r.Tile(size) {
+		if !complete[w.Start.Unix()] {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+const (
+	firstRetry = 5 * time.Minute
+	lastRetry  = 24 * time.Hour
+)
+
+// RetryAt says when what failed for the n-th time in a row may be tried again: after five minutes, then ever more
+// rarely, down to once a day, so that one bad record or window costs nothing.
+func RetryAt(last time.Time, attempts uint32) time.Time {
+	wait := firstRetry << min(max(attempts, 1)-1, 16)
+	return last.Add(min(wait, lastRetry))
+}
