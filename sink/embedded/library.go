@@ -1,0 +1,193 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// LibraryVariable names a libchdb.so that is there already. It is used as it is.
+const LibraryVariable = "ORDERSYNC_CHDB"
+
+// libraryVersion is chDB's version, of the engine 26.7.
+const libraryVersion = "26.7.3-stable.1"
+
+// fileName is the library's name on every platform, macOS included, in the package and in the cache.
+const fileName = "libchdb.so"
+
+// build is the engine for one platform, as published on npm. The hash is of the package's archive.
+type build struct {
+	name        string
+	sha256      string
+	archiveSize int64 // for the progress only
+	librarySize int64
+}
+
+// builds are those that were checked. A platform whose hash is not known is not downloaded for: what is not checked is
+// not run.
+var builds = map[string]build{
+	"linux/amd64": {
+		name:        "@chdb/lib-linux-x64-gnu",
+		sha256:      "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad",
+		archiveSize: 177817999,
+		librarySize: 566330096,
+	},
+	"linux/arm64":  {name: "@chdb/lib-linux-arm64-gnu"},
+	"darwin/arm64": {name: "@chdb/lib-darwin-arm64"},
+	"darwin/amd64": {name: "@chdb/lib-darwin-x64"},
+}
+
+const remedy = "set clickhouse.addr to a ClickHouse of your own, or let " + LibraryVariable + " name a " + fileName + " of chDB " + libraryVersion
+
+// library returns the path of the engine, and fetches it first if it is not there.
+func library(ctx context.Context, progress func(stage string, done, total int64)) (string, error) {
+	if path := os.Getenv(LibraryVariable); path != "" {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return "", err
+		}
+		if info, err := os.Stat(abs); err != nil {
+			return "", fmt.Errorf("%s names a library that can not be read: %w", LibraryVariable, err)
+		} else if !info.Mode().IsRegular() {
+			return "", fmt.Errorf("%s=%s is not a file: name the %s itself", LibraryVariable, path, fileName)
+		}
+		return abs, nil
+	}
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	b, ok := builds[platform]
+	if !ok {
+		return "", fmt.Errorf("there is no embedded ClickHouse for %s: set clickhouse.addr to a ClickHouse of your own", platform)
+	}
+	if b.sha256 == "" {
+		return "", fmt.Errorf("no checked build of the embedded ClickHouse is known for %s: %s (npm pack %s@%s has it)",
+			platform, remedy, b.name, libraryVersion)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder to keep the embedded ClickHouse in: %w: set HOME; or %s", err, remedy)
+	}
+	if progress == nil {
+		progress = func(string, int64, int64) {}
+	}
+	return store{dir: filepath.Join(cache, "ordersync"), build: b, progress: progress}.get(ctx)
+}
+
+// store keeps one build in the user's cache folder.
+type store struct {
+	dir      string
+	build    build
+	progress func(stage string, done, total int64)
+}
+
+func (s store) path() string { return filepath.Join(s.dir, "chdb-"+libraryVersion, fileName) }
+
+// have says whether the library is there, whole. It gets its name only after it was written and checked; the size
+// also finds one that was cut off later.
+func (s store) have() bool {
+	info, err := os.Stat(s.path())
+	return err == nil && info.Mode().IsRegular() && info.Size() == s.build.librarySize
+}
+
+// get returns the library and fetches it once for all processes of the user.
+func (s store) get(ctx context.Context) (string, error) {
+	if s.have() {
+		return s.path(), nil
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path()), 0o755); err != nil {
+		return "", fmt.Errorf("the folder for the embedded ClickHouse can not be made: %w: make it writable; or %s", err, remedy)
+	}
+	// Without a bound of its own: whoever holds the lock is downloading, and ctx ends the wait.
+	lock, err := waitLock(ctx, filepath.Join(s.dir, "download.lock"), 24*time.Hour)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if s.have() {
+		return s.path(), nil
+	}
+	// The lock says that no download is alive, so what is left here is of one that was killed.
+	tmp := filepath.Join(s.dir, "download")
+	if err := os.RemoveAll(tmp); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	archive, err := s.download(ctx, tmp)
+	if err != nil {
+		return "", err
+	}
+	if err := s.unpack(ctx, archive, tmp); err != nil {
+		return "", fmt.Errorf("unpack the embedded ClickHouse: %w", err)
+	}
+	return s.path(), nil
+}
+
+// download lets npm fetch the package, so that the user's registry, proxy and credentials apply.
+func (s store) download(ctx context.Context, tmp string) (string, error) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return "", fmt.Errorf("the embedded ClickHouse is fetched once with npm, which is not there: install npm; or %s", remedy)
+	}
+	spec := s.build.name + "@" + libraryVersion
+	// npm's own cache would keep the archive for ever; a cache in the temporary folder also shows how far the download is.
+	cmd := exec.CommandContext(ctx, npm, "pack", spec, "--silent", "--ignore-scripts", "--cache", filepath.Join(tmp, "npm"))
+	cmd.Dir = tmp
+	cmd.WaitDelay = 5 * time.Second
+	out := output{log: slog.New(slog.DiscardHandler)}
+	cmd.Stdout, cmd.Stderr = &out, &out
+
+	stop, watched := make(chan struct{}), make(chan struct{})
+	go func() { // ends before download returns
+		defer close(watched)
+		for last := int64(-1); ; {
+			select {
+			case <-stop:
+				return
+			case <-time.After(pollInterval):
+			}
+			// npm stores and checks the archive after it has all of it: the end is reported when that is done.
+			if n := min(treeSize(tmp), s.build.archiveSize-1); n != last {
+				s.progress("download", n, s.build.archiveSize)
+				last = n
+			}
+		}
+	}()
+	err = cmd.Run()
+	close(stop)
+	<-watched
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if err != nil {
+		return "", fmt.Errorf("npm pack %s: %w: check the network and npm's settings; or %s; npm said:\n%s", spec, err, remedy, out.tail())
+	}
+	s.progress("download", s.build.archiveSize, s.build.archiveSize)
+	found, err := filepath.Glob(filepath.Join(tmp, "*.tgz"))
+	if err != nil || len(found) != 1 {
+		return "", errors.Join(err, fmt.Errorf("npm pack %s left %d archives, not 1", spec, len(found)))
+	}
+	return found[0], nil
+}
+
+// treeSize adds up the files below a folder that another process is writing.
+func treeSize(dir string) int64 {
+	var sum int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil { // files come and go meanwhile
+				sum += info.Size()
+			}
+		}
+		return nil
+	})
+	return sum
+}

@@ -1,0 +1,182 @@
+// Package sinktest gives tests a real ClickHouse: one server per test process, one database per test.
+//
+//	func TestMain(m *testing.M) { sinktest.Main(m) }
+//
+//	func TestX(t *testing.T) {
+//		t.Parallel()
+//		addr, database := sinktest.Database(t)
+//		…
+//	}
+//
+// The environment variable ORDERSYNC_TEST_CLICKHOUSE chooses the server: unset or "require" means the embedded one, and
+// tests fail if it can not be had; "addr:host:port" means a server of one's own; "skip" skips the tests that need one.
+// There is no silent skipping: a test that did not run must not look like one that passed.
+package sinktest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/sink/embedded"
+)
+
+// Variable chooses the server of the tests.
+const Variable = "ORDERSYNC_TEST_CLICKHOUSE"
+
+// Main is the body of TestMain: it runs the tests, stops the server that they shared and exits.
+func Main(m *testing.M) {
+	embedded.Main()
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "sinktest:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// Server is the embedded server of this test process, started by the first test that asks. Tests must not stop it.
+func Server(t testing.TB) *embedded.Server {
+	t.Helper()
+	if addr := chosen(t); addr != "" {
+		t.Skipf("%s=addr:%s: this test needs the embedded server", Variable, addr)
+	}
+	s, err := shared.start()
+	if err != nil {
+		t.Fatalf("%v\n(%s=addr:host:port runs the tests on another server, skip leaves them out)", err, Variable)
+	}
+	return s
+}
+
+// Database makes an empty database for one test and drops it at the end of the test.
+func Database(t testing.TB) (addr, database string) {
+	t.Helper()
+	if addr = chosen(t); addr == "" {
+		addr = Server(t).Addr()
+	}
+	database = databaseName(t.Name())
+	conn, err := open(addr, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Exec(t.Context(), "CREATE DATABASE "+database); err != nil {
+		_ = conn.Close()
+		t.Fatalf("make a database for the test on %s: %v", addr, err)
+	}
+	t.Cleanup(func() {
+		defer conn.Close()
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := conn.Exec(ctx, "DROP DATABASE "+database+" SYNC"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return addr, database
+}
+
+// Conn connects to a database of the tests' server and closes the connection at the end of the test.
+func Conn(t testing.TB, database string) driver.Conn {
+	t.Helper()
+	addr := chosen(t)
+	if addr == "" {
+		addr = Server(t).Addr()
+	}
+	conn, err := open(addr, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func open(addr, database string) (driver.Conn, error) {
+	return clickhouse.Open(&clickhouse.Options{Addr: []string{addr}, Auth: clickhouse.Auth{Database: database}})
+}
+
+// chosen returns the address of a server of one's own, or "" for the embedded one.
+func chosen(t testing.TB) string {
+	t.Helper()
+	value := os.Getenv(Variable)
+	addr, own := strings.CutPrefix(value, "addr:")
+	switch {
+	case own && addr != "":
+		return addr
+	case value == "" || value == "require":
+		return ""
+	case value == "skip":
+		t.Skip(Variable + "=skip")
+	default:
+		t.Fatalf("%s=%q: want require, skip or addr:host:port", Variable, value)
+	}
+	return ""
+}
+
+// databaseName tells whose database it is, and is unique also on a server that several test processes share.
+func databaseName(test string) string {
+	const longest = 60 // it becomes a file name, with more around it
+	name := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToLower(r)
+		}
+		return '_'
+	}, test)
+	return name[:min(len(name), longest)] + "_" + strings.ToLower(rand.Text()[:12])
+}
+
+// shared is the server of this test process.
+var shared process
+
+type process struct {
+	once   sync.Once
+	dir    string
+	server *embedded.Server
+	err    error
+}
+
+func (p *process) start() (*embedded.Server, error) {
+	p.once.Do(func() {
+		if p.dir, p.err = os.MkdirTemp("", "sinktest-"); p.err != nil {
+			return
+		}
+		// Not bound to the context of the first test: all tests share the server.
+		p.server, p.err = embedded.Open(context.Background(), embedded.Options{
+			Dir:      filepath.Join(p.dir, "clickhouse"),
+			Progress: announce(),
+		})
+	})
+	return p.server, p.err
+}
+
+// announce says once what a first run waits for.
+func announce() func(stage string, done, total int64) {
+	var said sync.Map
+	return func(stage string, _, total int64) {
+		if _, before := said.LoadOrStore(stage, true); !before {
+			fmt.Fprintf(os.Stderr, "sinktest: %s the embedded ClickHouse, %d MB, once\n", stage, total/1e6)
+		}
+	}
+}
+
+func (p *process) stop() error {
+	var err error
+	if p.server != nil {
+		err = p.server.Close()
+	}
+	if p.dir != "" {
+		if e := os.RemoveAll(p.dir); err == nil {
+			err = e
+		}
+	}
+	return err
+}

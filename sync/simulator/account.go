@@ -1,0 +1,198 @@
+package simulator
+
+import (
+	"sort"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Sites of an account. The site decides the currency: the vendor bills an account in China in CNY, elsewhere in USD.
+const (
+	SiteChina         = "china"
+	SiteInternational = "international"
+)
+
+// Options describe an account and how the vendor treats it. The zero value is an empty account without limits.
+type Options struct {
+	Seed     uint64
+	Orders   int       // exactly how many orders to invent; 0 makes an empty account that only Add fills
+	From, To time.Time // their creation times, [From, To); by default the 30 days before Now
+	BusyHour int       // orders in the one very busy hour; 0: 5% of all, 400 at most; negative: no such hour
+	Site     string    // SiteChina (default) or SiteInternational
+
+	AccessKeyID     string // default "testid"
+	AccessKeySecret string // default "testsecret"
+	SecurityToken   string // when set, requests must carry it (temporary credentials)
+
+	Now         func() time.Time // the vendor's clock; default time.Now
+	OldestFirst bool             // order of a listing; a captured response shows the newest first, the default
+	MaxPageSize int              // default 300, what the vendor documents for sibling APIs
+	Boundary    Boundary
+	Quota       Quota
+	Latency     Latency
+	// DeniedActions are refused with NoPermission: API names ("QueryOrders") or the RAM actions that the vendor
+	// documents for them ("bss:DescribeOrderList").
+	DeniedActions []string
+}
+
+// Boundary says which ends of [CreateTimeStart, CreateTimeEnd] belong to a listing. The vendor documents nothing, so a
+// client must live with all four.
+type Boundary int
+
+// Boundaries.
+const (
+	BothIncluded Boundary = iota
+	StartIncluded
+	EndIncluded
+	NeitherIncluded
+)
+
+// Latency is how long a call takes: Fixed and up to Jitter more, the same for the same question.
+type Latency struct {
+	Fixed, Jitter time.Duration
+}
+
+// Account is one login at the vendor with its orders. All methods may be called while a Server serves it.
+type Account struct {
+	o Options
+
+	mu     sync.RWMutex
+	orders []order // by creation time, and so by id
+	adds   uint64  // calls of Add, so that each invents something else
+	owners map[string]*Account
+
+	traffic traffic
+	fault   atomic.Pointer[Fault]
+}
+
+// order is the compact record: what is not here is derived from the id.
+type order struct {
+	id       int64
+	related  int64  // id of the order that this one renews, changes or refunds; 0 for none
+	create   int64  // Unix seconds
+	payDelay int32  // seconds from create to payment; negative where nothing was paid
+	asset    uint32 // decides region and instances, shared with related orders
+	calls    uint32 // detail calls answered; atomic
+	revision uint16 // how often Change was called
+	product  uint8  // index into catalog
+	kind     uint8
+	status   uint8
+	lines    uint8 // line items at creation
+	dropped  uint8 // bit set of those that vanished
+	postpaid bool
+}
+
+// NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
+func NewAccount(o Options) *Account {
+	if o.AccessKeyID == "" {
+		o.AccessKeyID = "testid"
+	}
+	if o.AccessKeySecret == "" {
+		o.AccessKeySecret = "testsecret"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxPageSize == 0 {
+		o.MaxPageSize = 300
+	}
+	if o.Site == "" {
+		o.Site = SiteChina
+	}
+	if o.To.IsZero() {
+		o.To = o.Now().UTC().Truncate(time.Second)
+	}
+	if o.From.IsZero() {
+		o.From = o.To.AddDate(0, 0, -30)
+	}
+	a := &Account{o: o, owners: map[string]*Account{}}
+	a.traffic.quota = o.Quota
+	a.generate()
+	return a
+}
+
+// AccessKeyID is the login's key id.
+func (a *Account) AccessKeyID() string { return a.o.AccessKeyID }
+
+// AccessKeySecret is the login's secret.
+func (a *Account) AccessKeySecret() string { return a.o.AccessKeySecret }
+
+// Options are the options in effect, with every default filled in.
+func (a *Account) Options() Options { return a.o }
+
+// Len is the number of orders.
+func (a *Account) Len() int {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return len(a.orders)
+}
+
+// AddOwner makes another account's orders visible to this login under OwnerId, as a reseller sees a customer's.
+// The customer needs no login of its own at the server.
+func (a *Account) AddOwner(ownerID string, customer *Account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.owners[ownerID] = customer
+}
+
+// owner finds the account that OwnerId names; an empty id is the login itself.
+func (a *Account) owner(id string) (*Account, bool) {
+	if id == "" {
+		return a, true
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	c, ok := a.owners[id]
+	return c, ok
+}
+
+// SetFault installs a hook that every request of this account passes; nil removes it.
+func (a *Account) SetFault(f Fault) {
+	if f == nil {
+		a.fault.Store(nil)
+		return
+	}
+	a.fault.Store(&f)
+}
+
+// span is the index range of orders with from <= create < to. The caller holds mu.
+func (a *Account) span(from, to int64) (int, int) {
+	lo := sort.Search(len(a.orders), func(i int) bool { return a.orders[i].create >= from })
+	hi := sort.Search(len(a.orders), func(i int) bool { return a.orders[i].create >= to })
+	return lo, max(lo, hi)
+}
+
+// seconds turns a half-open range into Unix seconds; zero times are open ends. Creation times have whole seconds, so
+// both ends round up.
+func seconds(from, to time.Time) (int64, int64) {
+	up := func(t time.Time) int64 {
+		if t.Nanosecond() > 0 {
+			return t.Unix() + 1
+		}
+		return t.Unix()
+	}
+	lo, hi := int64(-1<<62), int64(1<<62)
+	if !from.IsZero() {
+		lo = up(from)
+	}
+	if !to.IsZero() {
+		hi = up(to)
+	}
+	return lo, hi
+}
+
+// find gives the order with an id, or nil. The caller holds mu.
+func (a *Account) find(id string) *order {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != id {
+		return nil
+	}
+	// Not slices.BinarySearch: that copies records, whose counters other readers are changing.
+	i := sort.Search(len(a.orders), func(i int) bool { return a.orders[i].id >= n })
+	if i == len(a.orders) || a.orders[i].id != n {
+		return nil
+	}
+	return &a.orders[i]
+}

@@ -1,0 +1,96 @@
+package simulator
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Add places n new orders, all in the second of at, and returns their ids.
+func (a *Account) Add(n int, at time.Time) []string {
+	if n <= 0 {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	create := at.Unix()
+	_, i := a.span(create, create+1) // after those of the same second
+	id, end := idBase(create), idBase(create+1)
+	if i > 0 && a.orders[i-1].create == create {
+		id = a.orders[i-1].id
+	}
+	gap := int64(min(900, int((end-id)/int64(n))-minGap))
+	if gap < 1 {
+		panic(fmt.Sprintf("simulator: no room for %d more orders at %v", n, at))
+	}
+	s := newStream(a.o.Seed, a.adds, purposeAdd)
+	a.adds++
+	added := make([]order, n)
+	ids := make([]string, n)
+	for k := range added {
+		id += minGap + s.between(0, gap-1)
+		added[k] = order{id: id, create: create}
+		ids[k] = strconv.FormatInt(id, 10)
+		invent(&added[k], &s, a.orders[:i], true)
+	}
+	a.orders = slices.Insert(a.orders, i, added...)
+	return ids
+}
+
+// Pay pays an unpaid order now.
+func (a *Account) Pay(id string) error {
+	return a.update(id, func(o *order) error {
+		if o.status != statusUnpaid {
+			return fmt.Errorf("simulator: order %s is %q, so it cannot be paid", id, statusNames[o.status])
+		}
+		o.status = statusPaid
+		o.payDelay = int32(max(0, min(a.o.Now().Unix()-o.create, math.MaxInt32)))
+		return nil
+	})
+}
+
+// Cancel cancels an unpaid order.
+func (a *Account) Cancel(id string) error {
+	return a.update(id, func(o *order) error {
+		if o.status != statusUnpaid {
+			return fmt.Errorf("simulator: order %s is %q, so it cannot be cancelled", id, statusNames[o.status])
+		}
+		o.status = statusCancelled
+		return nil
+	})
+}
+
+// Change alters the amounts and the configuration of an order, in its row as well as in its lines.
+func (a *Account) Change(id string) error {
+	return a.update(id, func(o *order) error {
+		o.revision++
+		return nil
+	})
+}
+
+// DropItem makes the last line item of an order vanish and takes its amounts off the order. The row of the order in a
+// listing shows that only in its amounts: where the line cost nothing, the row stays the same. The last remaining line
+// cannot be dropped.
+func (a *Account) DropItem(id string) error {
+	return a.update(id, func(o *order) error {
+		if o.items() < 2 {
+			return fmt.Errorf("simulator: order %s has one line item, which must stay", id)
+		}
+		left := (uint8(1)<<o.lines - 1) &^ o.dropped
+		o.dropped |= 1 << (bits.Len8(left) - 1)
+		return nil
+	})
+}
+
+func (a *Account) update(id string, change func(*order) error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.find(id)
+	if o == nil {
+		return fmt.Errorf("simulator: no order %q", id)
+	}
+	return change(o)
+}

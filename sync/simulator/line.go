@@ -1,0 +1,168 @@
+package simulator
+
+import (
+	"strconv"
+	"time"
+)
+
+// line is what a line item has beside its order's fields.
+type line struct {
+	region     string
+	operator   string
+	quantity   int
+	instances  int // how many ids appendInstance gives
+	usageStart int64
+	usageEnd   int64 // both are zero where nothing was paid
+}
+
+func (a *Account) line(o *order, f form, n int) line {
+	p := &catalog[o.product]
+	shared := newStream(a.o.Seed, uint64(o.asset), purposeAsset)
+	own := newStream(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
+	l := line{region: p.regions[shared.n(len(p.regions))], quantity: 1}
+	if own.percent(25) {
+		l.quantity = own.n(4) + 2
+	}
+	if f&formNoOperator == 0 && own.percent(70) {
+		l.operator = operators[own.n(len(operators))]
+	}
+	paid, ok := o.paidAt()
+	if !ok {
+		return l
+	}
+	l.instances = min(l.quantity, 3)
+	l.usageStart = o.create
+	if o.postpaid {
+		// The vendor has no "no end": pay-as-you-go ends about a hundred years on, at 16:00 UTC, midnight in China.
+		t := time.Unix(o.create, 0).UTC()
+		l.usageEnd = time.Date(2122, t.Month(), min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
+		return l
+	}
+	months := [8]int{1, 1, 1, 3, 6, 12, 12, 36}[own.n(8)]
+	t := time.Unix(paid, 0).UTC()
+	l.usageEnd = time.Date(t.Year(), t.Month()+time.Month(months), min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
+	return l
+}
+
+// commodity is the commodity code that the order was placed under.
+func (o *order) commodity() string {
+	if o.postpaid {
+		return catalog[o.product].postpaid
+	}
+	return catalog[o.product].prepaid
+}
+
+func (o *order) subscription() string {
+	if o.postpaid {
+		return "PayAsYouGo"
+	}
+	return "Subscription"
+}
+
+func (o *order) subType(lower bool) string {
+	switch {
+	case o.kind == kindRefund && lower:
+		return "refundsuborder"
+	case o.kind == kindRefund:
+		return "RefundSubOrder"
+	case lower:
+		return "productsuborder"
+	}
+	return "ProductSubOrder"
+}
+
+// appendInstance writes the k-th instance id of a line, for example i-bp1x3k….
+func (a *Account) appendInstance(b []byte, o *order, n, k int) []byte {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	p := &catalog[o.product]
+	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(100+n*8+k))
+	b = append(b, p.prefix...)
+	for word, i := s.next(), 0; i < 17; i++ {
+		if i == 12 {
+			word = s.next()
+		}
+		b = append(b, letters[word%36])
+		word /= 36
+	}
+	return append(b, p.suffix...)
+}
+
+// appendConfig writes the documented form Module:[Key:Val;Key:Val;]Module2:[Key:Val;]. The original configuration, not
+// yet normalised, has one entry more.
+func (a *Account) appendConfig(b []byte, o *order, n int, original bool) []byte {
+	s := newStream(a.o.Seed, uint64(o.asset)+uint64(o.revision), purposeAsset+uint64(200+n))
+	for i := range catalog[o.product].modules {
+		m := &catalog[o.product].modules[i]
+		b = append(append(b, m.name...), ":["...)
+		for j := range m.keys {
+			k := &m.keys[j]
+			b = append(append(b, k.name...), ':')
+			b = append(append(b, k.values[s.n(len(k.values))]...), ';')
+		}
+		if original && i == 0 {
+			b = append(b, "hidden_param:0;"...)
+		}
+		b = append(b, ']')
+	}
+	return b
+}
+
+// configs says which of Config and OriginalConfig are filled.
+func (f form) configs() (config, original bool) {
+	if f&formEmptyConfig != 0 {
+		return false, true
+	}
+	return true, f&formBothConfigs != 0
+}
+
+var buyFrom = [4]string{"console", "openapi", "渠道", "terraform"}
+
+// appendExtendInfos writes the map as JSON; its keys are not documented.
+func (a *Account) appendExtendInfos(b []byte, o *order, n int) []byte {
+	b = append(b, `{"buyFrom":"`...)
+	b = append(b, buyFrom[uint64(o.id)%4]...)
+	b = append(b, `","seq":"`...)
+	b = strconv.AppendInt(b, int64(n), 10)
+	return append(b, `"}`...)
+}
+
+// appendModules writes BillModuleConfig or OriginalModuleConfig as the vendor's metadata declares them; inner keys
+// start in lower case.
+func (a *Account) appendModules(b []byte, o *order, bill bool) []byte {
+	outer, inner := `{"originalModuleConfig":[`, `"ModuleProperties":{"moduleProperties":[`
+	if bill {
+		outer, inner = `{"billModuleConfig":[`, `"BillModuleProperties":{"billModuleProperties":[`
+	}
+	b = append(b, outer...)
+	for i := range catalog[o.product].modules {
+		m := &catalog[o.product].modules[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		if bill {
+			b = appendString(append(b, `"ApiCode":`...), m.name)
+			b = append(b, ',')
+		}
+		b = appendString(append(b, `"Code":`...), m.name)
+		b = appendString(append(b, `,"Name":`...), m.name)
+		b = append(append(b, ','), inner...)
+		for j := range m.keys {
+			if j > 0 {
+				b = append(b, ',')
+			}
+			k := &m.keys[j]
+			if bill {
+				b = appendString(append(b, `{"AttrApiCode":`...), k.name)
+				b = appendString(append(b, `,"ModuleApiCode":`...), m.name)
+			} else {
+				b = appendString(append(b, `{"Code":`...), k.name)
+				b = appendString(append(b, `,"Name":`...), k.name)
+			}
+			b = appendString(append(b, `,"Value":`...), k.values[0])
+			b = append(b, '}')
+		}
+		b = append(b, "]}}"...)
+	}
+	return append(b, "]}"...)
+}

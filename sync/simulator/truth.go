@@ -1,0 +1,223 @@
+package simulator
+
+import (
+	"math/big"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/shopspring/decimal"
+)
+
+// Truth is what an account really holds in a range of creation times.
+type Truth struct {
+	Orders, Items int
+	// Statuses counts orders by payment status as the documents spell it; "" is those without one, the refunds.
+	Statuses map[string]int
+	// OrderAmounts and ItemAmounts are exact sums by currency. An absent Tax adds nothing.
+	OrderAmounts, ItemAmounts map[string]Amounts
+	// IDDigest is the XOR of xxHash64 over the order ids, ItemIDDigest over the line items' ids.
+	IDDigest, ItemIDDigest uint64
+}
+
+// Amounts are the sums of the amount columns.
+type Amounts struct {
+	PretaxGross, Pretax, PretaxLocal, Tax, AfterTax decimal.Decimal
+}
+
+// Truth sums up the orders created in [from, to); zero times are open ends.
+func (a *Account) Truth(from, to time.Time) Truth {
+	t := Truth{Statuses: map[string]int{}, OrderAmounts: map[string]Amounts{}, ItemAmounts: map[string]Amounts{}}
+	orders, items := map[string]*ledger{}, map[string]*ledger{}
+	var m money
+	var text [20]byte
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	lo, hi := a.span(seconds(from, to))
+	for i := lo; i < hi; i++ {
+		o := &a.orders[i]
+		a.amounts(o, a.form(o), &m)
+		currency := a.currency(o)
+		of, it := orders[currency], items[currency]
+		if of == nil {
+			of, it = &ledger{}, &ledger{}
+			orders[currency], items[currency] = of, it
+		}
+		t.Orders++
+		t.Statuses[statusNames[o.status]]++
+		t.IDDigest ^= xxhash.Sum64(strconv.AppendInt(text[:0], o.id, 10))
+		of.add(&m.order, m.scale)
+		for n := range int(o.lines) {
+			if o.has(n) {
+				t.Items++
+				t.ItemIDDigest ^= xxhash.Sum64(strconv.AppendInt(text[:0], o.itemID(n), 10))
+				it.add(&m.item[n], m.scale)
+			}
+		}
+	}
+	for currency := range orders {
+		t.OrderAmounts[currency] = orders[currency].amounts()
+		t.ItemAmounts[currency] = items[currency].amounts()
+	}
+	return t
+}
+
+// ledger sums amounts exactly: a 128-bit sum for every column and scale.
+type ledger struct {
+	hi [columns][13]int64
+	lo [columns][13]uint64
+}
+
+func (l *ledger) add(v *[columns]int64, scale uint8) {
+	for c := range columns {
+		lo, carry := bits.Add64(l.lo[c][scale], uint64(v[c]), 0)
+		l.lo[c][scale] = lo
+		l.hi[c][scale] += v[c]>>63 + int64(carry)
+	}
+}
+
+func (l *ledger) amounts() Amounts {
+	var d [columns]decimal.Decimal
+	for c := range columns {
+		for scale := range int32(13) {
+			v := new(big.Int).Lsh(big.NewInt(l.hi[c][scale]), 64)
+			v.Add(v, new(big.Int).SetUint64(l.lo[c][scale]))
+			d[c] = d[c].Add(decimal.NewFromBigInt(v, -scale))
+		}
+	}
+	return Amounts{PretaxGross: d[colGross], Pretax: d[colPretax], PretaxLocal: d[colLocal], Tax: d[colTax], AfterTax: d[colAfterTax]}
+}
+
+// Order is one order as it really is. Empty strings and zero times stand for what the vendor does not send.
+type Order struct {
+	OrderID, RelatedOrderID               string
+	OrderType, PaymentStatus              string
+	ProductCode, ProductType              string
+	CommodityCode, SubscriptionType       string
+	CreateTime, PaymentTime               time.Time
+	Currency, PaymentCurrency             string
+	PretaxGross, Pretax, PretaxLocal, Tax decimal.NullDecimal
+	AfterTax                              decimal.NullDecimal
+	Items                                 []Item
+}
+
+// Item is one line item; what it shares with its order is not repeated.
+type Item struct {
+	ItemID, OrderSubType                  string
+	InstanceIDs                           []string
+	Region                                string
+	Quantity                              int
+	Config, OriginalConfig                string
+	Operator                              string
+	UsageStartTime, UsageEndTime          time.Time
+	ExtendInfos                           map[string]string
+	PretaxGross, Pretax, PretaxLocal, Tax decimal.NullDecimal
+	AfterTax                              decimal.NullDecimal
+	// Lower says that the detail spells OrderType, PaymentStatus and OrderSubType in lower case.
+	Lower bool
+}
+
+// Order is the order with an id, with its line items.
+func (a *Account) Order(id string) (Order, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	o := a.find(id)
+	if o == nil {
+		return Order{}, false
+	}
+	var m money
+	f := a.form(o)
+	a.amounts(o, f, &m)
+	p := &catalog[o.product]
+	r := Order{
+		OrderID: id, OrderType: kindNames[o.kind], PaymentStatus: statusNames[o.status],
+		ProductCode: p.code, ProductType: p.typ, CommodityCode: o.commodity(), SubscriptionType: o.subscription(),
+		CreateTime: time.Unix(o.create, 0).UTC(), Currency: a.currency(o),
+	}
+	if o.related != 0 {
+		r.RelatedOrderID = strconv.FormatInt(o.related, 10)
+	}
+	if paid, ok := o.paidAt(); ok {
+		r.PaymentTime = time.Unix(paid, 0).UTC()
+	}
+	if f&formNoPayCurrency == 0 {
+		r.PaymentCurrency = r.Currency
+	}
+	d := m.decimals(&m.order)
+	r.PretaxGross, r.Pretax, r.PretaxLocal, r.Tax, r.AfterTax = d[0], d[1], d[2], d[3], d[4]
+	for n := range int(o.lines) {
+		if o.has(n) {
+			r.Items = append(r.Items, a.item(o, f, &m, n))
+		}
+	}
+	return r, true
+}
+
+func (a *Account) item(o *order, f form, m *money, n int) Item {
+	l := a.line(o, f, n)
+	i := Item{
+		ItemID: strconv.FormatInt(o.itemID(n), 10), OrderSubType: o.subType(false), Region: l.region,
+		Quantity: l.quantity, Operator: l.operator, Lower: f&formLower != 0,
+	}
+	for k := range l.instances {
+		i.InstanceIDs = append(i.InstanceIDs, string(a.appendInstance(nil, o, n, k)))
+	}
+	config, original := f.configs()
+	if config {
+		i.Config = string(a.appendConfig(nil, o, n, false))
+	}
+	if original {
+		i.OriginalConfig = string(a.appendConfig(nil, o, n, true))
+	}
+	if l.usageEnd != 0 {
+		i.UsageStartTime, i.UsageEndTime = time.Unix(l.usageStart, 0).UTC(), time.Unix(l.usageEnd, 0).UTC()
+	}
+	if f&formExtendInfos != 0 {
+		i.ExtendInfos = map[string]string{"buyFrom": buyFrom[uint64(o.id)%4], "seq": strconv.Itoa(n)}
+	}
+	d := m.decimals(&m.item[n])
+	i.PretaxGross, i.Pretax, i.PretaxLocal, i.Tax, i.AfterTax = d[0], d[1], d[2], d[3], d[4]
+	return i
+}
+
+func (m *money) decimals(v *[columns]int64) (d [columns]decimal.NullDecimal) {
+	for c := range columns {
+		if c == colTax && m.noTax {
+			continue
+		}
+		d[c] = decimal.NewNullDecimal(decimal.New(v[c], -int32(m.scale)))
+	}
+	return d
+}
+
+// IDs lists the ids of the orders created in [from, to), oldest first; zero times are open ends.
+func (a *Account) IDs(from, to time.Time) []string {
+	return a.ids(from, to, func(*order) bool { return true })
+}
+
+// Unpaid lists the ids of all unpaid orders, oldest first.
+func (a *Account) Unpaid() []string {
+	return a.ids(time.Time{}, time.Time{}, func(o *order) bool { return o.status == statusUnpaid })
+}
+
+func (a *Account) ids(from, to time.Time, match func(*order) bool) []string {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	lo, hi := a.span(seconds(from, to))
+	// The ids share one string: a million of them would otherwise be a million allocations.
+	var text strings.Builder
+	text.Grow((hi - lo) * 15)
+	for i := lo; i < hi; i++ {
+		if match(&a.orders[i]) {
+			text.WriteString(strconv.FormatInt(a.orders[i].id, 10))
+		}
+	}
+	all := text.String()
+	ids := make([]string, 0, len(all)/15)
+	for ; len(all) >= 15; all = all[15:] {
+		ids = append(ids, all[:15])
+	}
+	return ids
+}

@@ -1,0 +1,255 @@
+package bss
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testKey    = "LTAItestkeyid0001"
+	testSecret = "testsecret-0123456789"
+	emptyPage  = `{"Code":"Success","Success":true,"RequestId":"R-1","Data":{"TotalCount":0}}`
+)
+
+var testQuery = source.Query{Start: utc("2024-01-01T00:00:00Z"), End: utc("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
+
+// serve starts a server; it ends with the test.
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// say answers every request the same.
+func say(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// client makes a client for an endpoint; it closes its connections with the test.
+func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
+	t.Helper()
+	o := Options{Account: "main", Endpoint: endpoint, Credentials: Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// failed gives the error of a call as ours.
+func failed(t testing.TB, err error) *source.Error {
+	t.Helper()
+	var e *source.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("not a source.Error: %v", err)
+	}
+	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
+		t.Errorf("%+v", e)
+	}
+	return e
+}
+
+func TestListAsksAndReads(t *testing.T) {
+	t.Parallel()
+	var got url.Values
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.URL.Query()
+		if r.Header.Get("X-Acs-Action") != "QueryOrders" || r.Header.Get("X-Acs-Version") != "2017-12-14" || r.URL.Path != "/" {
+			t.Errorf("%s %v", r.URL, r.Header)
+		}
+		_, _ = w.Write([]byte(benchPage(3)))
+	})
+	var versions atomic.Uint64
+	c := client(t, s.URL, func(o *Options) { o.NextVersion = func() uint64 { return versions.Add(1) + 41 } })
+	q := testQuery
+	q.OwnerID, q.PaymentStatus, q.Page, q.Size, q.End = "1234567890123456", "Unpaid", 7, 3, utc("2024-01-01T01:00:00.5Z")
+	p, err := c.List(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := url.Values{
+		"OwnerId": {"1234567890123456"}, "PaymentStatus": {"Unpaid"}, "PageNum": {"7"}, "PageSize": {"3"},
+		"CreateTimeStart": {"2024-01-01T00:00:00Z"}, "CreateTimeEnd": {"2024-01-01T01:00:01Z"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if p.Total != 1234 || len(p.Orders) != 3 {
+		t.Fatalf("%+v", p)
+	}
+	for _, o := range p.Orders {
+		if o.OwnerID != q.OwnerID || o.Account != "main" || o.Source != "bss" || o.Version != 42 || time.Since(o.FetchedAt) > time.Minute ||
+			o.FetchedAt.Location() != time.UTC || o.DetailStatus != "" {
+			t.Errorf("%+v", o)
+		}
+	}
+	// Filters that are not set are not sent: an empty one would be sent as `PaymentStatus=`.
+	if _, err := c.List(t.Context(), source.Query{}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(url.Values{"PageNum": {"1"}, "PageSize": {"20"}}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestDetailAsksAndReads(t *testing.T) {
+	t.Parallel()
+	body := benchDetail(2)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Acs-Action") != "GetOrderDetail" || r.URL.RawQuery != "OrderId=211059788270709&OwnerId=17" {
+			t.Errorf("%s %v", r.URL, r.Header)
+		}
+		_, _ = w.Write([]byte(body))
+	})
+	c := client(t, s.URL)
+	d, err := c.Detail(t.Context(), "17", "211059788270709")
+	if err != nil || len(d.Items) != 2 || len(d.Rejects) != 0 || d.PaymentStatus != "Paid" || d.Items[0].OwnerID != "17" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	for _, none := range []string{
+		`{"Success":true,"Data":{}}`, `{"Success":true,"Data":{"OrderList":null}}`, `{"Success":true,"Data":{"OrderList":{"Order":[]}}}`,
+	} {
+		body = none
+		_, err = c.Detail(t.Context(), "17", "211059788270709")
+		if e := failed(t, err); e.Reason != source.NotFound || e.Reason.Retryable() || !strings.Contains(e.Error(), "211059788270709") {
+			t.Error(err)
+		}
+	}
+	body = `{"Success":true}`
+	_, err = c.Detail(t.Context(), "17", "211059788270709")
+	if e := failed(t, err); e.Reason != source.Malformed {
+		t.Error(err)
+	}
+}
+
+func TestCallsThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") })
+	c := client(t, s.URL)
+	for _, owner := range []string{"x", "-1", "+1", "1&Action=CancelOrder", "9999999999999999999"} {
+		_, err := c.List(t.Context(), source.Query{OwnerID: owner})
+		if e := failed(t, err); e.Reason != source.BadRequest {
+			t.Error(err)
+		}
+	}
+	if _, err := c.Detail(t.Context(), "", ""); failed(t, err).Reason != source.BadRequest {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("the daemon stops")
+	cancel(why)
+	_, err := c.List(ctx, testQuery)
+	if failed(t, err).Reason != source.Cancelled || !errors.Is(err, context.Canceled) || !errors.Is(err, why) {
+		t.Error(err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	keys := Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	for want, o := range map[string]Options{
+		"account":              {Credentials: keys},
+		"site":                 {Account: "a", Site: "mars", Credentials: keys},
+		"api_version":          {Account: "a", APIVersion: "2020-01-01", Credentials: keys},
+		"write https://host":   {Account: "a", Endpoint: "business.aliyuncs.com", Credentials: keys},
+		"only a scheme":        {Account: "a", Endpoint: "https://h/path", Credentials: keys},
+		"not a URL":            {Account: "a", Endpoint: "http://user:hidden@h:port", Credentials: keys},
+		"access_key_secret":    {Account: "a", Credentials: Credentials{AccessKeyID: testKey}},
+		"security_token":       {Account: "a", Credentials: Credentials{Type: STS, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"role_arn":             {Account: "a", Credentials: Credentials{Type: RAMRoleARN, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"oidc_token_file":      {Account: "a", Credentials: Credentials{OIDCProviderARN: "x", RoleARN: "y"}},
+		"uri":                  {Account: "a", Credentials: Credentials{Type: CredentialsURI}},
+		"none of access_key":   {Account: "a", Credentials: Credentials{Type: "magic"}},
+		"role_session_expirat": {Account: "a", Credentials: Credentials{RoleARN: "r", AccessKeyID: "k", AccessKeySecret: "s", RoleSessionExpiration: 1}},
+	} {
+		_, err := New(o)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+func TestSites(t *testing.T) {
+	t.Parallel()
+	for site, host := range map[string]string{
+		"": "business.aliyuncs.com", China: "business.aliyuncs.com", International: "business.ap-southeast-1.aliyuncs.com",
+	} {
+		c := client(t, "", func(o *Options) { o.Site = site })
+		if c.base.Host != host || c.base.Scheme != "https" {
+			t.Errorf("%q: %s", site, c.base.String())
+		}
+	}
+}
+
+// Nothing that holds credentials shows them, however it is printed (I10).
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	o := Options{Account: "main", Endpoint: "http://127.0.0.1:1", Credentials: Credentials{
+		AccessKeyID: testKey, AccessKeySecret: testSecret, SecurityToken: "token-0123456789",
+	}}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{o, &o, o.Credentials, &o.Credentials, c, struct{ C *Client }{c}} {
+			s := fmt.Sprintf(verb, v)
+			if strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, "token-0123456789") ||
+				strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
+				t.Errorf("%s of %T: %s", verb, v, s)
+			}
+		}
+	}
+	if b, err := o.Credentials.MarshalText(); err != nil || strings.Contains(string(b), "test") {
+		t.Errorf("%s, %v", b, err)
+	}
+	if s := o.Credentials.LogValue().String(); strings.Contains(s, "test") {
+		t.Error(s)
+	}
+}
+
+func TestTickClock(t *testing.T) {
+	t.Parallel()
+	var seen sync.Map
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			last := uint64(0)
+			for range 1000 {
+				v := tickClock()
+				if _, twice := seen.LoadOrStore(v, true); twice || v <= last {
+					t.Errorf("%d after %d, twice %v", v, last, twice)
+				}
+				last = v
+			}
+		})
+	}
+	wg.Wait()
+}

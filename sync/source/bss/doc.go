@@ -1,0 +1,16 @@
+// Package bss is the client of Alibaba Cloud's BSS OpenAPI: QueryOrders lists orders, GetOrderDetail gives the lines of
+// one order.
+//
+// A call is one attempt: budgets and retries are [source.Caller]'s. The request is signed with the vendor's own function
+// (ACS3-HMAC-SHA256 of darabonba-openapi/v2/utils) and sent with net/http, because the vendor's generic client races,
+// has no time-outs by default, and loses the HTTP status of an answer that is not JSON as well as what a throttle says
+// about waiting. Credentials of every kind come from credentials-go.
+//
+//	List, Detail ─► send ─► sign ─► transport ─► parseEnvelope ─► decodeOrder / decodeItem ─► rows and rejects
+//	                  │                  │              │
+//	               keyring            failure ◄─────────┘   (codes: vendor code → Reason)
+//
+// An answer is validated once and then read in place: rows keep slices of it, so a page's body lives as long as any row
+// of it. A row that is not what the vendor documents never fails its page: it becomes a reject with its raw payload
+// (I4). [DecodeOrder] and [DecodeItem] rebuild rows from stored payloads, with the same code.
+package bss

@@ -1,0 +1,351 @@
+package bss
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+func TestAnswersThatFail(t *testing.T) {
+	t.Parallel()
+	const html = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+	for _, tc := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   source.Error // Reason, HTTPStatus, Code, RequestID, RetryAfter, Fresh
+		text   string
+	}{
+		{"HTML 502", say(502, html), source.Error{Reason: source.Unavailable, HTTPStatus: 502}, "Bad Gateway"},
+		{"HTML 504", say(504, html), source.Error{Reason: source.Timeout, HTTPStatus: 504}, ""},
+		{"HTML 403", say(403, html), source.Error{Reason: source.Auth, HTTPStatus: 403}, "not the vendor's"},
+		{"HTML 404", say(404, html), source.Error{Reason: source.BadRequest, HTTPStatus: 404}, "check endpoint"},
+		{"JSON 404", say(404, `{"Code":"Odd"}`), source.Error{Reason: source.NotFound, HTTPStatus: 404, Code: "Odd"}, ""},
+		{"HTML 200", say(200, html), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not JSON"},
+		{"empty 200", say(200, ""), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "empty"},
+		{"blank 200", say(200, " \n"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "empty"},
+		{"empty 500", say(500, ""), source.Error{Reason: source.Unavailable, HTTPStatus: 500}, ""},
+		{"half JSON", say(200, emptyPage[:len(emptyPage)-9]), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not JSON"},
+		{"array", say(200, "[]"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not a JSON object"},
+		{"empty object", say(200, "{}"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "Data is missing"},
+		{"no total", say(200, `{"Success":true,"RequestId":"R-2","Data":{}}`), source.Error{Reason: source.Malformed, HTTPStatus: 200, RequestID: "R-2"}, "TotalCount"},
+		{
+			"Success false", say(200, `{"Success":false,"Code":"NotApplicable","Message":"no","RequestId":"R-3","Data":{"TotalCount":0}}`),
+			source.Error{Reason: source.Auth, HTTPStatus: 200, Code: "NotApplicable", RequestID: "R-3"}, "site: international",
+		},
+		{"Success as text", say(200, `{"Success":"false","Code":"InternalError"}`), source.Error{Reason: source.Unavailable, HTTPStatus: 200, Code: "InternalError"}, ""},
+		{"Success false, no code", say(200, `{"Success":false}`), source.Error{Reason: source.Unknown, HTTPStatus: 200}, "no code"},
+		{"code without Success", say(200, `{"Code":"InvalidOwner"}`), source.Error{Reason: source.BadRequest, HTTPStatus: 200, Code: "InvalidOwner"}, "owner_ids"},
+		{
+			"throttle in 200", say(200, `{"Success":false,"Code":"Throttling.User"}`, "X-Ratelimit-User-Api", "Limit:10,Remain:0,TimeLeft:1234", "X-Ratelimit-User", "TimeLeft:99"),
+			source.Error{Reason: source.Throttled, HTTPStatus: 200, Code: "Throttling.User", RetryAfter: 1234 * time.Millisecond}, "",
+		},
+		{"throttle in 400", say(400, `{"Code":"Throttling"}`), source.Error{Reason: source.Throttled, HTTPStatus: 400, Code: "Throttling"}, ""},
+		{"429", say(429, html, "Retry-After", "7"), source.Error{Reason: source.Throttled, HTTPStatus: 429, RetryAfter: 7 * time.Second}, ""},
+		{"503, request id in a header", say(503, "", "X-Acs-Request-Id", "R-4"), source.Error{Reason: source.Unavailable, HTTPStatus: 503, RequestID: "R-4"}, ""},
+		{"redirect", say(302, "", "Location", "http://127.0.0.1:1/login"), source.Error{Reason: source.Unavailable, HTTPStatus: 302}, "redirects are not followed"},
+		{"permission", say(403, `{"Code":"NoPermission","RequestId":"R-5"}`), source.Error{Reason: source.Auth, HTTPStatus: 403, Code: "NoPermission", RequestID: "R-5"}, "bss:DescribeOrderList"},
+		{"nonce", say(400, `{"Code":"SignatureNonceUsed"}`), source.Error{Reason: source.Unavailable, HTTPStatus: 400, Code: "SignatureNonceUsed", Fresh: true}, "clock"},
+		{
+			"clock", say(400, `{"Code":"InvalidTimeStamp.Expired"}`, "Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)),
+			source.Error{Reason: source.Auth, HTTPStatus: 400, Code: "InvalidTimeStamp.Expired", Fresh: true}, "ahead of the vendor's",
+		},
+		{"cut body", cutBody, source.Error{Reason: source.Malformed, HTTPStatus: 200}, "unexpected EOF"},
+		{"bad gzip", say(200, "this is no gzip at all", "Content-Encoding", "gzip"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "gzip"},
+		{"no answer", hangUp, source.Error{Reason: source.Unavailable}, "EOF"},
+		{"reset", reset, source.Error{Reason: source.Unavailable}, "reset"},
+		{"reset in the body", resetInBody, source.Error{Reason: source.Unavailable, HTTPStatus: 200}, "reset"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			calls := atomic.Int32{}
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) { calls.Add(1); tc.answer(w, r) })
+			_, err := client(t, s.URL).List(t.Context(), testQuery)
+			e := failed(t, err)
+			got := source.Error{Reason: e.Reason, HTTPStatus: e.HTTPStatus, Code: e.Code, RequestID: e.RequestID, RetryAfter: e.RetryAfter, Fresh: e.Fresh}
+			if got != tc.want || !strings.Contains(e.Error(), tc.text) || calls.Load() != 1 {
+				t.Errorf("%d calls, %v\n got %+v\nwant %+v, with %q", calls.Load(), err, got, tc.want, tc.text)
+			}
+		})
+	}
+}
+
+func hijack(w http.ResponseWriter) (*net.TCPConn, *bufio.ReadWriter) {
+	conn, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	return conn.(*net.TCPConn), rw
+}
+
+func hangUp(w http.ResponseWriter, _ *http.Request) {
+	conn, _ := hijack(w)
+	_ = conn.Close()
+}
+
+func reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _ := hijack(w)
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func resetInBody(w http.ResponseWriter, _ *http.Request) {
+	conn, rw := hijack(w)
+	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+	_ = rw.Flush()
+	time.Sleep(50 * time.Millisecond) // the client must have read this much, or it sees no answer at all
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func cutBody(w http.ResponseWriter, _ *http.Request) {
+	conn, rw := hijack(w)
+	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + emptyPage)
+	_ = rw.Flush()
+	_ = conn.Close()
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("%v", r.Header)
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = z.Write([]byte(benchPage(20)))
+		_ = z.Close()
+	})
+	if p, err := client(t, s.URL).List(t.Context(), testQuery); err != nil || len(p.Orders) != 20 {
+		t.Errorf("%d, %v", len(p.Orders), err)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	t.Parallel()
+	hang := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	slow := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil { // bytes that never end
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	for name, s := range map[string]*httptest.Server{"hang": hang, "slow body": slow} {
+		short := client(t, s.URL, func(o *Options) { o.Timeout = 50 * time.Millisecond })
+		_, err := short.List(t.Context(), testQuery)
+		if e := failed(t, err); e.Reason != source.Timeout || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "50ms") {
+			t.Errorf("%s, own time-out: %v", name, err)
+		}
+		long := client(t, s.URL)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err = long.List(ctx, testQuery)
+		cancel()
+		if e := failed(t, err); e.Reason != source.Timeout || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s, deadline: %v", name, err)
+		}
+		why := errors.New("a second signal")
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(50*time.Millisecond, func() { stop(why) })
+		_, err = long.List(ctx, testQuery)
+		if e := failed(t, err); e.Reason != source.Cancelled || !errors.Is(err, context.Canceled) || !errors.Is(err, why) {
+			t.Errorf("%s, cancelled: %v", name, err)
+		}
+	}
+}
+
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	_, err = client(t, "http://"+l.Addr().String()).List(t.Context(), testQuery)
+	if e := failed(t, err); e.Reason != source.Unavailable || e.HTTPStatus != 0 || !strings.Contains(e.Hint, "cannot connect") {
+		t.Error(err)
+	}
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(say(200, emptyPage))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, err := client(t, s.URL).List(t.Context(), testQuery)
+	if e := failed(t, err); e.Reason != source.Unavailable || !strings.Contains(e.Hint, "certificate") {
+		t.Error(err)
+	}
+	if _, err := client(t, s.URL, func(o *Options) { o.Transport = s.Client().Transport }).List(t.Context(), testQuery); err != nil {
+		t.Error(err)
+	}
+}
+
+// The transport must not speak HTTP/2, which may send a request twice by itself.
+func TestHTTP1Only(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 {
+			t.Errorf("%s", r.Proto)
+		}
+		say(200, emptyPage)(w, r)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	transport := newTransport(defaultDialTimeout, 1)
+	transport.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	if _, err := client(t, s.URL, func(o *Options) { o.Transport = transport }).List(t.Context(), testQuery); err != nil {
+		t.Error(err)
+	}
+}
+
+// A kept connection that the server closes under a request must not make net/http send the request, and with it the
+// nonce, a second time.
+func TestNoReplayOnAClosedConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu     sync.Mutex
+		nonces []string
+		wg     sync.WaitGroup
+	)
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { // one good answer on a connection, then the end of it after the next request was read
+				defer conn.Close()
+				r := bufio.NewReader(conn)
+				for n := range 2 {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					nonces = append(nonces, req.Header.Get("X-Acs-Signature-Nonce"))
+					mu.Unlock()
+					if n == 0 {
+						_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 75\r\n\r\n" + emptyPage))
+					}
+				}
+			})
+		}
+	})
+	if len(emptyPage) != 75 {
+		t.Fatalf("emptyPage has %d bytes", len(emptyPage))
+	}
+	c := client(t, "http://"+l.Addr().String())
+	lost := 0
+	for range 20 {
+		if _, err := c.List(t.Context(), testQuery); err != nil {
+			if failed(t, err).Reason != source.Unavailable {
+				t.Error(err)
+			}
+			lost++
+		}
+	}
+	_ = l.Close()
+	c.Close()
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, n := range nonces {
+		if len(n) != 32 || seen[n] {
+			t.Errorf("nonce %q was sent twice", n)
+		}
+		seen[n] = true
+	}
+	if lost != 10 || len(nonces) != 20 {
+		t.Errorf("%d of 20 calls lost, %d requests arrived", lost, len(nonces))
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	const inFlight = 8
+	var connections atomic.Int32
+	s := httptest.NewUnstartedServer(say(200, emptyPage))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c := client(t, s.URL, func(o *Options) { o.MaxInFlight = inFlight })
+	var wg sync.WaitGroup
+	for range inFlight {
+		wg.Go(func() {
+			for range 50 {
+				if _, err := c.List(t.Context(), testQuery); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// net/http dials when no connection is idle, even if one becomes idle a moment later.
+	if n := connections.Load(); n > 2*inFlight {
+		t.Errorf("%d connections for %d calls at a time", n, inFlight)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	var viaProxy atomic.Int32
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		viaProxy.Add(1)
+		if r.URL.Host != "business.example" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		say(200, emptyPage)(w, r)
+	})
+	t.Setenv("HTTP_PROXY", strings.Replace(proxy.URL, "http://", "http://someone:password@", 1))
+	t.Setenv("HTTPS_PROXY", "http://someone:password@127.0.0.1:1")
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
+	if _, err := client(t, "http://business.example").List(t.Context(), testQuery); err != nil || viaProxy.Load() != 1 {
+		t.Errorf("%d requests through the proxy, %v", viaProxy.Load(), err)
+	}
+	loopback := serve(t, say(200, emptyPage))
+	if _, err := client(t, loopback.URL).List(t.Context(), testQuery); err != nil || viaProxy.Load() != 1 {
+		t.Errorf("a loopback address went through the proxy: %v", err)
+	}
+	_, err := client(t, "https://business.example").List(t.Context(), testQuery)
+	if e := failed(t, err); e.Reason != source.Unavailable || strings.Contains(err.Error(), "password") {
+		t.Error(err)
+	}
+}
+
+func TestLongBody(t *testing.T) {
+	t.Parallel()
+	block := []byte(strings.Repeat(" ", 1<<20))
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 65 {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	_, err := client(t, s.URL).List(t.Context(), testQuery)
+	if e := failed(t, err); e.Reason != source.Malformed || !strings.Contains(err.Error(), "smaller pages") {
+		t.Error(err)
+	}
+}
