@@ -1,0 +1,117 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
+)
+
+// block is one insert, encoded and ready to be sent any number of times.
+type block struct {
+	table  string
+	query  string
+	token  string
+	rows   int
+	names  []string
+	types  []string
+	values []any  // what to append to a column; nil where the column's bytes are in native
+	native []byte // the columns without values, one after the other, in ClickHouse's own format
+}
+
+// encode turns rows into a block. It fails on a value that does not fit its column, before anything is sent (I5, I6).
+func encode[T any](t *table[T], partition string, rows []*T) (*block, error) {
+	b := &block{
+		table:  t.name,
+		token:  t.name + "/" + partition + "/" + uuid.NewString(),
+		rows:   len(rows),
+		names:  make([]string, len(t.columns)),
+		types:  make([]string, len(t.columns)),
+		values: make([]any, len(t.columns)),
+	}
+	var native proto.Buffer
+	for i, c := range t.columns {
+		b.names[i], b.types[i] = c.name, c.chType
+		var bad int
+		var err error
+		if b.values[i], bad, err = c.encode(rows, &native); err != nil {
+			return nil, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
+		}
+	}
+	b.native = native.Buf
+	b.query = "INSERT INTO " + t.name + " (" + strings.Join(b.names, ", ") + ")"
+	return b, nil
+}
+
+// ValueError is a value that does not fit its column. Nothing of its block was written; it is never retried.
+type ValueError struct {
+	Table  string
+	Row    string // names the row, such as "order 211059788270709"
+	Column string
+	Err    error
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("%s: %s: column %s: %v", e.Table, e.Row, e.Column, e.Err)
+}
+
+func (e *ValueError) Unwrap() error { return e.Err }
+
+// insert sends the block until the server confirms it, or until that is hopeless.
+func (s *Sink) insert(ctx context.Context, b *block) error {
+	start := time.Now()
+	if err := s.retry.do(ctx, b.table, func() error { return s.send(ctx, b) }); err != nil {
+		return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, err)
+	}
+	s.observer.Inserted(b.table, b.rows, time.Since(start))
+	return nil
+}
+
+// send sends the block once.
+func (s *Sink) send(ctx context.Context, b *block) error {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"insert_deduplication_token": b.token,
+		// A retry must also reach order_versions where the first try reached order_rows only.
+		"deduplicate_blocks_in_dependent_materialized_views": 1,
+		// An asynchronous insert would be confirmed before it is stored, or mixed with other blocks (I1).
+		"async_insert": 0,
+	}))
+	batch, err := s.conn.PrepareBatch(ctx, b.query)
+	if err != nil {
+		return err
+	}
+	defer batch.Close() // after Send it does nothing; before, it gives the connection back
+
+	// The driver converts Decimal, DateTime64, LowCardinality and Map value by value, with reflection, silent rounding
+	// and times that wrap in 2262. Its columns can also read the bytes that the server would send, which is exact for
+	// every value of the column and several times faster; so those columns are filled that way.
+	columns := batch.Columns()
+	reader := proto.NewReader(bytes.NewReader(b.native))
+	for i, column := range columns {
+		if got := string(column.Type()); got != b.types[i] {
+			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: got}
+		}
+		if b.values[i] != nil {
+			err = batch.Column(i).Append(b.values[i])
+		} else {
+			err = column.Decode(reader, b.rows)
+		}
+		if err != nil {
+			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: err.Error()}
+		}
+	}
+	return batch.Send()
+}
+
+// typeError says that a table is not as the migrations made it. Sending the block again would not help.
+type typeError struct{ table, column, want, got string }
+
+func (e *typeError) Error() string {
+	return fmt.Sprintf("column %s.%s should be %s but is %s: the table was changed by hand, or by a newer ordersync; "+
+		"restore the column's type or run that version", e.table, e.column, e.want, e.got)
+}

@@ -1,0 +1,29 @@
+// Package sink is the warehouse: it creates the tables, writes rows in batches, keeps the ledger and answers the
+// questions that the engine and the verbs have about what is stored.
+//
+// # One write
+//
+//	items ──► orders ──► rejects ──► ledger        each step waits for the server's confirmation (I1)
+//	  │          │
+//	  │          └─ a materialized view copies every insert to order_versions
+//	  └─ split by month of the order's creation, at most 100,000 rows or 64 MB a block: one block = one partition =
+//	     one atomic insert
+//
+// The order of the steps is what makes a crash harmless (I7): an order that is visible has its items, and a window that
+// the ledger calls complete has all of its orders. Everything before the ledger row is simply written again by the
+// next walk of the window, and changes nothing then (I3): all tables keep one row per key, the one with the highest
+// version.
+//
+// # Retries
+//
+// clickhouse-go does not repeat an insert, and after a broken connection nobody knows whether the server had committed
+// it. A block is therefore encoded once and sent, unchanged and under the same insert_deduplication_token, until the
+// server confirms it or the error is not one that passes (see codes.go). The token makes the server drop a block that
+// it has already. It is new for each block of each Write, not derived from the content alone: rows that an operator
+// deleted could otherwise not be written again as they were, without anyone being told.
+//
+// # Reading
+//
+// Reads go to the storage tables with FINAL and are bounded by lane and creation time, so that they touch the
+// partitions of the asked range only.
+package sink

@@ -1,0 +1,191 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// final makes a SELECT see the current version of each row only. All versions of a row share a partition, which spares
+// the server from comparing partitions.
+const final = " FINAL "
+
+// finalSettings end each query that reads with final.
+const finalSettings = " SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+// inRange bounds a query by lane and creation time, [from, to); its arguments are those of rangeArgs. The lane's
+// account is the name of the configured account, which is unique, so the source need not be compared.
+const inRange = "account = ? AND owner_id = ? AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
+	" AND create_time < fromUnixTimestamp64Milli(?, 'UTC')"
+
+// rangeArgs are the arguments of inRange. A zero time is no bound, and so is one outside of what a row can hold.
+func rangeArgs(lane schema.Lane, from, to time.Time) []any {
+	if to.IsZero() {
+		to = maxTime.Add(1)
+	}
+	return []any{lane.Account, lane.OwnerID, bound(from), bound(to)}
+}
+
+// bound is a time as DateTime64(3) counts it, cut to the range of the column. A part of a millisecond counts as a whole
+// one: stored times have no parts, so "before 1.5 ms" means "before 2 ms".
+func bound(t time.Time) int64 {
+	if t.Before(minTime) {
+		t = minTime
+	}
+	if t.After(maxTime) {
+		t = maxTime.Add(time.Nanosecond)
+	}
+	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
+}
+
+// maxIDs bounds the IN list of one query: the server limits the text of a query to 256 KB.
+const maxIDs = 2000
+
+// Known returns what is stored of the orders of a lane that were created in [from, to), by id: enough for the engine to
+// decide whether there is something to fetch or write.
+func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
+	known := map[string]schema.Known{}
+	err := s.each(ctx, "SELECT order_id, fingerprint, detail_status, items, version FROM order_rows"+final+
+		"WHERE "+inRange+finalSettings, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		var id string
+		var k schema.Known
+		if err := rows.Scan(&id, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
+			return err
+		}
+		known[id] = k
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the stored orders: %w", err)
+	}
+	return known, nil
+}
+
+// ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id.
+// What a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
+func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+	items := map[string][]string{}
+	for ids := range slices.Chunk(orderIDs, maxIDs) {
+		err := s.each(ctx, "SELECT order_id, item_id FROM order_item_rows"+final+
+			"WHERE "+inRange+" AND order_id IN (?) ORDER BY order_id, item_id"+finalSettings,
+			append(rangeArgs(lane, from, to), ids), func(rows driver.Rows) error {
+				var order, item string
+				if err := rows.Scan(&order, &item); err != nil {
+					return err
+				}
+				items[order] = append(items[order], item)
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("read the stored items: %w", err)
+		}
+	}
+	return items, nil
+}
+
+// OrderRef points to a stored order: enough to fetch it again and to find its row.
+type OrderRef struct {
+	schema.Lane
+	OrderID    string
+	CreateTime time.Time
+}
+
+// PendingOrder is an order whose line items are still to be fetched, with what is known of the former tries.
+type PendingOrder struct {
+	OrderRef
+	Attempts    uint32
+	NextAttempt time.Time // zero = at once
+}
+
+// Pending returns the orders of a lane whose detail is missing, oldest first.
+func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]PendingOrder, error) {
+	var out []PendingOrder
+	index := map[string]int{}
+	// The skip index on detail_status keeps this cheap, however many orders there are.
+	err := s.each(ctx, "SELECT source, order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+
+		"WHERE account = ? AND owner_id = ? AND detail_status = ? ORDER BY create_time, order_id"+finalSettings,
+		[]any{lane.Account, lane.OwnerID, schema.DetailPending}, func(rows driver.Rows) error {
+			p := PendingOrder{OrderRef: OrderRef{Lane: lane}}
+			var created int64
+			if err := rows.Scan(&p.Source, &p.OrderID, &created); err != nil {
+				return err
+			}
+			p.CreateTime = fromMilliseconds(created)
+			index[p.OrderID] = len(out)
+			out = append(out, p)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read the pending orders: %w", err)
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	rejects, err := s.Rejects(ctx, lane, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rejects {
+		if i, ok := index[r.OrderID]; ok && r.Stage == schema.RejectDetail {
+			out[i].Attempts, out[i].NextAttempt = r.Attempts, r.NextAttempt
+		}
+	}
+	return out, nil
+}
+
+// Unpaid returns the stored unpaid orders of a lane that were created in [from, to), oldest first.
+func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]OrderRef, error) {
+	var out []OrderRef
+	err := s.each(ctx, "SELECT source, order_id, toUnixTimestamp64Milli(create_time), payment_status FROM order_rows"+final+
+		"WHERE "+inRange+" AND lower(payment_status) = 'unpaid' ORDER BY create_time, order_id"+finalSettings,
+		rangeArgs(lane, from, to), func(rows driver.Rows) error {
+			ref := OrderRef{Lane: lane}
+			var created int64
+			var status string
+			if err := rows.Scan(&ref.Source, &ref.OrderID, &created, &status); err != nil {
+				return err
+			}
+			if !schema.IsUnpaid(status) {
+				return nil
+			}
+			ref.CreateTime = fromMilliseconds(created)
+			out = append(out, ref)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read the unpaid orders: %w", err)
+	}
+	return out, nil
+}
+
+// MaxVersion returns the highest version that any row has, so that a new process can go on above it.
+func (s *Sink) MaxVersion(ctx context.Context) (uint64, error) {
+	var version uint64
+	err := s.conn.QueryRow(ctx, `SELECT max(v) FROM (
+		SELECT max(version) AS v FROM order_rows UNION ALL SELECT max(version) FROM order_item_rows
+		UNION ALL SELECT max(version) FROM sync_window_rows UNION ALL SELECT max(version) FROM reject_rows)`).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("read the highest version: %w", err)
+	}
+	return version, nil
+}
+
+// each runs a query and calls scan for every row of its result, as the rows arrive.
+func (s *Sink) each(ctx context.Context, query string, args []any, scan func(driver.Rows) error) error {
+	rows, err := s.conn.Query(ctx, query, args...)
+	if err != nil {
+		return withRemedy(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return withRemedy(rows.Err())
+}

@@ -1,0 +1,194 @@
+package sink_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+)
+
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	b := smallBatch()
+	b.Orders[0].ItemCount, b.Orders[1].ItemCount = 2, 1
+	other := order(3)
+	other.OwnerID = "42"
+	before, end := order(0), order(60)
+	b.Orders = append(b.Orders, other, before, end)
+	write(t, s, b)
+	again := b.Orders[1]
+	again.Fingerprint, again.DetailStatus, again.Version = 77, schema.DetailPending, 9
+	gone := order(5)
+	gone.Deleted = true
+	write(t, s, sink.Batch{Orders: []schema.Order{again, gone}})
+
+	known := must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Minute), day.Add(time.Hour)))
+	equal(t, known, map[string]schema.Known{
+		b.Orders[0].OrderID: {Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
+		b.Orders[1].OrderID: {Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
+	})
+	equal(t, must[uint64](t)(s.MaxVersion(t.Context())), 9)
+	pending := must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane))
+	equal(t, pending, []sink.PendingOrder{{OrderRef: sink.OrderRef{Lane: lane, OrderID: again.OrderID, CreateTime: again.CreateTime}}})
+	// A bound in the middle of a millisecond, and bounds that no row can have.
+	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
+	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
+}
+
+func TestManyIDs(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var b sink.Batch
+	var ids []string
+	for n := range 4500 {
+		o := order(n)
+		b.Orders, b.Items, ids = append(b.Orders, o), append(b.Items, item(o, 1)), append(ids, o.OrderID)
+	}
+	ids = append(ids, "it's not \\ there")
+	write(t, s, b)
+	to := day.AddDate(0, 1, 0)
+	equal(t, len(must[map[string][]string](t)(s.ItemIDs(t.Context(), lane, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Item](t)(s.Items(t.Context(), lane, day, to, nil))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to, []string{}))), 0)
+}
+
+// A tick must cost as much as what changed, however much is stored: the pending orders are found by an index.
+func TestPendingReadsLittle(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var b sink.Batch
+	for n := range 100_000 {
+		o := order(n)
+		o.CreateTime = day.Add(time.Duration(n) * time.Second)
+		b.Orders = append(b.Orders, o)
+	}
+	b.Orders[70_000].DetailStatus = schema.DetailPending
+	write(t, s, b)
+	read := readRows(t, s, `SELECT order_id FROM order_rows FINAL WHERE account = 'main' AND owner_id = ''
+		AND detail_status = 'pending' SETTINGS do_not_merge_across_partitions_select_final = 1`)
+	if read > 30_000 {
+		t.Errorf("finding one pending order of %d read %d rows", len(b.Orders), read)
+	}
+	done := b.Orders[70_000]
+	done.DetailStatus, done.Version = schema.DetailOK, 2
+	write(t, s, sink.Batch{Orders: []schema.Order{done}})
+	equal(t, must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane)), nil)
+}
+
+func TestPendingKnowsFormerTries(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	o := order(1)
+	o.DetailStatus = schema.DetailPending
+	r := schema.Reject{Lane: lane, ID: "x", Stage: schema.RejectDetail, OrderID: o.OrderID, Reason: "unavailable",
+		FirstSeen: day, LastSeen: day, Attempts: 3, NextAttempt: day.Add(time.Hour), Version: 1}
+	write(t, s, sink.Batch{Orders: []schema.Order{o}, Rejects: []schema.Reject{r}})
+	equal(t, must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane)), []sink.PendingOrder{{
+		OrderRef: sink.OrderRef{Lane: lane, OrderID: o.OrderID, CreateTime: o.CreateTime},
+		Attempts: 3, NextAttempt: day.Add(time.Hour),
+	}})
+}
+
+func TestUnpaid(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	a, b, c := order(1), order(2), order(3)
+	a.PaymentStatus, b.PaymentStatus = "unpaid", "Unpaid"
+	write(t, s, sink.Batch{Orders: []schema.Order{c, b, a}})
+	b.PaymentStatus, b.Version = "Cancelled", 2
+	write(t, s, sink.Batch{Orders: []schema.Order{b}})
+	equal(t, must[[]sink.OrderRef](t)(s.Unpaid(t.Context(), lane, day, day.Add(time.Hour))),
+		[]sink.OrderRef{{Lane: lane, OrderID: a.OrderID, CreateTime: a.CreateTime}})
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	full := schema.Window{
+		Lane: lane, Start: day, End: day.Add(time.Hour), Verdict: schema.Short, Listed: 1, Stored: 2, Items: 3, Rejected: 4,
+		Pending: 5, IDDigest: 1<<64 - 1, ListingStart: day, ListingEnd: late, TotalFirst: 6, TotalLast: 7, Pages: 8,
+		ListCalls: 9, DetailCalls: 10, Attempts: 1<<32 - 1, Error: "it's short", StartedAt: early, FinishedAt: late, Version: 3,
+	}
+	bare := schema.Window{Lane: lane, Start: day.Add(time.Hour), End: day.Add(2 * time.Hour), Verdict: schema.Failed, Version: 1}
+	foreign := bare
+	foreign.OwnerID = "42"
+	former := full
+	former.Verdict, former.Version = schema.Failed, 2
+	write(t, s, sink.Batch{Windows: []schema.Window{bare, full, foreign}})
+	write(t, s, sink.Batch{Windows: []schema.Window{former}})
+	for _, c := range []struct {
+		from, to time.Time
+		want     []schema.Window
+	}{
+		{day, day.Add(2 * time.Hour), []schema.Window{full, bare}},
+		{time.Time{}, time.Time{}, []schema.Window{full, bare}},
+		{day, day.Add(time.Hour), []schema.Window{full}},
+		{day.Add(time.Millisecond), time.Time{}, []schema.Window{bare}},
+		{day.Add(2 * time.Hour), day.Add(24 * time.Hour), nil},
+	} {
+		equal(t, must[[]schema.Window](t)(s.Windows(t.Context(), lane, c.from, c.to)), c.want)
+	}
+}
+
+func TestRejects(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	full := schema.Reject{
+		Lane: lane, ID: "1", Stage: schema.RejectItem, OrderID: "o", WindowStart: day, CreateTime: late, Reason: "malformed",
+		Message: "it's odd", Raw: "{\"a\": 1e", FirstSeen: early, LastSeen: late, Attempts: 7, NextAttempt: day,
+		AcceptedAt: day, AcceptedBy: "me", Note: "known", Version: 2,
+	}
+	bare := schema.Reject{Lane: schema.Lane{Source: "bss", Account: "other"}, ID: "1", FirstSeen: day, LastSeen: day, Version: 1}
+	solved := schema.Reject{Lane: lane, ID: "2", FirstSeen: day.Add(1e6), LastSeen: day.Add(1e6), Resolved: true, Version: 1}
+	write(t, s, sink.Batch{Rejects: []schema.Reject{bare, full, solved}})
+	all := must[[]schema.Reject](t)
+	equal(t, all(s.Rejects(t.Context(), schema.Lane{}, false)), []schema.Reject{full, bare, solved})
+	equal(t, all(s.Rejects(t.Context(), lane, false)), []schema.Reject{full, solved})
+	equal(t, all(s.Rejects(t.Context(), schema.Lane{}, true)), []schema.Reject{bare})
+	equal(t, all(s.OpenRejects(t.Context(), lane)), []schema.Reject{full})
+	equal(t, texts(t, s.Conn(), "SELECT account, id, status FROM rejects ORDER BY account, id"),
+		[]string{"('main','1','accepted')", "('main','2','resolved')", "('other','1','open')"})
+}
+
+func TestSummaries(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
+	var windows []schema.Window
+	add := func(owner string, hour int, v schema.Verdict) {
+		l := lane
+		l.OwnerID = owner
+		windows = append(windows, schema.Window{Lane: l, Start: at(hour), End: at(hour + 1), Verdict: v, Stored: 1, Pending: 2,
+			Rejected: 3, FinishedAt: at(hour + 2), Version: 1})
+	}
+	for h, v := range []schema.Verdict{schema.Complete, schema.Short, schema.Complete, schema.Complete, schema.Open} {
+		add("", h, v)
+	}
+	for _, h := range []int{0, 1, 5, 8} {
+		add("1", h, schema.Complete)
+	}
+	add("2", 3, schema.Failed)
+	write(t, s, sink.Batch{Windows: windows})
+	owner := func(id string) schema.Lane { return schema.Lane{Source: "bss", Account: "main", OwnerID: id} }
+	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context())), []sink.LaneSummary{
+		{Lane: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
+			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6)},
+		{Lane: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),
+			Newest: at(9), CompleteFrom: at(8), CompleteTo: at(9), Gaps: 2, Missing: 5 * time.Hour, LastFinished: at(10)},
+		{Lane: owner("2"), Windows: map[schema.Verdict]int{schema.Failed: 1}, Orders: 1, Pending: 2, Rejected: 3, Oldest: at(3),
+			Newest: at(4), LastFinished: at(5)},
+	})
+}

@@ -1,0 +1,62 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// Rejects returns the rejects of a lane, or of all lanes where the lane is the zero Lane, oldest first. onlyOpen leaves
+// out those that were accepted or that became rows after all.
+func (s *Sink) Rejects(ctx context.Context, lane schema.Lane, onlyOpen bool) ([]schema.Reject, error) {
+	where := "1"
+	var args []any
+	if lane != (schema.Lane{}) {
+		where = "account = ? AND owner_id = ?"
+		args = append(args, lane.Account, lane.OwnerID)
+	}
+	if onlyOpen {
+		where += " AND resolved = 0 AND isNull(accepted_at)"
+	}
+	return s.rejects(ctx, where, args)
+}
+
+// OpenRejects returns the rejects of a lane that did not become rows, the accepted ones included: an accepted record is
+// still not stored, and a walk that meets it again must know what was decided.
+func (s *Sink) OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error) {
+	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{lane.Account, lane.OwnerID})
+}
+
+// rejects returns the rejects that fulfil a condition, oldest first.
+func (s *Sink) rejects(ctx context.Context, where string, args []any) ([]schema.Reject, error) {
+	query := `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
+		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen),
+		toUnixTimestamp64Milli(last_seen), attempts, toUnixTimestamp64Milli(next_attempt),
+		toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
+		FROM reject_rows FINAL WHERE `
+	var out []schema.Reject
+	err := s.each(ctx, query+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) error {
+		var r schema.Reject
+		var windowStart, created, next, accepted *int64
+		var first, last int64
+		var resolved uint8
+		if err := rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created,
+			&r.Reason, &r.Message, &r.Raw, &first, &last, &r.Attempts, &next, &accepted, &r.AcceptedBy, &r.Note,
+			&resolved, &r.Version); err != nil {
+			return err
+		}
+		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
+		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
+		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
+		r.Resolved = resolved != 0
+		out = append(out, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the rejects: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,151 @@
+package sink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Config says which ClickHouse to use and how.
+type Config struct {
+	Addr     []string // host:port of the native protocol; several are tried in order
+	Database string   // created where it does not exist
+	Username string
+	Password string
+	Secure   bool // TLS, verified against the system's certificates
+
+	// MaxElapsedTime bounds the retries of one block; DefaultMaxElapsedTime where zero.
+	MaxElapsedTime time.Duration
+	// DialTimeout bounds the making of a connection; DefaultDialTimeout where zero.
+	DialTimeout time.Duration
+	// Observer is told of every insert and retry; it may be nil.
+	Observer Observer
+	// Log hears of retries, which are not errors yet. Nil = silent.
+	Log *slog.Logger
+}
+
+// Defaults of Config.
+const (
+	DefaultMaxElapsedTime = 2 * time.Minute
+	DefaultDialTimeout    = 10 * time.Second
+)
+
+// Observer is how metrics learn what the sink does. Its methods are called from the goroutine that calls Write.
+type Observer interface {
+	// Inserted tells that the server confirmed rows of a table, and how long it took, retries included.
+	Inserted(table string, rows int, d time.Duration)
+	// Retried tells that a block has to be sent again. The reason is one of a few labels.
+	Retried(table, reason string)
+}
+
+// noObserver stands in where Config.Observer is nil.
+type noObserver struct{}
+
+func (noObserver) Inserted(string, int, time.Duration) {}
+func (noObserver) Retried(string, string)              {}
+
+// Sink writes to and reads from one database. It is safe for use by several goroutines.
+type Sink struct {
+	conn     driver.Conn
+	database string
+	retry    retryPolicy
+	observer Observer
+}
+
+// Open connects, creates the database where it is missing, and brings its tables up to date. It does not wait for a
+// server that is down: the error says at once what is wrong and what to do.
+func Open(ctx context.Context, cfg Config) (*Sink, error) {
+	if len(cfg.Addr) == 0 {
+		return nil, errors.New("clickhouse: no address given: set clickhouse.addr or clickhouse.embedded")
+	}
+	if cfg.Database == "" {
+		return nil, errors.New("clickhouse: no database given: set clickhouse.database")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = noObserver{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := createDatabase(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, cfg); err != nil {
+		return nil, connectError(cfg, "create the tables", err)
+	}
+	conn, err := clickhouse.Open(cfg.options(cfg.Database))
+	if err != nil {
+		return nil, connectError(cfg, "connect", err)
+	}
+	s := &Sink{
+		conn:     conn,
+		database: cfg.Database,
+		retry:    retryPolicy{maxElapsed: cfg.MaxElapsedTime, log: cfg.Log, observer: cfg.Observer},
+		observer: cfg.Observer,
+	}
+	if s.retry.maxElapsed == 0 {
+		s.retry.maxElapsed = DefaultMaxElapsedTime
+	}
+	if err := conn.Ping(ctx); err != nil {
+		return nil, errors.Join(connectError(cfg, "connect", err), conn.Close())
+	}
+	return s, nil
+}
+
+// Close ends all connections. The sink cannot be used afterwards.
+func (s *Sink) Close() error { return s.conn.Close() }
+
+// Ping asks the server for a sign of life.
+func (s *Sink) Ping(ctx context.Context) error { return s.conn.Ping(ctx) }
+
+// Conn is the connection to the sink's database, for SQL that people write.
+func (s *Sink) Conn() driver.Conn { return s.conn }
+
+// createDatabase connects without naming a database, since the server refuses one that does not exist.
+func createDatabase(ctx context.Context, cfg Config) (err error) {
+	conn, err := clickhouse.Open(cfg.options(""))
+	if err != nil {
+		return connectError(cfg, "connect", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.Ping(ctx); err != nil {
+		return connectError(cfg, "connect", err)
+	}
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteIdentifier(cfg.Database)); err != nil {
+		return connectError(cfg, "create the database "+cfg.Database, err)
+	}
+	return nil
+}
+
+// options are the driver's options for a connection to the database.
+func (c Config) options(database string) *clickhouse.Options {
+	o := &clickhouse.Options{
+		Addr:         c.Addr,
+		Auth:         clickhouse.Auth{Database: database, Username: c.Username, Password: c.Password},
+		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
+		DialTimeout:  c.DialTimeout,
+		MaxOpenConns: 8,
+		MaxIdleConns: 4,
+		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{
+			{Name: "ordersync", Version: "1"},
+		}},
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = DefaultDialTimeout
+	}
+	if c.Secure {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return o
+}
+
+// quoteIdentifier makes a name safe inside SQL.
+func quoteIdentifier(name string) string {
+	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(name) + "`"
+}

@@ -1,0 +1,119 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// Batch is what one Write stores: rows of any number of windows, and the ledger rows of these windows.
+type Batch = schema.Batch
+
+// Bounds of one insert. A block is held in memory about three times while it is sent (rows, columns, compressed), so
+// it is bounded in bytes too: a row's raw payload may be large.
+const (
+	maxBlockRows  = 100_000
+	maxBlockBytes = 64 << 20
+)
+
+// Write stores the batch and returns when the server has confirmed all of it. The ledger rows go last, so that a window
+// is never recorded before each of its rows is stored (I1). After an error some rows may be stored and no ledger row
+// is: writing the batch again is always right (I3).
+func (s *Sink) Write(ctx context.Context, b Batch) error {
+	if err := write(ctx, s, itemTable, b.Items); err != nil {
+		return err
+	}
+	if err := write(ctx, s, orderTable, b.Orders); err != nil {
+		return err
+	}
+	if err := write(ctx, s, rejectTable, b.Rejects); err != nil {
+		return err
+	}
+	return write(ctx, s, windowTable, b.Windows)
+}
+
+// table says how rows of type T are written.
+type table[T any] struct {
+	name    string
+	columns []column[T]
+	// label names a row for people, in errors.
+	label func(*T) string
+	// compare orders rows by the table's sorting key, then by version.
+	compare func(a, b *T) int
+	// partition is the time whose month is the row's partition; nil where the table has none.
+	partition func(*T) time.Time
+	// size is about the number of bytes of a row.
+	size func(*T) int
+}
+
+// write stores rows of one table.
+func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
+	for _, part := range split(t, rows) {
+		for _, chunk := range chunks(t, part.rows, maxBlockRows, maxBlockBytes) {
+			b, err := encode(t, part.name, chunk)
+			if err != nil {
+				return err
+			}
+			if err := s.insert(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// part is the rows of one partition, in the order of the sorting key.
+type part[T any] struct {
+	name string
+	rows []*T
+}
+
+// split sorts rows into their partitions: an insert that spans partitions would not be atomic. Rows are handed over in
+// the order of the sorting key, which saves the server from sorting them.
+func split[T any](t *table[T], rows []T) []part[T] {
+	var parts []part[T]
+	index := map[int]int{}
+	for i := range rows {
+		month := 0
+		if t.partition != nil {
+			year, m, _ := t.partition(&rows[i]).UTC().Date()
+			month = year*100 + int(m)
+		}
+		p, ok := index[month]
+		if !ok {
+			p = len(parts)
+			index[month] = p
+			parts = append(parts, part[T]{name: fmt.Sprint(month)})
+			if len(index) == 1 {
+				parts[p].rows = make([]*T, 0, len(rows))
+			}
+		}
+		parts[p].rows = append(parts[p].rows, &rows[i])
+	}
+	for _, p := range parts {
+		slices.SortFunc(p.rows, t.compare)
+	}
+	return parts
+}
+
+// chunks cuts rows into blocks of bounded length and size. A single row that is larger than the bound is a block of
+// its own.
+func chunks[T any](t *table[T], rows []*T, maxRows, maxBytes int) [][]*T {
+	var out [][]*T
+	start, bytes := 0, 0
+	for i, r := range rows {
+		n := t.size(r)
+		if i > start && (i-start == maxRows || bytes+n > maxBytes) {
+			out = append(out, rows[start:i])
+			start, bytes = i, 0
+		}
+		bytes += n
+	}
+	if start < len(rows) {
+		out = append(out, rows[start:])
+	}
+	return out
+}
