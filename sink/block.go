@@ -74,6 +74,8 @@ func (s *Sink) insert(ctx context.Context, b *block) error {
 
 // send sends the block once.
 func (s *Sink) send(ctx context.Context, b *block) error {
+	ctx, settle := untilSettled(ctx)
+	defer settle()
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"insert_deduplication_token": b.token,
 		// A retry must also reach order_versions where the first try reached order_rows only.
@@ -106,6 +108,15 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 		}
 	}
 	return batch.Send()
+}
+
+// untilSettled is a context that ends with ctx until settle is called, and never after. The driver watches a batch's
+// context in a goroutine that may see its end after Send has returned, and then closes a connection that somebody else
+// has taken from the pool by then.
+func untilSettled(ctx context.Context) (settled context.Context, settle func()) {
+	settled, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	return settled, func() { stop() }
 }
 
 // typeError says that a table is not as the migrations made it. Sending the block again would not help.

@@ -142,7 +142,7 @@ func (c *child) ready(ctx context.Context, at address, data string) error {
 
 // startError explains a child that ended before it answered.
 func (c *child) startError() error {
-	if strings.Contains(c.output.tail(), "Address already in use") {
+	if strings.Contains(strings.ToLower(c.output.tail()), "address already in use") {
 		return fmt.Errorf("%w: stop the program that listens there or choose other ports%s", errPortTaken, c.said())
 	}
 	return fmt.Errorf("the server did not start (%s); if this machine can not run it, set clickhouse.addr to a ClickHouse "+

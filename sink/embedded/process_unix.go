@@ -25,6 +25,11 @@ func serve(lib string, args []string) int {
 	syscall.CloseOnExec(lockFD)
 	go endWithOwner()
 
+	args, err := relayNative(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "the native port can not be served: %v\n", err)
+		return 1
+	}
 	h, err := purego.Dlopen(lib, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s can not be loaded: %v\n", lib, err)

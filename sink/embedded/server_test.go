@@ -267,3 +267,28 @@ func TestAddressFile(t *testing.T) {
 		t.Errorf("read back %+v, %v", at, err)
 	}
 }
+
+// A client that resets its connection where the engine waits for its next packet would end the engine's process.
+func TestResetConnectionsDoNotEndTheServer(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	fill(t, connect(t, s))
+	before := s.Pid()
+	for i := range 200 {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch i % 3 {
+		case 1:
+			_, _ = conn.Write([]byte{0}) // the beginning of a handshake
+		case 2:
+			_, _ = conn.Write([]byte("\x00\x01x\x18\x00\xb2\xa9\x03\x00\x07default\x00")) // a whole one; its answer is not read
+		}
+		_ = conn.(*net.TCPConn).SetLinger(0) // Close resets
+		conn.Close()
+	}
+	if n := rows(t, connect(t, s)); n != 1000 || s.Pid() != before {
+		t.Errorf("%d rows; the server has pid %d, it had %d", n, s.Pid(), before)
+	}
+}

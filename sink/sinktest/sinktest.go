@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,8 @@ func (p *process) start() (*embedded.Server, error) {
 		p.server, p.err = embedded.Open(context.Background(), embedded.Options{
 			Dir:      filepath.Join(p.dir, "clickhouse"),
 			Progress: announce(),
+			// A server that dies under a test is a finding: its last words belong into the test's output.
+			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 	})
 	return p.server, p.err

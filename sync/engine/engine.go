@@ -102,8 +102,9 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	})
 }
 
-// Tick is one scheduled run: the open window and the lookback, then whatever the ledger lacks, oldest first, as long as
-// until is not past.
+// Tick is one scheduled run: the open window and the lookback, then whatever the ledger lacks, oldest first. now is the
+// run's time; until is a deadline on the wall clock, after which no further gap is begun, so that the next tick comes in
+// time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, lane Lane) ([]job, error) {
 		return e.tickJobs(ctx, lane, now, until)

@@ -102,6 +102,7 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 		o := &res.Order
 		t.detail(res)
 		r.progress.Details.Add(1)
+		r.progress.Items.Add(int64(len(res.Items)))
 		r.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(res.Items) })
 		out.Orders = append(out.Orders, *o)
 		out.Items = append(out.Items, res.Items...)

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -96,6 +98,10 @@ func (r *laneRun) closed(w schema.Window) {
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})
-	r.Log.Info("window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
+	level := slog.LevelDebug // a run has many windows, and what is as it should be is in the ledger
+	if w.Verdict == schema.Short || w.Verdict == schema.Failed {
+		level = slog.LevelWarn
+	}
+	r.Log.Log(context.Background(), level, "window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
 		"stored", w.Stored, "items", w.Items, "rejected", w.Rejected, "pending", w.Pending, "error", w.Error)
 }

@@ -1,0 +1,291 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/bss"
+)
+
+func TestMain(m *testing.M) { sinktest.Main(m) }
+
+var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// world is a simulated vendor with one account, a warehouse, and the production code between them.
+type world struct {
+	*testing.T
+	account *simulator.Account
+	sink    *sink.Sink
+	engine  *engine.Engine
+	lane    schema.Lane
+
+	mu        sync.Mutex
+	committed []schema.Batch
+}
+
+func newWorld(t *testing.T, o simulator.Options) *world {
+	t.Helper()
+	w := &world{T: t, lane: schema.Lane{Source: bss.Vendor, Account: "main"}}
+	if o.To.IsZero() {
+		o.From, o.To = start, start.AddDate(0, 0, 3)
+	}
+	w.account = simulator.NewAccount(o)
+	server := simulator.New(w.account)
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	client, err := bss.New(bss.Options{Account: "main", Endpoint: server.URL(), MaxInFlight: 16, Credentials: bss.Credentials{
+		AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	addr, database := sinktest.Database(t)
+	w.sink, err = sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.sink.Close() })
+	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
+	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
+	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, PageSize: 20, InFlight: 8}}, engine.Options{
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour,
+		Committed: func(b schema.Batch) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.committed = append(w.committed, b)
+		},
+	})
+	return w
+}
+
+func (w *world) backfill(now time.Time) engine.Summary {
+	w.Helper()
+	s, err := w.engine.Backfill(w.Context(), now, start, now, false, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// equal fails unless the warehouse equals the truth and the ledger tiles the time from start to end.
+func (w *world) equal(end time.Time) {
+	w.Helper()
+	diff, err := compare.Warehouse(w.Context(), w.sink.Conn(), "main", start, end, w.account.Truth(start, end))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, d := range diff {
+		w.Error(d)
+	}
+	windows, err := w.sink.Windows(w.Context(), w.lane, start, end)
+	if err != nil {
+		w.Fatal(err)
+	}
+	at, digest, stored := start, uint64(0), 0
+	for _, x := range windows {
+		if !x.Start.Equal(at) {
+			w.Errorf("the window %s follows one that ends at %s", x.Start, at)
+		}
+		at = x.End
+		digest ^= x.IDDigest
+		stored += int(x.Stored)
+	}
+	truth := w.account.Truth(start, end)
+	if at.Before(end) || stored != truth.Orders || digest != truth.IDDigest {
+		w.Errorf("the ledger ends at %s with %d orders of %d", at, stored, truth.Orders)
+	}
+	var disagree uint64
+	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count() FROM window_audit WHERE NOT agrees").Scan(&disagree); err != nil {
+		w.Fatal(err)
+	}
+	if disagree > 0 {
+		w.Errorf("%d windows do not agree with the stored orders", disagree)
+	}
+}
+
+func TestBackfillEqualsTheTruth(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]simulator.Options{
+		"newest first, both ends":  {Seed: 1, Orders: 2000},
+		"oldest first, no ends":    {Seed: 2, Orders: 800, OldestFirst: true, Boundary: simulator.NeitherIncluded},
+		"start only":               {Seed: 3, Orders: 800, Boundary: simulator.StartIncluded},
+		"end only":                 {Seed: 4, Orders: 800, Boundary: simulator.EndIncluded},
+		"small pages":              {Seed: 5, Orders: 300, MaxPageSize: 20},
+		"a very busy hour":         {Seed: 6, Orders: 2500, BusyHour: 1500},
+		"an account without order": {Seed: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, o)
+			end := start.AddDate(0, 0, 3)
+			s := w.backfill(end.Add(time.Hour))
+			if err := s.Err(); err != nil {
+				t.Error(err)
+			}
+			w.equal(end)
+			for _, id := range w.account.IDs(start, end) {
+				if n := w.account.DetailCalls(id); n != 1 {
+					t.Fatalf("the detail of order %s was fetched %d times", id, n)
+				}
+			}
+		})
+	}
+}
+
+func TestBackfillAgainCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
+	end := start.AddDate(0, 0, 3)
+	now := end.Add(time.Hour)
+	w.backfill(now)
+	w.account.ResetCounters()
+	w.committed = nil
+	if s := w.backfill(now); len(w.account.Calls()) != 0 || len(s.Lanes[0].Windows) != 1 {
+		// Only the window that is open at now is walked again.
+		if calls := w.account.Calls(); calls["QueryOrders"].Total != 1 || calls["GetOrderDetail"].Total != 0 {
+			t.Errorf("%+v", calls)
+		}
+	}
+	if _, err := w.engine.Backfill(t.Context(), now, start, now, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	if calls := w.account.Calls(); calls["GetOrderDetail"].Total != 0 {
+		t.Errorf("forced again: %+v", calls)
+	}
+	for _, b := range w.committed {
+		if len(b.Orders)+len(b.Items)+len(b.Rejects) > 0 {
+			t.Errorf("rows were written again: %d orders, %d items", len(b.Orders), len(b.Items))
+		}
+	}
+	w.equal(end)
+}
+
+func TestTickFollowsWhatChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	tick := func(d time.Duration) engine.Summary {
+		now = now.Add(d)
+		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	w.account.ResetCounters()
+	w.account.Add(3, now.Add(time.Minute))
+	recent := w.account.IDs(now.Add(-20*time.Hour), now)
+	if err := w.account.Change(recent[0]); err != nil {
+		t.Fatal(err)
+	}
+	if s := tick(5 * time.Minute); s.Lanes[0].Changed != 4 || w.account.Calls()["GetOrderDetail"].Total != 4 {
+		t.Errorf("%+v, %+v", s.Lanes[0], w.account.Calls())
+	}
+	w.equal(now.Truncate(time.Hour).Add(time.Hour))
+
+	// A day later: what was open is closed, and the hours in between are there.
+	w.account.Add(2, now.Add(3*time.Hour))
+	tick(50 * time.Hour)
+	w.equal(now)
+	windows, err := w.sink.Windows(t.Context(), w.lane, start, now.Truncate(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range windows {
+		if x.Verdict != schema.Complete {
+			t.Errorf("window %s is %s", x.Start, x.Verdict)
+		}
+	}
+}
+
+func TestAStopCommitsWhatWasFetched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500, Latency: simulator.Latency{Fixed: 5 * time.Millisecond}})
+	end := start.AddDate(0, 0, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	var once sync.Once
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.API == "GetOrderDetail" && f.Number > 120 {
+			once.Do(cancel)
+		}
+		return simulator.Action{}
+	})
+	if _, err := w.engine.Backfill(ctx, end, start, end, false, nil); err == nil {
+		t.Error("a stopped run says that all is well")
+	}
+	fetched := w.account.Calls()["GetOrderDetail"].OK
+	w.account.SetFault(nil)
+	w.backfill(end)
+	w.equal(end)
+	if again := w.account.Calls()["GetOrderDetail"].OK - 500; again > 32 { // at most what was in flight
+		t.Errorf("%d details were fetched before the stop, %d of them again after it", fetched, again)
+	}
+}
+
+func TestAFailureIsVisibleAndHealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	end := start.AddDate(0, 0, 3)
+	bad := w.account.IDs(start, end)[7]
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		switch {
+		case f.API == "QueryOrders" && f.Start.Day() == 2:
+			return simulator.Action{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"}
+		case f.OrderID == bad:
+			return simulator.Action{Error: &simulator.Error{Status: 500, Code: "InternalError"}}
+		}
+		return simulator.Action{}
+	})
+	s := w.backfill(end)
+	l := s.Lanes[0]
+	if s.Err() == nil || l.Windows[schema.Failed] == 0 || l.Pending != 1 {
+		t.Errorf("%+v: %v", l, s.Err())
+	}
+	w.account.SetFault(nil)
+	for i := range 3 {
+		now := end.Add(time.Duration(i*20) * time.Minute)
+		if _, err := w.engine.Backfill(t.Context(), now, start, end, i == 2, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.equal(end)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	if err != nil || len(rejects) > 0 {
+		t.Errorf("%v %v", rejects, err)
+	}
+}
+
+func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300, DeniedActions: []string{"GetOrderDetail"}})
+	s := w.backfill(start.AddDate(0, 0, 3))
+	if source.ReasonOf(s.Lanes[0].Err) != source.Auth {
+		t.Errorf("%v", s.Lanes[0].Err)
+	}
+	if n := w.account.Calls()["GetOrderDetail"].Total; n > 64 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+func ExampleSummary_Err() {
+	s := engine.Summary{Lanes: []engine.LaneSummary{{
+		Lane: schema.Lane{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
+	}}}
+	fmt.Println(s.Err())
+	// Output: main: 2 windows short, 1 orders without their items
+}
