@@ -5,7 +5,6 @@
 package schema
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -186,12 +185,6 @@ const (
 // IsUnpaid reports whether a payment status means unpaid. Vendors' spelling of enumerations varies in case.
 func IsUnpaid(status string) bool { return strings.EqualFold(status, "Unpaid") }
 
-// RejectID names a reject so that the same record rejected again is the same reject. key is the order's id (and for an
-// item its own), or the raw payload where there is no id.
-func RejectID(stage, key string) string {
-	return stage + "-" + strconv.FormatUint(xxhash.Sum64String(stage+"\x00"+key), 16)
-}
-
 // Digest is what one id adds to a window's id digest, by XOR: ClickHouse's xxHash64(order_id).
 func Digest(id string) uint64 { return xxhash.Sum64String(id) }
 
@@ -201,6 +194,12 @@ type Known struct {
 	DetailStatus string
 	ItemCount    uint32
 	Version      uint64
+}
+
+// OrderRef points to a stored order: its creation time finds the row without a search.
+type OrderRef struct {
+	OrderID    string
+	CreateTime time.Time
 }
 
 // Batch is what is written together. Items go first, then orders, then rejects, and the windows last: a window is

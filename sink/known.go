@@ -88,79 +88,38 @@ func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time
 	return items, nil
 }
 
-// OrderRef points to a stored order: enough to fetch it again and to find its row.
-type OrderRef struct {
-	schema.Lane
-	OrderID    string
-	CreateTime time.Time
-}
-
-// PendingOrder is an order whose line items are still to be fetched, with what is known of the former tries.
-type PendingOrder struct {
-	OrderRef
-	Attempts    uint32
-	NextAttempt time.Time // zero = at once
-}
-
-// Pending returns the orders of a lane whose detail is missing, oldest first.
-func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]PendingOrder, error) {
-	var out []PendingOrder
-	index := map[string]int{}
-	// The skip index on detail_status keeps this cheap, however many orders there are.
-	err := s.each(ctx, "SELECT source, order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+
-		"WHERE account = ? AND owner_id = ? AND detail_status = ? ORDER BY create_time, order_id"+finalSettings,
-		[]any{lane.Account, lane.OwnerID, schema.DetailPending}, func(rows driver.Rows) error {
-			p := PendingOrder{OrderRef: OrderRef{Lane: lane}}
-			var created int64
-			if err := rows.Scan(&p.Source, &p.OrderID, &created); err != nil {
-				return err
-			}
-			p.CreateTime = fromMilliseconds(created)
-			index[p.OrderID] = len(out)
-			out = append(out, p)
-			return nil
-		})
+// Pending returns the orders of a lane whose detail is missing, oldest first. The skip index on detail_status keeps this
+// cheap, however many orders there are.
+func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
+	refs, err := s.refs(ctx, "account = ? AND owner_id = ? AND detail_status = 'pending'", lane.Account, lane.OwnerID)
 	if err != nil {
 		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}
-	if len(out) == 0 {
-		return nil, nil
-	}
-	rejects, err := s.Rejects(ctx, lane, true)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range rejects {
-		if i, ok := index[r.OrderID]; ok && r.Stage == schema.RejectDetail {
-			out[i].Attempts, out[i].NextAttempt = r.Attempts, r.NextAttempt
-		}
-	}
-	return out, nil
+	return refs, nil
 }
 
 // Unpaid returns the stored unpaid orders of a lane that were created in [from, to), oldest first.
-func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]OrderRef, error) {
-	var out []OrderRef
-	err := s.each(ctx, "SELECT source, order_id, toUnixTimestamp64Milli(create_time), payment_status FROM order_rows"+final+
-		"WHERE "+inRange+" AND lower(payment_status) = 'unpaid' ORDER BY create_time, order_id"+finalSettings,
-		rangeArgs(lane, from, to), func(rows driver.Rows) error {
-			ref := OrderRef{Lane: lane}
-			var created int64
-			var status string
-			if err := rows.Scan(&ref.Source, &ref.OrderID, &created, &status); err != nil {
-				return err
-			}
-			if !schema.IsUnpaid(status) {
-				return nil
-			}
-			ref.CreateTime = fromMilliseconds(created)
-			out = append(out, ref)
-			return nil
-		})
+func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error) {
+	refs, err := s.refs(ctx, inRange+" AND lower(payment_status) = 'unpaid'", rangeArgs(lane, from, to)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)
 	}
-	return out, nil
+	return refs, nil
+}
+
+func (s *Sink) refs(ctx context.Context, where string, args ...any) ([]schema.OrderRef, error) {
+	var out []schema.OrderRef
+	err := s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+"WHERE "+where+
+		" ORDER BY create_time, order_id"+finalSettings, args, func(rows driver.Rows) error {
+		var id string
+		var created int64
+		if err := rows.Scan(&id, &created); err != nil {
+			return err
+		}
+		out = append(out, schema.OrderRef{OrderID: id, CreateTime: fromMilliseconds(created)})
+		return nil
+	})
+	return out, err
 }
 
 // MaxVersion returns the highest version that any row has, so that a new process can go on above it.

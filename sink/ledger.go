@@ -49,6 +49,44 @@ func optional(ms *int64) time.Time {
 	return fromMilliseconds(*ms)
 }
 
+// Counts recomputes from the stored rows what the ledger says of the windows of [from, to), which are of the given
+// length: Stored, Items, Pending and IDDigest of each window that holds an order, by its start. It is window_audit for
+// a range, without reading the rest.
+func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error) {
+	out := map[time.Time]schema.Window{}
+	at := fmt.Sprintf("intDiv(toUnixTimestamp64Milli(create_time), %d) * %[1]d", window.Milliseconds())
+	err := s.each(ctx, "SELECT "+at+" AS w, count(), countIf(detail_status = 'pending'), groupBitXor(xxHash64(order_id)) FROM order_rows"+
+		final+"WHERE "+inRange+" GROUP BY w"+finalSettings, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		var start int64
+		var stored, pending, digest uint64
+		if err := rows.Scan(&start, &stored, &pending, &digest); err != nil {
+			return err
+		}
+		t := fromMilliseconds(start)
+		out[t] = schema.Window{Lane: lane, Start: t, End: t.Add(window), Stored: uint32(stored), Pending: uint32(pending), IDDigest: digest}
+		return nil
+	})
+	if err == nil {
+		err = s.each(ctx, "SELECT "+at+" AS w, count() FROM order_item_rows"+final+"WHERE "+inRange+" GROUP BY w"+finalSettings,
+			rangeArgs(lane, from, to), func(rows driver.Rows) error {
+				var start int64
+				var items uint64
+				if err := rows.Scan(&start, &items); err != nil {
+					return err
+				}
+				t := fromMilliseconds(start)
+				w := out[t]
+				w.Lane, w.Start, w.End, w.Items = lane, t, t.Add(window), uint32(items)
+				out[t] = w
+				return nil
+			})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("count the stored rows: %w", err)
+	}
+	return out, nil
+}
+
 // LaneSummary is what the ledger says of one lane, in short.
 type LaneSummary struct {
 	schema.Lane

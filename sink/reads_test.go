@@ -40,8 +40,8 @@ func TestKnown(t *testing.T) {
 		b.Orders[1].OrderID: {Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
 	})
 	equal(t, must[uint64](t)(s.MaxVersion(t.Context())), 9)
-	pending := must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane))
-	equal(t, pending, []sink.PendingOrder{{OrderRef: sink.OrderRef{Lane: lane, OrderID: again.OrderID, CreateTime: again.CreateTime}}})
+	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane))
+	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
 	// A bound in the middle of a millisecond, and bounds that no row can have.
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
@@ -85,21 +85,41 @@ func TestPendingReadsLittle(t *testing.T) {
 	done := b.Orders[70_000]
 	done.DetailStatus, done.Version = schema.DetailOK, 2
 	write(t, s, sink.Batch{Orders: []schema.Order{done}})
-	equal(t, must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane)), nil)
+	equal(t, must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane)), nil)
 }
 
-func TestPendingKnowsFormerTries(t *testing.T) {
+// Counts must say of any range what window_audit says of everything.
+func TestCounts(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	o := order(1)
-	o.DetailStatus = schema.DetailPending
-	r := schema.Reject{Lane: lane, ID: "x", Stage: schema.RejectDetail, OrderID: o.OrderID, Reason: "unavailable",
-		FirstSeen: day, LastSeen: day, Attempts: 3, NextAttempt: day.Add(time.Hour), Version: 1}
-	write(t, s, sink.Batch{Orders: []schema.Order{o}, Rejects: []schema.Reject{r}})
-	equal(t, must[[]sink.PendingOrder](t)(s.Pending(t.Context(), lane)), []sink.PendingOrder{{
-		OrderRef: sink.OrderRef{Lane: lane, OrderID: o.OrderID, CreateTime: o.CreateTime},
-		Attempts: 3, NextAttempt: day.Add(time.Hour),
-	}})
+	var b sink.Batch
+	for n := range 300 {
+		o := order(n)
+		b.Orders = append(b.Orders, o)
+		for i := range n % 3 {
+			b.Items = append(b.Items, item(o, i+1))
+		}
+	}
+	b.Orders[7].DetailStatus = schema.DetailPending
+	write(t, s, b)
+	counts := must[map[time.Time]schema.Window](t)(s.Counts(t.Context(), lane, time.Hour, day, day.Add(3*time.Hour)))
+	for start, c := range counts {
+		want := schema.Window{Lane: lane, Start: start, End: start.Add(time.Hour)}
+		for i, o := range b.Orders {
+			if o.CreateTime.Truncate(time.Hour).Equal(start) {
+				want.Stored++
+				want.Items += uint32(i % 3)
+				want.IDDigest ^= schema.Digest(o.OrderID)
+				if o.DetailStatus == schema.DetailPending {
+					want.Pending++
+				}
+			}
+		}
+		equal(t, c, want)
+	}
+	if len(counts) != 3 {
+		t.Errorf("%d windows", len(counts))
+	}
 }
 
 func TestUnpaid(t *testing.T) {
@@ -110,8 +130,8 @@ func TestUnpaid(t *testing.T) {
 	write(t, s, sink.Batch{Orders: []schema.Order{c, b, a}})
 	b.PaymentStatus, b.Version = "Cancelled", 2
 	write(t, s, sink.Batch{Orders: []schema.Order{b}})
-	equal(t, must[[]sink.OrderRef](t)(s.Unpaid(t.Context(), lane, day, day.Add(time.Hour))),
-		[]sink.OrderRef{{Lane: lane, OrderID: a.OrderID, CreateTime: a.CreateTime}})
+	equal(t, must[[]schema.OrderRef](t)(s.Unpaid(t.Context(), lane, day, day.Add(time.Hour))),
+		[]schema.OrderRef{{OrderID: a.OrderID, CreateTime: a.CreateTime}})
 }
 
 func TestLedger(t *testing.T) {

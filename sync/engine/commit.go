@@ -15,14 +15,20 @@ const stopGrace = 30 * time.Second
 // of add, so the ledger row of a window is never written before its rows (I1).
 type committer struct {
 	engine *Engine
-	in     chan schema.Batch
+	in     chan delivery
 	ended  chan struct{} // closed when the goroutine below has ended
 	err    error         // why it ended early; read after ended
 }
 
+// delivery is a part of a batch, or a request to write at once what is there.
+type delivery struct {
+	schema.Batch
+	written chan struct{} // closed after the write; nil where nobody waits for it
+}
+
 // newCommitter starts the goroutine that writes; close ends it. fail stops the run when the warehouse refuses a batch.
 func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) *committer {
-	c := &committer{engine: e, in: make(chan schema.Batch, 16), ended: make(chan struct{})}
+	c := &committer{engine: e, in: make(chan delivery, 16), ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)
 		if c.err = c.loop(ctx); c.err != nil {
@@ -37,8 +43,26 @@ func (c *committer) add(b schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
+	return c.deliver(delivery{Batch: b})
+}
+
+func (c *committer) deliver(d delivery) error {
 	select {
-	case c.in <- b:
+	case c.in <- d:
+		return nil
+	case <-c.ended:
+		return c.err
+	}
+}
+
+// flush returns when all that was added before has been written.
+func (c *committer) flush() error {
+	written := make(chan struct{})
+	if err := c.deliver(delivery{written: written}); err != nil {
+		return err
+	}
+	select {
+	case <-written:
 		return nil
 	case <-c.ended:
 		return c.err
@@ -76,6 +100,7 @@ func (c *committer) loop(ctx context.Context) error {
 		return nil
 	}
 	for {
+		var written chan struct{}
 		select {
 		case more, ok := <-c.in:
 			if !ok {
@@ -85,13 +110,17 @@ func (c *committer) loop(ctx context.Context) error {
 			b.Items = append(b.Items, more.Items...)
 			b.Rejects = append(b.Rejects, more.Rejects...)
 			b.Windows = append(b.Windows, more.Windows...)
-			if len(b.Orders)+len(b.Items) < c.engine.FlushRows {
+			written = more.written
+			if len(b.Orders)+len(b.Items) < c.engine.FlushRows && written == nil {
 				continue
 			}
 		case <-tick.C:
 		}
 		if err := flush(); err != nil {
 			return err
+		}
+		if written != nil {
+			close(written)
 		}
 	}
 }

@@ -11,7 +11,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -31,14 +30,23 @@ type Source interface {
 	enrich.Detailer
 }
 
-// Store is what the engine needs of the warehouse: a sink.Sink.
+// Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to); a zero time
+// means no bound.
 type Store interface {
-	// Known gives the stored orders of a lane created in [from, to), by order id.
+	// Known gives what is stored of the orders of a range, by id.
 	Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error)
-	// ItemIDs gives the ids of the stored items of these orders, created in [from, to), by order id.
-	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error)
-	// Windows gives the ledger rows that start in [from, to), oldest first; zero times mean no bound.
+	// Orders gives the rows of these orders of a range, Items their items; all of the range where ids is nil.
+	Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
+	Items(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
+	// ItemIDs gives the ids of the stored items of these orders of a range, by order id.
+	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
+	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
+	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
+	Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error)
+	// Windows gives the ledger rows that start in [from, to), oldest first.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
+	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
+	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.
 	OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error)
 	// Write commits a batch.
@@ -49,6 +57,7 @@ type Store interface {
 type Lane struct {
 	schema.Lane
 	Source   Source
+	Decoder  source.Decoder
 	PageSize int
 	InFlight int // calls of one stage of one span under way at once
 }
@@ -58,6 +67,7 @@ type Options struct {
 	Window   time.Duration
 	Settle   time.Duration
 	Lookback time.Duration
+	Sweep    time.Duration
 	Log      *slog.Logger
 	// Committed sees every batch after the warehouse confirmed it; nil for none.
 	Committed func(schema.Batch)
@@ -72,6 +82,7 @@ type Engine struct {
 	lanes []Lane
 	store Store
 	one   sync.Mutex
+	stuck stuck
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -94,20 +105,36 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 	return &Engine{Options: o, lanes: lanes, store: store}
 }
 
-// Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force. now is
-// the run's time: what lies after it does not exist yet.
+// Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
+// tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
-	return e.run(ctx, now, p, func(ctx context.Context, lane Lane) ([]job, error) {
-		return e.backfillJobs(ctx, lane, now, window.Interval{Start: from, End: to}, force)
+	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		r.eager = true
+		jobs, err := r.backfillJobs(ctx, window.Interval{Start: from, End: to}, force)
+		if err != nil {
+			return err
+		}
+		return r.walk(ctx, jobs)
 	})
 }
 
-// Tick is one scheduled run: the open window and the lookback, then whatever the ledger lacks, oldest first. now is the
-// run's time; until is a deadline on the wall clock, after which no further gap is begun, so that the next tick comes in
-// time.
+// Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
+// then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline on the wall clock, after which
+// no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
-	return e.run(ctx, now, p, func(ctx context.Context, lane Lane) ([]job, error) {
-		return e.tickJobs(ctx, lane, now, until)
+	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		live := window.Interval{Start: now.Add(-e.Lookback), End: now}.Align(e.Window)
+		jobs, gaps, err := r.tickJobs(ctx, live, until)
+		if err != nil {
+			return err
+		}
+		if err := r.walk(ctx, jobs); err != nil {
+			return err
+		}
+		if err := r.refresh(ctx, live); err != nil {
+			return err
+		}
+		return r.walk(ctx, gaps)
 	})
 }
 
@@ -117,10 +144,11 @@ type job struct {
 	priority        source.Priority
 	until           time.Time               // not started after this; zero for whenever
 	prior           map[int64]schema.Window // the ledger's rows of due windows, by start
+	repair          *repair                 // what verify found; nil otherwise
 }
 
 // run does one run over all lanes, side by side: what fails in one does not touch the others.
-func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, plan func(context.Context, Lane) ([]job, error)) (Summary, error) {
+func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *laneRun) error) (Summary, error) {
 	if !e.one.TryLock() {
 		return Summary{}, ErrBusy
 	}
@@ -136,7 +164,10 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, plan func(
 	for i, lane := range e.lanes {
 		r := &laneRun{Engine: e, lane: lane, now: now, commits: c, progress: p}
 		lanes.Go(func() error {
-			err := r.run(ctx, plan)
+			err := r.start(ctx)
+			if err == nil {
+				err = work(ctx, r)
+			}
 			r.sum.Lane, r.sum.Err = lane.Lane, err
 			summary.Lanes[i] = r.sum
 			return nil
@@ -146,10 +177,7 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, plan func(
 	if err := c.close(); err != nil {
 		return summary, err
 	}
-	if err := context.Cause(ctx); err != nil {
-		return summary, err
-	}
-	return summary, nil
+	return summary, context.Cause(ctx)
 }
 
 // laneRun is one run's work on one lane.
@@ -160,25 +188,32 @@ type laneRun struct {
 	commits  *committer
 	progress *Progress
 	open     openRejects
+	eager    bool // somebody asked for this run: try again what would wait for a later tick
 
-	mu  sync.Mutex
-	sum LaneSummary
+	mu       sync.Mutex
+	sum      LaneSummary
+	failures int // listings in a row that failed
 }
 
 // spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next
 // span is listed, few enough that memory stays small.
 const spansAtOnce = 4
 
-func (r *laneRun) run(ctx context.Context, plan func(context.Context, Lane) ([]job, error)) error {
-	jobs, err := plan(ctx, r.lane)
-	if err != nil {
-		return fmt.Errorf("plan %s: %w", r.lane, err)
-	}
+// maxFailedListings in a row end the lane's run: the source is down, and what was not tried comes again later.
+const maxFailedListings = 20
+
+// start reads what the lane's run has to know before it begins.
+func (r *laneRun) start(ctx context.Context) error {
 	open, err := r.store.OpenRejects(ctx, r.lane.Lane)
 	if err != nil {
-		return fmt.Errorf("plan %s: %w", r.lane, err)
+		return err
 	}
 	r.open = indexRejects(open)
+	return nil
+}
+
+// walk works off the jobs, several at a time.
+func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.progress.plan(len(j.Tile(r.Window)))
 	}

@@ -61,8 +61,8 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 	t.Cleanup(func() { _ = w.sink.Close() })
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, PageSize: 20, InFlight: 8}}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour,
+	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}}, engine.Options{
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

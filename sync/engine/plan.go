@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -9,46 +10,49 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-func (e *Engine) backfillJobs(ctx context.Context, lane Lane, now time.Time, r window.Interval, force bool) ([]job, error) {
-	r = r.Clip(window.Interval{Start: r.Start, End: now}).Align(e.Window)
-	if r.Empty() {
+func (r *laneRun) backfillJobs(ctx context.Context, iv window.Interval, force bool) ([]job, error) {
+	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.now}).Align(r.Window)
+	if iv.Empty() {
 		return nil, nil
 	}
-	ledger, err := e.store.Windows(ctx, lane.Lane, r.Start, r.End)
+	ledger, err := r.store.Windows(ctx, r.lane.Lane, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
-	due := r.Tile(e.Window)
-	if !force {
-		due = window.Missing(r, e.Window, ledger)
+	if force {
+		return r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), nil
 	}
-	return e.jobs(due, ledger, source.Backfill, time.Time{}), nil
+	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
+	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() }, r.Window)
+	due := window.Missing(iv, r.Window, ledger, bad)
+	return r.jobs(due, ledger, source.Backfill, time.Time{}), nil
 }
 
-// tickJobs plans a tick: live traffic first, then the gaps between the oldest window of the ledger and the lookback.
-func (e *Engine) tickJobs(ctx context.Context, lane Lane, now, until time.Time) ([]job, error) {
-	live := window.Interval{Start: now.Add(-e.Lookback), End: now}.Align(e.Window)
-	ledger, err := e.store.Windows(ctx, lane.Lane, time.Time{}, time.Time{})
+// tickJobs plans a tick: live traffic, and the gaps between the oldest window of the ledger and the lookback.
+func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
+	ledger, err := r.store.Windows(ctx, r.lane.Lane, time.Time{}, time.Time{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	jobs := e.jobs(live.Tile(e.Window), ledger, source.Live, time.Time{})
+	jobs = r.jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
 	if len(ledger) == 0 || !ledger[0].Start.Before(live.Start) {
-		return jobs, nil
+		return jobs, nil, nil
 	}
 	waiting := map[int64]bool{}
 	for _, w := range ledger {
-		if w.Verdict != schema.Complete && w.Verdict != schema.Open && window.RetryAt(w.FinishedAt, w.Attempts).After(now) {
+		if w.Verdict != schema.Complete && w.Verdict != schema.Open && window.RetryAt(w.FinishedAt, w.Attempts).After(r.now) {
 			waiting[w.Start.Unix()] = true
 		}
 	}
-	var due []window.Interval
-	for _, w := range window.Missing(window.Interval{Start: ledger[0].Start, End: live.Start}.Align(e.Window), e.Window, ledger) {
-		if !waiting[w.Start.Unix()] {
-			due = append(due, w)
-		}
-	}
-	return append(jobs, e.jobs(due, ledger, source.Backfill, until)...), nil
+	// A row that could not become an order can only be had again by listing its window.
+	due := r.open.windows(func(j schema.Reject) bool {
+		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
+	}, r.Window)
+	past := window.Interval{Start: ledger[0].Start, End: live.Start}.Align(r.Window)
+	missing := slices.DeleteFunc(window.Missing(past, r.Window, ledger, due), func(w window.Interval) bool {
+		return waiting[w.Start.Unix()]
+	})
+	return jobs, r.jobs(missing, ledger, source.Backfill, until), nil
 }
 
 func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {

@@ -28,16 +28,95 @@ func indexRejects(rejects []schema.Reject) openRejects {
 	return o
 }
 
-// waits reports whether it is too early to ask for an order's detail again, or an operator accepted that it is missing.
-func (o openRejects) waits(orderID string, now time.Time) bool {
+// waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
+// missing, or because it is too early.
+func (o openRejects) waits(orderID string, now time.Time, eager bool) (wait, accepted bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range o.byOrder[orderID] {
-		if j := o.byID[id]; j.Stage == schema.RejectDetail {
-			return !j.AcceptedAt.IsZero() || j.NextAttempt.After(now)
+		if j, ok := o.byID[id]; ok && j.Stage == schema.RejectDetail {
+			accepted = !j.AcceptedAt.IsZero()
+			return accepted || !eager && j.NextAttempt.After(now), accepted
+		}
+	}
+	return false, false
+}
+
+// hasLines reports whether a line of the order could not become an item, and nobody accepted that.
+func (o openRejects) hasLines(orderID string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range o.byOrder[orderID] {
+		if j, ok := o.byID[id]; ok && j.Stage == schema.RejectItem && j.AcceptedAt.IsZero() {
+			return true
 		}
 	}
 	return false
+}
+
+// windows gives the starts, in Unix seconds, of the windows with such rejects.
+func (o openRejects) windows(such func(schema.Reject) bool, size time.Duration) map[int64]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := map[int64]bool{}
+	for _, j := range o.byID {
+		if such(j) {
+			out[j.WindowStart.UTC().Truncate(size).Unix()] = true
+		}
+	}
+	return out
+}
+
+// lines gives the orders with a line that could not become an item and is due to be tried again.
+func (o openRejects) lines(now time.Time) []schema.OrderRef {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []schema.OrderRef
+	for _, j := range o.byID {
+		if j.Stage == schema.RejectItem && j.AcceptedAt.IsZero() && !j.NextAttempt.After(now) {
+			out = append(out, schema.OrderRef{OrderID: j.OrderID, CreateTime: j.CreateTime})
+		}
+	}
+	return out
+}
+
+// listed counts the rows of an interval that were listed and could not become orders.
+func (o openRejects) listed(iv window.Interval) int {
+	n := 0
+	for _, j := range o.list(schema.RejectList) {
+		if iv.Contains(placed(j)) {
+			n++
+		}
+	}
+	return n
+}
+
+// list gives the rejects of a stage.
+func (o openRejects) list(stage string) []schema.Reject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []schema.Reject
+	for _, j := range o.byID {
+		if j.Stage == stage {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// placed is where in time a reject belongs.
+func placed(j schema.Reject) time.Time {
+	if j.CreateTime.IsZero() {
+		return j.WindowStart
+	}
+	return j.CreateTime
+}
+
+// drop resolves one reject and gives the row that says so.
+func (o openRejects) drop(j schema.Reject, now time.Time) schema.Reject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.resolved(j, now)
 }
 
 // seen makes the row of a record that is rejected now: a new reject, or the old one again. It reports false where there
@@ -91,11 +170,7 @@ func (o openRejects) gone(l walk.Listing, now time.Time) []schema.Reject {
 	}
 	var out []schema.Reject
 	for id, j := range o.byID {
-		at := j.CreateTime
-		if at.IsZero() {
-			at = j.WindowStart
-		}
-		if j.Stage == schema.RejectList && !still[id] && l.Contains(at) {
+		if j.Stage == schema.RejectList && !still[id] && l.Contains(placed(j)) {
 			out = append(out, o.resolved(j, now))
 		}
 	}

@@ -33,7 +33,7 @@ type LaneSummary struct {
 	Changed   int // orders that were new or changed
 	Items     int
 	Rejected  int // records rejected in this run, without those that an operator accepted
-	Pending   int // orders left without their detail
+	Pending   int // orders left without their detail, without those that an operator accepted
 	ListCalls int
 	Details   int
 	Err       error // why the lane's run ended early
@@ -94,7 +94,6 @@ func (r *laneRun) closed(w schema.Window) {
 		}
 		s.Windows[w.Verdict]++
 		s.Listed += int(w.Listed)
-		s.Pending += int(w.Pending)
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})

@@ -64,7 +64,7 @@ func worse(a, b schema.Verdict) bool {
 }
 
 // order counts an order that is stored, or is about to be.
-func (t *tally) order(o schema.Order, items uint32, status string) {
+func (t *tally) order(o *schema.Order, items uint32, status string) {
 	w := t.at(o.CreateTime)
 	w.Listed++
 	w.Stored++
@@ -77,7 +77,7 @@ func (t *tally) order(o schema.Order, items uint32, status string) {
 
 // detail counts an order whose detail was asked for.
 func (t *tally) detail(res enrich.Result) {
-	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus)
+	t.order(&res.Order, res.Order.ItemCount, res.Order.DetailStatus)
 	w := t.at(res.Order.CreateTime)
 	w.DetailCalls++
 	for _, j := range res.Rejects {

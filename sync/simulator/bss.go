@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"net/url"
 	"strconv"
 	"strings"
@@ -126,14 +127,25 @@ func answerList(c *call, b []byte) []byte {
 			}
 		}
 	}
-	b = c.open(b, q.Page, q.Size, total, false)
+	size, said := q.Size, q.Size
+	if limit := c.action.PageSize; limit > 0 {
+		size = min(size, limit)
+		if !c.action.PageSizeHidden {
+			said = size
+		}
+	}
+	b = c.open(b, q.Page, said, total, false)
 	// Page numbers may be as large as 2^31 and sizes 2^31: the product fits in 64 bits.
-	first := (q.Page - 1) * q.Size
-	rows := min(q.Size, total-first)
+	first := (q.Page - 1) * size
+	rows := min(size, total-first)
+	if q.Page > 1 && rows > 0 {
+		first = max(0, first-c.action.Shift)
+		rows = min(rows, total-first)
+	}
 	if rows <= 0 {
 		return closeEmpty(b, uint64(from)+uint64(q.Page))
 	}
-	w := rowWriter{b: b, drop: c.action.Drop}
+	w := rowWriter{b: b, drop: c.action.Drop, alter: c.action.Row}
 	if filter.empty() {
 		for k := first; k < first+rows; k++ {
 			w.row(a, c.account.at(lo, hi, k))
@@ -186,10 +198,12 @@ func answerDetail(c *call, b []byte) []byte {
 	f := a.form(o)
 	a.amounts(o, f, &m)
 	b = c.open(b, 1, 20, o.items(), f&formBareDetail != 0)
-	w := rowWriter{b: b, drop: c.action.Drop}
+	w := rowWriter{b: b, drop: c.action.Drop, alter: c.action.Row}
 	for n := range int(o.lines) {
 		if o.has(n) && w.next() {
+			start := len(w.b)
 			w.b = a.appendLine(w.b, o, f, &m, n)
+			w.altered(o, start)
 		}
 	}
 	return w.close(uint64(o.id))
@@ -238,6 +252,7 @@ func closeEmpty(b []byte, variant uint64) []byte {
 type rowWriter struct {
 	b       []byte
 	drop    func(int) bool
+	alter   AlterRow
 	seen    int
 	written int
 }
@@ -263,7 +278,17 @@ func (w *rowWriter) next() bool {
 
 func (w *rowWriter) row(a *Account, i int) {
 	if w.next() {
+		start := len(w.b)
 		w.b = a.appendRow(w.b, &a.orders[i])
+		w.altered(&a.orders[i], start)
+	}
+}
+
+// altered lets a fault have its way with the row that begins at start.
+func (w *rowWriter) altered(o *order, start int) {
+	if w.alter != nil {
+		row := w.alter(strconv.FormatInt(o.id, 10), w.seen-1, bytes.Clone(w.b[start:]))
+		w.b = append(w.b[:start], row...)
 	}
 }
 

@@ -12,7 +12,14 @@
 // amounts, configurations and the accidents of its wire form (numbers or strings, absent fields, spelling) are derived
 // from its id whenever they are needed, so a million orders fit in memory. [Account.Add], [Account.Pay],
 // [Account.Cancel], [Account.Change] and [Account.DropItem] change the data while it is being served; [Account.Truth]
-// and the wire always see the same state.
+// and the wire always see the same state. [Living] does all of that by itself, step by step.
+//
+// # Faults
+//
+// A [Fault] sees every call and may alter or replace its answer. A [Script] is a Fault made of [Rule]s over the kinds in
+// [Kinds], seeded and switchable while the server runs; [Chaos] mixes one from a seed, [ParseFaults] reads one from a
+// text. The truth never follows a fault: a spoiled row is the same order, and is served right once the script is off.
+// What cannot be had in the meantime is in [Script.Losses], so that a test can demand that it was shown.
 //
 // # Wire
 //

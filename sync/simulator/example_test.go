@@ -32,3 +32,24 @@ func Example() {
 	// true testid testsecret
 	// true 1000
 }
+
+// A script of faults that loses one order's detail for as long as it is on.
+func ExampleScript() {
+	day := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	account := simulator.NewAccount(simulator.Options{Seed: 1, Orders: 1000, From: day, To: day.AddDate(0, 0, 7)})
+	id := account.IDs(day, day.AddDate(0, 0, 7))[0]
+	script := simulator.NewScript(42,
+		simulator.Rule{Kind: "throttle", Probability: 0.05},
+		simulator.Rule{Kind: "detail-500", Orders: []string{id}},
+	)
+	account.SetFault(script.Fault)
+
+	// Usually the server calls the hook.
+	script.Fault(simulator.FaultRequest{API: "GetOrderDetail", OrderID: id})
+	fmt.Println(script)
+	fmt.Println(script.Injected(), script.Losses()[0].OrderID == id)
+	script.Off()
+	// Output:
+	// seed 42: throttle:0.05,detail-500
+	// map[detail-500:1] true
+}

@@ -27,7 +27,8 @@ type FaultRequest struct {
 }
 
 // Action is what a Fault does. Fields work together where that makes sense: first Delay, then an answer (Error, or
-// Status and Body, or the usual one with Drop, Total and Rewrite), then the way it is sent (Truncate, Reset, Drip).
+// Status and Body, or the usual one with PageSize, Shift, Drop, Row, Total and Rewrite), then the way it is sent
+// (Truncate, Reset, Drip).
 type Action struct {
 	Delay time.Duration // wait before anything else
 	Hang  bool          // never answer: until the client goes away or the server closes
@@ -37,7 +38,12 @@ type Action struct {
 	Body   string
 	Header http.Header // added to any answer
 
+	PageSize       int  // a listing has at most so many rows a page, 0 for as many as are asked for
+	PageSizeHidden bool // and PageSize in the answer is what was asked for all the same
+	Shift          int  // a page after the first begins so many rows early, or late where it is negative
+
 	Drop    func(row int) bool       // leave out rows of the page (or lines of a detail), counted from 0
+	Row     AlterRow                 // alter the rows (or lines) that are left
 	Total   func(total int) int      // alter TotalCount
 	Rewrite func(body []byte) []byte // alter the body as a whole
 
@@ -47,6 +53,10 @@ type Action struct {
 	Reset    bool // reset the connection: instead of an answer, or after Truncate bytes of it
 	Drip     Drip
 }
+
+// AlterRow gives what is sent instead of a row of a listing or a line of a detail: it must be JSON. It is told the
+// order's id and which row of the page it is, counted from 0. The bytes are its own.
+type AlterRow func(orderID string, n int, row []byte) []byte
 
 // Drip sends the body slowly: Bytes at a time (1 if 0), and Every between them.
 type Drip struct {
@@ -62,8 +72,9 @@ func ShortPage(rows int) Action { return Action{Drop: func(i int) bool { return 
 
 // none reports whether the action leaves the call alone.
 func (f *Action) none() bool {
-	return f.Delay == 0 && !f.Hang && f.Error == nil && f.Status == 0 && f.Header == nil && f.Drop == nil &&
-		f.Total == nil && f.Rewrite == nil && f.Truncate == 0 && !f.Reset && f.Drip == Drip{}
+	return f.Delay == 0 && !f.Hang && f.Error == nil && f.Status == 0 && f.Header == nil && f.PageSize == 0 &&
+		f.Shift == 0 && f.Drop == nil && f.Row == nil && f.Total == nil && f.Rewrite == nil && f.Truncate == 0 &&
+		!f.Reset && f.Drip == Drip{}
 }
 
 // send writes an answer in the way the action says. The call is counted before its first byte leaves, so that a client

@@ -50,4 +50,8 @@ const (
 	purposeAdd
 	purposeLatency
 	purposeRequest
+	purposeFault
+	purposeFaultForm
+	purposeChaos
+	purposeLiving
 )

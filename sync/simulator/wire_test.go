@@ -165,7 +165,10 @@ func start(t testing.TB, accounts ...*Account) *Server {
 
 // fetch sends a request over the network.
 func fetch(r *http.Request) (int, http.Header, []byte, error) {
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return fetchWith(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, r)
+}
+
+func fetchWith(c *http.Client, r *http.Request) (int, http.Header, []byte, error) {
 	res, err := c.Do(r)
 	if err != nil {
 		return 0, nil, nil, err

@@ -100,6 +100,23 @@ func (b *Budget) Rate() float64 {
 	return b.rate
 }
 
+// Left is the number of calls that could be made at once, without waiting.
+func (b *Budget) Left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if b.paused.After(now) {
+		return 0
+	}
+	n := 0
+	for i := range b.slots {
+		if !b.slots[i].busy && !b.slots[i].free.After(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // traced reports whether it matters when exactly a call was written. With a lifted quota it does not, and costs.
 func (b *Budget) traced() bool { return b.quota < 1000 }
 

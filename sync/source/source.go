@@ -25,7 +25,6 @@ type Query struct {
 // Page is one page of a listing as the vendor gave it.
 type Page struct {
 	Total   int             // the vendor's TotalCount, as of this call
-	Size    int             // the page size that the vendor says it used; 0 where it does not say
 	Orders  []schema.Order  // Lane, Version and FetchedAt are set; DetailStatus is not
 	Rejects []schema.Reject // rows that are not orders; Orders and Rejects together are all rows of the page
 }
@@ -38,4 +37,13 @@ type Detail struct {
 	PaymentStatus string
 	PaymentTime   time.Time
 	Raw           string // the order part of the payload, where there is one beside the items
+}
+
+// Decoder makes rows of stored payloads again, as the client made them of answers, so that a column that is added or
+// corrected needs no call.
+type Decoder interface {
+	// Order decodes a list row, or says why that cannot be done.
+	Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject)
+	// Detail decodes the payload of an order's detail from its parts: Detail.Raw and the Raw of each item.
+	Detail(lane schema.Lane, orderID, raw string, items []string) Detail
 }

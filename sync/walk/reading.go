@@ -58,13 +58,17 @@ func (r *reading) read(ctx context.Context) error {
 	if v.rows == v.total && v.rows < r.size {
 		return nil // one answer, and not full: it is whole and cannot have shifted
 	}
-	var why string
+	var why, before string
 	for range maxRounds {
 		if why, err = r.round(ctx); err != nil || why == "" {
 			return err
 		}
+		if why == before {
+			break
+		}
+		before = why
 	}
-	return &splitError{why: fmt.Sprintf("%s, after %d rounds", why, maxRounds)}
+	return &splitError{why: why, final: r.pages() == 1}
 }
 
 // round reads the pages that do not fit, then page 1 once more, and says what still does not agree.
@@ -168,9 +172,6 @@ func (r *reading) page(ctx context.Context, n int) (view, error) {
 		return view{}, err
 	}
 	v := view{total: p.Total, rows: len(p.Orders) + len(p.Rejects)}
-	if n == 1 && p.Size > 0 && p.Size < r.size && v.rows == p.Size {
-		r.restart(p.Size) // the vendor caps its pages and says so
-	}
 	for i := range p.Orders {
 		id := "order " + p.Orders[i].OrderID
 		if i == 0 {

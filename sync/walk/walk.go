@@ -1,8 +1,8 @@
 // Package walk reads all pages of a stretch of creation time and says honestly whether it got everything.
 //
 // A stretch is read as one listing: page 1 gives TotalCount, the other pages follow in parallel, and page 1 is read once
-// more at the end. Above the split threshold, on time-outs, and when the pages cannot be brought to agree, the stretch is
-// halved. What the walk believes:
+// more at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
+// stretch is halved. What the walk believes:
 //
 //   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its rows are
 //     as many as TotalCount, it is complete after a single call.
@@ -10,6 +10,8 @@
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
 //     with the same rows. Pages that do not fit are read again, a bounded number of times.
 //   - An empty or short page before the count is reached is never believed, and never ends a walk.
+//   - A listing that disagrees with itself in the same way twice will do so again: it is halved, down to one page. A
+//     single page that names more rows than it holds is as small as a question gets.
 //   - What still does not agree is [schema.Short]: the rows are kept, the reason is recorded, a later tick tries again.
 package walk
 
@@ -60,8 +62,8 @@ const (
 	maxPages = 50
 	// maxRounds bounds how often the pages of one listing are read again before it is halved or given up as short.
 	maxRounds = 6
-	// maxTimeouts in a row mean that the vendor is down, not that the questions are too large.
-	maxTimeouts = 4
+	// maxFailures in a row mean that the vendor is down, and not that it fails on something within the stretch.
+	maxFailures = 5
 	minPage     = 5
 	// edge is how much more than the interval is asked for on each side: no vendor says whether its ends are included.
 	edge = time.Second
@@ -80,7 +82,7 @@ type walking struct {
 	*Walker
 	yield    func(Listing) error
 	calls    int // made, and not charged to a listing yet
-	timeouts int // in a row
+	failures int // of the vendor, in a row
 }
 
 func (k *walking) walk(ctx context.Context, iv window.Interval, size int) error {
@@ -93,14 +95,18 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size int) error 
 	}
 	var split *splitError
 	disagrees := errors.As(err, &split)
-	if err != nil && source.ReasonOf(err) == source.Timeout {
-		k.timeouts++
-		size = min(size, max(size/2, minPage)) // a smaller question may be answered in time
+	reason := source.ReasonOf(err)
+	failed := err != nil && !disagrees && reason.Retryable()
+	if failed {
+		k.failures++
 	} else {
-		k.timeouts = 0
+		k.failures = 0
 	}
-	if disagrees || k.timeouts > 0 && k.timeouts <= maxTimeouts {
-		if a, b, ok := iv.Halve(k.Window); ok {
+	if reason == source.Timeout {
+		size = min(size, max(size/2, minPage)) // fewer rows may come in time
+	}
+	if disagrees && !split.final || failed && k.failures <= maxFailures {
+		if a, b, ok := iv.Halve(k.Window); ok && (!failed || reason == source.Timeout || iv.End.Sub(iv.Start) > k.Window) {
 			if err := k.walk(ctx, a, size); err != nil {
 				return err
 			}
@@ -137,6 +143,7 @@ func fatal(ctx context.Context, err error) bool {
 // splitError asks for the interval to be halved.
 type splitError struct {
 	tooLong bool // more rows than the threshold; otherwise the pages did not come to agree
+	final   bool // halving would not help
 	why     string
 }
 

@@ -247,7 +247,7 @@ func TestWalkAsksLessAfterATimeout(t *testing.T) {
 
 func TestWalkGivesUpOnAVendorThatIsDown(t *testing.T) {
 	t.Parallel()
-	for reason, most := range map[source.Reason]int{source.Timeout: 60, source.Unavailable: 1} {
+	for reason, most := range map[source.Reason]int{source.Timeout: 40, source.Unavailable: 11} {
 		l := spread(300, 24*time.Hour)
 		l.fault = func(int, source.Query, *source.Page) error { return &source.Error{Reason: reason} }
 		for _, g := range l.walk(t, days(1)) {
@@ -258,6 +258,44 @@ func TestWalkGivesUpOnAVendorThatIsDown(t *testing.T) {
 		if l.calls > most {
 			t.Errorf("%s: %d calls", reason, l.calls)
 		}
+	}
+}
+
+func TestWalkFindsTheHourThatFails(t *testing.T) {
+	t.Parallel()
+	l := spread(300, 24*time.Hour)
+	bad := window.Interval{Start: day.Add(7 * time.Hour), End: day.Add(8 * time.Hour)}
+	l.fault = func(_ int, q source.Query, _ *source.Page) error {
+		if q.Start.Before(bad.End.Add(-time.Minute)) && q.End.After(bad.Start.Add(time.Minute)) {
+			return &source.Error{Reason: source.Unavailable}
+		}
+		return nil
+	}
+	for _, g := range l.walk(t, days(1)) {
+		if (g.Verdict == schema.Failed) != (g.Interval == bad) {
+			t.Errorf("%s is %s", g.Interval, g.Verdict)
+		}
+	}
+}
+
+func TestWalkDoesNotChaseAPhantom(t *testing.T) {
+	t.Parallel()
+	l := spread(600, 24*time.Hour)
+	at := day.Add(7*time.Hour + 13*time.Minute)
+	l.fault = func(_ int, q source.Query, p *source.Page) error { // an order that is counted and never listed
+		if !at.Before(q.Start) && !at.After(q.End) {
+			p.Total++
+		}
+		return nil
+	}
+	short := 0
+	for _, g := range l.walk(t, days(1)) {
+		if g.Verdict == schema.Short {
+			short++
+		}
+	}
+	if short != 1 || l.calls > 200 {
+		t.Errorf("%d short listings, %d calls", short, l.calls)
 	}
 }
 

@@ -87,9 +87,9 @@ func sameDay(a, b time.Time) bool {
 	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
 }
 
-// Missing gives the windows of an aligned range that the ledger does not hold as complete, oldest first. A window whose
-// end is not past yet is never complete. Entries may come in any order.
-func Missing(r Interval, size time.Duration, ledger []schema.Window) []Interval {
+// Missing gives the windows of an aligned range that the ledger does not hold as complete, and those that are due for
+// another reason, oldest first. Entries may come in any order; due windows are named by their start, in Unix seconds.
+func Missing(r Interval, size time.Duration, ledger []schema.Window, due map[int64]bool) []Interval {
 	complete := make(map[int64]bool, len(ledger))
 	for _, w := range ledger {
 		if w.Verdict == schema.Complete {
@@ -98,7 +98,7 @@ func Missing(r Interval, size time.Duration, ledger []schema.Window) []Interval 
 	}
 	var out []Interval
 	for _, w := range r.Tile(size) {
-		if !complete[w.Start.Unix()] {
+		if at := w.Start.Unix(); !complete[at] || due[at] {
 			out = append(out, w)
 		}
 	}

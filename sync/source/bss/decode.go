@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // DecodeOrder makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are
@@ -21,20 +22,30 @@ func DecodeOrder(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
 	return o, nil
 }
 
-// DecodeItem makes an item of a detail line's payload, or a reject where that cannot be done. A line without an id gets
-// its order's, which is right for an order's only line. CreateTime, Version and FetchedAt are not set.
-func DecodeItem(lane schema.Lane, raw string) (schema.Item, *schema.Reject) {
-	var i schema.Item
-	r := decodeItem(lane, raw, &i, check(raw))
-	if r.reason != "" {
-		reject := rejectItem(&i, &r)
-		return schema.Item{}, &reject
+// Decoder is the source.Decoder of this vendor.
+type Decoder struct{}
+
+var _ source.Decoder = Decoder{}
+
+// Order is DecodeOrder.
+func (Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
+	return DecodeOrder(lane, raw)
+}
+
+// Detail makes a detail of the payloads of its lines. This vendor has nothing beside them, so raw is not used.
+func (Decoder) Detail(lane schema.Lane, orderID, _ string, lines []string) source.Detail {
+	whole := make([]string, 0, len(lines))
+	var broken []schema.Reject
+	for _, raw := range lines {
+		if r := check(raw); r.reason != "" {
+			broken = append(broken, rejectItem(&schema.Item{Lane: lane, OrderID: orderID, Raw: raw}, &r))
+			continue
+		}
+		whole = append(whole, raw)
 	}
-	if i.ItemID == "" {
-		i.ItemID = i.OrderID
-	}
-	i.CreateTime = zeroTime
-	return i, nil
+	d := assemble(lane, orderID, whole)
+	d.Rejects = append(d.Rejects, broken...)
+	return d
 }
 
 // check says what is wrong with a payload as a whole. Rows of an answer need no such check: the answer had it.

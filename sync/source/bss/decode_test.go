@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
+	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
@@ -108,7 +109,7 @@ func TestCapturedDetail(t *testing.T) {
 	if diff := cmp.Diff(want, d, equalMoney); diff != "" {
 		t.Error(diff)
 	}
-	stored, reject := DecodeItem(testLane, d.Items[0].Raw)
+	stored, reject := decodeLine(testLane, d.Items[0].Raw)
 	if reject != nil {
 		t.Fatal(reject)
 	}
@@ -277,7 +278,7 @@ func TestRejectIDs(t *testing.T) {
 	if id(`{"OrderId":"1"}`) == id(`{"OrderId":"2"}`) || id(`{"Tax":"1"}`) == id(`{"Tax":"2"}`) {
 		t.Error("two records share an id")
 	}
-	_, item := DecodeItem(testLane, `{"OrderId":"1","Tax":"x"}`)
+	_, item := decodeLine(testLane, `{"OrderId":"1","Tax":"x"}`)
 	if item.ID == id(`{"OrderId":"1"}`) || item.Stage != schema.RejectItem {
 		t.Error("an item's reject hides an order's")
 	}
@@ -349,7 +350,7 @@ func TestInstanceIDs(t *testing.T) {
 		`"[rm-1, rm-2]"`:        {"[rm-1, rm-2]"},
 		`"[\"\\u4e2d\"]"`:       {"中"},
 	} {
-		i, r := DecodeItem(testLane, `{"OrderId":"1","InstanceIDs":`+value+`}`)
+		i, r := decodeLine(testLane, `{"OrderId":"1","InstanceIDs":`+value+`}`)
 		if r != nil || !cmp.Equal(want, i.InstanceIDs) {
 			t.Errorf("%s: %q, %v", value, i.InstanceIDs, r)
 		}
@@ -382,4 +383,13 @@ func TestFingerprint(t *testing.T) {
 	if base == 0 {
 		t.Error("zero means that no row was seen")
 	}
+}
+
+// decodeLine decodes a single line as replay does.
+func decodeLine(lane schema.Lane, raw string) (schema.Item, *schema.Reject) {
+	d := Decoder{}.Detail(lane, gjson.Get(raw, "OrderId").String(), "", []string{raw})
+	if len(d.Rejects) > 0 {
+		return schema.Item{}, &d.Rejects[0]
+	}
+	return d.Items[0], nil
 }

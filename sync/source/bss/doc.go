@@ -12,5 +12,5 @@
 //
 // An answer is validated once and then read in place: rows keep slices of it, so a page's body lives as long as any row
 // of it. A row that is not what the vendor documents never fails its page: it becomes a reject with its raw payload
-// (I4). [DecodeOrder] and [DecodeItem] rebuild rows from stored payloads, with the same code.
+// (I4). [Decoder] rebuilds rows from stored payloads, with the same code.
 package bss

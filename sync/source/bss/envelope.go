@@ -178,6 +178,15 @@ func (a *answer) detail(lane schema.Lane, order string) (source.Detail, error) {
 	if len(lines) == 0 {
 		return source.Detail{}, errNoLines
 	}
+	d := assemble(lane, order, lines)
+	for k := range d.Items {
+		d.Items[k].Version, d.Items[k].FetchedAt = a.version, a.fetchedAt
+	}
+	return d, nil
+}
+
+// assemble makes the detail of an order from its lines, each of which is known to be JSON.
+func assemble(lane schema.Lane, order string, lines []string) source.Detail {
 	d := source.Detail{Items: make([]schema.Item, 0, len(lines))}
 	for _, raw := range lines {
 		d.Items = append(d.Items, schema.Item{})
@@ -198,11 +207,10 @@ func (a *answer) detail(lane schema.Lane, order string) (source.Detail, error) {
 			d.Items = d.Items[:len(d.Items)-1]
 		default:
 			i.CreateTime = zeroTime // it is the order's
-			i.Version, i.FetchedAt = a.version, a.fetchedAt
 		}
 	}
 	summarize(&d)
-	return d, nil
+	return d
 }
 
 // line checks the last of items against the order that was asked for and against the lines before it. It reports true

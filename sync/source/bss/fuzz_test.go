@@ -113,7 +113,7 @@ func FuzzDecodeItem(f *testing.F) {
 	f.Add(`{"OrderId":"1","InstanceIds":["x"],"ExtendInfos":"{\"a\":\"b\"}","OriginalModuleConfig":"[ ]"}`)
 	f.Add(`{"OrderId":"1","InstanceIDs":"plain","InstanceIds":"","Quantity":"1e2","UsageEndTime":"2121-08-05T16:00:00Z"}`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		i, r := DecodeItem(testLane, raw)
+		i, r := decodeLine(testLane, raw)
 		if r != nil {
 			if r.Raw != raw || r.Reason == "" || r.ID == "" || !utf8.ValidString(r.Message) || !utf8.ValidString(r.OrderID) {
 				t.Fatalf("%+v", r)
@@ -123,7 +123,7 @@ func FuzzDecodeItem(f *testing.F) {
 		if i.OrderID == "" || i.ItemID == "" || i.Raw != raw || !json.Valid([]byte(raw)) {
 			t.Fatalf("%+v", i)
 		}
-		again, r := DecodeItem(testLane, encode(t, itemFields(t, &i)))
+		again, r := decodeLine(testLane, encode(t, itemFields(t, &i)))
 		if r != nil {
 			t.Fatalf("its own encoding is refused: %+v", r)
 		}

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
+// are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
+// detail call for each such order, whatever the number of orders.
+func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
+	pending, err := r.store.Pending(ctx, r.lane.Lane)
+	if err != nil {
+		return err
+	}
+	due := r.open.lines(r.now)
+	for _, o := range pending {
+		if wait, accepted := r.open.waits(o.OrderID, r.now, r.eager); !wait {
+			due = append(due, o)
+		} else if !accepted && !live.Contains(o.CreateTime) { // those of the lookback are counted by its walk
+			r.sumUp(func(s *LaneSummary) { s.Pending++ })
+		}
+	}
+	moved, err := r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+	if err != nil {
+		return err
+	}
+	return r.fetch(ctx, append(due, moved...))
+}
+
+// sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
+func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.OrderRef, error) {
+	if iv.Empty() {
+		return nil, nil
+	}
+	stored, err := r.store.Unpaid(ctx, r.lane.Lane, iv.Start, iv.End)
+	if err != nil || len(stored) == 0 {
+		return nil, err // nothing can have moved on: not even the listing is needed
+	}
+	w := r.walker()
+	w.PaymentStatus = "Unpaid"
+	unpaid, whole := map[string]bool{}, true
+	err = w.Walk(ctx, iv, func(l walk.Listing) error {
+		r.sumUp(func(s *LaneSummary) { s.ListCalls += l.Calls })
+		r.progress.ListCalls.Add(int64(l.Calls))
+		whole = whole && l.Verdict == schema.Complete
+		for i := range l.Orders {
+			unpaid[l.Orders[i].OrderID] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
+		r.Log.Warn("the listing of unpaid orders is not whole, so nothing is concluded from it", "account", r.lane.String())
+		return nil, nil
+	}
+	var moved []schema.OrderRef
+	for _, o := range stored {
+		if !unpaid[o.OrderID] && r.stuck.due(r.lane.String()+"\x00"+o.OrderID, r.now) {
+			moved = append(moved, o)
+		}
+	}
+	return moved, nil
+}
+
+// fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
+func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
+	touched := map[time.Time]bool{}
+	for len(refs) > 0 {
+		some := refs[:min(len(refs), chunk)]
+		refs = refs[len(some):]
+		iv := window.Interval{Start: some[0].CreateTime, End: some[0].CreateTime}
+		ids := make([]string, len(some))
+		for i, o := range some {
+			ids[i] = o.OrderID
+			iv = window.Interval{Start: earlier(iv.Start, o.CreateTime), End: later(iv.End, o.CreateTime.Add(time.Millisecond))}
+			touched[o.CreateTime.UTC().Truncate(r.Window)] = true
+		}
+		orders, err := r.store.Orders(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+		if err != nil {
+			return fmt.Errorf("%s: read stored orders: %w", r.lane, err)
+		}
+		for i := range orders {
+			o := &orders[i]
+			o.Version = max(uint64(r.now.UnixNano()), o.Version+1)
+			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
+		}
+		if err := r.details(ctx, iv, orders, func(res enrich.Result) *schema.Window {
+			key := r.lane.String() + "\x00" + res.Order.OrderID
+			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
+			r.sumUp(func(s *LaneSummary) { s.Details++ })
+			return &schema.Window{Start: res.Order.CreateTime.UTC().Truncate(r.Window)}
+		}); err != nil {
+			return err
+		}
+	}
+	return r.recount(ctx, touched)
+}
+
+// recount corrects the items and the pending orders of windows in the ledger after single orders of them were fetched.
+// The ids and their digest stay what the walk saw: they are the evidence that the stored orders are held against.
+func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error {
+	if len(touched) == 0 {
+		return nil
+	}
+	if err := r.commits.flush(); err != nil {
+		return err
+	}
+	var from, to time.Time
+	for start := range touched {
+		if from.IsZero() || start.Before(from) {
+			from = start
+		}
+		to = later(to, start.Add(r.Window))
+	}
+	ledger, err := r.store.Windows(ctx, r.lane.Lane, from, to)
+	if err != nil {
+		return err
+	}
+	counts, err := r.store.Counts(ctx, r.lane.Lane, r.Window, from, to)
+	if err != nil {
+		return err
+	}
+	var out schema.Batch
+	for _, w := range ledger {
+		c := counts[w.Start.UTC()]
+		if touched[w.Start.UTC()] && (w.Items != c.Items || w.Pending != c.Pending) {
+			w.Items, w.Pending = c.Items, c.Pending
+			w.Version = max(uint64(time.Now().UnixNano()), w.Version+1)
+			out.Windows = append(out.Windows, w)
+		}
+	}
+	return r.commits.add(out)
+}
+
+// stuck remembers the orders that a listing shows as moved on while their detail still says unpaid, so that a vendor who
+// contradicts himself costs one call a day and not one a tick.
+type stuck struct {
+	mu     sync.Mutex
+	orders map[string]struct {
+		tries uint32
+		next  time.Time
+	}
+}
+
+func (s *stuck) due(key string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.orders[key].next.After(now)
+}
+
+func (s *stuck) note(key string, now time.Time, unmoved bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !unmoved {
+		delete(s.orders, key)
+		return
+	}
+	if s.orders == nil {
+		s.orders = map[string]struct {
+			tries uint32
+			next  time.Time
+		}{}
+	}
+	o := s.orders[key]
+	o.tries++
+	o.next = window.RetryAt(now, o.tries)
+	s.orders[key] = o
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

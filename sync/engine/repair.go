@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/walk"
+)
+
+// repair makes the walk of a window distrust the warehouse: beside what changed at the source it finds the orders whose
+// items are not as many as they should be, and those that the source does not have. A nil repair does nothing.
+type repair struct {
+	mu     sync.Mutex
+	orders map[string]bool // to be fetched again though their list row did not change
+}
+
+func (p *repair) redo(id string) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.orders[id]
+}
+
+// prepare looks at what is stored of a listing.
+func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known map[string]schema.Known) error {
+	if p == nil {
+		return nil
+	}
+	listed := make(map[string]bool, len(l.Orders))
+	ids := make([]string, 0, len(l.Orders))
+	for i := range l.Orders {
+		listed[l.Orders[i].OrderID] = true
+		ids = append(ids, l.Orders[i].OrderID)
+	}
+	items, err := r.store.ItemIDs(ctx, r.lane.Lane, l.Start, l.End, ids)
+	if err != nil {
+		return fmt.Errorf("%s %s: read stored items: %w", r.lane, l.Interval, err)
+	}
+	p.mu.Lock()
+	for id, k := range known {
+		if listed[id] && len(items[id]) != int(k.ItemCount) {
+			p.orders[id] = true
+		}
+	}
+	p.mu.Unlock()
+	if l.Verdict != schema.Complete {
+		return nil // what half a listing does not show may be there all the same
+	}
+	var extra []string
+	for id := range known {
+		if !listed[id] {
+			extra = append(extra, id)
+		}
+	}
+	return r.remove(ctx, l, extra)
+}
+
+// remove gives stored orders of a listing's interval, and their items, tombstones. Their history stays.
+func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	orders, err := r.store.Orders(ctx, r.lane.Lane, l.Start, l.End, ids)
+	if err != nil {
+		return err
+	}
+	items, err := r.store.Items(ctx, r.lane.Lane, l.Start, l.End, ids)
+	if err != nil {
+		return err
+	}
+	version, now := uint64(r.now.UnixNano()), time.Now().UTC()
+	for i := range orders {
+		orders[i].Deleted, orders[i].Version, orders[i].FetchedAt = true, max(version, orders[i].Version+1), now
+	}
+	for i := range items {
+		items[i].Deleted, items[i].Version, items[i].FetchedAt = true, max(version, items[i].Version+1), now
+	}
+	r.Log.Warn("the source does not have these orders any more", "account", r.lane.String(), "orders", ids)
+	return r.commits.add(schema.Batch{Orders: orders, Items: items})
+}

@@ -1,0 +1,350 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// Kind says in what the warehouse and the source, or the warehouse and its ledger, do not agree.
+type Kind string
+
+// Kinds of Difference.
+const (
+	Missing Kind = "missing" // windows that were never walked
+	Undone  Kind = "undone"  // a window that the ledger itself holds as short, failed or open
+	Ledger  Kind = "ledger"  // the stored rows are not those that the walk of the window saw
+	Count   Kind = "count"   // the source counts other than the warehouse
+	Absent  Kind = "absent"  // an order of the source that is not stored
+	Extra   Kind = "extra"   // a stored order that the source does not list
+	Changed Kind = "changed" // an order that the source lists in another state
+	Altered Kind = "altered" // a stored row that is not what its own raw payload says
+)
+
+// Difference is one finding of Verify.
+type Difference struct {
+	schema.Lane
+	window.Interval
+	Kind     Kind
+	OrderID  string // where it is about one order
+	Source   int    // orders at the source, or in the ledger
+	Stored   int    // orders in the warehouse
+	Note     string
+	Repaired bool
+}
+
+// Report is the result of Verify.
+type Report struct {
+	From, To    time.Time // what was verified: closed windows only
+	Windows     int
+	Calls       int64 // made, those of a repair included
+	Differences []Difference
+}
+
+// Left counts the differences that were not repaired.
+func (r Report) Left() int {
+	n := 0
+	for _, d := range r.Differences {
+		if !d.Repaired {
+			n++
+		}
+	}
+	return n
+}
+
+// VerifyOptions say how thorough Verify is.
+type VerifyOptions struct {
+	// Deep lists everything again and compares each order, and compares each stored row with its raw payload.
+	Deep bool
+	// Repair walks the windows that differ again.
+	Repair bool
+}
+
+const (
+	// longestCount is the longest span whose TotalCount is asked for in one call. The vendor documents no limit; public
+	// programs ask for a year at once.
+	longestCount = 90 * 24 * time.Hour
+	verifyEdge   = time.Second
+)
+
+// Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
+// against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
+// that are not past their settle time are left out.
+func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOptions, p *Progress) (Report, Summary, error) {
+	if p == nil {
+		p = new(Progress)
+	}
+	iv := window.Interval{Start: from, End: to}
+	iv = iv.Clip(window.Interval{Start: from, End: now.Add(-e.Settle).Truncate(e.Window)}).Align(e.Window)
+	report := Report{From: iv.Start, To: iv.End}
+	if iv.Empty() {
+		return report, Summary{}, nil
+	}
+	report.Windows = len(iv.Tile(e.Window)) * len(e.lanes)
+	var mu sync.Mutex
+	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		r.eager = true
+		v := &verification{laneRun: r, iv: iv, VerifyOptions: o}
+		err := v.run(source.WithPriority(ctx, source.Verify))
+		mu.Lock()
+		defer mu.Unlock()
+		report.Differences = append(report.Differences, v.found...)
+		return err
+	})
+	report.Calls = p.ListCalls.Load() + p.Details.Load()
+	return report, summary, err
+}
+
+// verification is Verify on one lane.
+type verification struct {
+	*laneRun
+	VerifyOptions
+	iv    window.Interval
+	found []Difference
+}
+
+func (v *verification) run(ctx context.Context) error {
+	complete, err := v.audit(ctx)
+	if err != nil {
+		return err
+	}
+	for _, stretch := range complete {
+		if v.Deep {
+			err = v.compare(ctx, stretch)
+		} else {
+			err = v.count(ctx, stretch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if v.Deep && v.lane.Decoder != nil {
+		if err := v.rows(ctx); err != nil {
+			return err
+		}
+	}
+	if v.Repair && len(v.found) > 0 {
+		return v.repairAll(ctx)
+	}
+	return nil
+}
+
+func (v *verification) differ(iv window.Interval, d Difference) {
+	d.Lane, d.Interval = v.lane.Lane, iv
+	v.found = append(v.found, d)
+}
+
+// audit holds the stored rows against the ledger and gives the stretches that the ledger holds as complete.
+func (v *verification) audit(ctx context.Context) (complete []window.Interval, err error) {
+	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.iv.End)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := v.store.Counts(ctx, v.lane.Lane, v.Window, v.iv.Start, v.iv.End)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[int64]schema.Window, len(ledger))
+	for _, w := range ledger {
+		known[w.Start.Unix()] = w
+	}
+	var missing []window.Interval
+	join := func(list []window.Interval, iv window.Interval) []window.Interval {
+		if n := len(list); n > 0 && list[n-1].End.Equal(iv.Start) {
+			list[n-1].End = iv.End
+			return list
+		}
+		return append(list, iv)
+	}
+	for _, iv := range v.iv.Tile(v.Window) {
+		w, ok := known[iv.Start.Unix()]
+		c := counts[iv.Start]
+		switch {
+		case !ok:
+			missing = join(missing, iv)
+			continue
+		case w.Verdict != schema.Complete:
+			v.differ(iv, Difference{Kind: Undone, Source: int(w.Listed), Stored: int(c.Stored), Note: string(w.Verdict) + ": " + w.Error})
+			continue
+		case w.Stored != c.Stored || w.IDDigest != c.IDDigest:
+			v.differ(iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those of the walk"})
+		case w.Items != c.Items:
+			v.differ(iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored),
+				Note: fmt.Sprintf("%d items in the ledger, %d stored", w.Items, c.Items)})
+		}
+		complete = join(complete, iv)
+	}
+	for _, iv := range missing {
+		v.differ(iv, Difference{Kind: Missing, Note: "never walked; backfill it"})
+	}
+	return complete, nil
+}
+
+// count compares the source's TotalCount of a stretch with what is stored, and halves it where they differ.
+func (v *verification) count(ctx context.Context, iv window.Interval) error {
+	if iv.End.Sub(iv.Start) > longestCount {
+		return v.halve(ctx, iv)
+	}
+	// As in a walk, a second more is asked for on each side. Whether the orders of these outermost seconds count depends
+	// on the vendor, so both answers are right.
+	asked := window.Interval{Start: iv.Start.Add(-verifyEdge), End: iv.End.Add(verifyEdge)}
+	most, err := v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)})
+	if err != nil {
+		return err
+	}
+	least, err := v.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
+	if err != nil {
+		return err
+	}
+	p, err := v.lane.Source.List(ctx, source.Query{OwnerID: v.lane.OwnerID, Start: asked.Start, End: asked.End, Page: 1, Size: 1})
+	v.progress.ListCalls.Add(1)
+	switch {
+	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.Window:
+		return v.halve(ctx, iv)
+	case err != nil:
+		return err
+	case least <= p.Total && p.Total <= most:
+		return nil
+	case iv.End.Sub(iv.Start) > v.Window:
+		return v.halve(ctx, iv)
+	}
+	v.differ(iv, Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
+	return nil
+}
+
+func (v *verification) halve(ctx context.Context, iv window.Interval) error {
+	a, b, _ := iv.Halve(v.Window)
+	if err := v.count(ctx, a); err != nil {
+		return err
+	}
+	return v.count(ctx, b)
+}
+
+// stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
+func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
+	counts, err := v.store.Counts(ctx, v.lane.Lane, 24*time.Hour, iv.Start, iv.End)
+	n := v.open.listed(iv)
+	for _, c := range counts {
+		n += int(c.Stored)
+	}
+	return n, err
+}
+
+// compare lists a stretch again and compares each order.
+func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
+	for _, span := range window.Spans(stretch.Tile(v.Window)) {
+		err := v.walker().Walk(ctx, span, func(l walk.Listing) error {
+			v.progress.ListCalls.Add(int64(l.Calls))
+			if l.Verdict != schema.Complete {
+				v.differ(l.Align(v.Window), Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
+				return nil
+			}
+			known, err := v.store.Known(ctx, v.lane.Lane, l.Start, l.End)
+			if err != nil {
+				return err
+			}
+			for _, o := range l.Orders {
+				k, ok := known[o.OrderID]
+				delete(known, o.OrderID)
+				d := Difference{OrderID: o.OrderID, Source: 1, Stored: 1}
+				switch {
+				case !ok:
+					d.Kind, d.Stored = Absent, 0
+				case k.Fingerprint != o.Fingerprint:
+					d.Kind = Changed
+				default:
+					continue
+				}
+				v.differ(v.around(o.CreateTime), d)
+			}
+			for id := range known {
+				v.differ(l.Align(v.Window), Difference{Kind: Extra, OrderID: id, Stored: 1})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verification) around(at time.Time) window.Interval {
+	start := at.UTC().Truncate(v.Window)
+	return window.Interval{Start: start, End: start.Add(v.Window)}
+}
+
+// rows compares each stored row with what its raw payload says.
+func (v *verification) rows(ctx context.Context) error {
+	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
+		err := v.rebuild(ctx, span, func(b rebuilt) error {
+			if b.differs() {
+				v.differ(v.around(b.order.CreateTime), Difference{
+					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
+				})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairAll walks the windows with differences again, fetches the orders that were named, and looks whether that helped.
+func (v *verification) repairAll(ctx context.Context) error {
+	due, orders := map[int64]bool{}, map[string]bool{}
+	for _, d := range v.found {
+		for _, w := range d.Tile(v.Window) {
+			due[w.Start.Unix()] = true
+		}
+		if d.OrderID != "" {
+			orders[d.OrderID] = true
+		}
+	}
+	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.iv.End)
+	if err != nil {
+		return err
+	}
+	var windows []window.Interval
+	for _, w := range v.iv.Tile(v.Window) {
+		if due[w.Start.Unix()] {
+			windows = append(windows, w)
+		}
+	}
+	jobs := v.jobs(windows, ledger, source.Verify, time.Time{})
+	for i := range jobs {
+		jobs[i].repair = &repair{orders: orders}
+	}
+	if err := v.walk(ctx, jobs); err != nil {
+		return err
+	}
+	if err := v.commits.flush(); err != nil {
+		return err
+	}
+	again := &verification{laneRun: v.laneRun, iv: v.iv}
+	if _, err := again.audit(ctx); err != nil {
+		return err
+	}
+	still := map[int64]bool{}
+	for _, d := range again.found {
+		for _, w := range d.Tile(v.Window) {
+			still[w.Start.Unix()] = true
+		}
+	}
+	for i := range v.found {
+		d := &v.found[i]
+		d.Repaired = true
+		for _, w := range d.Tile(v.Window) {
+			d.Repaired = d.Repaired && !still[w.Start.Unix()]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package simulator
+
+import (
+	"context"
+	"time"
+)
+
+// Living changes an account on and on, as customers do: orders are placed, among them renewals and refunds of earlier
+// ones, unpaid orders are paid, cancelled, or given up after seven days, amounts change, line items vanish. The truth
+// follows, because all of it happens through the account's own methods. What happens is a function of the seed, the
+// account and the times of the steps. It is for one goroutine.
+type Living struct {
+	// Reach is how old an order may be and still change other than by being paid or cancelled; 20 hours where it is not
+	// set. A sync sees such a change only as far as it looks back.
+	Reach time.Duration
+
+	account *Account
+	seed    uint64
+	steps   uint64
+	last    time.Time
+}
+
+// Changes are the ids of the orders that a step touched.
+type Changes struct {
+	Added, Paid, Cancelled, Changed, Dropped []string
+}
+
+// NewLiving makes it; nothing happens before the first step.
+func NewLiving(a *Account, seed uint64) *Living {
+	return &Living{Reach: 20 * time.Hour, account: a, seed: seed}
+}
+
+// Step lets happen what happens between the step before and now. New orders get creation times from that interval, or
+// from the last minute at the first step: where a sync runs between steps, they should be closer than its settle time.
+func (l *Living) Step(now time.Time) Changes {
+	a, s := l.account, newStream(l.seed, l.steps, purposeLiving)
+	l.steps++
+	first := l.last.Unix() + 1
+	if l.last.IsZero() {
+		first = now.Unix() - 59
+	}
+	l.last = now
+
+	var c Changes
+	unpaid := a.Unpaid()
+	for len(unpaid) > 0 { // the oldest first
+		if o, _ := a.Order(unpaid[0]); now.Sub(o.CreateTime) < unpaidLife {
+			break
+		}
+		if a.Cancel(unpaid[0]) == nil {
+			c.Cancelled = append(c.Cancelled, unpaid[0])
+		}
+		unpaid = unpaid[1:]
+	}
+	if len(unpaid) > 0 {
+		for range s.n(3) {
+			// The account refuses what was already done to the same order.
+			if id := unpaid[s.n(len(unpaid))]; s.percent(70) {
+				if a.Pay(id) == nil {
+					c.Paid = append(c.Paid, id)
+				}
+			} else if a.Cancel(id) == nil {
+				c.Cancelled = append(c.Cancelled, id)
+			}
+		}
+	}
+	if recent := a.IDs(now.Add(-l.Reach), now); len(recent) > 0 {
+		for range s.n(3) {
+			id := recent[s.n(len(recent))]
+			o, _ := a.Order(id)
+			// Only a line that costs something: the loss of another is in no listing, so no sync could know of it.
+			if n := len(o.Items); n > 1 && !o.Items[n-1].PretaxGross.Decimal.IsZero() && s.percent(60) {
+				if a.DropItem(id) == nil {
+					c.Dropped = append(c.Dropped, id)
+				}
+			} else if a.Change(id) == nil {
+				c.Changed = append(c.Changed, id)
+			}
+		}
+	}
+	if first <= now.Unix() {
+		for range s.n(4) {
+			c.Added = append(c.Added, a.Add(1, time.Unix(s.between(first, now.Unix()), 0))...)
+		}
+	}
+	return c
+}
+
+// Run makes a step every so often, by the account's clock, until ctx ends.
+func (l *Living) Run(ctx context.Context, every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			l.Step(l.account.o.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
