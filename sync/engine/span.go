@@ -138,6 +138,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
 		o, w := &res.Order, in(res)
 		r.progress.Details.Add(1)
+		r.progress.Items.Add(int64(len(res.Items)))
 		r.sumUp(func(s *LaneSummary) {
 			s.Changed++
 			s.Items += len(res.Items)
