@@ -1,0 +1,206 @@
+// Package app is the one place that wires ordersync together: configuration, vendors' clients, warehouse, engine,
+// schedule, metrics and HTTP.
+//
+//	New ──► Open ──► Backfill            a verb that does one thing and ends
+//	   └──────────► Start ──► … ──► Stop  the daemon; Run is all of it
+//
+// Everything that Open and Start begin has a named clean-up; Stop runs them last-in-first-out within one time bound, so
+// that the run under way commits what it holds while the warehouse is still there. Nothing is global: two apps live in
+// one process, each with a registry of its own, and every port may be 0.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/web"
+	"github.com/ordersync/ordersync/sync/engine"
+)
+
+// stopTimeout bounds Stop: the engine takes up to 30 seconds to commit the batch in hand, and the embedded server up to
+// ten to end.
+const stopTimeout = 45 * time.Second
+
+// ErrStopped is why a run under way ends when Stop is called.
+var ErrStopped = errors.New("ordersync is stopping")
+
+// Options are what an App needs.
+type Options struct {
+	Config *config.Config // checked: what config.Load returned
+	Log    *slog.Logger   // nil for silence
+	// Registry takes the app's metrics and is what /metrics shows; nil for one of the app's own.
+	Registry *prometheus.Registry
+	// Progress is told how far the first download of the embedded engine is.
+	Progress func(stage string, done, total int64)
+}
+
+// App is ordersync, wired.
+type App struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	progress func(stage string, done, total int64)
+	registry *prometheus.Registry
+	metrics  *Metrics
+	schedule cron.Schedule
+	logins   []*login
+	run      atomic.Pointer[string] // id of the run under way, for the log
+	away     bool                   // the warehouse did not answer at the last tick; only ticks use it
+
+	warehouse *Warehouse
+	engine    *engine.Engine
+	web       *web.Server
+	cleanups  cleanups
+
+	stopping sync.Mutex
+	cancel   context.CancelCauseFunc // ends the runs that Start's schedule began; nil before
+}
+
+// New wires an app. It opens nothing and calls nobody; what it refuses is a mistake in the configuration.
+func New(o Options) (*App, error) {
+	if err := Supported(o.Config); err != nil {
+		return nil, err
+	}
+	schedule, err := cron.ParseStandard(o.Config.Schedule.Cron)
+	if err != nil {
+		return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{
+			Field: "schedule.cron", Message: err.Error(),
+		}}}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule}
+	a.log = slog.New(runHandler{Handler: o.Log.Handler(), run: &a.run})
+	a.metrics = newMetrics(o.Config.Accounts)
+	for i := range o.Config.Accounts {
+		l, err := newLogin(&o.Config.Accounts[i], a.metrics)
+		if err != nil {
+			return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{
+				Field: fmt.Sprintf("accounts[%d]", i), Message: err.Error(),
+			}}}
+		}
+		a.logins = append(a.logins, l)
+	}
+	if err := a.metrics.register(o.Registry, a.logins, schedule); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return a, nil
+}
+
+// Open opens the warehouse, starting the embedded server where the configuration says so. ctx bounds the opening only.
+func (a *App) Open(ctx context.Context) error {
+	if a.warehouse != nil {
+		return nil
+	}
+	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics})
+	if err != nil {
+		return err
+	}
+	a.warehouse = w
+	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
+	lanes := make([]engine.Lane, len(a.logins))
+	for i, l := range a.logins {
+		lanes[i] = l.lane
+		a.cleanups.add("account "+l.name, func(context.Context) error {
+			l.client.Close()
+			return nil
+		})
+	}
+	a.engine = engine.New(w.Sink, lanes, engine.Options{
+		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
+		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed,
+	})
+	native, http := w.Addresses()
+	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
+	return nil
+}
+
+// Warehouse is what Open opened.
+func (a *App) Warehouse() *Warehouse { return a.warehouse }
+
+// Calls is the number of calls made to all vendors so far, whatever came of them.
+func (a *App) Calls() int64 { return a.metrics.calls.Load() }
+
+// Start opens what is not open yet, serves HTTP, runs once and then by the schedule. ctx bounds the start only: what was
+// started goes on until Stop. After an error nothing is left running.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.start(ctx); err != nil {
+		return errors.Join(err, a.Stop())
+	}
+	return nil
+}
+
+func (a *App) start(ctx context.Context) error {
+	if err := a.Open(ctx); err != nil {
+		return err
+	}
+	if err := a.refresh(ctx); err != nil {
+		return err
+	}
+	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
+		Metrics: a.registry, Ready: a.warehouse.Ping, Log: a.log,
+		About: "ordersync " + Build().Version + "\n\n/metrics  /healthz  /readyz",
+	})
+	if err != nil {
+		return err
+	}
+	a.web = server
+	a.cleanups.add("http", server.Stop)
+	a.log.Info("http is served", "url", server.URL())
+
+	// The runs outlive the start's context on purpose: Stop ends them, with a cause.
+	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	a.cancel = cancel
+	s := startScheduler(a.schedule, a.log, func() { a.tick(runs) })
+	a.cleanups.add("schedule", func(ctx context.Context) error {
+		cancel(ErrStopped)
+		return s.stop(ctx)
+	})
+	return nil
+}
+
+// URL is where HTTP is served, after Start.
+func (a *App) URL() string { return a.web.URL() }
+
+// Stop ends everything that was opened or started, last-in-first-out, and waits for it: the run under way commits what
+// it has fetched. It may be called again, and then does nothing.
+func (a *App) Stop() error {
+	a.stopping.Lock()
+	defer a.stopping.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return a.cleanups.run(ctx)
+}
+
+// Run is the daemon: it starts, works until ctx ends, and stops. Being told to stop is no error.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: the batch in hand is committed first", "cause", context.Cause(ctx))
+	case failed = <-a.web.Failed():
+	}
+	if err := errors.Join(failed, a.Stop()); err != nil {
+		return err
+	}
+	a.log.Info("stopped")
+	return nil
+}

@@ -1,0 +1,352 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/simulator"
+)
+
+func TestMain(m *testing.M) { sinktest.Main(m) }
+
+const orders = 200
+
+// vendor serves a simulated account and gives the configuration of a daemon for it, on a database of its own.
+func vendor(t *testing.T, change ...func(*simulator.Options)) (*simulator.Account, *config.Config) {
+	t.Helper()
+	addr, database := sinktest.Database(t)
+	o := simulator.Options{Orders: orders, From: time.Now().Add(-20 * time.Hour), To: time.Now()}
+	for _, f := range change {
+		f(&o)
+	}
+	account := simulator.NewAccount(o)
+	server := simulator.New(account)
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	cfg := config.Default()
+	a := config.NewAccount("main", config.SourceBSS)
+	a.Endpoint = server.URL()
+	a.Credentials = config.Credentials{AccessKeyID: "testid", AccessKeySecret: "testsecret"}
+	a.Quota = config.Quota{List: 1000, Detail: 1000}
+	cfg.Accounts = []config.Account{a}
+	cfg.ClickHouse = config.ClickHouse{Addr: []string{addr}, Database: database, Username: "default"}
+	cfg.Schedule.Cron = "@every 1s"
+	cfg.HTTP.Listen = "127.0.0.1:0"
+	return account, cfg
+}
+
+// lines is a log that can be waited for.
+type lines struct {
+	mu      sync.Mutex
+	all     []map[string]any
+	changed chan struct{}
+}
+
+func newLines() *lines { return &lines{changed: make(chan struct{}, 1)} }
+
+func (l *lines) Write(b []byte) (int, error) {
+	line := map[string]any{}
+	if err := json.Unmarshal(b, &line); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	l.all = append(l.all, line)
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+func (l *lines) count(message string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if line["msg"] == message {
+			n++
+		}
+	}
+	return n
+}
+
+// wait returns when a message was logged n times.
+func (l *lines) wait(t *testing.T, message string, n int) {
+	t.Helper()
+	for {
+		if l.count(message) >= n {
+			return
+		}
+		select {
+		case <-l.changed:
+		case <-time.After(30 * time.Second):
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			t.Fatalf("%q was not logged %d times in %v", message, n, l.all)
+		}
+	}
+}
+
+func (l *lines) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// newApp makes an app and stops it at the end of the test.
+func newApp(t *testing.T, cfg *config.Config, log *lines) *app.App {
+	t.Helper()
+	a, err := app.New(app.Options{Config: cfg, Log: log.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestStartStopLeavesNothing(t *testing.T) {
+	_, cfg := vendor(t)
+	before := goleak.IgnoreCurrent() // the tests' server and simulator
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 2)
+	if got := get(t, a.URL()+"/readyz"); got != "ok\n" {
+		t.Errorf("readyz: %s", got)
+	}
+	for range 2 { // again does nothing
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	goleak.VerifyNone(t, before)
+}
+
+func TestTwoAppsInOneProcess(t *testing.T) {
+	t.Parallel()
+	var apps [2]*app.App
+	for i := range apps {
+		_, cfg := vendor(t, func(o *simulator.Options) { o.Orders = 100 * (i + 1) })
+		log := newLines()
+		apps[i] = newApp(t, cfg, log)
+		if err := apps[i].Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		log.wait(t, "tick", 1)
+	}
+	for i, want := range []string{"100", "200"} {
+		if metrics := get(t, apps[i].URL()+"/metrics"); !strings.Contains(metrics, `ordersync_orders_written_total{account="main"} `+want+"\n") {
+			t.Errorf("app %d did not write %s orders:\n%s", i, want, metrics)
+		}
+	}
+}
+
+func TestEveryLineOfARunHasItsID(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 2)
+	ids := map[any]bool{}
+	for _, line := range log.all {
+		if line["msg"] == "tick" {
+			ids[line["run"]] = true
+			if line["account"] != "main" {
+				t.Errorf("no account in %v", line)
+			}
+		}
+	}
+	if len(ids) < 2 || ids[nil] {
+		t.Errorf("two runs have the ids %v", ids)
+	}
+}
+
+func TestRunEndsWithoutErrorWhenTold(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	log := newLines()
+	a := newApp(t, cfg, log)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- a.Run(ctx) }()
+	log.wait(t, "tick", 1)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	log.wait(t, "stopped", 1)
+}
+
+// A stop in the middle of a run commits what was fetched: that is what a soft stop is for.
+func TestStopCommitsWhatWasFetched(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	var details atomic.Int64
+	enough := make(chan struct{})
+	account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+		if r.OrderID == "" {
+			return simulator.Action{}
+		}
+		n := details.Add(1)
+		if n == 160 {
+			close(enough)
+		}
+		return simulator.Action{Hang: n > 150} // after some details the vendor answers no more
+	})
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-enough
+	if err := a.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
+	var n, complete uint64
+	if err := conn.QueryRow(t.Context(), "SELECT count(), (SELECT countIf(verdict = 'complete' AND listed > stored) FROM sync_windows) FROM orders").Scan(&n, &complete); err != nil {
+		t.Fatal(err)
+	}
+	if n == 0 || complete != 0 {
+		t.Errorf("%d orders are stored, %d windows claim to be complete and are not", n, complete)
+	}
+}
+
+func TestUnreachableWarehouseIsTheEnvironment(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	cfg.ClickHouse.Addr = []string{"127.0.0.1:1"}
+	cfg.ClickHouse.Password = "correct horse"
+	err := newApp(t, cfg, newLines()).Start(t.Context())
+	var environment *app.EnvironmentError
+	if !errors.As(err, &environment) || strings.Contains(err.Error(), "horse") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	cfg := config.Default()
+	owned := config.NewAccount("owned", config.SourceBSS)
+	owned.OwnerIDs = []string{"1"}
+	members := config.NewAccount("members", config.SourceBSS)
+	members.APIVersion, members.MemberUIDs = config.APIVersion2023, []string{"2"}
+	cfg.Accounts = []config.Account{config.NewAccount("a", config.SourceDomain), config.NewAccount("b", config.SourceUniCloud), owned, members}
+	cfg.ClickHouse.Cluster = "c"
+	_, err := app.New(app.Options{Config: cfg})
+	var wrong *config.Error
+	if !errors.As(err, &wrong) {
+		t.Fatalf("%v", err)
+	}
+	var got []string
+	for _, p := range wrong.Problems {
+		got = append(got, p.Field)
+	}
+	want := "accounts[0].source accounts[1].source accounts[2].owner_ids accounts[3].api_version accounts[3].member_uids clickhouse.cluster"
+	if strings.Join(got, " ") != want {
+		t.Errorf("%v", got)
+	}
+	if !strings.Contains(err.Error(), "source domain is not supported yet") {
+		t.Error(err)
+	}
+}
+
+func TestBackfillThroughTheApp(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	a := newApp(t, cfg, newLines())
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	s, err := a.Backfill(t.Context(), now, now.Add(-24*time.Hour), now, false, nil)
+	if err := errors.Join(err, s.Err()); err != nil {
+		t.Fatal(err)
+	}
+	l := s.Lanes[0]
+	if l.Listed != orders || l.Windows[schema.Short]+l.Windows[schema.Failed] != 0 || account.Calls()["GetOrderDetail"].OK != orders {
+		t.Errorf("%+v", l)
+	}
+	if a.Calls() < orders {
+		t.Errorf("%d calls", a.Calls())
+	}
+}
+
+// Secrets must be in nothing that the app says (I10).
+func TestNoSecretInTheLog(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	cfg.Accounts[0].Credentials.AccessKeySecret = "s3cr3t-of-the-account"
+	var out bytes.Buffer
+	var mu sync.Mutex
+	log := newLines()
+	both := slog.New(slog.NewJSONHandler(io.MultiWriter(&locked{&mu, &out}, log), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, err := app.New(app.Options{Config: cfg, Log: both})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop()
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick: something was left undone", 1)
+	metrics := get(t, a.URL()+"/metrics")
+	mu.Lock()
+	defer mu.Unlock()
+	if strings.Contains(out.String()+metrics, "s3cr3t") {
+		t.Errorf("the secret is in\n%s", out.String())
+	}
+	if !strings.Contains(metrics, `ordersync_last_success_timestamp_seconds{account="main"} 0`) {
+		t.Errorf("a run that was refused looks like a success:\n%s", metrics)
+	}
+}
+
+type locked struct {
+	mu *sync.Mutex
+	to io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(b)
+}

@@ -1,0 +1,96 @@
+package app_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// proxy is a way to ClickHouse that can be cut.
+type proxy struct {
+	to       string
+	addr     string
+	mu       sync.Mutex
+	listener net.Listener
+	conns    []net.Conn
+	done     sync.WaitGroup
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	p := &proxy{to: to, addr: "127.0.0.1:0"}
+	p.open(t)
+	t.Cleanup(p.cut)
+	return p
+}
+
+func (p *proxy) open(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.addr, p.listener = l.Addr().String(), l
+	p.done.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", p.to)
+			if err != nil {
+				in.Close()
+				return
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, in, out)
+			p.mu.Unlock()
+			p.done.Go(func() { _, _ = io.Copy(in, out); in.Close() })
+			p.done.Go(func() { _, _ = io.Copy(out, in); out.Close() })
+		}
+	})
+}
+
+func (p *proxy) cut() {
+	p.listener.Close()
+	p.mu.Lock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+	p.mu.Unlock()
+	p.done.Wait()
+}
+
+const away = "the warehouse does not answer; trying again at every tick"
+
+func TestWarehouseAwayAndBack(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	way := newProxy(t, cfg.ClickHouse.Addr[0])
+	cfg.ClickHouse.Addr = []string{way.addr}
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 1)
+	way.cut()
+	log.wait(t, away, 1)
+	if got := get(t, a.URL()+"/readyz"); !strings.Contains(got, "does not answer") {
+		t.Errorf("readyz: %s", got)
+	}
+	// More ticks go by: nothing more is said, and the vendor is not asked for what could not be stored.
+	calls := account.Calls()["QueryOrders"].Total
+	log.wait(t, "the warehouse still does not answer", 2)
+	if n := log.count(away); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if now := account.Calls()["QueryOrders"].Total; now != calls {
+		t.Errorf("%d calls while the warehouse was away", now-calls)
+	}
+	way.open(t)
+	log.wait(t, "the warehouse answers again", 1)
+}

@@ -1,0 +1,247 @@
+package app
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/robfig/cron/v3"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// Metrics are all that ordersync counts. Labels are bounded: accounts come from the configuration, the others are small
+// enumerations. Every label set that is known beforehand exists from the start, with zero, because an alert cannot see
+// the first event of a series that appears with it.
+type Metrics struct {
+	lastSuccess *prometheus.GaugeVec     // account
+	apiCalls    *prometheus.CounterVec   // account, api, reason
+	apiDuration *prometheus.HistogramVec // api
+	windows     *prometheus.GaugeVec     // account, verdict
+	orders      *prometheus.CounterVec   // account
+	items       *prometheus.CounterVec   // account
+	rejects     *prometheus.CounterVec   // account, reason
+	inserted    *prometheus.CounterVec   // table
+	insertTime  *prometheus.HistogramVec // table
+	retries     *prometheus.CounterVec   // table
+	differences *prometheus.GaugeVec     // account
+
+	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds; 0 for none. The map is
+	// not changed after newMetrics.
+	completeTo map[string]*atomic.Int64
+	calls      atomic.Int64
+}
+
+// Label values that are known beforehand.
+var (
+	apis     = []string{"list", "detail"}
+	verdicts = []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed}
+	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows"}
+)
+
+const namespace = "ordersync"
+
+func newMetrics(accounts []config.Account) *Metrics {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help, label string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: name, Help: help, Buckets: buckets,
+		}, []string{label})
+	}
+	m := &Metrics{
+		lastSuccess: gauge("last_success_timestamp_seconds",
+			"When a run last left nothing undone for the account; 0 before the first.", "account"),
+		apiCalls: counter("api_calls_total",
+			"Calls to the vendor by how they ended: ok, or why not. Every try counts.", "account", "api", "reason"),
+		apiDuration: histogram("api_call_duration_seconds", "Duration of one try of a call, without waiting for the budget.", "api",
+			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
+		windows: gauge("windows", "Windows in the ledger by verdict.", "account", "verdict"),
+		orders:  counter("orders_written_total", "Order rows that the warehouse confirmed.", "account"),
+		items:   counter("items_written_total", "Line item rows that the warehouse confirmed, tombstones included.", "account"),
+		rejects: counter("rejects_total",
+			"Records that could not become rows, each time that one was rejected.", "account", "reason"),
+		inserted: counter("insert_rows_total", "Rows that the warehouse confirmed.", "table"),
+		insertTime: histogram("insert_duration_seconds", "Duration of an insert, retries included.", "table",
+			[]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}),
+		retries: counter("insert_retries_total", "Blocks that had to be sent again.", "table"),
+		differences: gauge("verify_differences",
+			"Windows in which the last verification found warehouse and source to differ.", "account"),
+		completeTo: make(map[string]*atomic.Int64, len(accounts)),
+	}
+	for i := range accounts {
+		m.begin(accounts[i].Name)
+	}
+	for _, api := range apis {
+		m.apiDuration.WithLabelValues(api)
+	}
+	for _, t := range tables {
+		m.inserted.WithLabelValues(t)
+		m.insertTime.WithLabelValues(t)
+		m.retries.WithLabelValues(t)
+	}
+	return m
+}
+
+// begin makes an account's series.
+func (m *Metrics) begin(account string) {
+	m.completeTo[account] = new(atomic.Int64)
+	m.lastSuccess.WithLabelValues(account)
+	m.orders.WithLabelValues(account)
+	m.items.WithLabelValues(account)
+	m.differences.WithLabelValues(account)
+	for _, v := range verdicts {
+		m.windows.WithLabelValues(account, string(v))
+	}
+	for _, r := range source.Reasons {
+		for _, api := range apis {
+			m.apiCalls.WithLabelValues(account, api, string(r))
+		}
+		if r != source.OK && r != source.Cancelled && r != source.Auth { // with these no reject is made
+			m.rejects.WithLabelValues(account, string(r))
+		}
+	}
+}
+
+// register hands everything to a registry, with what is computed when it is asked for.
+func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule cron.Schedule) error {
+	cs := []prometheus.Collector{
+		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
+		m.retries, m.differences, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
+			return seconds(schedule.Next(time.Now().UTC()))
+		}),
+	}
+	b := Build()
+	cs = append(cs, computed("build_info", "Always 1; the labels say what runs.", prometheus.Labels{
+		"version": b.Version, "revision": b.Revision, "go": b.Go,
+	}, func() float64 { return 1 }))
+	for _, l := range logins {
+		cs = append(cs, computed("lag_seconds",
+			"Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
+			prometheus.Labels{"account": l.name}, func() float64 { return m.lag(l.name, time.Now()) }))
+		for i, b := range []*source.Budget{l.list, l.detail} {
+			labels := prometheus.Labels{"account": l.name, "api": apis[i]}
+			cs = append(cs,
+				computed("api_budget_calls_per_second", "Calls a second that the budget allows itself now; it learns from throttles.",
+					labels, b.Rate),
+				computed("api_budget_calls_left", "Calls that could be made at once, without waiting for the budget.",
+					labels, func() float64 { return float64(b.Left()) }))
+		}
+	}
+	for _, c := range cs {
+		if err := to.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func computed(name, help string, labels prometheus.Labels, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: name, Help: help, ConstLabels: labels,
+	}, value)
+}
+
+// lag grows while nothing runs: it is the one number that tells of every way in which a daemon can be stuck.
+func (m *Metrics) lag(account string, now time.Time) float64 {
+	to := m.completeTo[account].Load()
+	if to == 0 {
+		return math.Inf(1)
+	}
+	return now.Sub(time.Unix(0, to)).Seconds()
+}
+
+// called sees every try of every call.
+func (m *Metrics) called(account, api string, r source.Reason, d time.Duration) {
+	m.calls.Add(1)
+	m.apiCalls.WithLabelValues(account, api, string(r)).Inc()
+	m.apiDuration.WithLabelValues(api).Observe(d.Seconds())
+}
+
+// Inserted is part of sink.Observer.
+func (m *Metrics) Inserted(table string, rows int, d time.Duration) {
+	m.inserted.WithLabelValues(table).Add(float64(rows))
+	m.insertTime.WithLabelValues(table).Observe(d.Seconds())
+}
+
+// Retried is part of sink.Observer. The reason is in the log.
+func (m *Metrics) Retried(table, _ string) { m.retries.WithLabelValues(table).Inc() }
+
+// committed sees every batch that the warehouse confirmed.
+func (m *Metrics) committed(b schema.Batch) {
+	for i := range b.Orders {
+		m.orders.WithLabelValues(b.Orders[i].Account).Inc()
+	}
+	for i := range b.Items {
+		m.items.WithLabelValues(b.Items[i].Account).Inc()
+	}
+	for i := range b.Rejects {
+		if r := &b.Rejects[i]; !r.Resolved {
+			m.rejects.WithLabelValues(r.Account, r.Reason).Inc()
+		}
+	}
+}
+
+// ran takes a finished run into account: an account's run is a success only when none of its lanes lost anything (I8).
+func (m *Metrics) ran(s engine.Summary, now time.Time) {
+	failed := map[string]bool{}
+	for _, l := range s.Lanes {
+		if (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err() != nil {
+			failed[l.Account] = true
+		}
+	}
+	for _, l := range s.Lanes {
+		if !failed[l.Account] {
+			m.lastSuccess.WithLabelValues(l.Account).Set(seconds(now))
+		}
+	}
+}
+
+// ledger takes over what the ledger says. Accounts that are not configured any more are left out; of several lanes the
+// one that is furthest behind counts.
+func (m *Metrics) ledger(lanes []sink.LaneSummary) {
+	counts := map[string]map[schema.Verdict]int{}
+	ends := map[string]time.Time{}
+	for _, l := range lanes {
+		if m.completeTo[l.Account] == nil {
+			continue
+		}
+		end, seen := ends[l.Account]
+		if !seen || l.CompleteTo.Before(end) {
+			ends[l.Account] = l.CompleteTo
+		}
+		if !seen {
+			counts[l.Account] = map[schema.Verdict]int{}
+		}
+		for v, n := range l.Windows {
+			counts[l.Account][v] += n
+		}
+	}
+	for account, to := range m.completeTo {
+		var end int64
+		if t := ends[account]; !t.IsZero() {
+			end = t.UnixNano()
+		}
+		to.Store(end)
+		for _, v := range verdicts {
+			m.windows.WithLabelValues(account, string(v)).Set(float64(counts[account][v]))
+		}
+	}
+}
+
+// seconds is a time as Prometheus counts it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+var _ sink.Observer = (*Metrics)(nil)

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// contract is what dashboards and alerts are built on: every metric with its labels. build_info's labels are free.
+var contract = []string{
+	"ordersync_api_budget_calls_left{account,api}",
+	"ordersync_api_budget_calls_per_second{account,api}",
+	"ordersync_api_call_duration_seconds{api}",
+	"ordersync_api_calls_total{account,api,reason}",
+	"ordersync_build_info{go,revision,version}",
+	"ordersync_insert_duration_seconds{table}",
+	"ordersync_insert_retries_total{table}",
+	"ordersync_insert_rows_total{table}",
+	"ordersync_items_written_total{account}",
+	"ordersync_lag_seconds{account}",
+	"ordersync_last_success_timestamp_seconds{account}",
+	"ordersync_next_tick_timestamp_seconds{}",
+	"ordersync_orders_written_total{account}",
+	"ordersync_rejects_total{account,reason}",
+	"ordersync_verify_differences{account}",
+	"ordersync_windows{account,verdict}",
+}
+
+func metricsOf(t *testing.T, accounts ...string) (*App, *prometheus.Registry) {
+	t.Helper()
+	cfg := config.Default()
+	for _, name := range accounts {
+		cfg.Accounts = append(cfg.Accounts, config.NewAccount(name, config.SourceBSS))
+	}
+	registry := prometheus.NewRegistry()
+	a, err := New(Options{Config: cfg, Registry: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, registry
+}
+
+// Every series exists before anything has happened.
+func TestMetricsContract(t *testing.T) {
+	_, registry := metricsOf(t, "main")
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "ordersync_") {
+			continue
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		got = append(got, fmt.Sprintf("%s{%s}", f.GetName(), strings.Join(labels, ",")))
+		if f.GetHelp() == "" {
+			t.Errorf("%s has no help", f.GetName())
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(contract, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMetricsCount(t *testing.T) {
+	a, registry := metricsOf(t, "main", "other")
+	m := a.metrics
+	m.called("main", "list", source.OK, time.Second)
+	m.called("main", "list", source.Throttled, time.Second)
+	m.Inserted("order_rows", 7, time.Second)
+	m.Retried("order_rows", "network")
+	lane := schema.Lane{Source: "bss", Account: "main"}
+	m.committed(schema.Batch{
+		Orders:  []schema.Order{{Lane: lane}, {Lane: lane}},
+		Items:   []schema.Item{{Lane: lane}},
+		Rejects: []schema.Reject{{Lane: lane, Reason: "money"}, {Lane: lane, Reason: "money", Resolved: true}},
+	})
+	m.ledger([]sink.LaneSummary{
+		{Lane: lane, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Failed: 1}},
+		{Lane: schema.Lane{Account: "gone"}, Windows: map[schema.Verdict]int{schema.Complete: 9}},
+	})
+	err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP ordersync_insert_retries_total Blocks that had to be sent again.
+# TYPE ordersync_insert_retries_total counter
+ordersync_insert_retries_total{table="order_item_rows"} 0
+ordersync_insert_retries_total{table="order_rows"} 1
+ordersync_insert_retries_total{table="reject_rows"} 0
+ordersync_insert_retries_total{table="sync_window_rows"} 0
+# HELP ordersync_insert_rows_total Rows that the warehouse confirmed.
+# TYPE ordersync_insert_rows_total counter
+ordersync_insert_rows_total{table="order_item_rows"} 0
+ordersync_insert_rows_total{table="order_rows"} 7
+ordersync_insert_rows_total{table="reject_rows"} 0
+ordersync_insert_rows_total{table="sync_window_rows"} 0
+# HELP ordersync_items_written_total Line item rows that the warehouse confirmed, tombstones included.
+# TYPE ordersync_items_written_total counter
+ordersync_items_written_total{account="main"} 1
+ordersync_items_written_total{account="other"} 0
+# HELP ordersync_orders_written_total Order rows that the warehouse confirmed.
+# TYPE ordersync_orders_written_total counter
+ordersync_orders_written_total{account="main"} 2
+ordersync_orders_written_total{account="other"} 0
+# HELP ordersync_windows Windows in the ledger by verdict.
+# TYPE ordersync_windows gauge
+ordersync_windows{account="main",verdict="complete"} 3
+ordersync_windows{account="main",verdict="failed"} 1
+ordersync_windows{account="main",verdict="open"} 0
+ordersync_windows{account="main",verdict="short"} 0
+ordersync_windows{account="other",verdict="complete"} 0
+ordersync_windows{account="other",verdict="failed"} 0
+ordersync_windows{account="other",verdict="open"} 0
+ordersync_windows{account="other",verdict="short"} 0
+`), "ordersync_windows", "ordersync_orders_written_total", "ordersync_items_written_total", "ordersync_insert_rows_total", "ordersync_insert_retries_total")
+	if err != nil {
+		t.Error(err)
+	}
+	for reason, want := range map[source.Reason]float64{source.OK: 1, source.Throttled: 1, source.Timeout: 0} {
+		if got := testutil.ToFloat64(m.apiCalls.WithLabelValues("main", "list", string(reason))); got != want {
+			t.Errorf("calls %s: %v", reason, got)
+		}
+	}
+	if got := testutil.ToFloat64(m.rejects.WithLabelValues("main", "money")); got != 1 {
+		t.Errorf("rejects: %v", got)
+	}
+	if a.Calls() != 2 {
+		t.Errorf("calls: %d", a.Calls())
+	}
+}
+
+func TestLag(t *testing.T) {
+	a, _ := metricsOf(t, "main")
+	now := time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
+	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
+		t.Errorf("before the first window: %v", lag)
+	}
+	own := sink.LaneSummary{Lane: schema.Lane{Account: "main"}, CompleteTo: now.Add(-time.Hour)}
+	owner := sink.LaneSummary{Lane: schema.Lane{Account: "main", OwnerID: "1"}, CompleteTo: now.Add(-3 * time.Hour)}
+	a.metrics.ledger([]sink.LaneSummary{own, owner})
+	if lag := a.metrics.lag("main", now); lag != 3*3600 {
+		t.Errorf("the lane furthest behind counts: %v", lag)
+	}
+	a.metrics.ledger([]sink.LaneSummary{own, {Lane: schema.Lane{Account: "main", OwnerID: "2"}}})
+	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
+		t.Errorf("a lane without any complete window counts: %v", lag)
+	}
+}
+
+// A run that lost data anywhere does not look green (I8).
+func TestLastSuccess(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	good := engine.LaneSummary{Lane: schema.Lane{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Open: 1}}
+	bad := map[string]func(*engine.LaneSummary){
+		"error":    func(l *engine.LaneSummary) { l.Err = errors.New("broken") },
+		"short":    func(l *engine.LaneSummary) { l.Windows = map[schema.Verdict]int{schema.Short: 1} },
+		"failed":   func(l *engine.LaneSummary) { l.Windows = map[schema.Verdict]int{schema.Failed: 1} },
+		"rejected": func(l *engine.LaneSummary) { l.Rejected = 1 },
+		"pending":  func(l *engine.LaneSummary) { l.Pending = 1 },
+	}
+	for name, spoil := range bad {
+		a, _ := metricsOf(t, "main", "other")
+		l := good
+		l.OwnerID = "1"
+		spoil(&l)
+		other := good
+		other.Account = "other"
+		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{good, l, other}}, now)
+		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("main")); got != 0 {
+			t.Errorf("%s in one lane: the account is a success at %v", name, got)
+		}
+		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("other")); got != 1_700_000_000 {
+			t.Errorf("%s in another account: %v", name, got)
+		}
+	}
+}

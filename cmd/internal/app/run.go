@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+)
+
+// pingTimeout bounds the question whether the warehouse is there.
+const pingTimeout = 10 * time.Second
+
+// Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force. Open must
+// have been called. The error is of the run as a whole; what it left undone is in the Summary.
+func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
+	defer a.begin()()
+	s, err := a.engine.Backfill(ctx, now, from, to, force, p)
+	if err != nil && ctx.Err() == nil {
+		// Whether the warehouse refused a batch or is not there decides about the exit code.
+		if ping := a.ping(ctx); ping != nil {
+			return s, &EnvironmentError{err}
+		}
+	}
+	return s, err
+}
+
+// runOnce does one scheduled run. now is the time of everything in it.
+func (a *App) runOnce(ctx context.Context, now time.Time) (engine.Summary, error) {
+	defer a.begin()()
+	if err := a.ping(ctx); err != nil {
+		return engine.Summary{}, &EnvironmentError{err}
+	}
+	s, err := a.engine.Tick(ctx, now, a.schedule.Next(now), nil)
+	if err == nil {
+		a.metrics.ran(s, time.Now())
+	}
+	// The ledger is asked even after a failed run: lag and verdicts are what it says, not what the run believes.
+	if !errors.Is(err, engine.ErrBusy) && ctx.Err() == nil {
+		err = errors.Join(err, a.refresh(ctx))
+	}
+	a.report(ctx, s)
+	return s, err
+}
+
+// tick is the loop's body: a run, and a line about what went wrong. The next tick comes whatever happens here.
+func (a *App) tick(ctx context.Context) {
+	if ctx.Err() != nil {
+		return // stopped between two ticks
+	}
+	start := time.Now()
+	_, err := a.runOnce(ctx, start.UTC())
+	var environment *EnvironmentError
+	switch {
+	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))):
+		a.log.Info("the run was stopped; what it fetched is committed")
+	case ctx.Err() != nil:
+		a.log.Error("the run was stopped and could not commit all that it fetched; the next run fetches it again", "error", err)
+	case errors.Is(err, engine.ErrBusy):
+		a.log.Info("tick skipped: another run is under way")
+	case errors.As(err, &environment):
+		// One line when it goes, one when it comes back, however many ticks lie between.
+		level, text := slog.LevelError, "the warehouse does not answer; trying again at every tick"
+		if a.away {
+			level, text = slog.LevelDebug, "the warehouse still does not answer"
+		}
+		a.log.Log(ctx, level, text, "error", err)
+		a.away = true
+		return
+	case err != nil:
+		a.log.Error("the run failed", "error", err)
+	default:
+		a.log.Debug("the run is done", "took", time.Since(start).Round(time.Millisecond))
+	}
+	if a.away { // whatever else went wrong, it was there
+		a.away = false
+		a.log.Info("the warehouse answers again")
+	}
+}
+
+// report writes one line an account.
+func (a *App) report(ctx context.Context, s engine.Summary) {
+	for _, l := range s.Lanes {
+		attrs := []any{"account", l.Lane.String(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
+			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
+		err := (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err()
+		switch {
+		case ctx.Err() != nil:
+			a.log.Info("tick: stopped before its end", attrs...)
+		case err != nil:
+			a.log.Error("tick: something was left undone", append(attrs, "error", err)...)
+		default:
+			a.log.Info("tick", attrs...)
+		}
+	}
+}
+
+// windows are the counts by verdict, as a group of a log line.
+func windows(l engine.LaneSummary) slog.Value {
+	var attrs []slog.Attr
+	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
+		if n := l.Windows[v]; n > 0 {
+			attrs = append(attrs, slog.Int(string(v), n))
+		}
+	}
+	return slog.GroupValue(attrs...)
+}
+
+func (a *App) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := a.warehouse.Ping(ctx); err != nil {
+		native, _ := a.warehouse.Addresses()
+		return fmt.Errorf("clickhouse %s: %w", native, err)
+	}
+	return nil
+}
+
+// refresh brings the metrics that come from the ledger up to date.
+func (a *App) refresh(ctx context.Context) error {
+	lanes, err := a.warehouse.Summaries(ctx)
+	if err != nil {
+		return err
+	}
+	a.metrics.ledger(lanes)
+	return nil
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// scheduler calls run at once and then whenever the schedule says, never two at a time.
+type scheduler struct {
+	cron  *cron.Cron
+	first sync.WaitGroup // cron knows nothing of the run at the start
+}
+
+// startScheduler starts. stop must be called; run must end when it is told to.
+func startScheduler(schedule cron.Schedule, log *slog.Logger, run func()) *scheduler {
+	l := cronLogger{log}
+	s := &scheduler{cron: cron.New(
+		cron.WithLocation(time.UTC),
+		cron.WithLogger(l),
+		// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for
+		// ever, so the panic is caught inside it.
+		cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l)),
+	)}
+	// The same wrapped job: a tick that comes due during the first run is skipped like any other.
+	job := s.cron.Entry(s.cron.Schedule(schedule, cron.FuncJob(run))).WrappedJob
+	s.first.Go(job.Run)
+	s.cron.Start()
+	return s
+}
+
+// stop ends the schedule and waits for the run under way.
+func (s *scheduler) stop(ctx context.Context) error {
+	jobs := s.cron.Stop()
+	ended := make(chan struct{})
+	go func() { // ends with the runs
+		defer close(ended)
+		<-jobs.Done()
+		s.first.Wait()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// cronLogger takes what is worth a line from robfig/cron, which says every time that it wakes up.
+type cronLogger struct{ log *slog.Logger }
+
+// Info is part of cron.Logger.
+func (l cronLogger) Info(msg string, _ ...any) {
+	if msg == "skip" {
+		l.log.Info("tick skipped: the run before it is still under way")
+	}
+}
+
+// Error is part of cron.Logger. It hears of panics.
+func (l cronLogger) Error(err error, msg string, args ...any) {
+	l.log.With(args...).Error("run: "+msg, "error", err)
+}

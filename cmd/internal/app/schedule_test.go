@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/robfig/cron/v3"
+)
+
+// synctest's clock begins at midnight UTC of 2000-01-01.
+func TestScheduleRunsAtOnceAndThenOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		schedule, err := cron.ParseStandard("*/5 * * * *")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		var mu sync.Mutex
+		var at []string
+		s := startScheduler(schedule, slog.New(slog.DiscardHandler), func() {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, time.Now().UTC().Format(time.TimeOnly))
+		})
+		time.Sleep(14 * time.Minute)
+		if err := s.stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if diff := cmp.Diff([]string{"00:02:00", "00:05:00", "00:10:00", "00:15:00"}, at); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		var runs atomic.Int64
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), func() {
+			runs.Add(1)
+			time.Sleep(150 * time.Second)
+		})
+		time.Sleep(170 * time.Second)
+		synctest.Wait()
+		if n := runs.Load(); n != 1 {
+			t.Errorf("%d runs at a time", n)
+		}
+		if n := strings.Count(log.String(), "tick skipped"); n != 2 {
+			t.Errorf("%d skips logged:\n%s", n, log.String())
+		}
+		stopped := time.Now()
+		time.Sleep(20 * time.Second) // the next run begins
+		if err := s.stop(t.Context()); err != nil || time.Since(stopped) < 100*time.Second {
+			t.Errorf("stop did not wait for the run: %v", err)
+		}
+	})
+}
+
+// A panic in one run must not end the daemon, nor make every later run be skipped.
+func TestScheduleSurvivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		var runs atomic.Int64
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), func() {
+			if runs.Add(1) == 1 {
+				panic("the first run")
+			}
+		})
+		time.Sleep(150 * time.Second)
+		if err := s.stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := runs.Load(); n != 3 || !strings.Contains(log.String(), "the first run") {
+			t.Errorf("%d runs:\n%s", n, log.String())
+		}
+	})
+}
+
+func TestStopIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.DiscardHandler), func() { <-release })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		close(release)
+	})
+}
+
+func TestCleanups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c cleanups
+		var order []string
+		release := make(chan struct{})
+		step := func(name string, err error) {
+			c.add(name, func(context.Context) error {
+				order = append(order, name)
+				return err
+			})
+		}
+		step("first", errors.New("broken"))
+		c.add("slow", func(context.Context) error {
+			<-release
+			return nil
+		})
+		step("last", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := c.run(ctx)
+		if err == nil || err.Error() != "stop slow: context deadline exceeded\nstop first: broken" {
+			t.Errorf("%v", err)
+		}
+		if diff := cmp.Diff([]string{"last", "first"}, order); diff != "" {
+			t.Error(diff)
+		}
+		if err := c.run(t.Context()); err != nil {
+			t.Errorf("a clean-up ran twice: %v", err)
+		}
+		close(release)
+	})
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// backfillFlags are what a backfill is told.
+type backfillFlags struct {
+	from, to string
+	force    bool
+	account  string
+	json     bool
+}
+
+func (p *program) backfill() *cobra.Command {
+	var f backfillFlags
+	cmd := &cobra.Command{
+		Use:   "backfill --from TIME [--to TIME]",
+		Short: "Fill a range of time",
+		Long: `Fill the range of creation times [from, to), in whole windows.
+
+Windows that the ledger holds as complete are skipped, so the same command goes
+on where one before it was stopped. --force walks them again; that costs list
+calls, and detail calls only for orders that changed.`,
+		Example: `  ordersync backfill --from 2024-01-01
+  ordersync backfill --from 2024-01-01 --to 2024-02-01T12:00:00Z --account main
+  ordersync backfill --from -30d`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp)
+	cmd.Flags().StringVar(&f.to, "to", "now", "end before orders created at this `time`")
+	cmd.Flags().BoolVar(&f.force, "force", false, "walk complete windows again too")
+	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		now := time.Now().UTC()
+		if f.from == "" {
+			return usage(cmd, errors.New("--from is required: where to begin"))
+		}
+		from, err := parseTime(f.from, now)
+		if err != nil {
+			return usage(cmd, fmt.Errorf("--from: %w", err))
+		}
+		to, err := parseTime(f.to, now)
+		if err != nil {
+			return usage(cmd, fmt.Errorf("--to: %w", err))
+		}
+		if !from.Before(to) || !from.Before(now) {
+			return usage(cmd, fmt.Errorf("--from %s is not before --to %s and now", from.Format(time.RFC3339), to.Format(time.RFC3339)))
+		}
+		cfg, err := p.load()
+		if err != nil {
+			return err
+		}
+		if err := cfg.RequireAccounts(); err != nil {
+			return err
+		}
+		if err := onlyAccount(cfg, f.account); err != nil {
+			return usage(cmd, err)
+		}
+		return p.runBackfill(cmd.Context(), cfg, now, window.Interval{Start: from, End: to}, f)
+	}
+	return cmd
+}
+
+// onlyAccount leaves out all other accounts.
+func onlyAccount(cfg *config.Config, name string) error {
+	if name == "" {
+		return nil
+	}
+	var names []string
+	for _, a := range cfg.Accounts {
+		if a.Name == name {
+			cfg.Accounts = []config.Account{a}
+			return nil
+		}
+		names = append(names, a.Name)
+	}
+	return fmt.Errorf("--account: there is no account %q (there are: %s)", name, strings.Join(names, ", "))
+}
+
+func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
+	d := p.download()
+	// On a terminal the bar tells what goes well.
+	a, err := app.New(app.Options{Config: cfg, Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
+	if err != nil {
+		return err
+	}
+	err = a.Open(ctx)
+	d.close()
+	if err != nil {
+		return errors.Join(err, a.Stop())
+	}
+	summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
+	result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
+	result.Error = errorText(errors.Join(err, summary.Err()))
+	if f.json {
+		p.json(result)
+	} else {
+		p.backfillTable(result)
+	}
+	return errors.Join(backfillError(ctx, summary, err), a.Stop())
+}
+
+// backfillWith runs a backfill with its progress on standard error.
+func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (engine.Summary, *engine.Progress, error) {
+	progress := new(engine.Progress)
+	stop := p.follow(progress, a.Calls)
+	told := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(p.console, "stopping: what was fetched is being committed; once more ends at once")
+	})
+	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
+	told()
+	stop()
+	return summary, progress, err
+}
+
+// backfillError is what a backfill ends with. An account that refuses our credentials makes it the environment's
+// failure, whatever else went wrong.
+func backfillError(ctx context.Context, s engine.Summary, err error) error {
+	if cause := context.Cause(ctx); wasInterrupted(ctx) {
+		if err != nil && !errors.Is(err, cause) {
+			return fmt.Errorf("%w; not all that was fetched could be committed: run the same command again to go on\n%w", cause, err)
+		}
+		return fmt.Errorf("%w; what was fetched is committed: run the same command again to go on", cause)
+	}
+	undone := s.Err()
+	for _, l := range s.Lanes {
+		if source.ReasonOf(l.Err) == source.Auth {
+			return &exitError{exitEnvironment, undone}
+		}
+	}
+	if err = errors.Join(err, undone); err != nil {
+		return fmt.Errorf("something was left undone; run the same command again to try it again:\n%w", err)
+	}
+	return nil
+}
+
+// backfillResult is what a backfill reports.
+type backfillResult struct {
+	From     time.Time         `json:"from"`
+	To       time.Time         `json:"to"`
+	Seconds  float64           `json:"seconds"`
+	Skipped  int64             `json:"windows_skipped"` // complete already
+	Accounts []backfillAccount `json:"accounts"`
+	Error    string            `json:"error,omitempty"`
+}
+
+type backfillAccount struct {
+	Account     string                 `json:"account"`
+	OwnerID     string                 `json:"owner_id,omitempty"`
+	Windows     map[schema.Verdict]int `json:"windows"`
+	Orders      int                    `json:"orders"`
+	Changed     int                    `json:"changed"`
+	Items       int                    `json:"items"`
+	Rejected    int                    `json:"rejected"`
+	Pending     int                    `json:"pending"`
+	ListCalls   int                    `json:"list_calls"`
+	DetailCalls int                    `json:"detail_calls"`
+	Error       string                 `json:"error,omitempty"`
+}
+
+func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s engine.Summary, planned int64, took time.Duration) backfillResult {
+	aligned := r.Clip(window.Interval{Start: r.Start, End: now}).Align(cfg.Schedule.Window)
+	windows := int64(len(s.Lanes)) * int64(aligned.End.Sub(aligned.Start)/cfg.Schedule.Window)
+	result := backfillResult{From: aligned.Start, To: aligned.End, Seconds: took.Seconds(), Skipped: max(windows-planned, 0)}
+	for _, l := range s.Lanes {
+		if l.Err != nil {
+			result.Skipped = 0 // what was not planned was not skipped
+		}
+		result.Accounts = append(result.Accounts, backfillAccount{
+			Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Orders: l.Listed, Changed: l.Changed, Items: l.Items,
+			Rejected: l.Rejected, Pending: l.Pending, ListCalls: l.ListCalls, DetailCalls: l.Details, Error: errorText(l.Err),
+		})
+	}
+	return result
+}
+
+func (p *program) backfillTable(r backfillResult) {
+	fmt.Fprintf(p.out, "%s to %s in %s", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), span(time.Duration(r.Seconds*float64(time.Second))))
+	if r.Skipped > 0 {
+		fmt.Fprintf(p.out, "; %s windows were complete already and skipped", count(r.Skipped))
+	}
+	fmt.Fprintln(p.out)
+	rows := [][]any{{"account", "complete", "open", "short", "failed", "orders", "changed", "items", "rejected", "pending", "list calls", "detail calls"}}
+	for _, a := range r.Accounts {
+		rows = append(rows, []any{
+			schema.Lane{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
+			a.Windows[schema.Short], a.Windows[schema.Failed], a.Orders, a.Changed, a.Items, a.Rejected, a.Pending,
+			a.ListCalls, a.DetailCalls,
+		})
+	}
+	p.table(rows)
+	if slices.ContainsFunc(r.Accounts, func(a backfillAccount) bool { return a.Windows[schema.Open] > 0 }) {
+		fmt.Fprintln(p.out, "open: the window, or its time to settle, is not over yet; a later run completes it")
+	}
+}
+
+// json prints a report.
+func (p *program) json(v any) {
+	e := json.NewEncoder(p.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // standard output may be closed; the exit code tells the rest
+}
+
+// errorText is an error's text, or nothing.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

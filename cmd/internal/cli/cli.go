@@ -1,0 +1,103 @@
+// Package cli is the command line: one file for each verb.
+//
+// What a verb found out goes to standard output, and everything about how it got there (progress, logs, errors) to
+// standard error, so that output can be piped. Errors are printed in one place, here, and become exit codes here.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+)
+
+// program is one run of the command line.
+type program struct {
+	in       io.Reader
+	out, err io.Writer
+	file     string // -c
+	console  *console
+}
+
+// Run runs the command line and gives the exit code. ctx ends when the program shall stop softly.
+func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	p := &program{in: in, out: out, err: errOut, console: &console{to: errOut}}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if text := message(err); text != "" {
+		fmt.Fprintln(p.console, text)
+	}
+	return code
+}
+
+// orientation is what `ordersync` alone says.
+const orientation = `ordersync keeps an exact, queryable copy of cloud orders in ClickHouse.
+
+See it work, with an invented account and nothing to set up:
+  ordersync demo
+
+Then your own account:
+  cp config.example.yaml ordersync.yaml       and edit it
+  ordersync check                             is everything in place?
+  ordersync backfill --from 2024-01-01        fill the past
+  ordersync run                               keep up from now on
+  ordersync sql "SELECT count() FROM orders"  look at it`
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ordersync",
+		Short:         "Keep an exact, queryable copy of cloud orders in ClickHouse",
+		Long:          orientation,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknown(cmd, fmt.Sprintf("unknown verb %q", args[0]), "", cmd.SuggestionsFor(args[0]))
+		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version: version(),
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.InitDefaultVersionFlag()
+	root.Flags().Lookup("version").Hidden = true
+	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(p.demo(), p.run(), p.backfill(), p.status(), p.sql(), p.check(), p.simulate())
+	for _, c := range root.Commands() {
+		if validate := c.Args; validate != nil {
+			c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }
+		}
+	}
+	return root
+}
+
+// version is one line about what was built.
+func version() string {
+	b := app.Build()
+	parts := []string{"ordersync", b.Version}
+	if b.Revision != "" {
+		parts = append(parts, b.Revision)
+	}
+	return strings.Join(append(parts, b.Go), " ")
+}
+
+// isTerminal reports whether a person sees what is written there, or types what is read there.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+func (p *program) demo() *cobra.Command {
+	s := simulation{list: liftedQuota, detail: liftedQuota}
+	var serve bool
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See it all work, with nothing to set up",
+		Long: `See it all work, with nothing to set up: an invented account, served by a
+simulator of the vendor's API, is copied into a ClickHouse that runs inside
+this program, by the code that copies a real one. Then a few questions are
+asked in SQL, and the copy is compared with what was invented.
+
+The ClickHouse engine is downloaded once. The data is thrown away at the end,
+unless --dir keeps it or --serve stays up to look around.`,
+		Args: cobra.NoArgs,
+	}
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&serve, "serve", false, "stay up afterwards, with the daemon running, until Ctrl-C")
+	cmd.Flags().StringVar(&dir, "dir", "", "keep the data in this `folder`, which must be new or empty")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		now := time.Now().UTC()
+		account, err := s.account(now)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		kept := dir != ""
+		if !kept {
+			if dir, err = os.MkdirTemp("", "ordersync-demo-"); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		}
+		if err := emptyFolder(dir); err != nil {
+			return usage(cmd, err)
+		}
+		d := &demo{program: p, account: account, now: now, dir: dir, serve: serve, kept: kept}
+		return d.run(cmd.Context())
+	}
+	return cmd
+}
+
+// emptyFolder makes a folder, or makes sure that there is nothing in it: other orders are invented at another time, and
+// a comparison with both would fail.
+func emptyFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("--dir %s is not empty: name a new folder", dir)
+	}
+	return nil
+}
+
+// demo is one run of the demo.
+type demo struct {
+	*program
+	account *simulator.Account
+	now     time.Time
+	dir     string // for the warehouse and a configuration
+	kept    bool   // after the end
+	serve   bool
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	o := d.account.Options()
+	fmt.Fprintf(d.out, "Inventing an account with %s orders of %s to %s, behind a simulator of the vendor's API.\n",
+		count(d.account.Len()), o.From.Format(time.DateOnly), o.To.Format(time.DateOnly))
+	server := simulator.New(d.account)
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	cfg, err := d.configure(server.URL())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(d.out, "Starting ClickHouse inside this program.")
+	download := d.download()
+	a, err := app.New(app.Options{Config: cfg, Log: d.logger(cfg.Log, slog.LevelWarn), Progress: download.progress})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Stop()) }()
+	err = a.Open(ctx)
+	download.close()
+	if err != nil {
+		return err
+	}
+	if err := d.copy(ctx, a); err != nil {
+		return err
+	}
+	if err := d.questions(ctx, a.Warehouse().Conn()); err != nil {
+		return err
+	}
+	if err := d.compare(ctx, a.Warehouse()); err != nil {
+		return err
+	}
+	return d.lookFurther(ctx, a)
+}
+
+// configure writes the configuration that a person would have written, so that the other verbs work on the demo too.
+func (d *demo) configure(endpoint string) (*config.Config, error) {
+	dir, err := filepath.Abs(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	d.dir = dir
+	text := fmt.Sprintf(`# Written by ordersync demo.
+accounts:
+  - name: demo
+    source: bss
+    endpoint: %q
+    credentials: {access_key_id: %q, access_key_secret: %q}
+    quota: {list: %d, detail: %d}
+clickhouse: {embedded: %q}
+http: {listen: "127.0.0.1:0"}
+log: {level: warn}
+`, endpoint, d.account.AccessKeyID(), d.account.AccessKeySecret(), liftedQuota, liftedQuota, filepath.Join(dir, "warehouse"))
+	if err := os.WriteFile(d.configFile(), []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return config.Parse(d.configFile(), []byte(text), nil)
+}
+
+func (d *demo) configFile() string { return filepath.Join(d.dir, config.DefaultFile) }
+
+// copy is the main job: one backfill.
+func (d *demo) copy(ctx context.Context, a *app.App) error {
+	o := d.account.Options()
+	fmt.Fprintln(d.out, "Copying: list the windows, fetch every order's detail, write orders and line items.")
+	start := time.Now()
+	summary, _, err := d.backfillWith(ctx, a, d.now, window.Interval{Start: o.From, End: d.now}, false)
+	if wasInterrupted(ctx) {
+		return context.Cause(ctx)
+	}
+	if err := backfillError(ctx, summary, err); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	l := summary.Lanes[0]
+	fmt.Fprintf(d.out, "Copied %s orders with %s line items in %s, by %s calls.\n",
+		count(l.Listed), count(l.Items), span(took), count(a.Calls()))
+	const realQuota = 10
+	fmt.Fprintf(d.out, "(A real account is answered %d details a second, so the same would take it %s: one call an order.\n"+
+		"The demo's vendor has no such limit. Once copied, orders that did not change cost no call.)\n",
+		realQuota, span(time.Duration(l.Details)*time.Second/realQuota))
+	return nil
+}
+
+// lookFurther says how to go on, and stays up if asked to.
+func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
+	self := "ordersync"
+	if !d.serve {
+		fmt.Fprintln(d.out, "\nTo look around in this data: ordersync demo --serve")
+		if d.kept {
+			fmt.Fprintf(d.out, "The data is kept: %s sql -c %s \"SELECT * FROM orders LIMIT 3\"\n", self, d.configFile())
+		}
+		fmt.Fprintln(d.out, "For your own account:        cp config.example.yaml ordersync.yaml")
+		return nil
+	}
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	native, url := a.Warehouse().Addresses()
+	fmt.Fprintf(d.out, `
+Serving until Ctrl-C. Look around, in another terminal or a browser:
+  SQL in the browser   %s/play?user=default  (database ordersync: SELECT * FROM ordersync.orders)
+  SQL in a terminal    %s sql -c %s "SELECT * FROM orders LIMIT 3"
+  ClickHouse tools     native protocol on %s, database ordersync, user default, no password
+  status and metrics   %s
+`, url, self, d.configFile(), native, a.URL())
+	<-ctx.Done()
+	return nil
+}

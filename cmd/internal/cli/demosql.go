@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/sync/simulator"
+)
+
+// questions of the demo, as an analyst would ask them: the views are right without anybody knowing how.
+var questions = []struct{ title, sql string }{
+	{"What was spent, by month and product?", `SELECT toStartOfMonth(create_time) AS month, product_code, currency,
+       count() AS orders, sum(pretax_amount) AS spent
+FROM orders
+WHERE payment_status = 'Paid'
+GROUP BY ALL
+ORDER BY month, spent DESC
+LIMIT 4 BY month`},
+	{"What became of the orders?", `SELECT if(payment_status = '', '(refund)', payment_status) AS status, count() AS orders,
+       sum(pretax_amount) AS amount
+FROM orders
+GROUP BY status
+ORDER BY orders DESC`},
+	{"Who ordered most?", `SELECT if(operator = '', '(the account itself)', operator) AS operator,
+       uniqExact(order_id) AS orders, count() AS items, sum(pretax_amount) AS amount
+FROM order_items
+GROUP BY operator
+ORDER BY orders DESC
+LIMIT 5`},
+	{"Is anything missing? (the ledger, one row a window of an hour)", `SELECT verdict, count() AS windows, min(window_start) AS first, max(window_end) AS last,
+       sum(listed) AS orders_listed, sum(stored) AS orders_stored, sum(rejected) AS rejected
+FROM sync_windows
+GROUP BY verdict
+ORDER BY verdict`},
+	{"Does every window still hold exactly what was recorded?", `SELECT count() AS windows, countIf(agrees) AS agree FROM window_audit`},
+}
+
+// questions asks them and shows the SQL.
+func (d *demo) questions(ctx context.Context, conn driver.Conn) error {
+	for _, q := range questions {
+		fmt.Fprintf(d.out, "\n%s\n\n    %s\n\n", q.title, strings.ReplaceAll(q.sql, "\n", "\n    "))
+		if err := d.query1(ctx, conn, q.sql, "table", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare compares the copy with the truth: counts, exact sums of every amount, and a digest over all ids.
+func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
+	truth := d.account.Truth(d.account.Options().From, d.now)
+	copied, err := readTruth(ctx, w.Conn())
+	if err != nil {
+		return queryError(err)
+	}
+	return d.verdict(truth, copied)
+}
+
+// verdict prints both sides; a difference is an error.
+func (p *program) verdict(truth, copied simulator.Truth) error {
+	want, got := measures(truth, truth, copied), measures(copied, truth, copied)
+	rows := [][]any{{"", "invented", "in ClickHouse", ""}}
+	different := 0
+	for i := range want {
+		text := "equal"
+		if want[i] != got[i] {
+			text = "DIFFERENT"
+			different++
+		}
+		rows = append(rows, []any{want[i].what, want[i].value, got[i].value, text})
+	}
+	fmt.Fprint(p.out, "\nIs the copy exact? What the simulator invented, against what ClickHouse holds:\n\n")
+	p.table(rows)
+	if different > 0 {
+		return fmt.Errorf("the copy differs from the truth in %d numbers: this is a bug in ordersync", different)
+	}
+	fmt.Fprintln(p.out, "All equal, to the last digit.")
+	return nil
+}
+
+// measure is one number of a truth, as it is shown.
+type measure struct{ what, value string }
+
+// measures are the numbers of one truth, for the statuses and currencies that any of all has.
+func measures(t simulator.Truth, all ...simulator.Truth) []measure {
+	statuses, currencies := map[string]bool{}, map[string]bool{}
+	for _, a := range all {
+		for s := range a.Statuses {
+			statuses[s] = true
+		}
+		for c := range a.OrderAmounts {
+			currencies[c] = true
+		}
+		for c := range a.ItemAmounts {
+			currencies[c] = true
+		}
+	}
+	out := []measure{
+		{"orders", count(t.Orders)},
+		{"orders: digest of all ids", fmt.Sprintf("%016x", t.IDDigest)},
+	}
+	for _, s := range slices.Sorted(maps.Keys(statuses)) {
+		name := s
+		if s == "" {
+			name = "(refund)"
+		}
+		out = append(out, measure{"orders: " + name, count(t.Statuses[s])})
+	}
+	for _, c := range slices.Sorted(maps.Keys(currencies)) {
+		out = append(out, sums("orders", c, t.OrderAmounts[c])...)
+	}
+	out = append(out, measure{"order_items", count(t.Items)}, measure{"order_items: digest of all ids", fmt.Sprintf("%016x", t.ItemIDDigest)})
+	for _, c := range slices.Sorted(maps.Keys(currencies)) {
+		out = append(out, sums("order_items", c, t.ItemAmounts[c])...)
+	}
+	return out
+}
+
+func sums(table, currency string, a simulator.Amounts) []measure {
+	out := make([]measure, len(amountColumns))
+	for i, v := range []decimal.Decimal{a.PretaxGross, a.Pretax, a.PretaxLocal, a.Tax, a.AfterTax} {
+		out[i] = measure{fmt.Sprintf("%s: sum of %s, %s", table, amountColumns[i], currency), v.String()}
+	}
+	return out
+}
+
+// amountColumns are the columns of simulator.Amounts, in its order.
+var amountColumns = []string{"pretax_gross_amount", "pretax_amount", "pretax_amount_local", "tax", "after_tax_amount"}
+
+// readTruth asks the warehouse for the same numbers as the simulator's truth has. The demo has the warehouse for itself.
+func readTruth(ctx context.Context, conn driver.Conn) (t simulator.Truth, err error) {
+	t.Statuses = map[string]int{}
+	var orders, items uint64
+	if err := conn.QueryRow(ctx, "SELECT count(), groupBitXor(xxHash64(order_id)) FROM orders").Scan(&orders, &t.IDDigest); err != nil {
+		return t, err
+	}
+	if err := conn.QueryRow(ctx, "SELECT count(), groupBitXor(xxHash64(item_id)) FROM order_items").Scan(&items, &t.ItemIDDigest); err != nil {
+		return t, err
+	}
+	t.Orders, t.Items = int(orders), int(items)
+	rows, err := conn.Query(ctx, "SELECT payment_status, count() FROM orders GROUP BY payment_status")
+	if err != nil {
+		return t, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var status string
+		var n uint64
+		if err := rows.Scan(&status, &n); err != nil {
+			return t, err
+		}
+		t.Statuses[status] = int(n)
+	}
+	if err := rows.Err(); err != nil {
+		return t, err
+	}
+	if t.OrderAmounts, err = amounts(ctx, conn, "orders"); err != nil {
+		return t, err
+	}
+	t.ItemAmounts, err = amounts(ctx, conn, "order_items")
+	return t, err
+}
+
+// amounts sums up every amount by currency. A missing amount adds nothing, as in the truth.
+func amounts(ctx context.Context, conn driver.Conn, table string) (map[string]simulator.Amounts, error) {
+	columns := make([]string, len(amountColumns))
+	for i, c := range amountColumns {
+		columns[i] = fmt.Sprintf("sum(ifNull(%s, 0))", c)
+	}
+	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT currency, %s FROM %s GROUP BY currency", strings.Join(columns, ", "), table))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]simulator.Amounts{}
+	for rows.Next() {
+		var currency string
+		var a simulator.Amounts
+		if err := rows.Scan(&currency, &a.PretaxGross, &a.Pretax, &a.PretaxLocal, &a.Tax, &a.AfterTax); err != nil {
+			return nil, err
+		}
+		out[currency] = a
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,133 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
+)
+
+// The whole way of a new user: check, backfill, again, look.
+func TestBackfillAndLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 300)
+	w.configure()
+	truth := w.account.Truth(time.Time{}, time.Time{})
+
+	r := w.run(0, "check")
+	contains(t, r.out, "ok     configuration", "ok     order list of main", "ok     order detail of main",
+		"ok     clock of main", "ok     clickhouse")
+	if r.err != "" {
+		t.Errorf("standard error of check: %s", r.err)
+	}
+	contains(t, w.run(0, "check", "--json").out, `"ok": true`)
+
+	r = w.run(1, "status")
+	contains(t, r.out, "never synced")
+
+	type done struct {
+		Skipped  int `json:"windows_skipped"`
+		Accounts []struct {
+			Windows                map[string]int
+			Orders, Changed, Items int
+			DetailCalls            int `json:"detail_calls"`
+		}
+		Error string
+	}
+	w.account.ResetCounters()
+	first := decode[done](t, w.run(0, "backfill", "--from", "-24h", "--json").out)
+	a := first.Accounts[0]
+	if a.Orders != truth.Orders || a.Items != truth.Items || a.DetailCalls != truth.Orders || first.Skipped != 0 || first.Error != "" {
+		t.Errorf("first backfill: %+v", first)
+	}
+	if calls := w.account.Calls()["GetOrderDetail"].Total; calls != truth.Orders {
+		t.Errorf("%d detail calls for %d orders", calls, truth.Orders)
+	}
+
+	w.account.ResetCounters()
+	r = w.run(0, "backfill", "--from", "-24h")
+	contains(t, r.out, "windows were complete already and skipped", "main")
+	again := decode[done](t, w.run(0, "backfill", "--from", "-24h", "--force", "--json", "--account", "main").out)
+	if a := again.Accounts[0]; a.Orders != truth.Orders || a.Changed != 0 {
+		t.Errorf("forced backfill: %+v", again)
+	}
+	if calls := w.account.Calls()["GetOrderDetail"].Total; calls != 0 {
+		t.Errorf("%d detail calls for orders that did not change (I3)", calls)
+	}
+
+	r = w.run(0, "sql", "--format", "csv", "SELECT count(), toString(groupBitXor(xxHash64(order_id))) FROM orders")
+	if got := strings.Split(r.out, "\n")[1]; !strings.HasPrefix(got, "300,") {
+		t.Errorf("orders: %s", got)
+	}
+	r = w.run(0, "status")
+	contains(t, r.out, "all is well", "300")
+	type status struct {
+		OK       bool
+		Accounts []struct {
+			Orders     int
+			LagSeconds float64 `json:"lag_seconds"`
+			Problems   []string
+		}
+	}
+	s := decode[status](t, w.run(0, "status", "--json").out)
+	if !s.OK || s.Accounts[0].Orders != 300 || s.Accounts[0].LagSeconds <= 0 || s.Accounts[0].LagSeconds > 2*3600 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What is behind must look so (I8).
+func TestStatusTellsWhatIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20)
+	w.configure()
+	w.run(0, "backfill", "--from", "-24h", "--to", "-20h")
+	w.run(0, "backfill", "--from", "-16h", "--to", "-12h")
+	contains(t, w.run(1, "status").out, "behind by", "1 gaps", "main:")
+	contains(t, w.run(1, "status", "--json").out, `"ok": false`)
+}
+
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	r := w.run(0, "demo", "--orders", "400", "--days", "2", "--dir", "kept")
+	contains(t, r.out, "400 orders", "sum(pretax_amount)", "order_items: digest of all ids", "All equal, to the last digit.", "10 details a second", "--serve")
+	if strings.Contains(r.out, "DIFFERENT") {
+		t.Error(r.out)
+	}
+	// Its data can be looked at afterwards, by the configuration that it wrote.
+	contains(t, w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "json", "SELECT count() AS n FROM orders").out, `{"n":400}`)
+	contains(t, w.run(2, "demo", "--dir", "kept").err, "is not empty")
+}
+
+// Without a configuration the default warehouse is looked at, if it is there.
+func TestReadingWithoutConfiguration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.run(2, "sql", "SELECT 1")
+	w.write("ordersync.yaml", "{}\n")
+	w.run(0, "sql", "SELECT 1") // makes ./ordersync-data
+	if err := os.Remove(filepath.Join(w.dir, "ordersync.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, w.run(0, "sql", "--format", "tsv", "SELECT currentDatabase() AS d").out, "d\nordersync\n")
+	contains(t, w.run(0, "status").out, "The ledger is empty")
+}
+
+func TestSimulate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	p := w.start("simulate", "--orders", "10", "--days", "1")
+	// It says nothing on standard error; that it serves is known when its output is complete.
+	yaml := p.output("quota: {list: 10, detail: 10}\n")
+	_, yaml, _ = strings.Cut(yaml, "ordersync.yaml:\n\n")
+	addr, database := sinktest.Database(t)
+	w.write("ordersync.yaml", fmt.Sprintf("%sclickhouse: {addr: [%q], database: %s}\n", yaml, addr, database))
+	contains(t, w.run(0, "check").out, "ok     order list of simulated")
+	p.signal(syscall.SIGINT)
+	p.end(0)
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+)
+
+func (p *program) sql() *cobra.Command {
+	var format string
+	var write bool
+	cmd := &cobra.Command{
+		Use:   "sql [QUERY]",
+		Short: "Run SQL on the warehouse and print the result",
+		Long: `Run SQL on the warehouse and print the result.
+
+Without a QUERY it reads standard input; several statements are separated by
+semicolons. It works while the daemon runs. The warehouse cannot be changed by
+accident: --write allows it.
+
+Start with the views orders, order_items, order_history, sync_windows, rejects.
+
+Values look as ClickHouse writes them. In JSON a decimal is a text, so that no
+program that reads it makes a float of an amount of money.`,
+		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
+  ordersync sql --format csv < query.sql > result.csv`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().StringVar(&format, "format", "table", strings.Join(formats, ", "))
+	cmd.Flags().BoolVar(&write, "write", false, "allow statements that change the warehouse")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !slices.Contains(formats, format) {
+			return usage(cmd, fmt.Errorf("unknown format %q (%s)", format, strings.Join(formats, ", ")))
+		}
+		query, err := p.query(args)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		statements := splitStatements(query)
+		if len(statements) == 0 {
+			return usage(cmd, errors.New("there is no statement to run"))
+		}
+		cfg, err := p.loadForReading()
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		w, err := p.openWarehouse(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		for _, s := range statements {
+			if err := p.query1(ctx, w.Conn(), s, format, write); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// query is the text to run: the argument, or standard input.
+func (p *program) query(args []string) (string, error) {
+	if len(args) == 1 && args[0] != "-" {
+		return args[0], nil
+	}
+	if isTerminal(p.in) {
+		return "", errors.New("give a query, or pipe one in")
+	}
+	const most = 16 << 20 // more is not a query but a mistake
+	text, err := io.ReadAll(io.LimitReader(p.in, most))
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return string(bytes.ToValidUTF8(text, []byte("\uFFFD"))), nil
+}
+
+// openWarehouse opens the warehouse for a verb that only reads it. Its logs are only shown where something is wrong.
+func (p *program) openWarehouse(ctx context.Context, cfg *config.Config) (*app.Warehouse, error) {
+	d := p.download()
+	defer d.close()
+	return app.OpenWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
+}
+
+// query1 runs one statement and prints its result.
+func (p *program) query1(ctx context.Context, conn driver.Conn, statement, format string, write bool) error {
+	if !write {
+		// 2 allows settings to be changed and everything else that does not change the warehouse.
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
+	}
+	if !hasResult(statement) {
+		return queryError(conn.Exec(ctx, statement))
+	}
+	statement, written := wrap(ctx, conn, statement, format)
+	rows, err := conn.Query(ctx, statement)
+	if err != nil {
+		return queryError(err)
+	}
+	defer rows.Close()
+	out, err := newPrinter(format, p.out, rows.ColumnTypes(), written)
+	if err != nil {
+		return err
+	}
+	n, err := printRows(out, rows)
+	if err != nil {
+		return queryError(err)
+	}
+	if isTerminal(p.out) && format == "table" {
+		fmt.Fprintf(p.out, "%s rows\n", count(n))
+	}
+	return nil
+}
+
+const readonlyCode = 164 // READONLY in ClickHouse's src/Common/ErrorCodes.cpp
+
+// queryError words an error of the server as a person wants it: no stack, and what to do where we know.
+func queryError(err error) error {
+	var e *clickhouse.Exception
+	if !errors.As(err, &e) {
+		return err
+	}
+	text := fmt.Sprintf("ClickHouse error %d: %s", e.Code, strings.TrimSpace(e.Message))
+	if e.Code == readonlyCode {
+		text += "\nThe statement would change the warehouse. If that is what you want, add --write."
+	}
+	return errors.New(text)
+}
+
+// splitStatements cuts a text at its semicolons, but for those in quotes and comments. Statements that are empty are
+// left out.
+func splitStatements(text string) []string {
+	var out []string
+	start, blank := 0, true
+	flush := func(end int) {
+		if !blank {
+			out = append(out, strings.TrimSpace(text[start:end]))
+		}
+		start, blank = end+1, true
+	}
+	for i := 0; i < len(text); {
+		rest := text[i:]
+		switch c := text[i]; {
+		case c == ';':
+			flush(i)
+			i++
+		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "#!"), strings.HasPrefix(rest, "# "):
+			i += through(rest, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			i += through(rest, "*/")
+		case c == '\'' || c == '"' || c == '`':
+			blank = false
+			i += quotedLength(rest)
+		default:
+			blank = blank && (c == ' ' || c == '\n' || c == '\t' || c == '\r')
+			i++
+		}
+	}
+	flush(len(text))
+	return out
+}
+
+// through is the length up to and with the end mark, or all of it.
+func through(text, end string) int {
+	if i := strings.Index(text[1:], end); i >= 0 {
+		return 1 + i + len(end)
+	}
+	return len(text)
+}
+
+// quotedLength is the length of the quoted text that begins here. A doubled quote is two quoted texts, which is as good.
+func quotedLength(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case text[0]:
+			return i + 1
+		}
+	}
+	return len(text)
+}

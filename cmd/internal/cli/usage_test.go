@@ -1,0 +1,79 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"bakfill", `unknown verb "bakfill"; did you mean backfill?`},
+		{"nothing-like-it", `unknown verb "nothing-like-it"`},
+		{"backfill --form 2024-01-01", "unknown flag --form; did you mean --force or --from?"},
+		{"backfill", "--from is required"},
+		{"backfill --from yesterday", `--from: "yesterday" is not a time`},
+		{"backfill --from 2024-02-01 --to 2024-01-01", "is not before"},
+		{"backfill --from 2024-01-01 extra", "Run 'ordersync backfill --help' for usage."},
+		{"sql --format xml x", `unknown format "xml" (table, json, csv, tsv)`},
+		{"sql ;", "there is no statement to run"},
+		{"simulate --days 0", "--days 0 is not from 1 to 3650"},
+		{"demo --orders -1", "--orders -1 is not"},
+		{"demo --dir .", "is not empty"},
+		// Without a configuration every verb says how to get one.
+		{"run", "cp config.example.yaml ordersync.yaml"},
+		{"backfill --from 2024-01-01", "ordersync demo"},
+		{"status", "cp config.example.yaml ordersync.yaml"},
+		{"sql x", "cp config.example.yaml ordersync.yaml"},
+		{"status -c missing.yaml", "missing.yaml: the configuration file does not exist"},
+	} {
+		w.write("file", "") // so that the folder is not empty
+		r := w.run(2, strings.Fields(c.args)...)
+		contains(t, r.err, c.want)
+		if r.out != "" {
+			t.Errorf("%s: standard output has %q", c.args, r.out)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
+		r := w.run(0, args...)
+		contains(t, r.out, "ordersync demo", "cp config.example.yaml ordersync.yaml", "backfill", "simulate")
+		for _, later := range []string{"verify", "track", "replay", "--version"} {
+			if strings.Contains(r.out, later) {
+				t.Errorf("%v speaks of %s", args, later)
+			}
+		}
+	}
+	contains(t, w.run(0, "--version").out, "ordersync devel go1.")
+	contains(t, w.run(0, "backfill", "--help").out, "--force", "-c, --config")
+}
+
+func TestWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.write("ordersync.yaml", "accounts:\n  - name: main\n    source: bss\n    quotas: {}\nhttp: {listen: nowhere}\n")
+	for _, args := range [][]string{{"run"}, {"status"}, {"backfill", "--from", "-1d"}, {"sql", "SELECT 1"}} {
+		r := w.run(2, args...)
+		contains(t, r.err, "ordersync.yaml:4: accounts[0].quotas", "ordersync.yaml:5: http.listen")
+	}
+	contains(t, w.run(2, "check").out, "FAILED configuration", "accounts[0].quotas", "http.listen")
+
+	w.write("ordersync.yaml", "accounts: [{name: d, source: domain}]\n")
+	contains(t, w.run(2, "run").err, "accounts[0].source: source domain is not supported yet")
+	contains(t, w.run(2, "check").out, "source domain is not supported yet")
+
+	w.write("ordersync.yaml", "{}\n")
+	contains(t, w.run(2, "run").err, "no account is configured")
+	contains(t, w.run(2, "backfill", "--from", "-1d").err, "no account is configured")
+
+	w.configure()
+	contains(t, w.run(2, "backfill", "--from", "-1d", "--account", "other").err, `there is no account "other" (there are: main)`)
+}

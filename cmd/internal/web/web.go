@@ -1,0 +1,127 @@
+// Package web serves what ordersync tells about itself over HTTP: metrics, health and readiness.
+//
+// Nothing here asks for a password, and nothing here shows a secret (I10); the configuration says on which address it
+// listens.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// readyTimeout bounds a readiness check: an orchestrator asks again soon, and a slow yes is a no.
+const readyTimeout = 2 * time.Second
+
+// Options say what is served.
+type Options struct {
+	Metrics prometheus.Gatherer
+	// Ready reports nil while the warehouse answers. Without it there would be nothing to serve, and an orchestrator
+	// should not call that ready.
+	Ready func(context.Context) error
+	// About is the text of the front page.
+	About string
+	Log   *slog.Logger
+}
+
+// Handler answers the paths that ordersync serves.
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		text(w, http.StatusOK, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+		defer cancel()
+		if err := o.Ready(ctx); err != nil {
+			// The cause is in the log; strangers need not see addresses.
+			text(w, http.StatusServiceUnavailable, "the warehouse does not answer")
+			return
+		}
+		text(w, http.StatusOK, "ok")
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		text(w, http.StatusOK, o.About)
+	})
+	return mux
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body+"\n") // whoever asked may have gone
+}
+
+// Server is a listening HTTP server.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+	done     sync.WaitGroup
+	failed   chan error
+}
+
+// Listen starts to serve on host:port; port 0 takes a free one. The server runs until Stop.
+func Listen(addr string, o Options) (*Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("http: %w (choose another address with http.listen)", err)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		listener: l,
+		failed:   make(chan error, 1),
+		http: &http.Server{
+			Handler:           Handler(o),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       time.Minute,
+			MaxHeaderBytes:    16 << 10,
+			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		},
+	}
+	s.done.Go(func() { // ends with Stop
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("http: %w", err)
+		}
+	})
+	return s, nil
+}
+
+// Addr is where the server listens, host:port.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// URL is the front page as a person on this machine opens it: a server that listens on every interface is there too.
+func (s *Server) URL() string {
+	addr, ok := s.listener.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsUnspecified() {
+		return "http://" + s.Addr()
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", addr.Port)
+}
+
+// Failed gives the error of a server that ended by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop ends the server: answers under way are finished within ctx, then connections are cut.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.done.Wait()
+	return err
+}
