@@ -96,7 +96,10 @@ func (c *committer) loop(ctx context.Context) error {
 			return fmt.Errorf("commit: %w", err)
 		}
 		c.engine.Committed(b)
-		b = schema.Batch{}
+		// The next batch takes the same memory; what it held must not keep payloads alive.
+		clear(b.Orders)
+		clear(b.Items)
+		b = schema.Batch{Orders: b.Orders[:0], Items: b.Items[:0]}
 		return nil
 	}
 	for {

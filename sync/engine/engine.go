@@ -59,7 +59,7 @@ type Lane struct {
 	Source   Source
 	Decoder  source.Decoder
 	PageSize int
-	InFlight int // calls of one stage of one span under way at once
+	InFlight int // listings, and details, under way at once
 }
 
 // Options are the engine's settings. Durations are as in the configuration.
@@ -69,7 +69,7 @@ type Options struct {
 	Lookback time.Duration
 	Sweep    time.Duration
 	Log      *slog.Logger
-	// Committed sees every batch after the warehouse confirmed it; nil for none.
+	// Committed sees every batch after the warehouse confirmed it, and must not keep it; nil for none.
 	Committed func(schema.Batch)
 	// FlushRows and FlushEvery bound a batch; zero for sane values.
 	FlushRows  int
@@ -163,6 +163,7 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(
 	var lanes errgroup.Group
 	for i, lane := range e.lanes {
 		r := &laneRun{Engine: e, lane: lane, now: now, commits: c, progress: p}
+		r.lane.Source = newGate(lane.Source, lane.InFlight)
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +20,13 @@ import (
 	"github.com/ordersync/ordersync/sync/source/bss"
 )
 
-func TestMain(m *testing.M) { sinktest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(simulatorVariable) != "" {
+		serveBenchmark()
+		return
+	}
+	sinktest.Main(m)
+}
 
 var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
@@ -66,6 +74,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			b.Orders, b.Items = slices.Clone(b.Orders), slices.Clone(b.Items)
 			w.committed = append(w.committed, b)
 		},
 	})

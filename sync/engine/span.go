@@ -15,15 +15,7 @@ const chunk = 100
 
 // span walks one span and commits its windows.
 func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error {
-	take := func() error {
-		select {
-		case listing <- struct{}{}:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	if err := take(); err != nil {
+	if err := enter(ctx, listing); err != nil {
 		return err
 	}
 	defer func() { <-listing }()

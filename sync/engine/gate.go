@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// gate bounds how many calls of a lane are under way at once, over all its spans. Listings and details have a bound each:
+// details that wait for their budget must not keep the listings, which feed them, waiting too.
+type gate struct {
+	Source
+	lists, details chan struct{}
+}
+
+func newGate(s Source, inFlight int) *gate {
+	n := max(1, inFlight)
+	return &gate{Source: s, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+}
+
+// List is part of Source.
+func (g *gate) List(ctx context.Context, q source.Query) (source.Page, error) {
+	if err := enter(ctx, g.lists); err != nil {
+		return source.Page{}, err
+	}
+	defer func() { <-g.lists }()
+	return g.Source.List(ctx, q)
+}
+
+// Detail is part of Source.
+func (g *gate) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
+	if err := enter(ctx, g.details); err != nil {
+		return source.Detail{}, err
+	}
+	defer func() { <-g.details }()
+	return g.Source.Detail(ctx, ownerID, orderID)
+}
+
+// enter waits for a place.
+func enter(ctx context.Context, places chan struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
