@@ -12,14 +12,20 @@ type BuildInfo struct {
 	Go       string
 }
 
+// version is set by the build of the image, which has no repository to read it from (-ldflags -X).
+var version string
+
 // Build reads what the Go tool wrote into the program.
 func Build() BuildInfo {
 	b := BuildInfo{Version: "devel", Go: runtime.Version()}
+	if version != "" {
+		b.Version = version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
+	if v := info.Main.Version; version == "" && v != "" && v != "(devel)" {
 		b.Version = v
 	}
 	for _, s := range info.Settings {

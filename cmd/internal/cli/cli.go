@@ -77,7 +77,7 @@ func (p *program) root() *cobra.Command {
 	root.Flags().Lookup("version").Hidden = true
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.demo(), p.run(), p.backfill(), p.status(), p.sql(), p.check(), p.simulate())
+	root.AddCommand(p.demo(), p.run(), p.backfill(), p.status(), p.sql(), p.check(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		if validate := c.Args; validate != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }

@@ -184,8 +184,8 @@ func TestShapesOfPages(t *testing.T) {
 		{"text list", `{"TotalCount":1,"OrderList":"x"}`, 0, 0, "not an object"},
 		{"array list", `{"TotalCount":1,"OrderList":[]}`, 0, 0, "not an object"},
 		{"one object", `{"TotalCount":1,"OrderList":{"Order":` + row + `}}`, 0, 0, "not an array"},
-		{"null data", `null`, 0, 0, "Data is missing"},
-		{"text data", `"x"`, 0, 0, "Data is missing"},
+		{"null data", `null`, 0, 0, "there is no Data"},
+		{"text data", `"x"`, 0, 0, "there is no Data"},
 	} {
 		a := received(t, `{"Code":"Success","Success":true,"Data":`+tc.data+`}`)
 		p, err := a.page(testLane, 20)

@@ -92,7 +92,7 @@ func (e *envelope) succeeded() bool {
 // orders finds Data.OrderList.Order and Data.TotalCount. An empty result may come without the list, or its wrapper.
 func (e *envelope) orders() (list, total gjson.Result, err error) {
 	if !e.data.IsObject() {
-		return list, total, errors.New("Data is missing")
+		return list, total, errors.New("there is no Data")
 	}
 	var wrapper gjson.Result
 	e.data.ForEach(func(k, v gjson.Result) bool {

@@ -39,7 +39,7 @@ func TestAnswersThatFail(t *testing.T) {
 		{"empty 500", say(500, ""), source.Error{Reason: source.Unavailable, HTTPStatus: 500}, ""},
 		{"half JSON", say(200, emptyPage[:len(emptyPage)-9]), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not JSON"},
 		{"array", say(200, "[]"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not a JSON object"},
-		{"empty object", say(200, "{}"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "Data is missing"},
+		{"empty object", say(200, "{}"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "there is no Data"},
 		{"no total", say(200, `{"Success":true,"RequestId":"R-2","Data":{}}`), source.Error{Reason: source.Malformed, HTTPStatus: 200, RequestID: "R-2"}, "TotalCount"},
 		{
 			"Success false", say(200, `{"Success":false,"Code":"NotApplicable","Message":"no","RequestId":"R-3","Data":{"TotalCount":0}}`),
