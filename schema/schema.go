@@ -115,6 +115,19 @@ type Item struct {
 	Raw       string
 }
 
+// Product is one row of product_rows: the name that people know a product by. An account has its own list, since sites
+// differ in language and offer. A code alone names no product: code, type and subscription type together do.
+type Product struct {
+	Source           string
+	Account          string
+	ProductCode      string
+	ProductType      string // may be empty
+	SubscriptionType string
+	ProductName      string
+	FetchedAt        time.Time
+	Version          uint64
+}
+
 // Verdict says how much of a window is known to be stored.
 type Verdict string
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/schema"
 )
 
 func TestQuery(t *testing.T) {
@@ -60,10 +60,10 @@ func TestQuery(t *testing.T) {
 func TestProducts(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	p := sink.Product{Source: "bss", Account: "main", ProductCode: "rds", SubscriptionType: "PayAsYouGo", ProductName: "old", FetchedAt: day, Version: 1}
+	p := schema.Product{Source: "bss", Account: "main", ProductCode: "rds", SubscriptionType: "PayAsYouGo", ProductName: "old", FetchedAt: day, Version: 1}
 	newer := p
 	newer.ProductName, newer.Version = "云数据库 RDS", 2
-	for _, batch := range [][]sink.Product{{newer}, {p}} {
+	for _, batch := range [][]schema.Product{{newer}, {p}} {
 		if err := s.WriteProducts(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}

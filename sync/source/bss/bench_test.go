@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // benchPage is a page of orders as the vendor sends them.
@@ -53,8 +55,8 @@ func BenchmarkPageOf20(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := answer{envelope: e}
-		if p, err := a.page(testLane, 20); err != nil || len(p.Orders) != 20 {
+		a := wire.Answer{Envelope: e}
+		if p, err := listing(&a, testLane, 20); err != nil || len(p.Orders) != 20 {
 			b.Fatal(p, err)
 		}
 	}
@@ -69,8 +71,8 @@ func BenchmarkDetailOf2(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := answer{envelope: e}
-		if d, err := a.detail(testLane, "211059788270709"); err != nil || len(d.Items) != 2 {
+		a := wire.Answer{Envelope: e}
+		if d, err := detail(&a, testLane, "211059788270709"); err != nil || len(d.Items) != 2 {
 			b.Fatal(d, err)
 		}
 	}

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // Vendor is the name of this source in rows, errors and metrics.
@@ -32,24 +31,55 @@ var endpoints = map[string]string{
 	International: "https://business.ap-southeast-1.aliyuncs.com",
 }
 
-// DefaultVersion is the API version that is used when none is asked for.
-const DefaultVersion = "2017-12-14"
+// Versions of the API, both of which live on the same hosts. The newer one knows member accounts instead of a reseller's
+// customers, and has neither products nor cancelling: these are always asked of the older one.
+const (
+	Version2017    = "2017-12-14"
+	Version2023    = "2023-09-30"
+	DefaultVersion = Version2017 // when none is asked for
+)
 
 // dialect is what differs between the versions of the API.
 type dialect struct {
 	list, detail string // actions
 	owner        string // the parameter that names whose orders are meant
+	owners       string // what the configuration calls them
 }
 
 var dialects = map[string]dialect{
-	DefaultVersion: {list: "QueryOrders", detail: "GetOrderDetail", owner: "OwnerId"},
+	Version2017: {list: "QueryOrders", detail: "GetOrderDetail", owner: "OwnerId", owners: "owner_ids"},
+	Version2023: {list: "GetOrders", detail: "GetOrderDetail", owner: "MemberUid", owners: "member_uids"},
 }
 
-// ramActions are what a policy must allow for an action, as the vendor's documents of the actions say.
+// Actions that only Version2017 has.
+const (
+	productList = "QueryProductList"
+	cancelOrder = "CancelOrder"
+)
+
+// ramActions are what a policy must allow for an action, as the vendor's documents of the actions say. Those of GetOrders
+// were not found; the older version's list of the same orders is named for it.
 var ramActions = map[string]string{
 	"QueryOrders":    "bss:DescribeOrderList",
+	"GetOrders":      "bss:DescribeOrderList",
 	"GetOrderDetail": "bss:DescribeOrderDetail",
+	productList:      "bss:QueryProductList",
+	cancelOrder:      "bss:CancelOrder",
 }
+
+// Credentials say where a login's keys come from.
+type Credentials = wire.Credentials
+
+// Types of Credentials, as credentials-go names them.
+const (
+	AccessKey      = wire.AccessKey
+	STS            = wire.STS
+	RAMRoleARN     = wire.RAMRoleARN
+	ECSRAMRole     = wire.ECSRAMRole
+	OIDCRoleARN    = wire.OIDCRoleARN
+	CredentialsURI = wire.CredentialsURI
+	Default        = wire.Default
+)
 
 // Options of a Client. Only Account is required.
 type Options struct {
@@ -71,124 +101,75 @@ type Options struct {
 	NextVersion func() uint64
 }
 
-const (
-	defaultTimeout     = 30 * time.Second
-	defaultDialTimeout = 5 * time.Second
-	defaultInFlight    = 16
-	defaultPageSize    = 20 // the vendor advises no more: bigger pages can time out
-)
+const defaultPageSize = 20 // the vendor advises no more: bigger pages can time out
 
 // Client calls the API for one login. It is safe for concurrent use.
 type Client struct {
 	account string
 	site    string
-	base    url.URL
 	version string
 	dialect dialect
-	keys    *keyring
-	http    http.RoundTripper
-	timeout time.Duration
-	next    func() uint64
+	wire    *wire.Client
 }
 
 var _ source.Client = (*Client)(nil)
 
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
-	o.Site = orDefault(o.Site, China)
-	o.APIVersion = orDefault(o.APIVersion, DefaultVersion)
-	c := &Client{
-		account: o.Account,
-		site:    o.Site,
-		version: o.APIVersion,
-		dialect: dialects[o.APIVersion],
-		http:    o.Transport,
-		timeout: orDefault(o.Timeout, defaultTimeout),
-		next:    o.NextVersion,
-	}
+	o.Site = wire.OrDefault(o.Site, China)
+	o.APIVersion = wire.OrDefault(o.APIVersion, DefaultVersion)
+	c := &Client{account: o.Account, site: o.Site, version: o.APIVersion, dialect: dialects[o.APIVersion]}
 	var errs []error
-	if o.Account == "" {
-		errs = append(errs, errors.New("account: a name is required"))
-	}
-	if endpoints[o.Site] == "" {
+	endpoint := endpoints[o.Site]
+	if endpoint == "" {
 		errs = append(errs, fmt.Errorf("site: %q is neither %q nor %q", o.Site, China, International))
+		endpoint = endpoints[China] // so that what else is wrong is said too
 	}
 	if c.dialect == (dialect{}) {
-		errs = append(errs, fmt.Errorf("api_version: %q is not supported; use %q", o.APIVersion, DefaultVersion))
+		errs = append(errs, fmt.Errorf("api_version: %q is not supported; use %q or %q", o.APIVersion, Version2017, Version2023))
 	}
-	base, err := parseEndpoint(orDefault(o.Endpoint, endpoints[o.Site]))
-	if err != nil && endpoints[o.Site] != "" {
-		errs = append(errs, fmt.Errorf("endpoint: %w", err))
-	}
-	c.base = base
-	if c.keys, err = newKeyring(o.Credentials); err != nil {
+	keys, err := wire.NewKeyring(o.Credentials)
+	if err != nil {
 		errs = append(errs, fmt.Errorf("credentials: %w", err))
+	}
+	c.wire, err = wire.New(wire.Options{
+		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: keys,
+		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
+		Codes: codes, Sign: c.sign, Parse: parseEnvelope, Expand: c.expand, Permission: wire.HintPermission,
+	})
+	if err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("bss: %w", errors.Join(errs...))
 	}
-	if c.http == nil {
-		c.http = newTransport(orDefault(o.DialTimeout, defaultDialTimeout), max(orDefault(o.MaxInFlight, defaultInFlight), 1))
-	}
-	if c.next == nil {
-		c.next = tickClock
-	}
 	return c, nil
 }
 
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
-}
-
-// parseEndpoint reads http(s)://host[:port].
-func parseEndpoint(s string) (url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil:
-		return url.URL{}, errors.New("not a URL; write https://host or http://host:port") // err repeats it, with any password
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return url.URL{}, errors.New("write https://host or http://host:port")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
-		return url.URL{}, errors.New("only a scheme, a host and a port are allowed")
-	}
-	return url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}, nil
-}
-
-var lastTick atomic.Uint64
-
-// tickClock is a clock in nanoseconds that never gives the same time twice and never goes back.
-func tickClock() uint64 {
-	now := uint64(max(time.Now().UnixNano(), 1))
-	for {
-		last := lastTick.Load()
-		if next := max(now, last+1); lastTick.CompareAndSwap(last, next) {
-			return next
-		}
-	}
-}
-
 // Close closes connections that are not in use.
-func (c *Client) Close() {
-	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
-}
+func (c *Client) Close() { c.wire.Close() }
 
 // Format keeps secrets out of every print (I10).
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // String names the login and where it calls.
-func (c *Client) String() string { return "bss " + c.account + " at " + c.base.Host }
+func (c *Client) String() string { return c.wire.String() }
+
+// expand fills what a hint leaves open.
+func (c *Client) expand(hint, action string) string {
+	other := International
+	if c.site == International {
+		other = China
+	}
+	return strings.NewReplacer("{site}", c.site, "{other site}", other, "{ram action}", ramActions[action],
+		"{owners}", c.dialect.owners).Replace(hint)
+}
 
 // List asks for one page of the listing.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) {
-	args, err := c.owned(q.OwnerID)
+	args, err := c.owned(c.dialect.owner, q.OwnerID)
 	if err != nil {
-		return source.Page{}, c.refuse(c.dialect.list, err)
+		return source.Page{}, c.wire.Refuse(c.dialect.list, err)
 	}
 	size := q.Size
 	if size <= 0 {
@@ -196,64 +177,72 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 	}
 	start, end := wholeSeconds(q.Start, q.End)
 	if !q.Start.IsZero() {
-		args = append(args, arg{"CreateTimeStart", start})
+		args = append(args, wire.Arg{Name: "CreateTimeStart", Value: start})
 	}
 	if !q.End.IsZero() {
-		args = append(args, arg{"CreateTimeEnd", end})
+		args = append(args, wire.Arg{Name: "CreateTimeEnd", Value: end})
 	}
 	if q.PaymentStatus != "" {
-		args = append(args, arg{"PaymentStatus", q.PaymentStatus})
+		args = append(args, wire.Arg{Name: "PaymentStatus", Value: q.PaymentStatus})
 	}
-	args = append(args, arg{"PageNum", strconv.Itoa(max(q.Page, 1))}, arg{"PageSize", strconv.Itoa(size)})
-	a, err := c.send(ctx, c.dialect.list, args)
+	args = append(args, paging(q.Page, size)...)
+	a, err := c.wire.Send(ctx, c.dialect.list, args)
 	if err != nil {
 		return source.Page{}, err
 	}
-	page, err := a.page(schema.Lane{Source: Vendor, Account: c.account, OwnerID: q.OwnerID}, size)
+	page, err := listing(&a, c.lane(q.OwnerID), size)
 	if err != nil {
-		return source.Page{}, c.malformed(a, err)
+		return source.Page{}, c.wire.Malformed(&a, err)
 	}
 	return page, nil
 }
 
 // Detail asks for the lines of one order.
 func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
-	args, err := c.owned(ownerID)
-	if err == nil && orderID == "" {
-		err = errors.New("an order id is required")
-	}
+	args, err := c.ordered(c.dialect.owner, ownerID, orderID)
 	if err != nil {
-		return source.Detail{}, c.refuse(c.dialect.detail, err)
+		return source.Detail{}, c.wire.Refuse(c.dialect.detail, err)
 	}
-	a, err := c.send(ctx, c.dialect.detail, append(args, arg{"OrderId", orderID}))
+	a, err := c.wire.Send(ctx, c.dialect.detail, args)
 	if err != nil {
 		return source.Detail{}, err
 	}
-	d, err := a.detail(schema.Lane{Source: Vendor, Account: c.account, OwnerID: ownerID}, orderID)
+	d, err := detail(&a, c.lane(ownerID), orderID)
 	switch {
 	case errors.Is(err, errNoLines):
-		return source.Detail{}, c.notFound(a, orderID)
+		return source.Detail{}, c.wire.NotFound(&a, "the vendor has no lines of order "+field.Excerpt(orderID),
+			"check that the order is this login's (or the given owner's) and of the site "+c.site)
 	case err != nil:
-		return source.Detail{}, c.malformed(a, err)
+		return source.Detail{}, c.wire.Malformed(&a, err)
 	}
 	return d, nil
 }
 
+func (c *Client) lane(owner string) schema.Lane {
+	return schema.Lane{Source: Vendor, Account: c.account, OwnerID: owner}
+}
+
+func paging(page, size int) []wire.Arg {
+	return []wire.Arg{{Name: "PageNum", Value: strconv.Itoa(max(page, 1))}, {Name: "PageSize", Value: strconv.Itoa(size)}}
+}
+
 // owned starts the arguments of a call about somebody's orders. The vendor's owner ids are int64.
-func (c *Client) owned(id string) ([]arg, error) {
-	args := make([]arg, 0, 8)
+func (c *Client) owned(parameter, id string) ([]wire.Arg, error) {
+	args := make([]wire.Arg, 0, 8)
 	if id == "" {
 		return args, nil
 	}
 	if _, err := strconv.ParseUint(id, 10, 63); err != nil || strings.HasPrefix(id, "+") {
 		return nil, fmt.Errorf("owner id %q is not a number", id)
 	}
-	return append(args, arg{c.dialect.owner, id}), nil
+	return append(args, wire.Arg{Name: parameter, Value: id}), nil
 }
 
-// arg is one argument of a call.
-type arg struct{ name, value string }
-
-func sortArgs(args []arg) {
-	slices.SortFunc(args, func(a, b arg) int { return strings.Compare(a.name, b.name) })
+// ordered starts the arguments of a call about one order.
+func (c *Client) ordered(parameter, owner, order string) ([]wire.Arg, error) {
+	args, err := c.owned(parameter, owner)
+	if err == nil && order == "" {
+		err = errors.New("an order id is required")
+	}
+	return append(args, wire.Arg{Name: "OrderId", Value: order}), err
 }

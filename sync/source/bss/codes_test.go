@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // Every row of the table decides, whatever the HTTP status is.
@@ -18,28 +17,28 @@ func TestEveryCode(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) })
 	c := client(t, s.URL)
 	for n, row := range codes {
-		names := []string{row.code}
-		switch row.match {
-		case prefix:
-			names = append(names, row.code+".Something")
-		case containing:
-			names = append(names, "Some"+row.code+"Thing")
+		names := []string{row.Code}
+		switch row.Match {
+		case wire.Prefix:
+			names = append(names, row.Code+".Something")
+		case wire.Containing:
+			names = append(names, "Some"+row.Code+"Thing")
 		}
 		for _, name := range names {
 			want := row
 			for _, earlier := range codes[:n] { // an exact row comes before its prefix
-				if earlier.match == exactly && earlier.code == name {
+				if earlier.Match == wire.Exactly && earlier.Code == name {
 					want = earlier
 				}
 			}
-			for _, status = range []int{200, 400, 429, 500, max(row.status, 200)} {
+			for _, status = range []int{200, 400, 429, 500, max(row.Status, 200)} {
 				body = fmt.Sprintf(`{"Success":false,"Code":%q,"Message":"m","RequestId":"R","HostId":"h"}`, name)
 				_, err := c.List(t.Context(), testQuery)
 				e := failed(t, err)
-				if e.Reason != want.reason || e.Code != name || e.Fresh != want.fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" {
+				if e.Reason != want.Reason || e.Code != name || e.Fresh != want.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" {
 					t.Errorf("%s in HTTP %d: %+v", name, status, e)
 				}
-				if want.hint != "" && e.Hint == "" || strings.ContainsAny(e.Hint, "{}") {
+				if want.Hint != "" && e.Hint == "" || strings.ContainsAny(e.Hint, "{}") {
 					t.Errorf("%s: hint %q", name, e.Hint)
 				}
 			}
@@ -66,50 +65,6 @@ func TestHints(t *testing.T) {
 		_, err = c.Detail(t.Context(), "", "1")
 		if e := failed(t, err); !strings.Contains(e.Hint, "bss:DescribeOrderDetail") {
 			t.Error(e.Hint)
-		}
-	}
-}
-
-func TestStatusWithoutAKnownCode(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[int]source.Reason{
-		200: source.Unknown, 301: source.Unavailable, 304: source.Unavailable, 400: source.BadRequest, 401: source.Auth, 403: source.Auth,
-		404: source.NotFound, 405: source.BadRequest, 408: source.Timeout, 409: source.BadRequest, 418: source.BadRequest, 429: source.Throttled,
-		500: source.Unavailable, 502: source.Unavailable, 503: source.Unavailable, 504: source.Timeout, 599: source.Unavailable,
-	} {
-		if got := reasonOfStatus(status); got != want {
-			t.Errorf("HTTP %d: %s, want %s", status, got, want)
-		}
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := utc("2026-01-02T03:04:05Z")
-	for _, tc := range []struct {
-		name, value string
-		reason      source.Reason
-		want        time.Duration
-	}{
-		{"Retry-After", "3", source.Throttled, 3 * time.Second},
-		{"Retry-After", " 3 ", source.Unavailable, 3 * time.Second},
-		{"Retry-After", "3", source.BadRequest, 0},
-		{"Retry-After", "Fri, 02 Jan 2026 03:04:15 GMT", source.Throttled, 10 * time.Second},
-		{"Retry-After", "Fri, 02 Jan 2026 03:04:00 GMT", source.Throttled, 0},
-		{"Retry-After", "-3", source.Throttled, 0},
-		{"Retry-After", "soon", source.Throttled, 0},
-		{"Retry-After", "999999999999", source.Throttled, 0},
-		{"Retry-After", "999999", source.Throttled, maxRetryAfter},
-		{"X-Ratelimit-User", "Limit:10,Remain:0,TimeLeft:250", source.Throttled, 250 * time.Millisecond},
-		{"X-Ratelimit-User-Api", "Limit:10, Remain:0, TimeLeft:250", source.Throttled, 250 * time.Millisecond},
-		{"X-Ratelimit-User", "Limit:10,Remain:5,TimeLeft:250", source.Unavailable, 0},
-		{"X-Ratelimit-User", "TimeLeft:-1", source.Throttled, 0},
-		{"X-Ratelimit-User", "TimeLeft:x", source.Throttled, 0},
-		{"X-Ratelimit-User", "TimeLeft:9223372036854775807", source.Throttled, maxRetryAfter},
-		{"X-Ratelimit-User", "", source.Throttled, 0},
-	} {
-		if got := retryAfter(http.Header{tc.name: {tc.value}}, tc.reason, now); got != tc.want {
-			t.Errorf("%s: %s, %s: %v, want %v", tc.name, tc.value, tc.reason, got, tc.want)
 		}
 	}
 }

@@ -1,22 +1,19 @@
 package bss
 
 import (
-	"strings"
-	"unicode/utf8"
-
-	"github.com/cespare/xxhash/v2"
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
 )
 
 // DecodeOrder makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are
 // not set.
 func DecodeOrder(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
 	var o schema.Order
-	if r := decodeOrder(lane, raw, &o, check(raw)); r.reason != "" {
-		reject := rejectOrder(&o, &r)
+	if r := decodeOrder(lane, raw, &o, field.Check(raw)); r.Reason != "" {
+		reject := field.RejectedOrder(&o, &r)
 		return schema.Order{}, &reject
 	}
 	return o, nil
@@ -34,66 +31,17 @@ func (Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject
 
 // Detail makes a detail of the payloads of its lines. This vendor has nothing beside them, so raw is not used.
 func (Decoder) Detail(lane schema.Lane, orderID, _ string, lines []string) source.Detail {
-	whole := make([]string, 0, len(lines))
-	var broken []schema.Reject
-	for _, raw := range lines {
-		if r := check(raw); r.reason != "" {
-			broken = append(broken, rejectItem(&schema.Item{Lane: lane, OrderID: orderID, Raw: raw}, &r))
-			continue
-		}
-		whole = append(whole, raw)
-	}
-	d := assemble(lane, orderID, whole)
+	l := linesOf(lane, orderID)
+	whole, broken := l.Whole(lines, field.Check)
+	d := assemble(&l, whole)
 	d.Rejects = append(d.Rejects, broken...)
 	return d
 }
 
-// check says what is wrong with a payload as a whole. Rows of an answer need no such check: the answer had it.
-func check(raw string) reading {
-	var r reading
-	if !valid(raw) {
-		r.fail(rejectJSON, "not JSON")
-	}
-	return r
-}
-
-// maxDepth of nesting is what encoding/json allows. Checking JSON takes stack for every level, and a hostile answer
-// must not be able to take all of it.
-const maxDepth = 10_000
-
-// valid reports whether s is JSON.
-func valid(s string) bool {
-	// As many brackets are cheap to count and rare to find.
-	if strings.Count(s, "[")+strings.Count(s, "{") > maxDepth && depth(s) > maxDepth {
-		return false
-	}
-	return gjson.Valid(s)
-}
-
-// depth of nesting, of JSON; of anything else at least as much as a check would see before it stops.
-func depth(s string) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
-			now++
-			deepest = max(deepest, now)
-		case c == ']' || c == '}':
-			now--
-		}
-	}
-	return deepest
-}
-
 // decodeOrder reads a list row. What it can read it sets even where the row is to be rejected, for the reject.
-func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r reading) reading {
+func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r field.Row) field.Row {
 	o.Lane, o.Raw = lane, raw
-	if !readable(raw, &r) {
+	if !r.Readable(raw) {
 		return r
 	}
 	c := common{
@@ -104,9 +52,9 @@ func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r reading) readi
 		pretaxGross: &o.PretaxGross, pretax: &o.Pretax, pretaxLocal: &o.PretaxLocal, tax: &o.Tax,
 		afterTax: &o.AfterTax,
 	}
-	gjson.Result{Type: gjson.JSON, Raw: raw}.ForEach(func(k, v gjson.Result) bool {
-		o.Fingerprint ^= hashField(k.Str, v.Raw)
-		if f := fieldOf(k.Str); f != fieldUnknown && r.once(f, k.Str) {
+	field.Each(raw, func(k, v gjson.Result) bool {
+		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
+		if f := fieldOf(k.Str); f != fieldUnknown && r.Once(uint8(f), k.Str) {
 			c.set(&r, f, k.Str, v)
 		}
 		return true
@@ -115,19 +63,19 @@ func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r reading) readi
 		o.Fingerprint = 1 // zero means that no list row was seen
 	}
 	if o.OrderID == "" {
-		r.fail(rejectNoID, "OrderId is missing")
+		r.Fail(field.RejectNoID, "OrderId is missing")
 	}
 	if o.CreateTime.IsZero() {
-		r.fail(rejectNoCreateTime, "CreateTime is missing")
+		r.Fail(field.RejectNoCreateTime, "CreateTime is missing")
 	}
 	return r
 }
 
 // decodeItem reads a line of a detail. What it can read it sets even where the line is to be rejected, for the reject;
 // that includes CreateTime, which is not the line's to set otherwise.
-func decodeItem(lane schema.Lane, raw string, i *schema.Item, r reading) reading {
+func decodeItem(lane schema.Lane, raw string, i *schema.Item, r field.Row) field.Row {
 	i.Lane, i.Raw = lane, raw
-	if !readable(raw, &r) {
+	if !r.Readable(raw) {
 		return r
 	}
 	c := common{
@@ -138,76 +86,51 @@ func decodeItem(lane schema.Lane, raw string, i *schema.Item, r reading) reading
 		pretaxGross: &i.PretaxGross, pretax: &i.Pretax, pretaxLocal: &i.PretaxLocal, tax: &i.Tax,
 		afterTax: &i.AfterTax,
 	}
-	gjson.Result{Type: gjson.JSON, Raw: raw}.ForEach(func(k, v gjson.Result) bool {
+	field.Each(raw, func(k, v gjson.Result) bool {
 		key := k.Str
 		f := fieldOf(key)
 		if f == fieldCreateTime {
 			// An item's create time is its order's, so this one is only for a reject to show, and cannot make one.
-			i.CreateTime, _ = parseTime(v.Str)
+			i.CreateTime, _ = field.ParseTime(v.Str)
 			return true
 		}
-		if f == fieldUnknown || !r.once(f, key) || c.set(&r, f, key, v) {
+		if f == fieldUnknown || !r.Once(uint8(f), key) || c.set(&r, f, key, v) {
 			return true
 		}
 		switch f {
 		case fieldSubOrderID:
-			i.ItemID = r.id(key, v)
+			i.ItemID = r.ID(key, v)
 		case fieldOrderSubType:
-			i.OrderSubType = r.text(key, v)
+			i.OrderSubType = r.Text(key, v)
 		case fieldInstanceIDs, fieldInstanceIds:
-			if ids := r.ids(key, v); len(i.InstanceIDs) == 0 {
+			if ids := r.IDs(key, v); len(i.InstanceIDs) == 0 {
 				i.InstanceIDs = ids
 			}
 		case fieldRegion:
-			i.Region = r.text(key, v)
+			i.Region = r.Text(key, v)
 		case fieldQuantity:
-			i.Quantity = r.money(key, v, rejectQuantity)
+			i.Quantity = r.Quantity(key, v)
 		case fieldConfig:
-			i.Config = r.text(key, v)
+			i.Config = r.Text(key, v)
 		case fieldOriginalConfig:
-			i.OriginalConfig = r.text(key, v)
+			i.OriginalConfig = r.Text(key, v)
 		case fieldOperator:
-			i.Operator = r.text(key, v)
+			i.Operator = r.Text(key, v)
 		case fieldUsageStartTime:
-			i.UsageStartTime = r.time(key, v)
+			i.UsageStartTime = r.Time(key, v)
 		case fieldUsageEndTime:
-			i.UsageEndTime = r.time(key, v)
+			i.UsageEndTime = r.Time(key, v)
 		case fieldExtendInfos:
-			i.ExtendInfos = r.infos(key, v)
+			i.ExtendInfos = r.Texts(key, v)
 		case fieldBillModuleConfig:
-			i.BillModuleConfig = compactJSON(v)
+			i.BillModuleConfig = field.CompactJSON(v)
 		case fieldOriginalModuleConfig:
-			i.OriginalModuleConfig = compactJSON(v)
+			i.OriginalModuleConfig = field.CompactJSON(v)
 		}
 		return true
 	})
 	if i.OrderID == "" {
-		r.fail(rejectNoID, "OrderId is missing")
+		r.Fail(field.RejectNoID, "OrderId is missing")
 	}
 	return r
-}
-
-// readable reports whether a row has fields to read.
-func readable(raw string, r *reading) bool {
-	switch {
-	case r.reason == rejectJSON:
-	case !strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n"), "{"):
-		r.fail(rejectObject, "not an object: "+excerpt(raw))
-	default:
-		if !utf8.ValidString(raw) {
-			r.fail(rejectUTF8, "bytes that are not UTF-8")
-		}
-		return true
-	}
-	return false
-}
-
-// hashField hashes a field as received. The fingerprint of a row is the XOR of its fields' hashes, so that the order of
-// the keys does not matter.
-func hashField(key, raw string) uint64 {
-	var buf [192]byte // holds nearly every field, so nothing is allocated
-	b := append(buf[:0], key...)
-	b = append(b, ':')
-	b = append(b, raw...)
-	return xxhash.Sum64(b)
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 var testLane = schema.Lane{Source: Vendor, Account: "main"}
@@ -42,22 +44,22 @@ func fixture(t testing.TB, name string) string {
 }
 
 // received makes an answer of a body, as send does.
-func received(t testing.TB, body string) answer {
+func received(t testing.TB, body string) wire.Answer {
 	t.Helper()
 	e, err := parseEnvelope(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !e.succeeded() {
+	if e.Failed {
 		t.Fatalf("%s is no success", body)
 	}
-	return answer{envelope: e, action: "Test", status: 200, version: 7, fetchedAt: utc("2026-01-02T03:04:05Z")}
+	return wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: utc("2026-01-02T03:04:05Z")}
 }
 
 func TestVendorsSampleOfAListing(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "query-orders-sample.json"))
-	p, err := a.page(testLane, 20)
+	p, err := listing(&a, testLane, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 		ProductCode: "rds", ProductType: "rds", CommodityCode: "ecs", SubscriptionType: "PayAsYouGo",
 		CreateTime: utc("2017-06-08T09:41:30Z"), PaymentTime: utc("2017-06-08T09:41:30Z"), Currency: "CNY", PaymentCurrency: "CNY",
 		Amounts:     schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), Tax: money("1"), AfterTax: money("66")},
-		Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.fetchedAt, Raw: raw,
+		Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: raw,
 	}}}
 	if d := cmp.Diff(want, p, equalMoney); d != "" {
 		t.Error(d)
@@ -79,7 +81,7 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 	if reject != nil {
 		t.Fatal(reject)
 	}
-	stored.Version, stored.FetchedAt = 7, a.fetchedAt
+	stored.Version, stored.FetchedAt = 7, a.FetchedAt
 	if d := cmp.Diff(p.Orders[0], stored, equalMoney); d != "" {
 		t.Errorf("replay makes another row:\n%s", d)
 	}
@@ -89,7 +91,7 @@ func TestCapturedDetail(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "detail-captured.json"))
 	const id = "211059788270709"
-	d, err := a.detail(testLane, id)
+	d, err := detail(&a, testLane, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,7 @@ func TestCapturedDetail(t *testing.T) {
 			InstanceIDs: []string{"alikafka_post-cn-7pp2ab12c001"}, Region: "cn-shanghai", Quantity: money("1"),
 			OriginalConfig: "alikafka_post:[region:cn-shanghai;disk_size:500;]",
 			UsageStartTime: utc("2021-08-05T03:12:44Z"), UsageEndTime: utc("2121-08-05T16:00:00Z"),
-			Version: 7, FetchedAt: a.fetchedAt, Raw: d.Items[0].Raw,
+			Version: 7, FetchedAt: a.FetchedAt, Raw: d.Items[0].Raw,
 		}},
 	}
 	if diff := cmp.Diff(want, d, equalMoney); diff != "" {
@@ -113,7 +115,7 @@ func TestCapturedDetail(t *testing.T) {
 	if reject != nil {
 		t.Fatal(reject)
 	}
-	stored.Version, stored.FetchedAt = 7, a.fetchedAt
+	stored.Version, stored.FetchedAt = 7, a.FetchedAt
 	if diff := cmp.Diff(d.Items[0], stored, equalMoney); diff != "" {
 		t.Errorf("replay makes another row:\n%s", diff)
 	}
@@ -122,7 +124,7 @@ func TestCapturedDetail(t *testing.T) {
 func TestDetailWithEveryField(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "detail-full.json"))
-	d, err := a.detail(testLane, "211059788270710")
+	d, err := detail(&a, testLane, "211059788270710")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,7 @@ func TestDetailWithEveryField(t *testing.T) {
 		ExtendInfos:          map[string]string{"a": "b", "n": "1.50", "t": "true", "o": `{"x":[1,2]}`, "z": ""},
 		BillModuleConfig:     `{"billModuleConfig":[{"ApiCode":"a b","Code":"c","Name":"n"}]}`,
 		OriginalModuleConfig: `{"originalModuleConfig":[]}`,
-		Version:              7, FetchedAt: a.fetchedAt, Raw: d.Items[0].Raw,
+		Version:              7, FetchedAt: a.FetchedAt, Raw: d.Items[0].Raw,
 	}
 	if diff := cmp.Diff(want, d.Items[0], equalMoney); diff != "" {
 		t.Error(diff)
@@ -188,7 +190,7 @@ func TestShapesOfPages(t *testing.T) {
 		{"text data", `"x"`, 0, 0, "there is no Data"},
 	} {
 		a := received(t, `{"Code":"Success","Success":true,"Data":`+tc.data+`}`)
-		p, err := a.page(testLane, 20)
+		p, err := listing(&a, testLane, 20)
 		if tc.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("%s: error %v, want %q", tc.name, err, tc.err)
@@ -206,37 +208,37 @@ func TestOddRows(t *testing.T) {
 	t.Parallel()
 	const good = `"OrderId":"1","CreateTime":"2024-01-01T00:00:00Z"`
 	for _, tc := range []struct{ row, reason, order string }{
-		{`null`, rejectObject, ""},
-		{`"x"`, rejectObject, ""},
-		{`17`, rejectObject, ""},
-		{`[]`, rejectObject, ""},
-		{`{}`, rejectNoID, ""},
-		{`{"OrderId":"","CreateTime":"2024-01-01T00:00:00Z"}`, rejectNoID, ""},
-		{`{"OrderId":null,"CreateTime":"2024-01-01T00:00:00Z"}`, rejectNoID, ""},
-		{`{"OrderId":"1"}`, rejectNoCreateTime, "1"},
-		{`{"OrderId":"1","CreateTime":""}`, rejectNoCreateTime, "1"},
-		{`{"OrderId":"1","CreateTime":"yesterday"}`, rejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":"1899-12-31T23:59:59Z"}`, rejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":"2300-01-01T00:00:00Z"}`, rejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":1700000000}`, rejectType, "1"},
-		{`{"OrderId":1e3,"CreateTime":"2024-01-01T00:00:00Z"}`, rejectType, ""},
-		{`{"OrderId":-1,"CreateTime":"2024-01-01T00:00:00Z"}`, rejectType, ""},
-		{`{"OrderId":true,"CreateTime":"2024-01-01T00:00:00Z"}`, rejectType, ""},
-		{`{` + good + `,"Currency":false}`, rejectType, "1"},
-		{`{` + good + `,"Currency":{}}`, rejectType, "1"},
-		{`{` + good + `,"Tax":[]}`, rejectType, "1"},
-		{`{` + good + `,"Tax":true}`, rejectType, "1"},
-		{`{` + good + `,"Tax":"1,00"}`, rejectMoney, "1"},
-		{`{` + good + `,"Tax":"0.1234567890123"}`, rejectMoney, "1"},
-		{`{` + good + `,"Tax":123456789012345678901234567}`, rejectMoney, "1"},
-		{`{` + good + `,"PaymentTime":"2024-13-01T00:00:00Z"}`, rejectTime, "1"},
-		{`{` + good + `,"Currency":"CNY","Currency":"USD"}`, rejectDuplicateField, "1"},
-		{`{` + good + `,"ProductCode":"` + "\xff" + `"}`, rejectUTF8, "1"},
+		{`null`, field.RejectObject, ""},
+		{`"x"`, field.RejectObject, ""},
+		{`17`, field.RejectObject, ""},
+		{`[]`, field.RejectObject, ""},
+		{`{}`, field.RejectNoID, ""},
+		{`{"OrderId":"","CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectNoID, ""},
+		{`{"OrderId":null,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectNoID, ""},
+		{`{"OrderId":"1"}`, field.RejectNoCreateTime, "1"},
+		{`{"OrderId":"1","CreateTime":""}`, field.RejectNoCreateTime, "1"},
+		{`{"OrderId":"1","CreateTime":"yesterday"}`, field.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":"1899-12-31T23:59:59Z"}`, field.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":"2300-01-01T00:00:00Z"}`, field.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":1700000000}`, field.RejectType, "1"},
+		{`{"OrderId":1e3,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
+		{`{"OrderId":-1,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
+		{`{"OrderId":true,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
+		{`{` + good + `,"Currency":false}`, field.RejectType, "1"},
+		{`{` + good + `,"Currency":{}}`, field.RejectType, "1"},
+		{`{` + good + `,"Tax":[]}`, field.RejectType, "1"},
+		{`{` + good + `,"Tax":true}`, field.RejectType, "1"},
+		{`{` + good + `,"Tax":"1,00"}`, field.RejectMoney, "1"},
+		{`{` + good + `,"Tax":"0.1234567890123"}`, field.RejectMoney, "1"},
+		{`{` + good + `,"Tax":123456789012345678901234567}`, field.RejectMoney, "1"},
+		{`{` + good + `,"PaymentTime":"2024-13-01T00:00:00Z"}`, field.RejectTime, "1"},
+		{`{` + good + `,"Currency":"CNY","Currency":"USD"}`, field.RejectDuplicateField, "1"},
+		{`{` + good + `,"ProductCode":"` + "\xff" + `"}`, field.RejectUTF8, "1"},
 	} {
 		body := `{"Success":true,"Data":{"TotalCount":3,"OrderList":{"Order":[{"OrderId":"a","CreateTime":"2024-01-01T00:00:00Z"},` +
 			tc.row + `,{"OrderId":"b","CreateTime":"2024-01-01T00:00:00Z"}]}}}`
 		a := received(t, body)
-		p, err := a.page(testLane, 20)
+		p, err := listing(&a, testLane, 20)
 		if err != nil {
 			t.Errorf("%s: %v", tc.row, err)
 			continue
@@ -258,10 +260,10 @@ func TestOddRows(t *testing.T) {
 			t.Errorf("%s: stored payload gives %+v, the page %+v", tc.row, again, r)
 		}
 	}
-	if _, r := DecodeOrder(testLane, `{"OrderId":`); r == nil || r.Reason != rejectJSON {
+	if _, r := DecodeOrder(testLane, `{"OrderId":`); r == nil || r.Reason != field.RejectJSON {
 		t.Errorf("half a payload: %+v", r)
 	}
-	if _, r := DecodeOrder(testLane, strings.Repeat("[", 1<<20)); r == nil || r.Reason != rejectJSON {
+	if _, r := DecodeOrder(testLane, strings.Repeat("[", 1<<20)); r == nil || r.Reason != field.RejectJSON {
 		t.Errorf("a deep payload: %v", r.Reason)
 	}
 }
@@ -292,22 +294,22 @@ func TestOddLines(t *testing.T) {
 		rejects     string // reasons
 	}{
 		{"no sub order id, one line", `{"OrderId":"1"}`, "1", ""},
-		{"no sub order id, two lines", `{"OrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", rejectNoItemID},
+		{"no sub order id, two lines", `{"OrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectNoItemID},
 		{"numbers", `{"OrderId":1,"SubOrderId":2}`, "2", ""},
-		{"other order", `{"OrderId":"9","SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", rejectWrongOrder},
-		{"no order", `{"SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", rejectNoID},
+		{"other order", `{"OrderId":"9","SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectWrongOrder},
+		{"no order", `{"SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectNoID},
 		{"same line twice", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":1}`, "2", ""},
-		{"two lines of one id", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":2}`, "2", rejectDuplicateItem},
-		{"odd money", `{"OrderId":"1","SubOrderId":"2","Tax":"?"},{"OrderId":"1","SubOrderId":"3"}`, "3", rejectMoney},
-		{"odd quantity", `{"OrderId":"1","SubOrderId":"2","Quantity":"many"}`, "", rejectQuantity},
-		{"odd usage time", `{"OrderId":"1","SubOrderId":"2","UsageEndTime":"9999-01-01T00:00:00Z"}`, "", rejectTime},
-		{"odd instances", `{"OrderId":"1","SubOrderId":"2","InstanceIDs":"[[1]]"}`, "", rejectType},
-		{"odd infos", `{"OrderId":"1","SubOrderId":"2","ExtendInfos":[1]}`, "", rejectType},
-		{"no object", `null,{"OrderId":"1","SubOrderId":"2"}`, "2", rejectObject},
+		{"two lines of one id", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":2}`, "2", field.RejectDuplicateItem},
+		{"odd money", `{"OrderId":"1","SubOrderId":"2","Tax":"?"},{"OrderId":"1","SubOrderId":"3"}`, "3", field.RejectMoney},
+		{"odd quantity", `{"OrderId":"1","SubOrderId":"2","Quantity":"many"}`, "", field.RejectQuantity},
+		{"odd usage time", `{"OrderId":"1","SubOrderId":"2","UsageEndTime":"9999-01-01T00:00:00Z"}`, "", field.RejectTime},
+		{"odd instances", `{"OrderId":"1","SubOrderId":"2","InstanceIDs":"[[1]]"}`, "", field.RejectType},
+		{"odd infos", `{"OrderId":"1","SubOrderId":"2","ExtendInfos":[1]}`, "", field.RejectType},
+		{"no object", `null,{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectObject},
 		{"odd create time is the order's matter", `{"OrderId":"1","SubOrderId":"2","CreateTime":"?"}`, "2", ""},
 	} {
 		a := received(t, `{"Success":true,"Data":{"OrderList":{"Order":[`+tc.lines+`]}}}`)
-		d, err := a.detail(testLane, "1")
+		d, err := detail(&a, testLane, "1")
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // encode writes what was decoded, as the vendor would.
@@ -157,19 +158,19 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(`{"Data":{"TotalCount":"2","OrderList":{"Order":[{"OrderId":"1","SubOrderId":"2"},{"OrderId":"1","SubOrderId":"2","Tax":1}]}}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		e, err := parseEnvelope(body)
-		if err != nil || !e.succeeded() {
+		if err != nil || e.Failed {
 			return
 		}
-		a := answer{envelope: e}
-		list, _, err := a.orders()
+		a := wire.Answer{Envelope: e}
+		list, _, err := orders(a.Data)
 		if err != nil {
 			return
 		}
 		rows := len(list.Array())
-		if p, err := a.page(testLane, 20); err == nil && len(p.Orders)+len(p.Rejects) != rows {
+		if p, err := listing(&a, testLane, 20); err == nil && len(p.Orders)+len(p.Rejects) != rows {
 			t.Fatalf("%d rows became %d orders and %d rejects", rows, len(p.Orders), len(p.Rejects))
 		}
-		d, err := a.detail(testLane, "1")
+		d, err := detail(&a, testLane, "1")
 		if (err != nil) != (rows == 0) || len(d.Items)+len(d.Rejects) > rows {
 			t.Fatalf("%d lines became %d items and %d rejects: %v", rows, len(d.Items), len(d.Rejects), err)
 		}

@@ -2,8 +2,6 @@ package bss
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +9,8 @@ import (
 
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 	"github.com/alibabacloud-go/tea/dara"
+
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 const (
@@ -22,33 +22,36 @@ const (
 // userAgent is the vendor's SDK's, and our name.
 var userAgent = *openapiutil.GetUserAgent(dara.String("ordersync"))
 
-// newRequest makes a signed request for one attempt, as the vendor's SDK would.
+// sign makes a signed request for one attempt, as the vendor's SDK would.
 //
 // The vendor refuses a nonce that it has seen, and net/http sends a request again by itself when a kept connection turns
 // out to be closed, if it thinks that this does no harm. A POST without a body, without GetBody and without an
 // Idempotency-Key is one that it never sends twice once a byte of it may have left.
-func (c *Client) newRequest(ctx context.Context, action string, args []arg, key signingKey) *http.Request {
-	sortArgs(args)
+func (c *Client) sign(ctx context.Context, base url.URL, action string, args []wire.Arg, key wire.Key) *http.Request {
+	wire.Sort(args)
+	version := c.version
+	if action == productList || action == cancelOrder {
+		version = Version2017
+	}
 	h := http.Header{
 		"Accept":                     {"application/json"},
 		"User-Agent":                 {userAgent},
 		"X-Acs-Action":               {action},
 		"X-Acs-Content-Sha256":       {emptySHA256},
-		"X-Acs-Credentials-Provider": {key.provider},
-		"X-Acs-Date":                 {time.Now().UTC().Format(wireTime)},
-		"X-Acs-Signature-Nonce":      {newNonce()},
-		"X-Acs-Version":              {c.version},
+		"X-Acs-Credentials-Provider": {key.Provider},
+		"X-Acs-Date":                 {time.Now().UTC().Format(wire.Timestamp)},
+		"X-Acs-Signature-Nonce":      {wire.Nonce()},
+		"X-Acs-Version":              {version},
 	}
-	if key.token != "" {
-		h["X-Acs-Accesskey-Id"] = []string{key.id}
-		h["X-Acs-Security-Token"] = []string{key.token}
+	if key.Token != "" {
+		h["X-Acs-Accesskey-Id"] = []string{key.ID}
+		h["X-Acs-Security-Token"] = []string{key.Token}
 	}
-	h["Authorization"] = []string{authorization(c.base.Host, h, args, key)}
+	h["Authorization"] = []string{authorization(base.Host, h, args, key)}
 
-	u := c.base
-	u.RawQuery = encodeArgs(args)
+	base.RawQuery = wire.Encode(args)
 	r := &http.Request{
-		Method: http.MethodPost, URL: &u, Host: u.Host, Header: h,
+		Method: http.MethodPost, URL: &base, Host: base.Host, Header: h,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	return r.WithContext(ctx)
@@ -56,10 +59,10 @@ func (c *Client) newRequest(ctx context.Context, action string, args []arg, key 
 
 // authorization signs what is sent, with the vendor's own function. It covers the arguments, the host, and the x-acs
 // headers.
-func authorization(host string, h http.Header, args []arg, key signingKey) string {
+func authorization(host string, h http.Header, args []wire.Arg, key wire.Key) string {
 	query := make(map[string]*string, len(args))
 	for i := range args {
-		query[args[i].name] = &args[i].value
+		query[args[i].Name] = &args[i].Value
 	}
 	headers := make(map[string]*string, len(h)+1)
 	headers["host"] = &host
@@ -70,26 +73,5 @@ func authorization(host string, h http.Header, args []arg, key signingKey) strin
 	}
 	return *openapiutil.GetAuthorization(
 		&dara.Request{Method: dara.String(http.MethodPost), Pathname: dara.String("/"), Query: query, Headers: headers},
-		dara.String(signatureAlgorithm), dara.String(emptySHA256), &key.id, &key.secret)
-}
-
-// encodeArgs makes a query of sorted arguments.
-func encodeArgs(args []arg) string {
-	var b strings.Builder
-	for i, a := range args {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(a.name)
-		b.WriteByte('=')
-		b.WriteString(strings.ReplaceAll(url.QueryEscape(a.value), "+", "%20"))
-	}
-	return b.String()
-}
-
-// newNonce has the form of the vendor's SDK's: 32 hexadecimal digits.
-func newNonce() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+		dara.String(signatureAlgorithm), dara.String(emptySHA256), &key.ID, &key.Secret)
 }

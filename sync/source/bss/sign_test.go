@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // A signature that the vendor's SDK and an independent implementation agree on.
@@ -26,8 +27,10 @@ func TestKnownSignature(t *testing.T) {
 		"X-Acs-Action": {"QueryOrders"}, "X-Acs-Version": {"2017-12-14"}, "X-Acs-Date": {"2024-01-02T03:04:05Z"},
 		"X-Acs-Signature-Nonce": {"nonce-1"}, "X-Acs-Content-Sha256": {emptySHA256}, "Accept": {"application/json"},
 	}
-	args := []arg{{"CreateTimeStart", "2024-01-01T00:00:00Z"}, {"PageNum", "1"}, {"Empty", ""}, {"Note", "a b*c~d+e/中"}}
-	got := authorization("business.aliyuncs.com", h, args, signingKey{id: "testid", secret: "testsecret"})
+	args := []wire.Arg{
+		{Name: "CreateTimeStart", Value: "2024-01-01T00:00:00Z"}, {Name: "PageNum", Value: "1"}, {Name: "Empty"}, {Name: "Note", Value: "a b*c~d+e/中"},
+	}
+	got := authorization("business.aliyuncs.com", h, args, wire.Key{ID: "testid", Secret: "testsecret"})
 	want := "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version," +
 		"Signature=e137df63a1b13074491889610ee95d5105ca0a7b92acdedba6653afa19d709bb"
 	if got != want {
@@ -63,15 +66,15 @@ func signed(r *http.Request, secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// wire is what arrived, but for what is different in every request.
-type wire struct {
+// arrived is what arrived, but for what is different in every request.
+type arrived struct {
 	Method, URI, Host, Proto string
 	Length                   int64
 	Header                   http.Header
 	Authorization            string // without the signature
 }
 
-func seen(t *testing.T, r *http.Request, secret string) wire {
+func seen(t *testing.T, r *http.Request, secret string) arrived {
 	h := r.Header.Clone()
 	auth, signature, _ := strings.Cut(h.Get("Authorization"), ",Signature=")
 	if want := signed(r, secret); signature != want {
@@ -88,7 +91,7 @@ func seen(t *testing.T, r *http.Request, secret string) wire {
 		h.Del(name)
 	}
 	h.Set("User-Agent", strings.TrimSuffix(h.Get("User-Agent"), " ordersync"))
-	return wire{r.Method, r.RequestURI, r.Host, r.Proto, r.ContentLength, h, auth}
+	return arrived{r.Method, r.RequestURI, r.Host, r.Proto, r.ContentLength, h, auth}
 }
 
 // What we send is what the vendor's own client sends.
@@ -97,7 +100,7 @@ func TestSameAsTheVendorsClient(t *testing.T) {
 	t.Setenv("no_proxy", "127.0.0.1")
 	for name, token := range map[string]string{"access key": "", "STS": "token+/=with signs"} {
 		t.Run(name, func(t *testing.T) {
-			var got []wire
+			var got []arrived
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				got = append(got, seen(t, r, testSecret))
 				say(200, emptyPage, "Connection", "close")(w, r)
@@ -162,12 +165,9 @@ func TestEveryCallIsSignedAnew(t *testing.T) {
 
 func BenchmarkSign(b *testing.B) {
 	c := client(b, "http://127.0.0.1:1")
-	key, err := c.keys.current(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
+	key := wire.Key{ID: testKey, Secret: testSecret, Provider: "static_ak"}
 	b.ReportAllocs()
 	for b.Loop() {
-		c.newRequest(b.Context(), "GetOrderDetail", []arg{{"OrderId", "211059788270709"}}, key)
+		c.wire.Request(b.Context(), "GetOrderDetail", []wire.Arg{{Name: "OrderId", Value: "211059788270709"}}, key)
 	}
 }

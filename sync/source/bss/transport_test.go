@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 func TestAnswersThatFail(t *testing.T) {
@@ -206,7 +207,7 @@ func TestHTTP1Only(t *testing.T) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	transport := newTransport(defaultDialTimeout, 1)
+	transport := wire.NewTransport(wire.DefaultDialTimeout, 1)
 	transport.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	if _, err := client(t, s.URL, func(o *Options) { o.Transport = transport }).List(t.Context(), testQuery); err != nil {
 		t.Error(err)

@@ -1,4 +1,4 @@
-package bss
+package field
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ func TestMoney(t *testing.T) {
 		"9223372036854775808":     "9223372036854775808",
 		"000000000000000000000.1": "0.1",
 	} {
-		m, err := parseMoney(text)
+		m, err := ParseMoney(text)
 		if err != nil || !m.Valid || !m.Decimal.Equal(decimal.RequireFromString(want)) {
 			t.Errorf("%q: %v, %v; want %s", text, m.Decimal, err, want)
 		}
@@ -38,7 +38,7 @@ func TestMoney(t *testing.T) {
 		"123456789012345678901234567": errTooLarge, "1e26": errTooLarge, "1e999999999999999999": errTooLarge,
 		"9999999999,9999999999": errNotAmount,
 	} {
-		if m, err := parseMoney(text); !errors.Is(err, want) || m.Valid {
+		if m, err := ParseMoney(text); !errors.Is(err, want) || m.Valid {
 			t.Errorf("%q: %v, %v; want %v", text, m, err, want)
 		}
 	}
@@ -51,7 +51,7 @@ func FuzzMoney(f *testing.F) {
 	}
 	fits := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(integerDigits), nil))
 	f.Fuzz(func(t *testing.T, s string) {
-		m, err := parseMoney(s)
+		m, err := ParseMoney(s)
 		if err != nil {
 			return
 		}
@@ -68,7 +68,7 @@ func FuzzMoney(f *testing.F) {
 				t.Fatalf("%q became %s, want %v", s, d, want)
 			}
 		}
-		again, err := parseMoney(d.String())
+		again, err := ParseMoney(d.String())
 		if err != nil || !again.Decimal.Equal(d) {
 			t.Fatalf("%q became %s, and that %v, %v", s, d, again, err)
 		}

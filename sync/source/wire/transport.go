@@ -1,4 +1,4 @@
-package bss
+package wire
 
 import (
 	"bytes"
@@ -26,9 +26,9 @@ const (
 	idleTimeout = 15 * time.Second
 )
 
-// newTransport makes a transport that keeps one connection for each call in flight. It speaks HTTP/1.1 only: HTTP/2
+// NewTransport makes a transport that keeps one connection for each call in flight. It speaks HTTP/1.1 only: HTTP/2
 // sends a request again by itself when a server says that it has not looked at it, and a gateway in between may have.
-func newTransport(dial time.Duration, inFlight int) *http.Transport {
+func NewTransport(dial time.Duration, inFlight int) *http.Transport {
 	proxy := httpproxy.FromEnvironment().ProxyFunc() // leaves out loopback addresses
 	return &http.Transport{
 		Proxy:                 func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
@@ -40,57 +40,6 @@ func newTransport(dial time.Duration, inFlight int) *http.Transport {
 		IdleConnTimeout:       idleTimeout,
 		ExpectContinueTimeout: time.Second,
 	}
-}
-
-// answer is what came back from a call that the vendor says has succeeded.
-type answer struct {
-	envelope
-	action    string
-	status    int
-	header    http.Header
-	version   uint64
-	fetchedAt time.Time
-}
-
-// send makes one attempt. An answer of HTTP 200 is an error all the same if it says so itself.
-func (c *Client) send(ctx context.Context, action string, args []arg) (answer, error) {
-	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	if callCtx.Err() != nil {
-		return answer{}, c.broken(ctx, callCtx, action, 0, callCtx.Err())
-	}
-	key, err := c.keys.current(callCtx)
-	if err != nil {
-		return answer{}, c.keyless(ctx, callCtx, action, err)
-	}
-	a := answer{action: action, version: c.next()}
-	// RoundTrip, not an http.Client: a redirect is not followed, and an error does not carry the URL.
-	resp, err := c.http.RoundTrip(c.newRequest(callCtx, action, args, key))
-	if err != nil {
-		return answer{}, c.broken(ctx, callCtx, action, 0, err)
-	}
-	a.status, a.header = resp.StatusCode, resp.Header
-	body, err := readBody(resp)
-	a.fetchedAt = time.Now().UTC()
-	good := a.status >= 200 && a.status < 300
-	switch {
-	case err != nil && callCtx.Err() != nil:
-		return answer{}, c.broken(ctx, callCtx, action, a.status, err)
-	case err != nil && good && errors.As(err, new(net.Error)): // a reset, not an end that came too early
-		return answer{}, c.broken(ctx, callCtx, action, a.status, err)
-	case err != nil && good:
-		return answer{}, c.malformed(a, err)
-	}
-	a.envelope, err = parseEnvelope(body)
-	switch {
-	case !good:
-		return answer{}, c.refused(a, body, err == nil)
-	case err != nil:
-		return answer{}, c.malformed(a, err)
-	case !a.succeeded():
-		return answer{}, c.refused(a, body, true)
-	}
-	return a, nil
 }
 
 var errTooLong = errors.New("the answer is longer than 64 MiB; ask for smaller pages")
@@ -116,9 +65,12 @@ func readBody(resp *http.Response) (string, error) {
 	return buf.String(), err
 }
 
+// isNetwork reports whether an error is the network's.
+func isNetwork(err error) bool { return errors.As(err, new(net.Error)) }
+
 // broken is a call without an answer.
 func (c *Client) broken(ctx, callCtx context.Context, action string, status int, err error) *source.Error {
-	e := &source.Error{Vendor: Vendor, API: action, Account: c.account, HTTPStatus: status}
+	e := &source.Error{Vendor: c.o.Vendor, API: action, Account: c.o.Account, HTTPStatus: status}
 	var (
 		op   *net.OpError
 		cert *tls.CertificateVerificationError
@@ -136,7 +88,7 @@ func (c *Client) broken(ctx, callCtx context.Context, action string, status int,
 		e.Reason, e.Err = source.Timeout, withCause(ctx)
 		return e
 	case callCtx.Err() != nil:
-		e.Reason, e.Message, e.Err = source.Timeout, "no answer within "+c.timeout.String(), callCtx.Err()
+		e.Reason, e.Message, e.Err = source.Timeout, "no answer within "+c.o.Timeout.String(), callCtx.Err()
 		return e
 	case errors.As(err, &cert):
 		e.Reason = source.Unavailable

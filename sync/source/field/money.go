@@ -1,4 +1,4 @@
-package bss
+package field
 
 import (
 	"errors"
@@ -22,10 +22,10 @@ var (
 	errTooFine   = errors.New("more than 12 digits after the decimal point")
 )
 
-// parseMoney reads an exact amount from its characters (I5): a sign, digits, which may have commas between whole groups
+// ParseMoney reads an exact amount from its characters (I5): a sign, digits, which may have commas between whole groups
 // of three (public collectors clean such numbers up, so the vendor was seen to send them), a fraction and an exponent.
 // What does not fit the column is an error: nothing is ever rounded.
-func parseMoney(s string) (schema.Money, error) {
+func ParseMoney(s string) (schema.Money, error) {
 	s = strings.TrimSpace(s)
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {

@@ -1,4 +1,4 @@
-package bss
+package field
 
 import (
 	"strconv"
@@ -11,19 +11,19 @@ import (
 
 // Reasons of rejects. They are a metric label, so this is all of them.
 const (
-	rejectJSON           = "not_json"        // a stored payload that is no JSON
-	rejectObject         = "not_object"      // a row that is not an object
-	rejectUTF8           = "utf8"            // bytes that are no text
-	rejectType           = "type"            // a boolean, an array or an object where text is due
-	rejectDuplicateField = "duplicate_field" // a declared field that comes twice
-	rejectNoID           = "no_id"
-	rejectNoCreateTime   = "no_create_time"
-	rejectNoItemID       = "no_item_id"     // a line without an id among several
-	rejectDuplicateItem  = "duplicate_item" // a second, different line with the same id
-	rejectWrongOrder     = "wrong_order"    // a line of an order that was not asked for
-	rejectMoney          = "money"
-	rejectQuantity       = "quantity"
-	rejectTime           = "time"
+	RejectJSON           = "not_json"        // a stored payload that is no JSON
+	RejectObject         = "not_object"      // a row that is not an object
+	RejectUTF8           = "utf8"            // bytes that are no text
+	RejectType           = "type"            // a boolean, an array or an object where text is due
+	RejectDuplicateField = "duplicate_field" // a declared field that comes twice
+	RejectNoID           = "no_id"
+	RejectNoCreateTime   = "no_create_time"
+	RejectNoItemID       = "no_item_id"     // a line without an id among several
+	RejectDuplicateItem  = "duplicate_item" // a second, different line with the same id
+	RejectWrongOrder     = "wrong_order"    // a line of an order that was not asked for
+	RejectMoney          = "money"
+	RejectQuantity       = "quantity"
+	RejectTime           = "time"
 )
 
 // rejectID is the same whenever the same record is rejected again. subject is the record's id, or its raw payload where
@@ -39,8 +39,8 @@ func rejectID(stage, subject string) string {
 	return "0000000000000000"[:width-len(s)] + s
 }
 
-// rejectOrder makes a list row a reject. o is what could be read of it.
-func rejectOrder(o *schema.Order, r *reading) schema.Reject {
+// RejectedOrder makes a list row a reject. o is what could be read of it.
+func RejectedOrder(o *schema.Order, r *Row) schema.Reject {
 	subject := o.OrderID
 	if subject == "" {
 		subject = o.Raw
@@ -51,19 +51,19 @@ func rejectOrder(o *schema.Order, r *reading) schema.Reject {
 		Stage:      schema.RejectList,
 		OrderID:    strings.ToValidUTF8(o.OrderID, "\uFFFD"),
 		CreateTime: o.CreateTime,
-		Reason:     r.reason,
-		Message:    r.message,
+		Reason:     r.Reason,
+		Message:    r.Message,
 		Raw:        o.Raw,
 	}
 }
 
-// rejectItem makes a line of an order a reject. i is what could be read of it. Lines of one order must not share a
+// RejectedItem makes a line of an order a reject. i is what could be read of it. Lines of one order must not share a
 // reject's id, or one would hide the other: it is made of the order's id and the line's, and where the line's is not a
 // proper one, of its payload.
-func rejectItem(i *schema.Item, r *reading) schema.Reject {
+func RejectedItem(i *schema.Item, r *Row) schema.Reject {
 	subject := i.OrderID + "\x00"
-	switch r.reason {
-	case rejectDuplicateItem, rejectWrongOrder:
+	switch r.Reason {
+	case RejectDuplicateItem, RejectWrongOrder:
 		subject += i.Raw
 	default:
 		if i.ItemID == "" {
@@ -78,8 +78,8 @@ func rejectItem(i *schema.Item, r *reading) schema.Reject {
 		Stage:      schema.RejectItem,
 		OrderID:    strings.ToValidUTF8(i.OrderID, "\uFFFD"),
 		CreateTime: i.CreateTime,
-		Reason:     r.reason,
-		Message:    r.message,
+		Reason:     r.Reason,
+		Message:    r.Message,
 		Raw:        i.Raw,
 	}
 }

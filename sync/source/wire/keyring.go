@@ -1,9 +1,10 @@
-package bss
+package wire
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -12,13 +13,18 @@ import (
 
 	"github.com/aliyun/credentials-go/credentials"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/ordersync/ordersync/sync/source/field"
 )
 
-// signingKey is what a request is signed with.
-type signingKey struct {
-	id, secret, token string
-	provider          string // goes into a header, as the vendor's SDK has it
+// Key is what a request is signed with.
+type Key struct {
+	ID, Secret, Token string
+	Provider          string // the kind of credentials; goes into a header, as the vendor's SDK has it
 }
+
+// Format keeps secrets out of every print, whatever the verb (I10).
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 const (
 	// keyFresh is how long a key is used without asking its provider. credentials-go renews a role's session when 180
@@ -34,10 +40,10 @@ const (
 	keepSecrets = 3 * 4
 )
 
-// keyring gets a login's keys from credentials-go, whose providers that renew their keys must not be used by two
+// Keyring gets a login's keys from credentials-go, whose providers that renew their keys must not be used by two
 // goroutines at a time, and do not know contexts. One goroutine at a time asks the provider; it ends by the provider's
 // own time-outs, and whoever waits for it may go away earlier.
-type keyring struct {
+type Keyring struct {
 	build  func() (credentials.Credential, error)
 	static bool // the keys never change
 	chain  bool // the default chain
@@ -46,7 +52,7 @@ type keyring struct {
 
 	mu        sync.Mutex
 	provider  credentials.Credential
-	key       signingKey
+	key       Key
 	got       time.Time // when the provider last gave the key; zero for never
 	failed    time.Time // when it last did not, if that is newer
 	err       error
@@ -55,14 +61,14 @@ type keyring struct {
 	learned   []string  // those of the newest keys, for scrubbing
 }
 
-// newKeyring makes a keyring; it reads files and the environment at most, and calls nobody.
-func newKeyring(c Credentials) (*keyring, error) {
+// NewKeyring makes a keyring; it reads files and the environment at most, and calls nobody.
+func NewKeyring(c Credentials) (*Keyring, error) {
 	config, err := c.vendorConfig()
 	if err != nil {
 		return nil, err
 	}
 	kind := c.kind()
-	k := &keyring{
+	k := &Keyring{
 		build:  func() (credentials.Credential, error) { return credentials.NewCredential(config) },
 		static: kind == AccessKey || kind == STS,
 		chain:  kind == Default,
@@ -80,8 +86,8 @@ func newKeyring(c Credentials) (*keyring, error) {
 	return k, nil
 }
 
-// current gives the key to sign with.
-func (k *keyring) current(ctx context.Context) (signingKey, error) {
+// Current gives the key to sign with.
+func (k *Keyring) Current(ctx context.Context) (Key, error) {
 	k.mu.Lock()
 	now := k.now()
 	if !k.got.IsZero() && (k.static || within(now, k.got, keyFresh)) {
@@ -97,22 +103,22 @@ func (k *keyring) current(ctx context.Context) (signingKey, error) {
 	select {
 	case r := <-k.group.DoChan("", func() (any, error) { return k.fetch() }):
 		if r.Err == nil {
-			return r.Val.(signingKey), nil
+			return r.Val.(Key), nil
 		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.spare(k.now(), r.Err)
 	case <-ctx.Done():
-		return signingKey{}, ctx.Err()
+		return Key{}, ctx.Err()
 	}
 }
 
 // spare gives the last key while it must still be good, or else the error.
-func (k *keyring) spare(now time.Time, err error) (signingKey, error) {
+func (k *Keyring) spare(now time.Time, err error) (Key, error) {
 	if !k.got.IsZero() && within(now, k.got, keyGood) {
 		return k.key, nil
 	}
-	return signingKey{}, err
+	return Key{}, err
 }
 
 // within reports whether now is in [t, t+d). A clock that was set back is not within.
@@ -122,7 +128,7 @@ func within(now, t time.Time, d time.Duration) bool {
 }
 
 // fetch asks the provider. There is never more than one at a time.
-func (k *keyring) fetch() (signingKey, error) {
+func (k *Keyring) fetch() (Key, error) {
 	k.mu.Lock()
 	p := k.provider
 	k.mu.Unlock()
@@ -138,10 +144,10 @@ func (k *keyring) fetch() (signingKey, error) {
 			// The chain remembers the last provider that it tried, even one that failed, and never asks another again.
 			k.provider = nil
 		}
-		return signingKey{}, err
+		return Key{}, err
 	}
 	if key != k.key {
-		k.learned = append(k.learned, key.secret, key.token, key.id)
+		k.learned = append(k.learned, key.Secret, key.Token, key.ID)
 		k.learned = slices.Clone(k.learned[max(len(k.learned)-keepSecrets, 0):])
 	}
 	k.key, k.got, k.err = key, k.now(), nil
@@ -149,7 +155,7 @@ func (k *keyring) fetch() (signingKey, error) {
 }
 
 // ask gets a key from the provider, which is made first if there is none.
-func (k *keyring) ask(p credentials.Credential) (key signingKey, _ credentials.Credential, err error) {
+func (k *Keyring) ask(p credentials.Credential) (key Key, _ credentials.Credential, err error) {
 	defer func() {
 		// credentials-go follows pointers that an incomplete answer of a metadata service leaves nil.
 		if r := recover(); r != nil {
@@ -165,9 +171,9 @@ func (k *keyring) ask(p credentials.Credential) (key signingKey, _ credentials.C
 	if err != nil {
 		return key, p, err
 	}
-	key = signingKey{id: value(m.AccessKeyId), secret: value(m.AccessKeySecret), token: value(m.SecurityToken), provider: value(m.ProviderName)}
-	if key.id == "" || key.secret == "" {
-		return signingKey{}, p, errors.New("the provider gave no AccessKey")
+	key = Key{ID: value(m.AccessKeyId), Secret: value(m.AccessKeySecret), Token: value(m.SecurityToken), Provider: value(m.ProviderName)}
+	if key.ID == "" || key.Secret == "" {
+		return Key{}, p, errors.New("the provider gave no AccessKey")
 	}
 	return key, p, nil
 }
@@ -179,8 +185,8 @@ func value(s *string) string {
 	return *s
 }
 
-// refused is told that the vendor refused the token. It reports whether the next key will be a new one.
-func (k *keyring) refused() bool {
+// Refused is told that the vendor refused the token. It reports whether the next key will be a new one.
+func (k *Keyring) Refused() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
@@ -191,8 +197,8 @@ func (k *keyring) refused() bool {
 	return true
 }
 
-// secrets are texts that must not be shown.
-func (k *keyring) secrets() []string {
+// Secrets are texts that must not be shown.
+func (k *Keyring) Secrets() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Concat(k.given, k.learned)
@@ -208,7 +214,7 @@ func (e *keyError) Error() string { return e.text }
 
 // explain makes a provider's error one that can be shown. Its text may hold a whole request or answer with keys in them,
 // and most of its errors are text only, so that the text is all there is to tell a time-out by.
-func (k *keyring) explain(err error) error {
+func (k *Keyring) explain(err error) error {
 	text := err.Error()
 	lower := strings.ToLower(text)
 	var n net.Error
@@ -223,7 +229,7 @@ func (k *keyring) explain(err error) error {
 		unavailable = false // it tried every place, and most are rightly absent: nothing is configured
 	}
 	text = scrub(cutQuery(text), slices.Concat(k.given, k.learned)...)
-	return &keyError{text: cut(text, 600), unavailable: unavailable} // a chain's error names every provider
+	return &keyError{text: field.Cut(text, 600), unavailable: unavailable} // a chain's error names every provider
 }
 
 // cutQuery takes the queries of URLs out of a text.

@@ -1,4 +1,4 @@
-package bss
+package wire
 
 import (
 	"context"
@@ -12,70 +12,99 @@ import (
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
 )
 
-// refused is an answer by which the call has failed, from the vendor or, where it is not JSON, from something before it.
-func (c *Client) refused(a answer, body string, isJSON bool) *source.Error {
+// refused is an answer by which the call has failed, from the vendor or, where it is not the vendor's, from something
+// before it.
+func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	e := c.failure(a)
-	row, known := lookUp(a.code)
-	e.Code, e.Message, e.Reason = c.show(a.code, 100), c.show(a.text, 600), row.reason
+	row, known := LookUp(c.o.Codes, a.Code)
+	e.Code, e.Message, e.Reason = c.Show(a.Code, 100), c.Show(a.Text, 600), row.Reason
 	switch {
 	case known:
-	case !isJSON && a.status == http.StatusNotFound:
+	case !vendors && a.Status == http.StatusNotFound:
 		e.Reason = source.BadRequest // a wrong endpoint; that there is no such order only the vendor can say
 	default:
-		if e.Reason = reasonOfStatus(a.status); e.Reason == source.Auth {
-			row.hint = hintPermission
+		if e.Reason = ReasonOfStatus(a.Status); e.Reason == source.Auth {
+			row.Hint = c.o.Permission
 		}
 	}
-	e.Fresh = row.fresh
-	if row.hint == hintToken {
-		e.Fresh = c.keys.refused()
+	e.Fresh = row.Fresh
+	if row.Hint == HintToken {
+		e.Fresh = c.o.Keys.Refused()
 	}
-	e.RetryAfter = retryAfter(a.header, e.Reason, a.fetchedAt)
-	e.Hint = strings.NewReplacer("{site}", c.site, "{other site}", otherSite(c.site), "{ram action}", ramActions[a.action]).Replace(row.hint)
-	if row.hint == hintClock {
-		e.Hint += clockError(a.header, a.fetchedAt)
+	e.RetryAfter = retryAfter(a.Header, e.Reason, a.FetchedAt)
+	e.Hint = row.Hint
+	if c.o.Expand != nil {
+		e.Hint = c.o.Expand(e.Hint, a.Action)
 	}
-	switch location := a.header.Get("Location"); {
-	case a.status >= 300 && a.status < 400:
-		e.Message = "redirected to " + c.show(location, 120)
+	if row.Hint == HintClock {
+		e.Hint += clockError(a.Header, a.FetchedAt)
+	}
+	switch location := a.Header.Get("Location"); {
+	case a.Status >= 300 && a.Status < 400:
+		e.Message = "redirected to " + c.Show(location, 120)
 		e.Hint = "redirects are not followed: check endpoint, and look for a proxy that wants a login"
-	case !isJSON:
-		e.Message = c.show(strings.TrimSpace(body), 120)
+	case !vendors:
+		e.Message = c.Show(strings.TrimSpace(a.Body), 120)
 		e.Hint = "the answer is not the vendor's: check endpoint; a proxy or a gateway on the way may have given it"
-	case a.code == "" && a.status < 300:
-		e.Message = "the vendor says Success: false and no code; " + e.Message
+	case a.Code == "" && a.Status < 300:
+		e.Message = "the answer says that the call has failed, and gives no code; " + e.Message
 	}
 	return e
 }
 
-// malformed is a good answer that is not what the vendor documents.
-func (c *Client) malformed(a answer, err error) *source.Error {
-	e := c.failure(a)
-	e.Reason, e.Message = source.Malformed, c.scrub(err.Error())
-	var shape *shapeError
-	if errors.As(err, &shape) {
-		e.Message += ": " + c.show(shape.raw, 120)
+// ShapeError is an answer, or a part of one, that is not what it should be.
+type ShapeError struct {
+	Err error
+	Raw string // the part
+}
+
+func (e *ShapeError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (e *ShapeError) Unwrap() error { return e.Err }
+
+// What can be wrong with an answer as a whole.
+var (
+	ErrEmpty     = errors.New("the answer is empty")
+	ErrNotJSON   = errors.New("the answer is not JSON")
+	ErrNotObject = errors.New("the answer is not a JSON object")
+)
+
+// Object checks that an answer is a JSON object, once: its parts need no further check.
+func Object(body string) error {
+	switch trimmed := strings.TrimLeft(body, " \t\r\n"); {
+	case trimmed == "":
+		return ErrEmpty
+	case !field.Valid(body):
+		return &ShapeError{ErrNotJSON, trimmed}
+	case trimmed[0] != '{':
+		return &ShapeError{ErrNotObject, trimmed}
 	}
-	if errors.Is(err, errNotJSON) {
+	return nil
+}
+
+// Malformed is a good answer that is not what the vendor documents.
+func (c *Client) Malformed(a *Answer, err error) *source.Error {
+	e := c.failure(a)
+	e.Reason, e.Message = source.Malformed, c.Scrub(err.Error())
+	var shape *ShapeError
+	if errors.As(err, &shape) {
+		e.Message += ": " + c.Show(shape.Raw, 120)
+	}
+	if errors.Is(err, ErrNotJSON) {
 		e.Hint = "the answer may be cut short, or come from a proxy or a login page on the way"
 	}
 	return e
 }
 
-// notFound is a detail without a line.
-func (c *Client) notFound(a answer, order string) *source.Error {
+// NotFound is a good answer without the order that was asked for.
+func (c *Client) NotFound(a *Answer, message, hint string) *source.Error {
 	e := c.failure(a)
-	e.Reason = source.NotFound
-	e.Message = "the vendor has no lines of order " + excerpt(order)
-	e.Hint = "check that the order is this login's (or the given owner's) and of the site " + c.site
+	e.Reason, e.Message, e.Hint = source.NotFound, c.Scrub(message), hint
 	return e
-}
-
-// refuse is a call that is wrong before it is made.
-func (c *Client) refuse(action string, err error) *source.Error {
-	return &source.Error{Vendor: Vendor, API: action, Account: c.account, Reason: source.BadRequest, Message: err.Error()}
 }
 
 // keyless is a call that could not be signed.
@@ -83,7 +112,7 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 	if callCtx.Err() != nil {
 		return c.broken(ctx, callCtx, action, 0, err)
 	}
-	e := &source.Error{Vendor: Vendor, API: action, Account: c.account, Reason: source.Auth, Err: err}
+	e := &source.Error{Vendor: c.o.Vendor, API: action, Account: c.o.Account, Reason: source.Auth, Err: err}
 	e.Message = "no credentials"
 	e.Hint = "check credentials: keys, role and trust policy; `default` looks at the environment, profiles and the instance's role"
 	var k *keyError
@@ -95,19 +124,12 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 }
 
 // failure starts the error of an answer.
-func (c *Client) failure(a answer) *source.Error {
-	id := a.requestID
+func (c *Client) failure(a *Answer) *source.Error {
+	id := a.RequestID
 	if id == "" {
-		id = a.header.Get("X-Acs-Request-Id")
+		id = a.Header.Get("X-Acs-Request-Id")
 	}
-	return &source.Error{Vendor: Vendor, API: a.action, Account: c.account, HTTPStatus: a.status, RequestID: c.show(id, 100)}
-}
-
-func otherSite(site string) string {
-	if site == China {
-		return International
-	}
-	return China
+	return &source.Error{Vendor: c.o.Vendor, API: a.Action, Account: c.o.Account, HTTPStatus: a.Status, RequestID: c.Show(id, 100)}
 }
 
 // maxRetryAfter bounds what an odd header can ask for.
@@ -161,18 +183,18 @@ func clockError(h http.Header, now time.Time) string {
 // in a query or in JSON, and passwords in URLs.
 var sensitive = regexp.MustCompile(`(?i)((?:signature|security-?_?token|access-?_?key-?_?id|access-?_?key-?_?secret|credential)["']?(?:=|:|%3D|%3A)\s*["']?)[^\s,;&"'<>\\]+|(://)[^/@\s"]+@`)
 
-// show is the start of a text that others wrote, without secrets. It is scrubbed before it is cut, so that no part of a
+// Show is the start of a text that others wrote, without secrets. It is scrubbed before it is cut, so that no part of a
 // secret stays.
-func (c *Client) show(s string, limit int) string {
+func (c *Client) Show(s string, limit int) string {
 	const most = 16 << 10
 	if len(s) > most {
 		s = s[:most]
 	}
-	return cut(c.scrub(s), limit)
+	return field.Cut(c.Scrub(s), limit)
 }
 
-// scrub takes secrets out of a text that others wrote (I10).
-func (c *Client) scrub(s string) string { return scrub(s, c.keys.secrets()...) }
+// Scrub takes secrets out of a text that others wrote (I10).
+func (c *Client) Scrub(s string) string { return scrub(s, c.o.Keys.Secrets()...) }
 
 func scrub(s string, secrets ...string) string {
 	for _, secret := range secrets {
@@ -188,7 +210,7 @@ func scrub(s string, secrets ...string) string {
 
 // scrubError is the error itself where its text is harmless.
 func (c *Client) scrubError(err error) error {
-	if text := c.scrub(err.Error()); text != err.Error() {
+	if text := c.Scrub(err.Error()); text != err.Error() {
 		return &scrubbedError{text, err}
 	}
 	return err

@@ -1,19 +1,16 @@
-package bss
+package field
 
 import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/tidwall/gjson"
 )
 
-var zeroTime time.Time
-
-// ids reads instance ids: a JSON array inside a string, as the vendor documents it, or a real array. Text that is not
+// IDs reads instance ids: a JSON array inside a string, as the vendor documents it, or a real array. Text that is not
 // JSON is one id.
-func (r *reading) ids(key string, v gjson.Result) []string {
+func (r *Row) IDs(key string, v gjson.Result) []string {
 	switch {
 	case v.Type == gjson.Null:
 		return nil
@@ -23,18 +20,18 @@ func (r *reading) ids(key string, v gjson.Result) []string {
 		r.wrongType(key, v)
 		return nil
 	}
-	s := strings.TrimSpace(str(v))
+	s := strings.TrimSpace(Str(v))
 	if s == "" {
 		return nil
 	}
-	if !valid(s) {
+	if !Valid(s) {
 		return []string{s}
 	}
 	switch inner := gjson.Parse(s); {
 	case inner.IsArray():
 		return r.elements(key, inner)
 	case inner.Type == gjson.String && inner.Str != "":
-		return []string{str(inner)}
+		return []string{Str(inner)}
 	case inner.Type == gjson.Number:
 		return []string{s}
 	case inner.Type == gjson.Null || inner.Type == gjson.String:
@@ -45,10 +42,10 @@ func (r *reading) ids(key string, v gjson.Result) []string {
 }
 
 // elements reads the ids of an array; empty ones are none.
-func (r *reading) elements(key string, list gjson.Result) []string {
+func (r *Row) elements(key string, list gjson.Result) []string {
 	var ids []string
 	list.ForEach(func(_, v gjson.Result) bool {
-		if s := r.text(key, v); s != "" {
+		if s := r.Text(key, v); s != "" {
 			ids = append(ids, s)
 		}
 		return true
@@ -56,9 +53,9 @@ func (r *reading) elements(key string, list gjson.Result) []string {
 	return ids
 }
 
-// infos reads a map of texts. Values that are not text keep their JSON.
-func (r *reading) infos(key string, v gjson.Result) map[string]string {
-	if s := str(v); v.Type == gjson.String && strings.TrimSpace(s) != "" && valid(s) {
+// Texts reads a map of texts. Values that are not text keep their JSON.
+func (r *Row) Texts(key string, v gjson.Result) map[string]string {
+	if s := Str(v); v.Type == gjson.String && strings.TrimSpace(s) != "" && Valid(s) {
 		v = gjson.Parse(s) // a map inside a string, as with the instance ids
 	}
 	switch {
@@ -75,32 +72,32 @@ func (r *reading) infos(key string, v gjson.Result) map[string]string {
 		if m == nil {
 			m = make(map[string]string)
 		}
-		switch name := str(k); v.Type {
+		switch name := Str(k); v.Type {
 		case gjson.String:
-			m[name] = str(v)
+			m[name] = Str(v)
 		case gjson.Null:
 			m[name] = ""
 		default:
-			m[name] = compactJSON(v)
+			m[name] = CompactJSON(v)
 		}
 		return true
 	})
 	return m
 }
 
-// compactJSON is a value's JSON without white space; nothing for null and empty text. JSON inside a string is taken
+// CompactJSON is a value's JSON without white space; nothing for null and empty text. JSON inside a string is taken
 // out of it, so that SQL can look into it.
-func compactJSON(v gjson.Result) string {
+func CompactJSON(v gjson.Result) string {
 	raw := v.Raw
 	switch v.Type {
 	case gjson.Null:
 		return ""
 	case gjson.String:
-		s := strings.TrimSpace(str(v))
+		s := strings.TrimSpace(Str(v))
 		if s == "" {
 			return ""
 		}
-		if (s[0] == '{' || s[0] == '[') && valid(s) {
+		if (s[0] == '{' || s[0] == '[') && Valid(s) {
 			raw = s
 		}
 	}

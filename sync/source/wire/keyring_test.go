@@ -1,13 +1,11 @@
-package bss
+package wire
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +32,9 @@ func model(id string) *credentials.CredentialModel {
 }
 
 // ringOf makes a keyring of a provider that renews its keys.
-func ringOf(p *provider) (k *keyring, built *int) {
+func ringOf(p *provider) (k *Keyring, built *int) {
 	built = new(int)
-	k = &keyring{
+	k = &Keyring{
 		build: func() (credentials.Credential, error) { *built++; return p, nil },
 		now:   func() time.Time { return time.Now().Round(0) },
 	}
@@ -54,7 +52,7 @@ func TestKeysAreAskedForSeldom(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				if key, err := k.current(t.Context()); err != nil || key.id != "key1" || key.provider != "fake" || key.token != "token of key1" {
+				if key, err := k.Current(t.Context()); err != nil || key.ID != "key1" || key.Provider != "fake" || key.Token != "token of key1" {
 					t.Errorf("%+v, %v", key, err)
 				}
 			})
@@ -64,7 +62,7 @@ func TestKeysAreAskedForSeldom(t *testing.T) {
 			t.Errorf("asked %d times", p.asked)
 		}
 		time.Sleep(keyFresh)
-		if key, err := k.current(t.Context()); err != nil || key.id != "key2" || p.asked != 2 {
+		if key, err := k.Current(t.Context()); err != nil || key.ID != "key2" || p.asked != 2 {
 			t.Errorf("%+v, %v", key, err)
 		}
 	})
@@ -84,7 +82,7 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 		k, built := ringOf(p)
 		start := time.Now()
 		for time.Since(start) < keyGood {
-			if key, err := k.current(t.Context()); err != nil || key.id != "key" {
+			if key, err := k.Current(t.Context()); err != nil || key.ID != "key" {
 				t.Fatalf("after %v: %+v, %v", time.Since(start), key, err)
 			}
 			down = true
@@ -94,17 +92,17 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 			t.Errorf("asked %d times, not %d at most", p.asked, limit)
 		}
 		time.Sleep(keyPause)
-		_, err := k.current(t.Context())
+		_, err := k.Current(t.Context())
 		var ke *keyError
 		if !errors.As(err, &ke) || !ke.unavailable {
 			t.Errorf("%v", err)
 		}
 		down = false
-		if _, err := k.current(t.Context()); err == nil {
+		if _, err := k.Current(t.Context()); err == nil {
 			t.Error("asked again at once")
 		}
 		time.Sleep(keyPause)
-		if _, err := k.current(t.Context()); err != nil {
+		if _, err := k.Current(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if *built != 1 {
@@ -120,16 +118,16 @@ func TestWaitingForKeysEndsWithTheContext(t *testing.T) {
 			time.Sleep(time.Hour)
 			return model("key"), nil
 		}}
-		c := &Client{account: "main", dialect: dialects[DefaultVersion], timeout: 30 * time.Second, next: tickClock}
-		c.keys, _ = ringOf(p)
+		c := client(t, "http://127.0.0.1:1")
+		c.o.Keys, _ = ringOf(p)
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := c.List(ctx, testQuery)
+		_, err := c.Send(ctx, "Test", nil)
 		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
-		_, err = c.List(t.Context(), testQuery)
+		_, err = c.Send(t.Context(), "Test", nil)
 		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != 31*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -156,8 +154,8 @@ func TestKeylessErrors(t *testing.T) {
 			return nil, errors.New(text)
 		}}
 		c := client(t, "http://127.0.0.1:1")
-		c.keys, _ = ringOf(p)
-		_, err := c.List(t.Context(), testQuery)
+		c.o.Keys, _ = ringOf(p)
+		_, err := c.Send(t.Context(), "Test", nil)
 		e := failed(t, err)
 		if e.Reason != want || e.Hint == "" || e.HTTPStatus != 0 {
 			t.Errorf("%s: %v", text, err)
@@ -180,13 +178,13 @@ func TestChainIsMadeAnew(t *testing.T) {
 		}}
 		k, built := ringOf(p)
 		k.chain = true
-		_, err := k.current(t.Context())
+		_, err := k.Current(t.Context())
 		var ke *keyError
 		if !errors.As(err, &ke) || ke.unavailable { // nothing is configured; the time-out is the metadata service's, rightly absent
 			t.Errorf("%v", err)
 		}
 		time.Sleep(keyPause)
-		if _, err := k.current(t.Context()); err != nil || *built != 2 {
+		if _, err := k.Current(t.Context()); err != nil || *built != 2 {
 			t.Errorf("%d providers were built, %v", *built, err)
 		}
 	})
@@ -195,65 +193,17 @@ func TestChainIsMadeAnew(t *testing.T) {
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	p := &provider{answer: func(n int) (*credentials.CredentialModel, error) { return model(fmt.Sprint("key", n)), nil }}
-	s := serve(t, say(400, `{"Code":"InvalidSecurityToken.Expired","Message":"expired"}`))
-	c := client(t, s.URL)
+	c := client(t, answer(t, 400, `{"Code":"InvalidSecurityToken.Expired","Message":"expired"}`))
 	var built *int
-	c.keys, built = ringOf(p)
+	c.o.Keys, built = ringOf(p)
 	for n, fresh := range []bool{true, false, false} {
-		_, err := c.List(t.Context(), testQuery)
+		_, err := c.Send(t.Context(), "Test", nil)
 		if e := failed(t, err); e.Fresh != fresh || e.Reason != source.Auth {
 			t.Errorf("call %d: %v, fresh %v", n, err, e.Fresh)
 		}
 	}
 	if p.asked != 2 || *built != 2 {
 		t.Errorf("asked %d times, built %d", p.asked, *built)
-	}
-}
-
-// The whole way with a provider of credentials-go that renews its keys, by many goroutines.
-func TestCredentialsURI(t *testing.T) {
-	t.Parallel()
-	var asked, called atomic.Int32
-	keys := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		_, _ = fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":"STS.id","AccessKeySecret":"s3","SecurityToken":"t0ken","Expiration":%q}`,
-			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-	})
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		called.Add(1)
-		if r.Header.Get("X-Acs-Security-Token") != "t0ken" || r.Header.Get("X-Acs-Accesskey-Id") != "STS.id" {
-			t.Errorf("%v", r.Header)
-		}
-		seen(t, r, "s3")
-		say(200, emptyPage)(w, r)
-	})
-	c := client(t, s.URL, func(o *Options) { o.Credentials = Credentials{URI: keys.URL} })
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for range 10 {
-				if _, err := c.List(t.Context(), testQuery); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if asked.Load() != 1 || called.Load() != 160 {
-		t.Errorf("asked %d times for keys in %d calls", asked.Load(), called.Load())
-	}
-}
-
-func TestDefaultChainReadsTheEnvironment(t *testing.T) {
-	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", testKey)
-	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", testSecret)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		seen(t, r, testSecret)
-		say(200, emptyPage)(w, r)
-	})
-	c := client(t, s.URL, func(o *Options) { o.Credentials = Credentials{} })
-	if _, err := c.List(t.Context(), testQuery); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -273,7 +223,7 @@ func TestKindsOfCredentials(t *testing.T) {
 		}
 		for _, typed := range []string{"", want} {
 			c.Type = typed
-			if _, err := newKeyring(c); err != nil {
+			if _, err := NewKeyring(c); err != nil {
 				t.Errorf("%s: %v", want, err)
 			}
 		}

@@ -1,0 +1,198 @@
+package field
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// Row is the state of reading one record: which fields it had, and the first thing that is wrong with it.
+type Row struct {
+	seen    uint64
+	Reason  string // a label of a reject; empty while nothing is wrong
+	Message string
+}
+
+// Check says what is wrong with a payload as a whole. Rows of an answer need no such check: the answer had it.
+func Check(raw string) Row {
+	var r Row
+	if !Valid(raw) {
+		r.Fail(RejectJSON, "not JSON")
+	}
+	return r
+}
+
+// Readable reports whether a record has fields to read.
+func (r *Row) Readable(raw string) bool {
+	switch {
+	case r.Reason == RejectJSON:
+	case !strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n"), "{"):
+		r.Fail(RejectObject, "not an object: "+Excerpt(raw))
+	default:
+		if !utf8.ValidString(raw) {
+			r.Fail(RejectUTF8, "bytes that are not UTF-8")
+		}
+		return true
+	}
+	return false
+}
+
+// Once reports whether a declared field, a number below 64, comes for the first time. A second one is an error, because
+// nobody can say which of the two is meant (I4).
+func (r *Row) Once(f uint8, key string) bool {
+	if r.seen&(1<<f) != 0 {
+		r.Fail(RejectDuplicateField, key+" comes twice")
+		return false
+	}
+	r.seen |= 1 << f
+	return true
+}
+
+// Fail keeps the first thing that is wrong.
+func (r *Row) Fail(reason, message string) {
+	if r.Reason == "" {
+		r.Reason, r.Message = reason, message
+	}
+}
+
+// wrongType says that a value is not of any type that a vendor was ever seen to send for such a field.
+func (r *Row) wrongType(key string, v gjson.Result) {
+	r.Fail(RejectType, key+" is "+strings.ToLower(v.Type.String())+": "+Excerpt(v.Raw))
+}
+
+// Text reads a string. Vendors declare fields as strings and send numbers: these keep their characters as received.
+func (r *Row) Text(key string, v gjson.Result) string {
+	switch v.Type {
+	case gjson.String:
+		return Str(v)
+	case gjson.Number:
+		return v.Raw
+	case gjson.Null:
+		return ""
+	}
+	r.wrongType(key, v)
+	return ""
+}
+
+// ID reads an id. As a JSON number it must be a plain one, whose characters are kept: 1e3 would be a guess, and ids of 19
+// digits are beyond what a float can tell apart.
+func (r *Row) ID(key string, v gjson.Result) string {
+	s := r.Text(key, v)
+	if v.Type == gjson.Number {
+		for _, c := range []byte(s) {
+			if c < '0' || c > '9' {
+				r.wrongType(key, v)
+				return ""
+			}
+		}
+	}
+	return s
+}
+
+// Scalar reads a text, a number or a boolean, as text.
+func (r *Row) Scalar(key string, v gjson.Result) string {
+	if v.Type == gjson.True || v.Type == gjson.False {
+		return v.Raw
+	}
+	return r.Text(key, v)
+}
+
+// Flag reads a boolean, which may be text; known is false where none was sent.
+func (r *Row) Flag(key string, v gjson.Result) (flag, known bool) {
+	switch s := strings.TrimSpace(v.Str); {
+	case v.Type == gjson.True, v.Type == gjson.String && strings.EqualFold(s, "true"):
+		return true, true
+	case v.Type == gjson.False, v.Type == gjson.String && strings.EqualFold(s, "false"):
+		return false, true
+	case v.Type == gjson.Null, v.Type == gjson.String && s == "":
+		return false, false
+	}
+	r.wrongType(key, v)
+	return false, false
+}
+
+// Money reads an amount from its characters (I5). Empty, null and absent mean that nothing is known.
+func (r *Row) Money(key string, v gjson.Result) schema.Money { return r.decimal(key, v, RejectMoney) }
+
+// Quantity reads a count, as Money does.
+func (r *Row) Quantity(key string, v gjson.Result) schema.Money {
+	return r.decimal(key, v, RejectQuantity)
+}
+
+func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
+	var s string
+	switch v.Type {
+	case gjson.String:
+		s = v.Str
+	case gjson.Number:
+		s = v.Raw
+	case gjson.Null:
+	default:
+		r.wrongType(key, v)
+	}
+	if strings.TrimSpace(s) == "" {
+		return schema.Money{}
+	}
+	m, err := ParseMoney(s)
+	if err != nil {
+		r.Fail(reason, key+": "+err.Error()+": "+Excerpt(s))
+		return schema.Money{}
+	}
+	return m
+}
+
+// Time reads a time that names its zone, as UTC (I6). Empty, null and absent mean that there is none.
+func (r *Row) Time(key string, v gjson.Result) time.Time {
+	switch v.Type {
+	case gjson.Null:
+		return time.Time{}
+	case gjson.String:
+		if v.Str == "" {
+			return time.Time{}
+		}
+		t, err := ParseTime(v.Str)
+		if err != nil {
+			r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Str))
+		}
+		return t
+	}
+	r.wrongType(key, v)
+	return time.Time{}
+}
+
+// LocalTime reads a time of a vendor who writes `yyyy-MM-dd HH:mm:ss` and leaves the zone out: it is in loc. A number is
+// in milliseconds since 1970. A text that names its zone is taken at its word.
+func (r *Row) LocalTime(key string, v gjson.Result, loc *time.Location) time.Time {
+	var (
+		t   time.Time
+		err error
+	)
+	switch v.Type {
+	case gjson.Null:
+		return time.Time{}
+	case gjson.Number:
+		t, err = ParseMillis(v.Raw)
+	case gjson.String:
+		switch s := strings.TrimSpace(v.Str); {
+		case s == "":
+			return time.Time{}
+		case strings.Contains(s, "T"):
+			t, err = ParseTime(s)
+		case strings.ContainsAny(s, "-:"):
+			t, err = ParseLocal(s, loc)
+		default:
+			t, err = ParseMillis(s)
+		}
+	default:
+		r.wrongType(key, v)
+		return time.Time{}
+	}
+	if err != nil {
+		r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
+	}
+	return t
+}

@@ -1,0 +1,173 @@
+package field
+
+import (
+	"testing"
+	"time"
+	_ "time/tzdata" // the tests must not depend on the machine
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tidwall/gjson"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+func utc(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+func zone(t testing.TB, name string) *time.Location {
+	t.Helper()
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loc
+}
+
+func TestLocalTimes(t *testing.T) {
+	t.Parallel()
+	china, york := zone(t, "Asia/Shanghai"), zone(t, "America/New_York")
+	for _, tc := range []struct {
+		json string
+		loc  *time.Location
+		want string // empty: none; else a time or the reason of a reject
+	}{
+		{`null`, china, ""},
+		{`""`, china, ""},
+		{`" "`, china, ""},
+		{`"2016-05-17 17:20:23"`, china, "2016-05-17T09:20:23Z"},
+		{`"2016-05-17 17:20:23.250"`, china, "2016-05-17T09:20:23.25Z"},
+		{`"2016-05-17 17:20:23"`, time.UTC, "2016-05-17T17:20:23Z"},
+		{`"2016-07-01 12:00:00"`, york, "2016-07-01T16:00:00Z"},
+		{`"2016-11-06 00:59:59"`, york, "2016-11-06T04:59:59Z"},
+		{`"2016-11-06 01:30:00"`, york, RejectTime}, // shown twice
+		{`"2016-11-06 02:00:00"`, york, "2016-11-06T07:00:00Z"},
+		{`"2016-03-13 01:59:59"`, york, "2016-03-13T06:59:59Z"},
+		{`"2016-03-13 02:30:00"`, york, RejectTime}, // never shown
+		{`"2016-03-13 03:00:00"`, york, "2016-03-13T07:00:00Z"},
+		{`1561614343000`, china, "2019-06-27T05:45:43Z"},
+		{`"1561614343000"`, china, "2019-06-27T05:45:43Z"},
+		{`1561614343001`, china, "2019-06-27T05:45:43.001Z"},
+		{`-1`, china, "1969-12-31T23:59:59.999Z"},
+		{`"2019-06-27T05:45:43Z"`, china, "2019-06-27T05:45:43Z"},
+		{`1.5`, china, RejectTime},
+		{`1e12`, china, RejectTime},
+		{`99999999999999`, china, RejectTime},
+		{`9223372036854775808`, china, RejectTime},
+		{`"2016-05-17"`, china, RejectTime},
+		{`"2016-5-17 17:20:23"`, china, RejectTime},
+		{`"2016-05-17 17:20:23 +08"`, china, RejectTime},
+		{`"2016-02-30 17:20:23"`, china, RejectTime},
+		{`"1899-05-17 17:20:23"`, time.UTC, RejectTime},
+		{`"soon"`, china, RejectTime},
+		{`true`, china, RejectType},
+		{`{}`, china, RejectType},
+	} {
+		var r Row
+		got := r.LocalTime("T", gjson.Parse(tc.json), tc.loc)
+		text := r.Reason
+		if text == "" && !got.IsZero() {
+			text = got.Format(time.RFC3339Nano)
+			if got.Location() != time.UTC {
+				t.Errorf("%s is not in UTC", tc.json)
+			}
+		}
+		if text != tc.want {
+			t.Errorf("%s in %s: %q, want %q (%s)", tc.json, tc.loc, text, tc.want, r.Message)
+		}
+	}
+}
+
+// FuzzLocal: what is accepted is shown by the clocks of the zone as it was written.
+func FuzzLocal(f *testing.F) {
+	for _, s := range []string{"2016-05-17 17:20:23", "2016-11-06 01:30:00", "1986-05-04 02:30:00", "1927-12-31 23:54:08"} {
+		f.Add(s)
+	}
+	var zones []*time.Location
+	for _, name := range []string{"Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"} {
+		zones = append(zones, zone(f, name))
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, loc := range zones {
+			got, err := ParseLocal(s, loc)
+			if err != nil {
+				continue
+			}
+			if shown := got.In(loc).Format(LocalLayout); shown != s[:len(LocalLayout)] {
+				t.Fatalf("%q in %s became %v, which is %q", s, loc, got, shown)
+			}
+		}
+	})
+}
+
+func TestFlagsAndScalars(t *testing.T) {
+	t.Parallel()
+	for json, want := range map[string]struct {
+		flag, known bool
+		text        string
+	}{
+		`true`: {true, true, "true"}, `"true"`: {true, true, "true"}, `false`: {false, true, "false"}, `" False "`: {false, true, " False "},
+		`null`: {}, `""`: {}, `12`: {text: "12"}, `"x"`: {text: "x"},
+	} {
+		var r Row
+		if text := r.Scalar("K", gjson.Parse(json)); text != want.text || r.Reason != "" {
+			t.Errorf("%s: %q, %+v", json, text, r)
+		}
+		flag, known := r.Flag("K", gjson.Parse(json))
+		if flag != want.flag || known != want.known {
+			t.Errorf("%s: %v, %v", json, flag, known)
+		}
+		if odd := json == `12` || json == `"x"`; odd != (r.Reason == RejectType) {
+			t.Errorf("%s: %+v", json, r)
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	decode := func(lane schema.Lane, raw string, i *schema.Item, r Row) Row {
+		i.Lane, i.Raw, i.OrderID = lane, raw, "1"
+		i.CreateTime = utc("2024-01-01T00:00:00Z")
+		i.ItemID = gjson.Get(raw, "id").String()
+		return r
+	}
+	lane := schema.Lane{Source: "s", Account: "a"}
+	for _, tc := range []struct {
+		only          bool
+		lines         []string
+		items, reject []string
+	}{
+		{true, []string{`{}`}, []string{"1"}, nil},
+		{false, []string{`{}`}, nil, []string{RejectNoItemID}},
+		{true, []string{`{}`, `{"id":2}`}, []string{"2"}, []string{RejectNoItemID}},
+		{false, []string{`{"id":2}`, `{"id":2}`}, []string{"2"}, nil},
+		{false, []string{`{"id":2}`, `{"id":"2"}`}, []string{"2"}, []string{RejectDuplicateItem}},
+	} {
+		l := Lines{Lane: lane, Order: "1", Key: "id", Only: tc.only, Decode: decode}
+		items, rejects := l.Items(tc.lines)
+		var ids, reasons []string
+		for _, i := range items {
+			ids = append(ids, i.ItemID)
+			if !i.CreateTime.IsZero() || i.Lane != lane {
+				t.Errorf("%+v", i)
+			}
+		}
+		for _, r := range rejects {
+			reasons = append(reasons, r.Reason)
+			if r.CreateTime.IsZero() || r.Raw == "" || r.OrderID != "1" {
+				t.Errorf("%+v", r)
+			}
+		}
+		if !cmp.Equal(ids, tc.items) || !cmp.Equal(reasons, tc.reject) {
+			t.Errorf("%v: items %v, rejects %v", tc.lines, ids, reasons)
+		}
+	}
+	whole, broken := (&Lines{Lane: lane, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
+	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != RejectJSON || broken[0].OrderID != "1" {
+		t.Errorf("%v, %+v", whole, broken)
+	}
+}
