@@ -3,6 +3,29 @@
 //
 // A vendor's client lives in a sub-package, makes exactly one attempt a call, and knows nothing of budgets or retries:
 // those are added once, by [Caller].
+//
+// # Adding a vendor
+//
+// Write sync/source/<vendor> with three things in it, and nothing anywhere else but the wiring:
+//
+//   - A Client with List and Detail. Give [wire.Options] what is the vendor's own: the endpoint, how a request is signed
+//     (wire.V1 or a function), how an envelope is read, and the table of its error codes with a Reason for each. Transport,
+//     time-outs, keys, bounds, and that no error shows a secret come with it.
+//   - The decoding, with [field.Row] and [field.Lines]: which field goes into which column. Write that as a table into
+//     doc.go. What has no honest column stays in the raw payload; what cannot be read makes a reject, never a guess (I4).
+//   - A [Decoder] over the same code, so that a stored payload makes the same row again.
+//
+// Where the vendor cannot do something, the client says so, and the engine does without: a method CanList that reports
+// false if orders can only be fetched by their ids, and CanFilterStatus if a listing cannot be narrowed to a payment
+// status; see [CanList] and [CanFilterStatus]. Tests: the documented samples as golden files, every documented code over
+// HTTP, a known signature, a fuzz test of the decoding.
+//
+// Then add the line to the switch over an account's source in cmd/internal/app that calls its New, the name to the
+// sources of cmd/internal/config, and the package to the table of cmd/internal/layering.
+//
+// [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/wire#Options
+// [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Row
+// [field.Lines]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Lines
 package source
 
 import (
@@ -37,6 +60,10 @@ type Detail struct {
 	PaymentStatus string
 	PaymentTime   time.Time
 	Raw           string // the order part of the payload, where there is one beside the items
+	// Order is the order as its detail alone shows it, for one that no listing showed: it has no Fingerprint and no Raw,
+	// DetailStatus is not set, and Version and FetchedAt are, but for rows made of stored payloads. Columns that the detail
+	// does not say are empty. It is nil where the detail does not even say when the order was created.
+	Order *schema.Order
 }
 
 // Decoder makes rows of stored payloads again, as the client made them of answers, so that a column that is added or

@@ -107,6 +107,13 @@ func TestCapturedDetail(t *testing.T) {
 			UsageStartTime: utc("2021-08-05T03:12:44Z"), UsageEndTime: utc("2121-08-05T16:00:00Z"),
 			Version: 7, FetchedAt: a.FetchedAt, Raw: d.Items[0].Raw,
 		}},
+		Order: &schema.Order{ // of the only line
+			Lane: testLane, OrderID: "211059788270709", OrderType: "New", PaymentStatus: "Paid", ProductCode: "alikafka",
+			ProductType: "alikafka_post", CommodityCode: "alikafka_post", SubscriptionType: "PayAsYouGo",
+			CreateTime: utc("2021-08-05T03:12:44Z"), PaymentTime: utc("2021-08-05T03:12:44Z"), Currency: "CNY",
+			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), AfterTax: money("0")},
+			ItemCount: 1, Version: 7, FetchedAt: a.FetchedAt,
+		},
 	}
 	if diff := cmp.Diff(want, d, equalMoney); diff != "" {
 		t.Error(diff)
@@ -153,6 +160,9 @@ func TestDetailWithEveryField(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"rm-9"}, d.Items[1].InstanceIDs); diff != "" {
 		t.Errorf("InstanceIds of version 2023-09-30: %s", diff)
+	}
+	if o := d.Order; o == nil || o.OrderType != "upgrade" || o.ItemCount != 2 || o.Pretax.Valid || o.Tax.Valid || o.Version != 7 {
+		t.Errorf("the order of several lines: %+v", o) // whose amounts only the listing says
 	}
 	if d.PaymentStatus != "paid" { // the other line says PAID
 		t.Errorf("PaymentStatus %q", d.PaymentStatus)

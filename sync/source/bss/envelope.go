@@ -104,7 +104,7 @@ func listing(a *wire.Answer, lane schema.Lane, size int) (source.Page, error) {
 		return source.Page{}, err
 	}
 	var p source.Page
-	if p.Total, err = count(total); err != nil {
+	if p.Total, err = totalOf(total); err != nil {
 		return source.Page{}, err
 	}
 	// A row has at least some hundred bytes: what the answer claims is never what is allocated.
@@ -123,8 +123,8 @@ func listing(a *wire.Answer, lane schema.Lane, size int) (source.Page, error) {
 	return p, nil
 }
 
-// count reads TotalCount. Without it a listing cannot be proved whole.
-func count(v gjson.Result) (int, error) {
+// totalOf reads TotalCount. Without it a listing cannot be proved whole.
+func totalOf(v gjson.Result) (int, error) {
 	if v.Type == gjson.Number || v.Type == gjson.String {
 		if n, err := strconv.ParseUint(field.Plain(v), 10, 31); err == nil {
 			return int(n), nil
@@ -156,6 +156,9 @@ func detail(a *wire.Answer, lane schema.Lane, order string) (source.Detail, erro
 	for k := range d.Items {
 		d.Items[k].Version, d.Items[k].FetchedAt = a.Version, a.FetchedAt
 	}
+	if d.Order != nil {
+		d.Order.Version, d.Order.FetchedAt = a.Version, a.FetchedAt
+	}
 	return d, nil
 }
 
@@ -172,5 +175,29 @@ func assemble(l *field.Lines, lines []string) source.Detail {
 	d.Items, d.Rejects = l.Items(lines)
 	d.PaymentStatus = field.Agreed(d.Items, func(i *schema.Item) string { return i.PaymentStatus })
 	d.PaymentTime = field.AgreedTime(d.Items, func(i *schema.Item) time.Time { return i.PaymentTime })
+	if !l.Created.IsZero() && len(d.Rejects) == 0 {
+		d.Order = orderOf(l, &d)
+	}
 	return d
+}
+
+// orderOf makes an order of its lines: what they agree on, and the amounts where there is one line alone. Sums over
+// several lines would be a guess at what the listing says, so these amounts stay unknown.
+func orderOf(l *field.Lines, d *source.Detail) *schema.Order {
+	o := &schema.Order{
+		Lane: l.Lane, OrderID: l.Order, CreateTime: l.Created, PaymentStatus: d.PaymentStatus, PaymentTime: d.PaymentTime,
+		ItemCount:        uint32(len(d.Items)),
+		RelatedOrderID:   field.Agreed(d.Items, func(i *schema.Item) string { return i.RelatedOrderID }),
+		OrderType:        field.Agreed(d.Items, func(i *schema.Item) string { return i.OrderType }),
+		ProductCode:      field.Agreed(d.Items, func(i *schema.Item) string { return i.ProductCode }),
+		ProductType:      field.Agreed(d.Items, func(i *schema.Item) string { return i.ProductType }),
+		CommodityCode:    field.Agreed(d.Items, func(i *schema.Item) string { return i.CommodityCode }),
+		SubscriptionType: field.Agreed(d.Items, func(i *schema.Item) string { return i.SubscriptionType }),
+		Currency:         field.Agreed(d.Items, func(i *schema.Item) string { return i.Currency }),
+		PaymentCurrency:  field.Agreed(d.Items, func(i *schema.Item) string { return i.PaymentCurrency }),
+	}
+	if len(d.Items) == 1 {
+		o.Amounts = d.Items[0].Amounts
+	}
+	return o
 }

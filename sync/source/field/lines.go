@@ -19,6 +19,10 @@ type Lines struct {
 	// Decode reads one line. It sets what it can even where the line is to be rejected, for the reject; that includes
 	// CreateTime, which is not the line's to set otherwise.
 	Decode func(lane schema.Lane, raw string, i *schema.Item, r Row) Row
+
+	// Created is set by Items: the creation time of the order, where the lines say one and agree on it.
+	Created time.Time
+	differs bool
 }
 
 // Items makes items and rejects of lines, each of which is known to be whole. A line that says the same as an earlier one
@@ -43,10 +47,21 @@ func (l *Lines) Items(lines []string) (items []schema.Item, rejects []schema.Rej
 		case same:
 			items = items[:len(items)-1]
 		default:
+			l.created(i.CreateTime)
 			i.CreateTime = time.Time{} // it is the order's
 		}
 	}
 	return items, rejects
+}
+
+func (l *Lines) created(t time.Time) {
+	switch {
+	case t.IsZero() || l.differs:
+	case l.Created.IsZero():
+		l.Created = t
+	case !l.Created.Equal(t):
+		l.Created, l.differs = time.Time{}, true
+	}
 }
 
 // fits checks the last of items against the order that was asked for and against the lines before it. It reports true for
