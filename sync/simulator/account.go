@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"sort"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +19,8 @@ type Options struct {
 	Orders   int       // exactly how many orders to invent; 0 makes an empty account that only Add fills
 	From, To time.Time // their creation times, [From, To); by default the 30 days before Now
 	BusyHour int       // orders in the one very busy hour; 0: 5% of all, 400 at most; negative: no such hour
-	Site     string    // SiteChina (default) or SiteInternational
+	Vendor   string    // VendorBSS (default), VendorUniCloud or VendorDomain
+	Site     string    // SiteChina (default) or SiteInternational; of BSS alone
 
 	AccessKeyID     string // default "testid"
 	AccessKeySecret string // default "testsecret"
@@ -35,6 +35,18 @@ type Options struct {
 	// DeniedActions are refused with NoPermission: API names ("QueryOrders") or the RAM actions that the vendor
 	// documents for them ("bss:DescribeOrderList").
 	DeniedActions []string
+	// WrongSite makes it an account of another site: every call to BSS is refused with NotApplicable. It is the HTTP
+	// status of that, 400 or, for the variant in a successful answer's body, 200.
+	WrongSite int
+
+	// Zone is that of times without a zone, as UniCloud and the Domain API have them; default UTC+8.
+	Zone *time.Location
+	// DatesAsText writes the dates of UniCloud's listings as such texts. The documents leave their form open; the
+	// default is what the detail's sample shows, milliseconds since 1970.
+	DatesAsText bool
+	// SignatureVersion is the only one that UniCloud accepts: "1.0" or "2.0", because its documents show both; by
+	// default either.
+	SignatureVersion string
 }
 
 // Boundary says which ends of [CreateTimeStart, CreateTimeEnd] belong to a listing. The vendor documents nothing, so a
@@ -56,12 +68,14 @@ type Latency struct {
 
 // Account is one login at the vendor with its orders. All methods may be called while a Server serves it.
 type Account struct {
-	o Options
+	o      Options
+	vendor *vendor
 
-	mu     sync.RWMutex
-	orders []order // by creation time, and so by id
-	adds   uint64  // calls of Add, so that each invents something else
-	owners map[string]*Account
+	mu      sync.RWMutex
+	orders  []order // by creation time, and so by id
+	adds    uint64  // calls of Add, so that each invents something else
+	owners  map[string]*Account
+	members map[string]*Account
 
 	traffic traffic
 	fault   atomic.Pointer[Fault]
@@ -82,6 +96,7 @@ type order struct {
 	lines    uint8 // line items at creation
 	dropped  uint8 // bit set of those that vanished
 	postpaid bool
+	touched  int32 // seconds from create to the last change; 0 for none
 }
 
 // NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
@@ -107,7 +122,13 @@ func NewAccount(o Options) *Account {
 	if o.From.IsZero() {
 		o.From = o.To.AddDate(0, 0, -30)
 	}
-	a := &Account{o: o, owners: map[string]*Account{}}
+	if o.Vendor == "" {
+		o.Vendor = VendorBSS
+	}
+	if o.Zone == nil {
+		o.Zone = time.FixedZone("UTC+8", 8*60*60)
+	}
+	a := &Account{o: o, vendor: findVendor(o.Vendor), owners: map[string]*Account{}, members: map[string]*Account{}}
 	a.traffic.quota = o.Quota
 	a.generate()
 	return a
@@ -137,14 +158,26 @@ func (a *Account) AddOwner(ownerID string, customer *Account) {
 	a.owners[ownerID] = customer
 }
 
+// AddMember does the same for MemberUid, by which version 2023-09-30 names the member accounts of a company.
+func (a *Account) AddMember(memberUID string, member *Account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.members[memberUID] = member
+}
+
 // owner finds the account that OwnerId names; an empty id is the login itself.
-func (a *Account) owner(id string) (*Account, bool) {
+func (a *Account) owner(id string) (*Account, bool) { return a.behind(a.owners, id) }
+
+// member finds the account that MemberUid names, in the same way.
+func (a *Account) member(id string) (*Account, bool) { return a.behind(a.members, id) }
+
+func (a *Account) behind(accounts map[string]*Account, id string) (*Account, bool) {
 	if id == "" {
 		return a, true
 	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	c, ok := a.owners[id]
+	c, ok := accounts[id]
 	return c, ok
 }
 
@@ -185,8 +218,8 @@ func seconds(from, to time.Time) (int64, int64) {
 
 // find gives the order with an id, or nil. The caller holds mu.
 func (a *Account) find(id string) *order {
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != id {
+	n, ok := a.vendor.readID(id)
+	if !ok {
 		return nil
 	}
 	// Not slices.BinarySearch: that copies records, whose counters other readers are changing.

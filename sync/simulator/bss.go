@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"bytes"
 	"net/url"
 	"strconv"
 	"strings"
@@ -9,20 +8,19 @@ import (
 	"time"
 )
 
-// bssAPIs are the actions of Alibaba Cloud's BssOpenApi that the simulator serves.
+// bssAPIs are the actions of Alibaba Cloud's BssOpenApi that the simulator serves. Which RAM action permits GetOrders is
+// unconfirmed.
 var bssAPIs = []operation{
-	{
-		action: "QueryOrders", version: "2017-12-14", ram: "bss:DescribeOrderList",
-		quota: func(q Quota) float64 { return q.List }, ask: askList, answer: answerList,
-	},
-	{
-		action: "GetOrderDetail", version: "2017-12-14", ram: "bss:DescribeOrderDetail",
-		quota: func(q Quota) float64 { return q.Detail }, ask: askDetail, answer: answerDetail,
-	},
+	{vendor: bss, action: "QueryOrders", version: version2017, ram: "bss:DescribeOrderList", quota: Quota.list, ask: askList, answer: answerList},
+	{vendor: bss, action: "GetOrderDetail", version: version2017, ram: "bss:DescribeOrderDetail", quota: Quota.detail, ask: askDetail, answer: answerDetail},
+	{vendor: bss, action: "QueryProductList", version: version2017, ram: "bss:QueryProductList", quota: Quota.other, ask: askProducts, answer: answerProducts},
+	{vendor: bss, action: "CancelOrder", version: version2017, ram: "bss:CancelOrder", quota: Quota.cancel, ask: askDetail, act: actCancel, answer: answerCancel},
+	{vendor: bss, action: "GetOrders", version: version2023, ram: "bss:DescribeOrderList", quota: Quota.list, ask: askList, answer: answerList},
+	{vendor: bss, action: "GetOrderDetail", version: version2023, ram: "bss:DescribeOrderDetail", quota: Quota.detail, ask: askDetail, answer: answerDetail},
 }
 
 // unsupportedActions exist at the vendor, but not here.
-var unsupportedActions = []string{"QueryProductList", "CancelOrder", "PayOrder", "GetOrders"}
+var unsupportedActions = []string{"PayOrder"}
 
 // listFilter is what a listing asks for beside the time range.
 type listFilter struct {
@@ -114,64 +112,28 @@ func answerList(c *call, b []byte) []byte {
 		productCode: c.args.Get("ProductCode"), productType: c.args.Get("ProductType"),
 		subscription: c.args.Get("SubscriptionType"), kind: c.args.Get("OrderType"), status: q.PaymentStatus,
 	}
+	var match func(*order) bool
+	if !filter.empty() {
+		match = filter.matches
+	}
 	from, to := c.account.o.Boundary.bounds(q.Start, q.End)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	lo, hi := a.span(from, to)
-	total := hi - lo
-	if !filter.empty() {
-		total = 0
-		for i := lo; i < hi; i++ {
-			if filter.matches(&a.orders[i]) {
-				total++
-			}
+	p := c.page(a, from, to, match)
+	variant := uint64(from) + uint64(q.Page)
+	b = c.open(b, q.Page, p.said, p.total, false)
+	if p.rows <= 0 {
+		return closeEmpty(b, variant, "}}")
+	}
+	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
+	c.each(a, &p, match, func(o *order) {
+		if w.next() {
+			start := len(w.b)
+			w.b = a.appendRow(w.b, o)
+			w.altered(a, o, start)
 		}
-	}
-	size, said := q.Size, q.Size
-	if limit := c.action.PageSize; limit > 0 {
-		size = min(size, limit)
-		if !c.action.PageSizeHidden {
-			said = size
-		}
-	}
-	b = c.open(b, q.Page, said, total, false)
-	// Page numbers may be as large as 2^31 and sizes 2^31: the product fits in 64 bits.
-	first := (q.Page - 1) * size
-	rows := min(size, total-first)
-	if q.Page > 1 && rows > 0 {
-		first = max(0, first-c.action.Shift)
-		rows = min(rows, total-first)
-	}
-	if rows <= 0 {
-		return closeEmpty(b, uint64(from)+uint64(q.Page))
-	}
-	w := rowWriter{b: b, drop: c.action.Drop, alter: c.action.Row}
-	if filter.empty() {
-		for k := first; k < first+rows; k++ {
-			w.row(a, c.account.at(lo, hi, k))
-		}
-	} else {
-		seen := 0
-		for k := 0; seen < first+rows; k++ {
-			i := c.account.at(lo, hi, k)
-			if !filter.matches(&a.orders[i]) {
-				continue
-			}
-			if seen >= first {
-				w.row(a, i)
-			}
-			seen++
-		}
-	}
-	return w.close(uint64(from) + uint64(q.Page))
-}
-
-// at is the index of the k-th order of [lo, hi) in the direction that the asking login lists.
-func (a *Account) at(lo, hi, k int) int {
-	if a.o.OldestFirst {
-		return lo + k
-	}
-	return hi - 1 - k
+	})
+	return w.close(variant, "}}")
 }
 
 func askDetail(c *call) *Error {
@@ -191,22 +153,25 @@ func answerDetail(c *call, b []byte) []byte {
 	o := a.find(c.question.OrderID)
 	if o == nil {
 		b = c.open(b, 1, 20, 0, false)
-		return closeEmpty(b, uint64(len(c.question.OrderID)))
+		return closeEmpty(b, uint64(len(c.question.OrderID)), "}}")
 	}
 	atomic.AddUint32(&o.calls, 1)
 	var m money
 	f := a.form(o)
+	if c.question.Version == version2023 { // its examples are in lower case
+		f |= formLower | formInstanceIds
+	}
 	a.amounts(o, f, &m)
 	b = c.open(b, 1, 20, o.items(), f&formBareDetail != 0)
-	w := rowWriter{b: b, drop: c.action.Drop, alter: c.action.Row}
+	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
 	for n := range int(o.lines) {
 		if o.has(n) && w.next() {
 			start := len(w.b)
 			w.b = a.appendLine(w.b, o, f, &m, n)
-			w.altered(o, start)
+			w.altered(a, o, start)
 		}
 	}
-	return w.close(uint64(o.id))
+	return w.close(uint64(o.id), "}}")
 }
 
 func (o *order) detailCalls() int  { return int(atomic.LoadUint32(&o.calls)) }
@@ -218,8 +183,7 @@ func (c *call) open(b []byte, page, size, total int, bare bool) []byte {
 	if c.action.Total != nil {
 		total = c.action.Total(total)
 	}
-	b = append(append(b, `{"Code":"Success","Message":"Successful!","RequestId":"`...), c.requestID...)
-	b = append(b, `","Success":true,"Data":{`...)
+	b = c.envelope(b, "Successful!")
 	if bare {
 		return b
 	}
@@ -228,73 +192,25 @@ func (c *call) open(b []byte, page, size, total int, bare bool) []byte {
 	return strconv.AppendInt(append(b, `,"TotalCount":`...), int64(total), 10)
 }
 
-// closeEmpty ends an envelope that has no rows. Public clients of this API guard against a list that is not there, so
-// it comes in every way that can mean nothing.
-func closeEmpty(b []byte, variant uint64) []byte {
-	comma := ","
-	if b[len(b)-1] == '{' {
-		comma = ""
-	}
-	switch s := stream(variant); s.n(4) {
-	case 0:
-		comma += `"OrderList":{}`
-	case 1:
-		comma += `"OrderList":{"Order":[]}`
-	case 2:
-		comma += `"OrderList":null`
-	default:
-		comma = ""
-	}
-	return append(append(b, comma...), "}}"...)
+// envelope writes a success up to what is in Data.
+func (c *call) envelope(b []byte, message string) []byte {
+	b = append(append(append(b, `{"Code":"Success","Message":"`...), message...), `","RequestId":"`...)
+	return append(append(b, c.requestID...), `","Success":true,"Data":{`...)
 }
 
-// rowWriter writes the list of an envelope, without the rows that a fault drops.
-type rowWriter struct {
-	b       []byte
-	drop    func(int) bool
-	alter   AlterRow
-	seen    int
-	written int
+const bssList = `"OrderList":{"Order":[`
+
+// actCancel cancels an order, if it is unpaid. The vendor documents no code for an order that is not, nor for one that
+// does not exist: that it is InvalidParameter, one of the codes on the action's page, is unconfirmed.
+func actCancel(c *call) *Error {
+	if c.data.Cancel(c.question.OrderID) != nil {
+		return &Error{Status: 400, Code: "InvalidParameter", Message: "The specified parameter OrderId is not valid: it is not an unpaid order."}
+	}
+	return nil
 }
 
-// next opens a place for a row; false means that the row is dropped.
-func (w *rowWriter) next() bool {
-	n := w.seen
-	w.seen++
-	if w.drop != nil && w.drop(n) {
-		return false
-	}
-	switch {
-	case w.written > 0:
-		w.b = append(w.b, ',')
-	case w.b[len(w.b)-1] == '{':
-		w.b = append(w.b, `"OrderList":{"Order":[`...)
-	default:
-		w.b = append(w.b, `,"OrderList":{"Order":[`...)
-	}
-	w.written++
-	return true
-}
-
-func (w *rowWriter) row(a *Account, i int) {
-	if w.next() {
-		start := len(w.b)
-		w.b = a.appendRow(w.b, &a.orders[i])
-		w.altered(&a.orders[i], start)
-	}
-}
-
-// altered lets a fault have its way with the row that begins at start.
-func (w *rowWriter) altered(o *order, start int) {
-	if w.alter != nil {
-		row := w.alter(strconv.FormatInt(o.id, 10), w.seen-1, bytes.Clone(w.b[start:]))
-		w.b = append(w.b[:start], row...)
-	}
-}
-
-func (w *rowWriter) close(variant uint64) []byte {
-	if w.written == 0 {
-		return closeEmpty(w.b, variant)
-	}
-	return append(w.b, "]}}}"...)
+func answerCancel(c *call, b []byte) []byte {
+	w := object{c.envelope(b, "Successful!")}
+	w.text("HostId", "cn")
+	return append(w.b, "}}"...)
 }

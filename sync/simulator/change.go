@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -33,8 +32,9 @@ func (a *Account) Add(n int, at time.Time) []string {
 	for k := range added {
 		id += minGap + s.between(0, gap-1)
 		added[k] = order{id: id, create: create}
-		ids[k] = strconv.FormatInt(id, 10)
+		ids[k] = string(a.vendor.appendID(nil, id))
 		invent(&added[k], &s, a.orders[:i], true)
+		a.suit(&added[k])
 	}
 	a.orders = slices.Insert(a.orders, i, added...)
 	return ids
@@ -44,19 +44,22 @@ func (a *Account) Add(n int, at time.Time) []string {
 func (a *Account) Pay(id string) error {
 	return a.update(id, func(o *order) error {
 		if o.status != statusUnpaid {
-			return fmt.Errorf("simulator: order %s is %q, so it cannot be paid", id, statusNames[o.status])
+			return fmt.Errorf("simulator: order %s is %q, so it cannot be paid", id, a.statusName(o))
 		}
 		o.status = statusPaid
-		o.payDelay = int32(max(0, min(a.o.Now().Unix()-o.create, math.MaxInt32)))
+		o.payDelay = a.age(o)
 		return nil
 	})
 }
+
+// Settle settles an order of the Domain API now. It is Pay by the name that its documents give it.
+func (a *Account) Settle(id string) error { return a.Pay(id) }
 
 // Cancel cancels an unpaid order.
 func (a *Account) Cancel(id string) error {
 	return a.update(id, func(o *order) error {
 		if o.status != statusUnpaid {
-			return fmt.Errorf("simulator: order %s is %q, so it cannot be cancelled", id, statusNames[o.status])
+			return fmt.Errorf("simulator: order %s is %q, so it cannot be cancelled", id, a.statusName(o))
 		}
 		o.status = statusCancelled
 		return nil
@@ -92,5 +95,14 @@ func (a *Account) update(id string, change func(*order) error) error {
 	if o == nil {
 		return fmt.Errorf("simulator: no order %q", id)
 	}
-	return change(o)
+	if err := change(o); err != nil {
+		return err
+	}
+	o.touched = a.age(o)
+	return nil
+}
+
+// age is how many seconds ago an order was created.
+func (a *Account) age(o *order) int32 {
+	return int32(max(0, min(a.o.Now().Unix()-o.create, math.MaxInt32)))
 }

@@ -76,7 +76,7 @@ func parseFault(entry string) (Rule, error) {
 	rest, api, atAPI := strings.Cut(entry, "@")
 	name, number, hasNumber := strings.Cut(rest, ":")
 	r := Rule{Kind: strings.TrimSpace(name), API: strings.TrimSpace(api)}
-	if atAPI && !slices.ContainsFunc(bssAPIs, func(o operation) bool { return o.action == r.API }) {
+	if atAPI && !slices.ContainsFunc(operations, func(o operation) bool { return o.action == r.API }) {
 		return r, fmt.Errorf("fault %q: the simulator serves no API %q", entry, r.API)
 	}
 	if !hasNumber {

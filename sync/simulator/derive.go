@@ -63,7 +63,13 @@ func (a *Account) amounts(o *order, f form, m *money) {
 			m.order[c] = -m.order[c]
 		}
 	}
+	if a.vendor == bss {
+		a.split(o, m)
+		return
+	}
+	a.suitOrder(o, m)
 	a.split(o, m)
+	a.suitItems(o, m)
 }
 
 // split shares an order's amounts out over its lines; the last line takes what rounding leaves.
@@ -117,8 +123,11 @@ func share(v, num, den int64) int64 {
 	return int64(q)
 }
 
-// currency is the site's, with a few exceptions in an account that buys across sites.
+// currency is the site's, with a few exceptions in an account that buys across sites. Only BSS names it.
 func (a *Account) currency(o *order) string {
+	if a.vendor != bss {
+		return ""
+	}
 	cny := a.o.Site != SiteInternational
 	if uint64(o.id)%53 == 7 {
 		cny = !cny
@@ -151,6 +160,7 @@ const (
 	formExtraField                     // a field that no document knows
 	formBareDetail                     // the detail's Data has nothing but OrderList, as captured
 	formRealArray                      // InstanceIDs is an array, not an array inside a string
+	formInstanceIds                    // its name is InstanceIds, as version 2023-09-30 has it
 )
 
 func (a *Account) form(o *order) form {
@@ -187,6 +197,9 @@ func (o *order) items() int { return int(o.lines) - bits.OnesCount8(o.dropped) }
 
 // has reports whether a line is still there.
 func (o *order) has(line int) bool { return o.dropped&(1<<line) == 0 }
+
+// updatedAt is when the order last changed, in Unix seconds.
+func (o *order) updatedAt() int64 { return o.create + int64(max(o.payDelay, o.touched, 0)) }
 
 // paidAt is the payment time in Unix seconds; false where there is none.
 func (o *order) paidAt() (int64, bool) { return o.create + int64(o.payDelay), o.payDelay >= 0 }

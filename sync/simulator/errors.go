@@ -31,6 +31,7 @@ var (
 	errUnsupported   = &Error{Status: 400, Code: "UnsupportedOperation", Message: "The specified action is not supported."}
 	errVersion       = &Error{Status: 400, Code: "InvalidVersion", Message: "Specified parameter Version is not valid."}
 	errToken         = &Error{Status: 400, Code: "InvalidSecurityToken.MismatchWithAccessKey", Message: "Specified SecurityToken mismatch with the AccessKey."}
+	errNotApplicable = &Error{Status: 400, Code: "NotApplicable", Message: "This API is not applicable for caller."}
 	errOwner         = &Error{Status: 400, Code: "InvalidOwner", Message: "The specified owner doesn't belong to caller."}
 	errTooLarge      = &Error{Status: 413, Code: "RequestBodyTooLarge", Message: "The request body is too large."}
 	errMethod        = &Error{Status: 405, Code: "UnsupportedHTTPMethod", Message: "This http method is not supported."}
@@ -57,15 +58,78 @@ func errThrottled(limit float64, retry time.Duration) *Error {
 	}
 }
 
-// append writes the error's body.
-func (e *Error) append(b []byte, requestID, host string) []byte {
-	b = appendString(append(b, `{"RequestId":`...), requestID)
+// appendBSSError writes the error's body as BSS has it.
+func appendBSSError(b []byte, x *exchange, e *Error) []byte {
+	b = appendString(append(b, `{"RequestId":`...), x.id)
 	b = appendString(append(b, `,"Code":`...), e.Code)
 	b = appendString(append(b, `,"Message":`...), e.Message)
 	if e.Status == http.StatusOK {
 		return append(b, `,"Success":false}`...)
 	}
-	b = appendString(append(b, `,"HostId":`...), host)
-	b = appendString(append(b, `,"Recommend":`...), "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+requestID)
+	b = appendString(append(b, `,"HostId":`...), x.r.Host)
+	b = appendString(append(b, `,"Recommend":`...), "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+x.id)
 	return append(b, '}')
+}
+
+// appendDomainError writes it as the Domain API's generation of the gateway does, in the format that was asked for.
+func appendDomainError(b []byte, x *exchange, e *Error) []byte {
+	w := object{append(b, '{')}
+	w.text("RequestId", x.id)
+	w.text("HostId", x.r.Host)
+	w.text("Code", e.Code)
+	w.text("Message", e.Message)
+	return x.format(append(w.b, '}'), "Error")
+}
+
+// appendUniCloudError writes it as UniCloud does. Its documents promise code, message and request id; a public client
+// reads Msg where others would read Message, so both come.
+func appendUniCloudError(b []byte, x *exchange, e *Error) []byte {
+	w := object{append(b, '{')}
+	w.text("Code", e.Code)
+	if x.id[len(x.id)-1]&1 == 0 {
+		w.text("Msg", e.Message)
+	} else {
+		w.text("Message", e.Message)
+	}
+	w.text("RequestId", x.id)
+	return append(w.b, '}')
+}
+
+// unicloudErrors are the documented codes for what the gateway finds. That a caller who is unknown, signs wrongly or may
+// not do this is an InvalidCaller is unconfirmed. Nothing at all is known of throttling: its code stays.
+var unicloudErrors = map[string]*Error{
+	"InternalError":                              {Status: 500, Code: "SystemError", Message: "System Error"},
+	"InvalidAccessKeyId.NotFound":                errUniCloudCaller,
+	"SignatureDoesNotMatch":                      errUniCloudCaller,
+	"IncompleteSignature":                        errUniCloudCaller,
+	"NoPermission":                               errUniCloudCaller,
+	"InvalidSecurityToken.MismatchWithAccessKey": errUniCloudCaller,
+	"InvalidTimeStamp.Expired":                   unicloudParameter("Timestamp"),
+	"InvalidTimeStamp.Format":                    unicloudParameter("Timestamp"),
+	"SignatureNonceUsed":                         unicloudParameter("SignatureNonce"),
+	"InvalidVersion":                             unicloudParameter("Version"),
+	"InvalidAction.NotFound":                     unicloudParameter("Action"),
+}
+
+var errUniCloudCaller = &Error{Status: 400, Code: "InvalidCaller", Message: "The specified caller doesn’t exists."}
+
+func unicloudParameter(name string) *Error {
+	return &Error{Status: 400, Code: "InvalidParameter", Message: "The specified parameter " + name + " is not valid."}
+}
+
+func unicloudMissing(name string) *Error {
+	return &Error{Status: 400, Code: "MissingParameter", Message: "The specified parameter " + name + " is necessary for this request."}
+}
+
+// unicloudError translates a refusal. One in a 200 stays in a 200.
+func unicloudError(e *Error) *Error {
+	known := unicloudErrors[e.Code]
+	if known == nil {
+		return e
+	}
+	own := *known
+	if e.Status == http.StatusOK {
+		own.Status = http.StatusOK
+	}
+	return &own
 }

@@ -18,8 +18,8 @@ type FaultRequest struct {
 	Version string
 	Account string // access key id
 	Number  int    // of the call, from 1, by account and API
-	OwnerID string
-	OrderID string // of a detail
+	OwnerID string // or the member account
+	OrderID string // of a detail, or to be cancelled
 	// Page, Size, Start, End and PaymentStatus are the question of a listing.
 	Page, Size    int
 	Start, End    time.Time
@@ -81,7 +81,7 @@ func (f *Action) none() bool {
 // that has the answer finds it counted.
 func (s *Server) send(x *exchange, status int, body []byte, f *Action, result outcome) {
 	h := x.w.Header()
-	h["Content-Type"] = contentType
+	h["Content-Type"] = x.contentType()
 	for k, v := range f.Header {
 		h[k] = v
 	}
@@ -106,7 +106,17 @@ func (s *Server) send(x *exchange, status int, body []byte, f *Action, result ou
 	x.w.Write(body)
 }
 
-var contentType = []string{"application/json;charset=utf-8"}
+var (
+	contentJSON = []string{"application/json;charset=utf-8"}
+	contentXML  = []string{"text/xml;charset=utf-8"}
+)
+
+func (x *exchange) contentType() []string {
+	if x.xml {
+		return contentXML
+	}
+	return contentJSON
+}
 
 // drip writes slowly, until the client goes away or the server closes.
 func (s *Server) drip(x *exchange, body []byte, d Drip) {
@@ -134,7 +144,7 @@ func (s *Server) breakConnection(x *exchange, status int, part []byte, length in
 	}
 	if len(part) > 0 {
 		fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
-			status, http.StatusText(status), contentType[0], length, part)
+			status, http.StatusText(status), x.contentType()[0], length, part)
 		// A reset overtakes what the kernel has not sent yet, so the part gets a moment to leave.
 		s.pause(x, 5*time.Millisecond)
 	}

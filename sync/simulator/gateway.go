@@ -13,11 +13,14 @@ import (
 
 // operation is one action in one version.
 type operation struct {
+	vendor          *vendor
 	action, version string
 	ram             string // the RAM action that permits it
 	quota           func(Quota) float64
 	// ask fills in what a fault may want to know and refuses what is malformed.
 	ask func(*call) *Error
+	// act does what the action is for before it is answered, where that is not just reading, or says why not.
+	act func(*call) *Error
 	// answer writes the success body. The parts that a fault alters are in the call.
 	answer func(*call, []byte) []byte
 }
@@ -25,7 +28,7 @@ type operation struct {
 // call is one admitted request.
 type call struct {
 	account   *Account // who asks
-	data      *Account // whose orders: the account's, or an owner's
+	data      *Account // whose orders: the account's, an owner's or a member's
 	args      url.Values
 	requestID string
 	question  FaultRequest
@@ -34,11 +37,14 @@ type call struct {
 
 // exchange is one HTTP request on its way.
 type exchange struct {
-	w    http.ResponseWriter
-	r    *http.Request
-	done <-chan struct{}
-	id   string
-	buf  []byte
+	w      http.ResponseWriter
+	r      *http.Request
+	done   <-chan struct{}
+	id     string
+	buf    []byte
+	vendor *vendor // who answers
+	action string
+	xml    bool
 	// count records what became of the call; nil once that is done, and for requests that were no call of anyone.
 	count func(outcome)
 }
@@ -55,7 +61,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{w: w, r: r, id: requestID(s.requests.Add(1))}
+	x := &exchange{w: w, r: r, id: requestID(s.requests.Add(1)), vendor: bss}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -113,20 +119,29 @@ func (s *Server) serve(x *exchange, c *call, op *operation) {
 	case f.Status != 0:
 		s.send(x, f.Status, []byte(f.Body), f, outcomeFailed)
 	default:
-		x.buf = op.answer(c, x.buf)
+		if op.act != nil {
+			if err := op.act(c); err != nil {
+				s.refuse(x, err, f)
+				return
+			}
+		}
+		x.buf = x.format(op.answer(c, x.buf), x.action)
 		s.send(x, http.StatusOK, x.buf, f, outcomeOK)
 	}
 }
 
 // refuse answers with an error.
 func (s *Server) refuse(x *exchange, e *Error, f *Action) {
+	if x.vendor.translate != nil {
+		e = x.vendor.translate(e)
+	}
 	s.errMu.Lock()
 	s.errors[e.Code]++
 	s.errMu.Unlock()
 	for k, v := range e.header {
 		x.w.Header()[k] = v
 	}
-	x.buf = e.append(x.buf, x.id, x.r.Host)
+	x.buf = x.vendor.appendError(x.buf, x, e)
 	result := outcomeFailed
 	if strings.HasPrefix(e.Code, "Throttling") {
 		result = outcomeThrottled
@@ -142,8 +157,12 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return nil, nil, errMethod
 	}
-	if r.URL.Path != "/" {
+	actions := s.actions[r.URL.Path]
+	if actions == nil {
 		return nil, nil, errUnknownAction
+	}
+	if r.URL.Path == unicloud.path {
+		x.vendor = unicloud
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, r.Body, maxBody))
 	if err != nil {
@@ -162,7 +181,7 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 			args[k] = append(v, args[k]...)
 		}
 	}
-	op, refusal := s.route(r, args)
+	op, refusal := x.route(actions, args)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
@@ -173,7 +192,7 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	s.mu.Lock()
 	account := s.accounts[claim.keyID]
 	s.mu.Unlock()
-	if account == nil {
+	if account == nil || account.vendor != op.vendor {
 		return nil, nil, errUnknownKey
 	}
 	if refusal := s.believe(claim, account); refusal != nil {
@@ -188,6 +207,10 @@ func (s *Server) believe(c *claim, a *Account) *Error {
 	if off := now.Sub(c.at); off > skew || off < -skew {
 		return errExpired
 	}
+	if c.algorithm == v1 && !slices.Contains(a.vendor.signatureVersions, c.version) ||
+		a.vendor == unicloud && a.o.SignatureVersion != "" && a.o.SignatureVersion != c.version {
+		return errIncomplete
+	}
 	if a.o.SecurityToken != c.token {
 		return errToken
 	}
@@ -201,14 +224,11 @@ func (s *Server) believe(c *claim, a *Account) *Error {
 }
 
 // route finds the operation: by header, as the current SDKs send it, or by the parameters of the older protocol.
-func (s *Server) route(r *http.Request, args url.Values) (*operation, *Error) {
-	action, version := r.Header.Get("X-Acs-Action"), r.Header.Get("X-Acs-Version")
-	if r.Header.Get("Authorization") == "" {
-		action, version = args.Get("Action"), args.Get("Version")
-		// The vendor documents XML as this protocol's default. Nobody wants it, so the simulator only has JSON.
-		if f := args.Get("Format"); action != "" && !strings.EqualFold(f, "JSON") {
-			return nil, errParameter("Format", f)
-		}
+func (x *exchange) route(actions map[string]map[string]*operation, args url.Values) (*operation, *Error) {
+	headers := x.r.Header.Get("Authorization") != ""
+	action, version := args.Get("Action"), args.Get("Version")
+	if headers {
+		action, version = x.r.Header.Get("X-Acs-Action"), x.r.Header.Get("X-Acs-Version")
 	}
 	if action == "" {
 		return nil, errMissing("Action")
@@ -216,16 +236,30 @@ func (s *Server) route(r *http.Request, args url.Values) (*operation, *Error) {
 	if version == "" {
 		return nil, errMissing("Version")
 	}
-	versions := s.actions[action]
+	op := actions[action][version]
 	switch {
-	case versions[version] != nil:
-		return versions[version], nil
-	case versions != nil:
+	case op != nil:
+	case actions[action] != nil:
 		return nil, errVersion
 	case slices.Contains(unsupportedActions, action):
 		return nil, errUnsupported
+	default:
+		return nil, errUnknownAction
 	}
-	return nil, errUnknownAction
+	x.vendor, x.action = op.vendor, action
+	if headers {
+		if op.vendor.v1Only {
+			return nil, errIncomplete
+		}
+		return op, nil
+	}
+	// The vendor documents XML as this protocol's default. Nobody wants it of BSS, so for that the simulator only has JSON.
+	f := args.Get("Format")
+	var ok bool
+	if x.xml, ok = op.vendor.formats[strings.ToLower(f)]; !ok {
+		return nil, errParameter("Format", f)
+	}
+	return op, nil
 }
 
 // permit counts a call, and checks permission, quota and whose orders it asks for.
@@ -238,16 +272,40 @@ func (s *Server) permit(c *call, op *operation) *Error {
 	if d.refused {
 		return errThrottled(d.limit, d.retry)
 	}
-	owner := c.args.Get("OwnerId")
-	if _, err := strconv.ParseInt(owner, 10, 64); owner != "" && err != nil {
-		return errParameter("OwnerId", owner)
+	c.data = a
+	c.question = FaultRequest{API: op.action, Version: op.version, Account: a.o.AccessKeyID, Number: d.number}
+	if a.vendor != bss {
+		return nil
 	}
-	var ok bool
-	if c.data, ok = a.owner(owner); !ok {
-		return errOwner
+	if a.o.WrongSite != 0 {
+		wrong := *errNotApplicable
+		wrong.Status = a.o.WrongSite
+		return &wrong
 	}
-	c.question = FaultRequest{API: op.action, Version: op.version, Account: a.o.AccessKeyID, Number: d.number, OwnerID: owner}
-	return nil
+	return c.whose(op)
+}
+
+// whose finds out whose orders a call to BSS asks for: the login's, a customer's or a member account's.
+func (c *call) whose(op *operation) *Error {
+	ask := func(parameter string, find func(*Account, string) (*Account, bool)) *Error {
+		id := c.args.Get(parameter)
+		if id == "" {
+			return nil
+		}
+		if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+			return errParameter(parameter, id)
+		}
+		var ok bool
+		if c.data, ok = find(c.data, id); !ok {
+			return errOwner
+		}
+		c.question.OwnerID = id
+		return nil
+	}
+	if err := ask("OwnerId", (*Account).owner); err != nil || op.version != version2023 {
+		return err
+	}
+	return ask("MemberUid", (*Account).member)
 }
 
 // latency is how long the vendor thinks about a question: the same each time it is asked.
@@ -256,7 +314,7 @@ func (a *Account) latency(q *FaultRequest) time.Duration {
 	if l.Jitter <= 0 {
 		return l.Fixed
 	}
-	id, _ := strconv.ParseUint(q.OrderID, 10, 64)
+	id, _ := strconv.ParseUint(strings.TrimPrefix(q.OrderID, "D"), 10, 64)
 	s := newStream(a.o.Seed, id^uint64(q.Start.Unix())^uint64(q.Page)<<40, purposeLatency)
 	return l.Fixed + time.Duration(s.between(0, int64(l.Jitter)))
 }

@@ -47,6 +47,7 @@ func (a *Account) generate() {
 	unpaidSince := a.o.To.Add(-unpaidLife).Unix()
 	for i := range a.orders {
 		invent(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
+		a.suit(&a.orders[i])
 	}
 }
 

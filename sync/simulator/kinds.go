@@ -18,7 +18,7 @@ type Kind struct {
 	chaos float64 // the highest Probability that Chaos gives it; 0 keeps it out
 	act   func(*stream, *FaultRequest) Action
 	// alter changes a row or line of an order and gives nil where it leaves it alone. It makes the kind one about rows.
-	alter func(s *stream, n int, row []byte) []byte
+	alter alteration
 }
 
 // scope is what a kind is about: what its Probability counts and what its decisions stay with.
@@ -35,10 +35,21 @@ const (
 type side int
 
 const (
-	listings side = 1 << iota
+	listings side = 1 << iota // of orders
 	details
-	anyCall = listings | details
+	others  // products and cancelling: what goes wrong with orders does not go wrong with these
+	anyCall = listings | details | others
 )
+
+func (q *FaultRequest) side() side {
+	switch {
+	case q.API == "QueryProductList" || q.API == "CancelOrder":
+		return others
+	case q.OrderID != "":
+		return details
+	}
+	return listings
+}
 
 // Kinds lists all kinds of faults.
 func Kinds() []Kind { return slices.Clone(kinds) }
@@ -164,8 +175,14 @@ func truncated(s *stream, _ *FaultRequest) Action {
 	return Action{Rewrite: func(body []byte) []byte { return body[:1+(len(body)-1)*percent/100] }}
 }
 
-func wrongShape(s *stream, _ *FaultRequest) Action {
+func wrongShape(s *stream, q *FaultRequest) Action {
 	data := [...]string{"17", `"ok"`, "[]", `{"TotalCount":1,"OrderList":17}`, `{"TotalCount":1,"OrderList":{"Order":"none"}}`}[s.n(5)]
+	switch q.Version {
+	case versionUniCloud:
+		return Action{Status: http.StatusOK, Body: `{"TotalCount":1,"PageNum":1,"PageSize":10,"OrderList":17,"Order":` + data + `}`}
+	case versionDomain:
+		return Action{Status: http.StatusOK, Body: `{"RequestId":"","OrderProducts":` + data + `}`}
+	}
 	return Action{Status: http.StatusOK, Body: `{"Code":"Success","Message":"Successful!","Success":true,"Data":` + data + `}`}
 }
 
@@ -210,9 +227,9 @@ func pageCap(hidden bool) func(*stream, *FaultRequest) Action {
 
 func noPermission(_ *stream, q *FaultRequest) Action {
 	action := q.API
-	for i := range bssAPIs {
-		if bssAPIs[i].action == q.API {
-			action = bssAPIs[i].ram
+	for i := range operations {
+		if operations[i].action == q.API && operations[i].version == q.Version && operations[i].ram != "" {
+			action = operations[i].ram
 		}
 	}
 	return Action{Error: errPermission(action)}

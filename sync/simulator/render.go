@@ -66,15 +66,20 @@ func (a *Account) appendLine(b []byte, o *order, f form, m *money, n int) []byte
 
 // appendInstances writes InstanceIDs: documented and captured as a JSON array inside a string.
 func (a *Account) appendInstances(b []byte, o *order, f form, line, count int) []byte {
-	if count == 0 {
-		if f&formNoInstances != 0 {
-			return b
-		}
-		return append(b, `,"InstanceIDs":""`...)
+	if count == 0 && f&formNoInstances != 0 {
+		return b
 	}
-	open, quote, end := `,"InstanceIDs":"[`, `\"`, `]"`
+	if f&formInstanceIds != 0 {
+		b = append(b, `,"InstanceIds":`...)
+	} else {
+		b = append(b, `,"InstanceIDs":`...)
+	}
+	if count == 0 {
+		return append(b, `""`...)
+	}
+	open, quote, end := `"[`, `\"`, `]"`
 	if f&formRealArray != 0 {
-		open, quote, end = `,"InstanceIDs":[`, `"`, `]`
+		open, quote, end = `[`, `"`, `]`
 	}
 	b = append(b, open...)
 	for k := range count {

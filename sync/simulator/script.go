@@ -267,8 +267,8 @@ func (s *Script) alter(q *FaultRequest, rules []*rule, id string, n int, row []b
 			continue
 		}
 		if d := r.draw(orderHash(q, id)); d != 0 {
-			if altered := r.kind.alter(&d, n, row); altered != nil {
-				row = altered
+			if altered := r.kind.alter(&d, n, rawRow{row, q.names()}); altered.json != nil {
+				row = altered.json
 				done = append(done, r)
 			}
 		}
@@ -289,11 +289,7 @@ func (s *Script) alter(q *FaultRequest, rules []*rule, id string, n int, row []b
 
 // meets reports whether a call may meet the rule at all.
 func (r *rule) meets(q *FaultRequest) bool {
-	side := listings
-	if q.OrderID != "" {
-		side = details
-	}
-	if !r.on.Load() || r.kind.side&side == 0 || r.API != "" && r.API != q.API {
+	if !r.on.Load() || r.kind.side&q.side() == 0 || r.API != "" && r.API != q.API {
 		return false
 	}
 	if q.Number < r.First || r.Last > 0 && q.Number > r.Last {
@@ -302,7 +298,7 @@ func (r *rule) meets(q *FaultRequest) bool {
 	if r.From.IsZero() && r.To.IsZero() {
 		return true
 	}
-	return side == listings && !q.End.Before(r.From) && (r.To.IsZero() || q.Start.Before(r.To))
+	return q.side() == listings && !q.End.Before(r.From) && (r.To.IsZero() || q.Start.Before(r.To))
 }
 
 // names reports whether an order is one of those that the rule names.

@@ -252,11 +252,11 @@ func TestParseFaults(t *testing.T) {
 	if mix, err := ParseFaults(""); err != nil || len(mix) != 0 {
 		t.Errorf("%v: %+v", err, mix)
 	}
-	_, err = ParseFaults("throtle:0.05,hang:2,slow:x,drip:0,reset@QueryOrder,empty200:NaN")
+	_, err = ParseFaults("throtle:0.05,hang:2,slow:x,drip:0,reset@ListOrders,empty200:NaN")
 	if err == nil {
 		t.Fatal("nonsense was taken")
 	}
-	for _, part := range []string{`"throtle"`, "throttle, retry-after, ", `"2"`, `"x"`, `"0"`, `"QueryOrder"`, `"NaN"`} {
+	for _, part := range []string{`"throtle"`, "throttle, retry-after, ", `"2"`, `"x"`, `"0"`, `"ListOrders"`, `"NaN"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not name %s:\n%v", part, err)
 		}

@@ -22,7 +22,7 @@ type Server struct {
 	closed   bool
 	inflight sync.WaitGroup
 
-	actions  map[string]map[string]*operation // by action and version
+	actions  map[string]map[string]map[string]*operation // by path, action and version
 	nonces   nonces
 	requests atomic.Uint64
 	errMu    sync.Mutex
@@ -33,14 +33,18 @@ type Server struct {
 func New(accounts ...*Account) *Server {
 	s := &Server{
 		accounts: map[string]*Account{}, done: make(chan struct{}), errors: map[string]int{},
-		actions: map[string]map[string]*operation{},
+		actions: map[string]map[string]map[string]*operation{},
 	}
-	for i := range bssAPIs {
-		p := &bssAPIs[i]
-		if s.actions[p.action] == nil {
-			s.actions[p.action] = map[string]*operation{}
+	for i := range operations {
+		p := &operations[i]
+		if s.actions[p.vendor.path] == nil {
+			s.actions[p.vendor.path] = map[string]map[string]*operation{}
 		}
-		s.actions[p.action][p.version] = p
+		actions := s.actions[p.vendor.path]
+		if actions[p.action] == nil {
+			actions[p.action] = map[string]*operation{}
+		}
+		actions[p.action][p.version] = p
 	}
 	for _, a := range accounts {
 		s.AddAccount(a)
@@ -87,7 +91,7 @@ func (s *Server) Start(addr string) error {
 	return nil
 }
 
-// URL is the endpoint after Start: http://host:port.
+// URL is the endpoint after Start: http://host:port. UniCloud's path, /transaction, is below it.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

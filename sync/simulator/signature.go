@@ -22,6 +22,7 @@ const (
 // claim is what a request says about its sender, not yet believed.
 type claim struct {
 	algorithm string
+	version   string // of the older algorithm
 	keyID     string
 	token     string
 	nonce     string
@@ -125,7 +126,7 @@ func readACS3(r *http.Request, auth string, query url.Values, body []byte) (*cla
 // readV1 reads the signature parameters of the older algorithm.
 func readV1(method string, args url.Values) (*claim, *Error) {
 	c := &claim{
-		algorithm: v1, keyID: args.Get("AccessKeyId"), token: args.Get("SecurityToken"),
+		algorithm: v1, version: args.Get("SignatureVersion"), keyID: args.Get("AccessKeyId"), token: args.Get("SecurityToken"),
 		nonce: args.Get("SignatureNonce"), signature: args.Get("Signature"),
 	}
 	for _, must := range []string{"Signature", "SignatureNonce", "Timestamp", "SignatureMethod", "SignatureVersion"} {
@@ -133,7 +134,7 @@ func readV1(method string, args url.Values) (*claim, *Error) {
 			return nil, errMissing(must)
 		}
 	}
-	if args.Get("SignatureMethod") != v1 || args.Get("SignatureVersion") != "1.0" {
+	if args.Get("SignatureMethod") != v1 {
 		return nil, errIncomplete
 	}
 	var err error

@@ -8,76 +8,120 @@ import (
 // The functions here alter a row of a listing or a line of a detail. They know that it is an object in the simulator's
 // own compact JSON, or else what another of them made of it, which they leave alone.
 
-type alteration = func(s *stream, n int, row []byte) []byte
+type alteration = func(s *stream, n int, row rawRow) rawRow
+
+// rawRow is such a row, and by which names its vendor calls the fields of BSS; no JSON stands for a row that is left as
+// it was.
+type rawRow struct {
+	json  []byte
+	names map[string]string
+}
+
+// names are what the vendor calls the fields of BSS in the rows or lines of this call's answer.
+func (q *FaultRequest) names() map[string]string {
+	switch {
+	case q.Version == versionDomain:
+		return domainNames
+	case q.Version == versionUniCloud && q.side() == details:
+		return unicloudItemNames
+	case q.Version == versionUniCloud:
+		return unicloudNames
+	}
+	return nil
+}
+
+var (
+	unicloudNames = map[string]string{
+		"OrderId": "Id", "PretaxAmount": "FinalPrice", "PretaxGrossAmount": "TotalPrice", "OrderType": "OrderCategory",
+		"SubscriptionType": "ChargeType", "PaymentStatus": "OrderStatus",
+	}
+	unicloudItemNames = map[string]string{
+		"OrderId": "id", "PretaxAmount": "totalPrice", "PretaxGrossAmount": "totalPrice", "Quantity": "quantity",
+		"UsageEndTime": "productEndTime", "OrderType": "productCategory", "SubscriptionType": "productRentUnit",
+	}
+	domainNames = map[string]string{
+		"OrderId": "TrackID", "PretaxAmount": "Money", "PretaxGrossAmount": "Money", "Quantity": "Amount",
+		"UsageEndTime": "DeadDate", "OrderType": "ActionType", "SubscriptionType": "ClassID",
+	}
+)
 
 var rowSpoilers = []alteration{badAmount, longAmount, noOrderID, badCreateTime, noCreateTime, rowIsNumber}
 
 func anyOf(all ...alteration) alteration {
-	return func(s *stream, n int, row []byte) []byte { return all[s.n(len(all))](s, n, row) }
+	return func(s *stream, n int, row rawRow) rawRow { return all[s.n(len(all))](s, n, row) }
 }
 
-func badAmount(_ *stream, _ int, row []byte) []byte {
-	return setField(row, "PretaxAmount", `"12,34.5x"`)
+func badAmount(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("PretaxAmount", `"12,34.5x"`)
 }
 
-func longAmount(_ *stream, _ int, row []byte) []byte {
-	return setField(row, "PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
+func longAmount(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
 }
 
-func noOrderID(_ *stream, _ int, row []byte) []byte { return setField(row, "OrderId", "") }
+func noOrderID(_ *stream, _ int, row rawRow) rawRow { return row.set("OrderId", "") }
 
-func badCreateTime(s *stream, _ int, row []byte) []byte {
+func badCreateTime(s *stream, _ int, row rawRow) rawRow {
 	bad := [...]string{`"2026-02-30T25:61:00Z"`, `"yesterday"`, `"20261-03-02T00:00:00Z"`}
-	return setField(row, "CreateTime", bad[s.n(len(bad))])
+	return row.set("CreateTime", bad[s.n(len(bad))])
 }
 
-func noCreateTime(_ *stream, _ int, row []byte) []byte { return setField(row, "CreateTime", "") }
+func noCreateTime(_ *stream, _ int, row rawRow) rawRow { return row.set("CreateTime", "") }
 
 // rowIsNumber sends the order's id alone, so that two such rows differ.
-func rowIsNumber(_ *stream, _ int, row []byte) []byte {
-	from, to := findField(row, "OrderId")
+func rowIsNumber(_ *stream, _ int, row rawRow) rawRow {
+	from, to := findField(row.json, row.name("OrderId"))
 	if from < 0 {
-		return nil
+		return rawRow{}
 	}
-	return slices.Clone(bytes.Trim(row[from:to], `"`))
+	return rawRow{slices.Clone(bytes.Trim(row.json[from:to], `"DT`)), row.names}
 }
 
 // badLine spoils the first line of a detail.
-func badLine(s *stream, n int, row []byte) []byte {
+func badLine(s *stream, n int, row rawRow) rawRow {
 	if n > 0 {
-		return nil
+		return rawRow{}
 	}
 	return anyOf(badAmount, longAmount, noOrderID, rowIsNumber, badQuantity, badUsage)(s, n, row)
 }
 
-func badQuantity(_ *stream, _ int, row []byte) []byte { return setField(row, "Quantity", `"many"`) }
+func badQuantity(_ *stream, _ int, row rawRow) rawRow { return row.set("Quantity", `"many"`) }
 
-func badUsage(_ *stream, _ int, row []byte) []byte {
-	return setField(row, "UsageEndTime", `"2026-02-30T25:61:00Z"`)
+func badUsage(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("UsageEndTime", `"2026-02-30T25:61:00Z"`)
 }
 
-func unknownFields(_ *stream, _ int, row []byte) []byte {
-	return setField(setField(row, "DiscountPlan", `{"Name":"新","Steps":[1,2.50,{}]}`), "zz", "null")
+func unknownFields(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("DiscountPlan", `{"Name":"新","Steps":[1,2.50,{}]}`).set("zz", "null")
 }
 
-func unknownValues(_ *stream, _ int, row []byte) []byte {
-	return setField(setField(row, "OrderType", `"Metamorphosis"`), "SubscriptionType", `"lease-to-own"`)
+func unknownValues(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("OrderType", `"Metamorphosis"`).set("SubscriptionType", `"lease-to-own"`)
 }
 
-func unknownStatus(_ *stream, _ int, row []byte) []byte {
-	return setField(row, "PaymentStatus", `"PartiallyPaid"`)
+func unknownStatus(_ *stream, _ int, row rawRow) rawRow {
+	return row.set("PaymentStatus", `"PartiallyPaid"`)
 }
 
-// setField gives the row with another value for a field, or without the field where the value is empty. What is no
-// object gives nil.
-func setField(row []byte, key, value string) []byte {
-	if len(row) == 0 || row[0] != '{' {
-		return nil
+// name is what the row's vendor calls a field of BSS.
+func (r rawRow) name(field string) string {
+	if own := r.names[field]; own != "" {
+		return own
 	}
+	return field
+}
+
+// set gives the row with another value for a field, or without the field where the value is empty. What is no object
+// gives nothing.
+func (r rawRow) set(field, value string) rawRow {
+	if len(r.json) == 0 || r.json[0] != '{' {
+		return rawRow{}
+	}
+	row, key := r.json, r.name(field)
 	from, to := findField(row, key)
 	switch {
 	case value == "" && from < 0:
-		return nil
+		return rawRow{}
 	case value == "":
 		from -= len(key) + len(`"":`)
 		if row[to] == ',' {
@@ -85,11 +129,13 @@ func setField(row []byte, key, value string) []byte {
 		} else {
 			from-- // the comma before the last field
 		}
-		return slices.Concat(row[:from], row[to:])
+		row = slices.Concat(row[:from], row[to:])
 	case from < 0:
-		return slices.Concat(row[:len(row)-1], []byte(`,"`+key+`":`+value+`}`))
+		row = slices.Concat(row[:len(row)-1], []byte(`,"`+key+`":`+value+`}`))
+	default:
+		row = slices.Concat(row[:from], []byte(value), row[to:])
 	}
-	return slices.Concat(row[:from], []byte(value), row[to:])
+	return rawRow{row, r.names}
 }
 
 // findField finds where a field's value begins and ends; -1 where there is none.

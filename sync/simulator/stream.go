@@ -54,4 +54,6 @@ const (
 	purposeFaultForm
 	purposeChaos
 	purposeLiving
+	purposeProducts
+	purposeUniCloud
 )

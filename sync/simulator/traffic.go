@@ -12,9 +12,21 @@ import (
 // The vendor documents 10 calls a second for QueryOrders, and that all users of an account share them. A refused call
 // does not count against the quota: that is unconfirmed.
 type Quota struct {
-	List   float64 // listings: QueryOrders
-	Detail float64 // details: GetOrderDetail
-	Other  float64 // everything else
+	List   float64 // listings: QueryOrders, GetOrders
+	Detail float64 // details: GetOrderDetail, OrderDetail, QueryOrder
+	Cancel float64 // CancelOrder; 0 is what the vendor documents, 4 a second, and negative is no limit
+	Other  float64 // everything else: QueryProductList
+}
+
+func (q Quota) list() float64   { return q.List }
+func (q Quota) detail() float64 { return q.Detail }
+func (q Quota) other() float64  { return q.Other }
+
+func (q Quota) cancel() float64 {
+	if q.Cancel == 0 {
+		return 4
+	}
+	return q.Cancel
 }
 
 // Calls is what happened to the calls of one API. Total counts the calls that were signed correctly; each of them is in

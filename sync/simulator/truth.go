@@ -4,19 +4,20 @@ import (
 	"math/big"
 	"math/bits"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/shopspring/decimal"
 )
 
-// Truth is what an account really holds in a range of creation times.
+// Truth is what an account really holds in a range of creation times. It has the same form for every vendor: Order and
+// Item say what the columns of the others mean.
 type Truth struct {
 	Orders, Items int
-	// Statuses counts orders by payment status as the documents spell it; "" is those without one, the refunds.
+	// Statuses counts orders by payment status as the documents spell it; "" is those without one, the refunds. Orders of
+	// the Domain API have none, and are counted as "settled", "unsettled" and, where they are not valid, "invalid".
 	Statuses map[string]int
-	// OrderAmounts and ItemAmounts are exact sums by currency. An absent Tax adds nothing.
+	// OrderAmounts and ItemAmounts are exact sums by currency, which only BSS names. What is absent adds nothing.
 	OrderAmounts, ItemAmounts map[string]Amounts
 	// IDDigest is the XOR of xxHash64 over the order ids, ItemIDDigest over the line items' ids.
 	IDDigest, ItemIDDigest uint64
@@ -46,13 +47,13 @@ func (a *Account) Truth(from, to time.Time) Truth {
 			orders[currency], items[currency] = of, it
 		}
 		t.Orders++
-		t.Statuses[statusNames[o.status]]++
-		t.IDDigest ^= xxhash.Sum64(strconv.AppendInt(text[:0], o.id, 10))
+		t.Statuses[a.statusName(o)]++
+		t.IDDigest ^= xxhash.Sum64(a.vendor.appendID(text[:0], o.id))
 		of.add(&m.order, m.scale)
 		for n := range int(o.lines) {
 			if o.has(n) {
 				t.Items++
-				t.ItemIDDigest ^= xxhash.Sum64(strconv.AppendInt(text[:0], o.itemID(n), 10))
+				t.ItemIDDigest ^= xxhash.Sum64(a.vendor.appendItemID(text[:0], o, n))
 				it.add(&m.item[n], m.scale)
 			}
 		}
@@ -91,6 +92,11 @@ func (l *ledger) amounts() Amounts {
 }
 
 // Order is one order as it really is. Empty strings and zero times stand for what the vendor does not send.
+//
+// Of UniCloud's fields OrderType is OrderCategory, PaymentStatus is OrderStatus, ProductCode is ProductCategory,
+// SubscriptionType is ChargeType, PretaxGross is TotalPrice, Pretax is FinalPrice and AfterTax is PaidAmount. Of those
+// of the Domain API Pretax is Money, ProductCode is ClassID, CreateTime is OrderDate, PaymentTime is CheckDate, and
+// PaymentStatus is what Truth counts.
 type Order struct {
 	OrderID, RelatedOrderID               string
 	OrderType, PaymentStatus              string
@@ -104,6 +110,10 @@ type Order struct {
 }
 
 // Item is one line item; what it shares with its order is not repeated.
+//
+// Of UniCloud's fields Config is productDescription, PretaxGross is totalPrice, the usage times are productStartTime and
+// productEndTime, and Region is the order's ProductRegionName. Of those of the Domain API ItemID is TrackID, OrderSubType
+// is ActionType, the one instance is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
 type Item struct {
 	ItemID, OrderSubType                  string
 	InstanceIDs                           []string
@@ -132,7 +142,7 @@ func (a *Account) Order(id string) (Order, bool) {
 	a.amounts(o, f, &m)
 	p := &catalog[o.product]
 	r := Order{
-		OrderID: id, OrderType: kindNames[o.kind], PaymentStatus: statusNames[o.status],
+		OrderID: id, OrderType: kindNames[o.kind], PaymentStatus: a.statusName(o),
 		ProductCode: p.code, ProductType: p.typ, CommodityCode: o.commodity(), SubscriptionType: o.subscription(),
 		CreateTime: time.Unix(o.create, 0).UTC(), Currency: a.currency(o),
 	}
@@ -145,12 +155,18 @@ func (a *Account) Order(id string) (Order, bool) {
 	if f&formNoPayCurrency == 0 {
 		r.PaymentCurrency = r.Currency
 	}
-	d := m.decimals(&m.order)
+	d := a.decimals(&m, &m.order, false)
 	r.PretaxGross, r.Pretax, r.PretaxLocal, r.Tax, r.AfterTax = d[0], d[1], d[2], d[3], d[4]
 	for n := range int(o.lines) {
 		if o.has(n) {
 			r.Items = append(r.Items, a.item(o, f, &m, n))
 		}
+	}
+	switch a.vendor {
+	case unicloud:
+		a.describeUniCloud(o, &r)
+	case domain:
+		a.describeDomain(o, &r)
 	}
 	return r, true
 }
@@ -158,7 +174,7 @@ func (a *Account) Order(id string) (Order, bool) {
 func (a *Account) item(o *order, f form, m *money, n int) Item {
 	l := a.line(o, f, n)
 	i := Item{
-		ItemID: strconv.FormatInt(o.itemID(n), 10), OrderSubType: o.subType(false), Region: l.region,
+		ItemID: string(a.vendor.appendItemID(nil, o, n)), OrderSubType: o.subType(false), Region: l.region,
 		Quantity: l.quantity, Operator: l.operator, Lower: f&formLower != 0,
 	}
 	for k := range l.instances {
@@ -177,17 +193,16 @@ func (a *Account) item(o *order, f form, m *money, n int) Item {
 	if f&formExtendInfos != 0 {
 		i.ExtendInfos = map[string]string{"buyFrom": buyFrom[uint64(o.id)%4], "seq": strconv.Itoa(n)}
 	}
-	d := m.decimals(&m.item[n])
+	d := a.decimals(m, &m.item[n], true)
 	i.PretaxGross, i.Pretax, i.PretaxLocal, i.Tax, i.AfterTax = d[0], d[1], d[2], d[3], d[4]
 	return i
 }
 
-func (m *money) decimals(v *[columns]int64) (d [columns]decimal.NullDecimal) {
+func (a *Account) decimals(m *money, v *[columns]int64, item bool) (d [columns]decimal.NullDecimal) {
 	for c := range columns {
-		if c == colTax && m.noTax {
-			continue
+		if a.sent(m, c, item) {
+			d[c] = decimal.NewNullDecimal(decimal.New(v[c], -int32(m.scale)))
 		}
-		d[c] = decimal.NewNullDecimal(decimal.New(v[c], -int32(m.scale)))
 	}
 	return d
 }
@@ -207,17 +222,17 @@ func (a *Account) ids(from, to time.Time, match func(*order) bool) []string {
 	defer a.mu.RUnlock()
 	lo, hi := a.span(seconds(from, to))
 	// The ids share one string: a million of them would otherwise be a million allocations.
-	var text strings.Builder
-	text.Grow((hi - lo) * 15)
+	width := a.vendor.idWidth
+	text := make([]byte, 0, (hi-lo)*width)
 	for i := lo; i < hi; i++ {
 		if match(&a.orders[i]) {
-			text.WriteString(strconv.FormatInt(a.orders[i].id, 10))
+			text = a.vendor.appendID(text, a.orders[i].id)
 		}
 	}
-	all := text.String()
-	ids := make([]string, 0, len(all)/15)
-	for ; len(all) >= 15; all = all[15:] {
-		ids = append(ids, all[:15])
+	all := string(text)
+	ids := make([]string, 0, len(all)/width)
+	for ; len(all) >= width; all = all[width:] {
+		ids = append(ids, all[:width])
 	}
 	return ids
 }

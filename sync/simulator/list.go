@@ -1,0 +1,136 @@
+package simulator
+
+import "bytes"
+
+// page is which rows of a listing a call gets.
+type page struct {
+	lo, hi      int // the orders in the range, by index
+	total       int // how many of them match
+	first, rows int // the page's place in the listing
+	said        int // the page size that the answer names
+}
+
+// page counts the orders created in [from, to) that match, all of them where match is nil, and finds the page's place.
+// The caller holds the lock of a.
+func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page) {
+	q := &c.question
+	p.lo, p.hi = a.span(from, to)
+	p.total = p.hi - p.lo
+	if match != nil {
+		p.total = 0
+		for i := p.lo; i < p.hi; i++ {
+			if match(&a.orders[i]) {
+				p.total++
+			}
+		}
+	}
+	size, said := c.size()
+	p.said = said
+	// Page numbers may be as large as 2^31 and sizes 2^31: the product fits in 64 bits.
+	p.first = (q.Page - 1) * size
+	p.rows = min(size, p.total-p.first)
+	if q.Page > 1 && p.rows > 0 {
+		p.first = max(0, p.first-c.action.Shift)
+		p.rows = min(p.rows, p.total-p.first)
+	}
+	return p
+}
+
+// size is how many rows a page has at most, and how many the answer says.
+func (c *call) size() (size, said int) {
+	size, said = c.question.Size, c.question.Size
+	if limit := c.action.PageSize; limit > 0 {
+		size = min(size, limit)
+		if !c.action.PageSizeHidden {
+			said = size
+		}
+	}
+	return size, said
+}
+
+// each visits the orders of a page, in the direction that the asking login lists.
+func (c *call) each(a *Account, p *page, match func(*order) bool, visit func(*order)) {
+	seen, first := 0, 0
+	if match == nil {
+		seen, first = p.first, p.first
+	}
+	for k := first; seen < p.first+p.rows; k++ {
+		i := p.hi - 1 - k
+		if c.account.o.OldestFirst {
+			i = p.lo + k
+		}
+		o := &a.orders[i]
+		if match != nil && !match(o) {
+			continue
+		}
+		if seen >= p.first {
+			visit(o)
+		}
+		seen++
+	}
+}
+
+// closeEmpty ends an envelope that has no rows. Public clients of this API guard against a list that is not there, so
+// it comes in every way that can mean nothing.
+func closeEmpty(b []byte, variant uint64, end string) []byte {
+	comma := ","
+	if b[len(b)-1] == '{' {
+		comma = ""
+	}
+	switch s := stream(variant); s.n(4) {
+	case 0:
+		comma += `"OrderList":{}`
+	case 1:
+		comma += `"OrderList":{"Order":[]}`
+	case 2:
+		comma += `"OrderList":null`
+	default:
+		comma = ""
+	}
+	return append(append(b, comma...), end...)
+}
+
+// rowWriter writes the list of an envelope, without the rows that a fault drops.
+type rowWriter struct {
+	b       []byte
+	list    string // the JSON that opens it
+	drop    func(int) bool
+	alter   AlterRow
+	seen    int
+	written int
+}
+
+// next opens a place for a row; false means that the row is dropped.
+func (w *rowWriter) next() bool {
+	n := w.seen
+	w.seen++
+	if w.drop != nil && w.drop(n) {
+		return false
+	}
+	switch {
+	case w.written > 0:
+		w.b = append(w.b, ',')
+	case w.b[len(w.b)-1] == '{':
+		w.b = append(w.b, w.list...)
+	default:
+		w.b = append(append(w.b, ','), w.list...)
+	}
+	w.written++
+	return true
+}
+
+// altered lets a fault have its way with the row that begins at start.
+func (w *rowWriter) altered(a *Account, o *order, start int) {
+	if w.alter != nil {
+		row := w.alter(string(a.vendor.appendID(nil, o.id)), w.seen-1, bytes.Clone(w.b[start:]))
+		w.b = append(w.b[:start], row...)
+	}
+}
+
+// close ends the list and the envelope, whose closing braces are end.
+func (w *rowWriter) close(variant uint64, end string) []byte {
+	if w.written == 0 {
+		return closeEmpty(w.b, variant, end)
+	}
+	return append(append(w.b, "]}"...), end...)
+}

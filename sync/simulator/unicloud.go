@@ -1,0 +1,185 @@
+package simulator
+
+import (
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// unicloudAPIs are the actions of UniCloud's transaction service. Its documents name no RAM actions.
+var unicloudAPIs = []operation{
+	{vendor: unicloud, action: "QueryOrders", version: versionUniCloud, quota: Quota.list, ask: askUniCloudList, answer: answerUniCloudList},
+	{vendor: unicloud, action: "OrderDetail", version: versionUniCloud, quota: Quota.detail, ask: askUniCloudDetail, act: actKnown(unicloudParameter("OrderId")), answer: answerUniCloudDetail},
+}
+
+// actKnown refuses an order that does not exist. UniCloud documents nothing for that, so its code is unconfirmed.
+func actKnown(unknown *Error) func(*call) *Error {
+	return func(c *call) *Error {
+		c.data.mu.RLock()
+		defer c.data.mu.RUnlock()
+		if c.data.find(c.question.OrderID) == nil {
+			return unknown
+		}
+		return nil
+	}
+}
+
+// askUniCloudList reads the question of QueryOrders. OrderCategory and OrderStatus are integers whose meanings are
+// documented nowhere, so they are checked and then ignored. There is no default range: without one, all orders are meant.
+func askUniCloudList(c *call) *Error {
+	q := &c.question
+	for _, p := range []struct {
+		name string
+		to   *int
+	}{{"Page", &q.Page}, {"Size", &q.Size}} {
+		if c.args.Get(p.name) == "" {
+			return unicloudMissing(p.name)
+		}
+		var err *Error
+		if *p.to, err = intArg(c.args, p.name, 0); err != nil {
+			return unicloudParameter(p.name)
+		}
+	}
+	if q.Size > c.account.o.MaxPageSize {
+		return unicloudParameter("Size")
+	}
+	for _, name := range []string{"OrderCategory", "OrderStatus"} {
+		if v := c.args.Get(name); v != "" {
+			if _, err := strconv.ParseInt(v, 10, 32); err != nil {
+				return unicloudParameter(name)
+			}
+		}
+	}
+	var err *Error
+	if q.Start, err = localArg(c.args, "StartTime", c.account.o.Zone); err != nil {
+		return err
+	}
+	q.End, err = localArg(c.args, "EndTime", c.account.o.Zone)
+	return err
+}
+
+func localArg(args url.Values, name string, zone *time.Location) (time.Time, *Error) {
+	v := args.Get(name)
+	if v == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(localLayout, v, zone)
+	if err != nil {
+		return time.Time{}, unicloudParameter(name)
+	}
+	return t.UTC(), nil
+}
+
+// answerUniCloudList writes one page of a listing. The filtered column is taken to be the creation time.
+func answerUniCloudList(c *call, b []byte) []byte {
+	a, q := c.data, &c.question
+	from, to := c.account.o.Boundary.bounds(q.Start, q.End)
+	if q.Start.IsZero() {
+		from = math.MinInt64
+	}
+	if q.End.IsZero() {
+		to = math.MaxInt64
+	}
+	var match func(*order) bool
+	if pay, category := c.args.Get("PayType"), c.args.Get("ProductCategory"); pay != "" || category != "" {
+		match = func(o *order) bool {
+			have, _ := o.payType()
+			return (pay == "" || pay == have) && (category == "" || category == unicloudProducts[o.product].category)
+		}
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	p := c.page(a, from, to, match)
+	total := p.total
+	if c.action.Total != nil {
+		total = c.action.Total(total)
+	}
+	w := object{append(b, '{')}
+	w.number("TotalCount", int64(total))
+	w.number("PageNum", int64(q.Page))
+	w.number("PageSize", int64(p.said))
+	variant := uint64(from) + uint64(q.Page)
+	if p.rows <= 0 {
+		return closeEmpty(w.b, variant, "}")
+	}
+	rows := rowWriter{b: w.b, list: `"OrderList":{"Order":[`, drop: c.action.Drop, alter: c.action.Row}
+	c.each(a, &p, match, func(o *order) {
+		if rows.next() {
+			start := len(rows.b)
+			rows.b = a.appendUniCloudRow(rows.b, o)
+			rows.altered(a, o, start)
+		}
+	})
+	return rows.close(variant, "}")
+}
+
+func askUniCloudDetail(c *call) *Error {
+	id := c.args.Get("OrderId")
+	if id == "" {
+		return unicloudMissing("OrderId")
+	}
+	if _, err := strconv.ParseInt(id, 10, 64); err != nil { // documented as a Long
+		return unicloudParameter("OrderId")
+	}
+	c.question.OrderID = id
+	return nil
+}
+
+// answerUniCloudDetail writes an order with its lines. A success has no request id, as the documented sample has none.
+func answerUniCloudDetail(c *call, b []byte) []byte {
+	a := c.data
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	o := a.find(c.question.OrderID)
+	atomic.AddUint32(&o.calls, 1)
+	var m money
+	a.amounts(o, a.form(o), &m)
+	b = a.appendUniCloudOrder(append(b, `{"Order":{`...), o, &m)
+	rows := rowWriter{b: b, list: `"Items":[`, drop: c.action.Drop, alter: c.action.Row}
+	for n := range int(o.lines) {
+		if o.has(n) && rows.next() {
+			start := len(rows.b)
+			rows.b = a.appendUniCloudItem(rows.b, o, &m, n)
+			rows.altered(a, o, start)
+		}
+	}
+	if rows.written == 0 {
+		return append(rows.b, `,"Items":[]}}`...)
+	}
+	return append(rows.b, "]}}"...)
+}
+
+// describeUniCloud turns the order as BSS would have it into what UniCloud's fields say.
+func (a *Account) describeUniCloud(o *order, r *Order) {
+	r.RelatedOrderID, r.ProductType, r.CommodityCode, r.PaymentCurrency = "", "", "", ""
+	r.OrderType, r.SubscriptionType = o.orderCategory(), o.chargeType()
+	r.ProductCode = unicloudProducts[o.product].category
+	line := 0
+	for i := range r.Items {
+		for !o.has(line) {
+			line++
+		}
+		l := a.line(o, 0, line)
+		it := &r.Items[i]
+		it.OrderSubType, it.OriginalConfig, it.Operator, it.ExtendInfos, it.Lower = "", "", "", nil, false
+		it.Region, it.Config = o.unicloudRegion().name, o.productDescription()
+		it.InstanceIDs = nil
+		if l.usageEnd != 0 {
+			it.InstanceIDs = []string{a.unicloudInstance(o, line)}
+			it.UsageEndTime = time.Unix(o.unicloudEnd(&l), 0).UTC()
+		}
+		line++
+	}
+}
+
+func (o *order) orderCategory() string { return strings.ToUpper(kindNames[o.kind]) }
+
+func (o *order) chargeType() string {
+	if o.postpaid {
+		return "postpaid"
+	}
+	return "prepaid"
+}
