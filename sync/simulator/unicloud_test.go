@@ -1,0 +1,486 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+)
+
+func unicloudAccount(orders int, change ...func(*Options)) *Account {
+	return testAccount(orders, append([]func(*Options){func(o *Options) { o.Vendor = VendorUniCloud }}, change...)...)
+}
+
+// unicloudRows are the rows of an answer of QueryOrders.
+func unicloudRows(m map[string]any) (rows []map[string]any) {
+	list, _ := m["OrderList"].(map[string]any)
+	all, _ := list["Order"].([]any)
+	for _, row := range all {
+		rows = append(rows, row.(map[string]any))
+	}
+	return rows
+}
+
+// unicloudList walks all pages over the wire.
+func unicloudList(t testing.TB, s *Server, a *Account, args ...string) (rows []map[string]any) {
+	t.Helper()
+	for page := 1; ; page++ {
+		status, m := answer(t, s, v1Signed(a, "GET", "", append([]string{"Action", "QueryOrders", "Page", strconv.Itoa(page), "Size", "50"}, args...)...))
+		if status != 200 || m["RequestId"] != nil || m["Code"] != nil || m["PageNum"] != json.Number(strconv.Itoa(page)) || m["PageSize"] != json.Number("50") {
+			t.Fatalf("page %d: %d %.300v", page, status, m)
+		}
+		got := unicloudRows(m)
+		if rows = append(rows, got...); len(got) == 0 {
+			if m["TotalCount"] != json.Number(strconv.Itoa(len(rows))) {
+				t.Fatalf("%d rows, TotalCount %v", len(rows), m["TotalCount"])
+			}
+			return rows
+		}
+	}
+}
+
+func unicloudDetail(t testing.TB, s *Server, a *Account, id string) map[string]any {
+	t.Helper()
+	status, m := answer(t, s, v1Signed(a, "GET", "", "Action", "OrderDetail", "OrderId", id))
+	order, ok := m["Order"].(map[string]any)
+	if status != 200 || !ok || len(m) != 1 {
+		t.Fatalf("%d %v", status, m)
+	}
+	return order
+}
+
+// millisOf reads milliseconds since 1970; null is no time.
+func millisOf(t testing.TB, v any) time.Time {
+	t.Helper()
+	if v == nil {
+		return time.Time{}
+	}
+	n, err := strconv.ParseInt(string(v.(json.Number)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+func numberOf(t testing.TB, v any) decimal.NullDecimal {
+	t.Helper()
+	d, err := decimal.NewFromString(string(v.(json.Number)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decimal.NewNullDecimal(d)
+}
+
+// readUniCloud makes an Order of what the wire says of one.
+func readUniCloud(t testing.TB, row, detail map[string]any) Order {
+	t.Helper()
+	for _, k := range []string{"Id", "OrderNo", "OrderStatus", "OrderCategory", "PayType", "ChargeType", "CreateTime", "PayTime", "UpdateTime", "TotalPrice", "FinalPrice", "PaidAmount"} {
+		if row[k] != detail[k] {
+			t.Fatalf("%s is %v in the row and %v in the detail", k, row[k], detail[k])
+		}
+	}
+	text := func(m map[string]any, k string) string { s, _ := m[k].(string); return s }
+	o := Order{
+		OrderID: text(row, "Id"), OrderType: text(row, "OrderCategory"), PaymentStatus: text(row, "OrderStatus"),
+		ProductCode: text(row, "ProductCategory"), SubscriptionType: text(row, "ChargeType"),
+		CreateTime: millisOf(t, row["CreateTime"]), PaymentTime: millisOf(t, row["PayTime"]),
+		PretaxGross: numberOf(t, row["TotalPrice"]), Pretax: numberOf(t, row["FinalPrice"]), AfterTax: numberOf(t, row["PaidAmount"]),
+	}
+	if row["TotalPrice"] != row["FinalPrice"] && numberOf(t, row["PromotionAmount"]).Decimal.IsZero() {
+		t.Errorf("order %s: a price reduced by nothing", o.OrderID)
+	}
+	for i, v := range detail["Items"].([]any) {
+		m := v.(map[string]any)
+		id := string(m["id"].(json.Number))
+		if string(m["orderId"].(json.Number)) != o.OrderID || m["orderNo"] != row["OrderNo"] || len(id) != 19 || m["isParent"] != (i == 0) {
+			t.Errorf("order %s: item %v", o.OrderID, m)
+		}
+		if n, _ := strconv.ParseInt(id, 10, 64); int64(float64(n)) == n {
+			t.Errorf("item %s survives a float", id)
+		}
+		item := Item{
+			ItemID: id, Quantity: int(numberOf(t, m["quantity"]).Decimal.IntPart()), PretaxGross: numberOf(t, m["totalPrice"]),
+			UsageStartTime: millisOf(t, m["productStartTime"]), UsageEndTime: millisOf(t, m["productEndTime"]),
+			Config: text(m, "productDescription"), Region: text(detail, "ProductRegionName"),
+		}
+		if m["instanceId"] != nil {
+			item.InstanceIDs = []string{text(m, "instanceId")}
+		}
+		var description struct{ Conf map[string]string }
+		if err := json.Unmarshal([]byte(item.Config), &description); err != nil || description.Conf["地域"] == "" || len(description.Conf) != 3 {
+			t.Errorf("order %s: description %s", o.OrderID, item.Config)
+		}
+		o.Items = append(o.Items, item)
+	}
+	if string(detail["ItemCount"].(json.Number)) != strconv.Itoa(len(o.Items)) {
+		t.Errorf("order %s: ItemCount %v", o.OrderID, detail["ItemCount"])
+	}
+	return o
+}
+
+// observeUniCloud computes a Truth from the wire and compares every order with Account.Order.
+func observeUniCloud(t testing.TB, s *Server, a *Account) Truth {
+	t.Helper()
+	truth := Truth{Statuses: map[string]int{}, OrderAmounts: map[string]Amounts{}, ItemAmounts: map[string]Amounts{}}
+	var orders, items Amounts
+	for _, row := range unicloudList(t, s, a) {
+		o := readUniCloud(t, row, unicloudDetail(t, s, a, row["Id"].(string)))
+		if want, ok := a.Order(o.OrderID); !ok || !cmp.Equal(want, o) {
+			t.Fatalf("truth (-) and wire (+) differ:\n%s", cmp.Diff(want, o))
+		}
+		truth.Orders++
+		truth.Statuses[o.PaymentStatus]++
+		truth.IDDigest ^= xxhash.Sum64String(o.OrderID)
+		orders.PretaxGross = orders.PretaxGross.Add(o.PretaxGross.Decimal)
+		orders.Pretax = orders.Pretax.Add(o.Pretax.Decimal)
+		orders.AfterTax = orders.AfterTax.Add(o.AfterTax.Decimal)
+		for _, i := range o.Items {
+			truth.Items++
+			truth.ItemIDDigest ^= xxhash.Sum64String(i.ItemID)
+			items.PretaxGross = items.PretaxGross.Add(i.PretaxGross.Decimal)
+		}
+	}
+	truth.OrderAmounts[""], truth.ItemAmounts[""] = orders, items
+	return truth
+}
+
+func TestUniCloudTruthIsTheWire(t *testing.T) {
+	a := unicloudAccount(1500)
+	s := New(a)
+	got := observeUniCloud(t, s, a)
+	if d := cmp.Diff(a.Truth(time.Time{}, time.Time{}), got); d != "" {
+		t.Errorf("truth (-) and wire (+) differ:\n%s", d)
+	}
+	if got.Orders != 1500 || len(got.Statuses) != 3 || got.Statuses["PAID"] < 1000 || got.Statuses["UNPAID"] == 0 {
+		t.Errorf("%+v", got)
+	}
+	for _, id := range a.IDs(time.Time{}, time.Time{}) {
+		if n, err := strconv.ParseInt(id, 10, 64); len(id) != 19 || err != nil || int64(float64(n)) == n {
+			t.Fatalf("order id %s survives a float", id)
+		}
+	}
+
+	// Changes show, and move UpdateTime.
+	a.o.Now = fixedClock(a.o.To.Add(time.Hour))
+	unpaid := a.Unpaid()
+	before := unicloudDetail(t, s, a, unpaid[0])
+	if a.Pay(unpaid[0]) != nil || a.Cancel(unpaid[1]) != nil || a.Change(unpaid[2]) != nil {
+		t.Fatal("an unpaid order cannot be changed")
+	}
+	after := unicloudDetail(t, s, a, unpaid[0])
+	if before["PayTime"] != nil || after["OrderStatus"] != "PAID" || !millisOf(t, after["UpdateTime"]).Equal(a.o.Now()) || after["PaidAmount"] != after["FinalPrice"] {
+		t.Errorf("before %v\nafter %v", before, after)
+	}
+	added := a.Add(2, a.o.To.Add(time.Minute))
+	for _, id := range a.IDs(time.Time{}, time.Time{}) {
+		if o, _ := a.Order(id); len(o.Items) > 1 {
+			if err := a.DropItem(id); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if d := cmp.Diff(a.Truth(time.Time{}, time.Time{}), observeUniCloud(t, s, a)); d != "" || len(added[0]) != 19 || a.DetailCalls(unpaid[0]) < 3 {
+		t.Errorf("after changes, truth (-) and wire (+) differ:\n%s", d)
+	}
+}
+
+// A detail has the keys and types of the documented sample, and the listing's rows are those of its table.
+func TestUniCloudSample(t *testing.T) {
+	a := unicloudAccount(500)
+	s := New(a)
+	want := shape(sample(t, "unicloud-order-detail.json")["Order"])
+	seen := 0
+	for _, row := range unicloudList(t, s, a) {
+		if row["PayType"] == "CHARGING_HOURS" {
+			seen++
+			if d := cmp.Diff(want, shape(unicloudDetail(t, s, a, row["Id"].(string)))); d != "" {
+				t.Fatalf("sample (-) and detail (+) differ:\n%s", d)
+			}
+		}
+		wantRow := map[string]any{}
+		for types, keys := range map[string]string{
+			"string": "Id OrderNo UserId UserName AccountId AccountName OrderStatus OrderCategory PayType ChargeType ProductCategory ProductRegionId ProductRegionName",
+			"bool":   "IsOffine IsInvoice", "number": "CreateTime UpdateTime PayTime TotalPrice CouponAmount PromotionAmount FinalPrice PaidAmount",
+			"null": "Note PromotionRule InstanceId",
+		} {
+			for key := range strings.FieldsSeq(keys) {
+				wantRow[key] = types
+			}
+		}
+		if row["OrderCategory"] == "RENEW" {
+			wantRow["InstanceId"] = "string"
+		}
+		if row["OrderStatus"] != "PAID" {
+			wantRow["PayTime"] = "null"
+		}
+		if d := cmp.Diff(any(wantRow), shape(row)); d != "" {
+			t.Fatalf("table (-) and row (+) differ:\n%s", d)
+		}
+	}
+	if seen == 0 {
+		t.Error("no order is paid by the hour")
+	}
+}
+
+// Filters have no zone: what they mean is the account's.
+func TestUniCloudTimes(t *testing.T) {
+	newYork, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Skip(err)
+	}
+	for name, zone := range map[string]*time.Location{"": nil, "UTC": time.UTC, "New York": newYork} {
+		a := unicloudAccount(0, func(o *Options) { o.Zone, o.OldestFirst, o.DatesAsText = zone, true, name == "UTC" })
+		if zone == nil {
+			zone = time.FixedZone("", 8*3600)
+		}
+		s := New(a)
+		start := time.Date(2026, 3, 5, 0, 0, 0, 0, zone)
+		for _, at := range []time.Duration{-time.Second, 0, time.Minute, time.Hour, time.Hour + time.Second} {
+			a.Add(1, start.Add(at))
+		}
+		all := a.IDs(time.Time{}, time.Time{})
+		for _, c := range []struct {
+			args []string
+			want []string
+		}{
+			{nil, all},
+			{[]string{"StartTime", "2026-03-05 00:00:00", "EndTime", "2026-03-05 01:00:00"}, all[1:4]},
+			{[]string{"StartTime", "2026-03-05 00:00:01"}, all[2:]},
+			{[]string{"EndTime", "2026-03-04 23:59:59"}, all[:1]},
+			{[]string{"StartTime", "2026-03-06 00:00:00"}, nil},
+		} {
+			rows := unicloudList(t, s, a, c.args...)
+			var got []string
+			for _, row := range rows {
+				got = append(got, row["Id"].(string))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v: %v, want %v", name, c.args, got, c.want)
+			}
+			if text, ok := rowValue(rows, "CreateTime").(string); ok != (name == "UTC" && rows != nil) {
+				t.Errorf("%s: CreateTime is %v", name, rowValue(rows, "CreateTime"))
+			} else if ok {
+				if _, err := time.Parse(localLayout, text); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		var seen FaultRequest
+		a.SetFault(func(q FaultRequest) Action { seen = q; return Action{} })
+		unicloudList(t, s, a, "StartTime", "2026-03-05 00:00:00")
+		if !seen.Start.Equal(start) || !seen.End.IsZero() || seen.API != "QueryOrders" || seen.Version != "2020-07-30" || seen.Size != 50 {
+			t.Errorf("%s: the fault sees %+v", name, seen)
+		}
+	}
+}
+
+func rowValue(rows []map[string]any, key string) any {
+	if len(rows) == 0 {
+		return nil
+	}
+	return rows[0][key]
+}
+
+func TestUniCloudFilters(t *testing.T) {
+	a := unicloudAccount(600)
+	s := New(a)
+	all := unicloudList(t, s, a)
+	for _, args := range [][]string{
+		{"PayType", "DAY_MONTH"}, {"ProductCategory", "DATA_HARD_DISK"}, {"PayType", "YEAR_MONTH", "ProductCategory", "RDS"},
+		{"PayType", "day_month"}, {"OrderStatus", "2"}, {"OrderCategory", "1"}, // the last two mean nothing that is known
+	} {
+		want := 0
+		for _, row := range all {
+			keep := true
+			for i := 0; i < len(args); i += 2 {
+				keep = keep && (row[args[i]] == args[i+1] || strings.HasPrefix(args[i], "Order"))
+			}
+			if keep {
+				want++
+			}
+		}
+		if got := unicloudList(t, s, a, args...); len(got) != want || want == 0 != (args[1] == "day_month") {
+			t.Errorf("%v: %d rows, want %d", args, len(got), want)
+		}
+	}
+}
+
+// The vector is computed from the documented rule; the path of the signature is "/" though the URL's is not.
+func TestUniCloudSignature(t *testing.T) {
+	at, _ := time.Parse(time.RFC3339, "2024-01-02T03:04:05Z")
+	a := unicloudAccount(0, func(o *Options) { o.Now = fixedClock(at) })
+	v := url.Values{
+		"Action": {"OrderDetail"}, "OrderId": {"1119146845965123584"}, "AccessKeyId": {"testid"}, "Format": {"json"},
+		"SignatureMethod": {"HMAC-SHA1"}, "SignatureNonce": {"nonce-1"}, "SignatureVersion": {"1.0"},
+		"Timestamp": {"2024-01-02T03:04:05Z"}, "Version": {"2020-07-30"}, "Signature": {"77swYg5t9L1gl0DUGZyqFQDF8F0="},
+	}
+	// The signature is good, so the refusal is about the order.
+	status, m := answer(t, New(a), httptest.NewRequest("GET", "/transaction?"+v.Encode(), nil))
+	if status != 400 || m["Code"] != "InvalidParameter" || !strings.Contains(fmt.Sprint(m), "OrderId") {
+		t.Errorf("%d %v", status, m)
+	}
+	v.Set("Signature", "77swYg5t9L1gl0DUGZyqFQDF8F1=")
+	if status, m := answer(t, New(a), httptest.NewRequest("GET", "/transaction?"+v.Encode(), nil)); status != 400 || m["Code"] != "InvalidCaller" {
+		t.Errorf("%d %v", status, m)
+	}
+}
+
+func TestUniCloudErrors(t *testing.T) {
+	a := unicloudAccount(50)
+	two := unicloudAccount(50, func(o *Options) { o.AccessKeyID, o.SignatureVersion = "two", "2.0" })
+	denied := unicloudAccount(50, func(o *Options) { o.AccessKeyID, o.DeniedActions = "denied", []string{"OrderDetail"} })
+	s := start(t, a, two, denied)
+	id := a.IDs(time.Time{}, time.Time{})[0]
+	stranger := unicloudAccount(0, func(o *Options) { o.AccessKeyID = "stranger" })
+	forms := map[string]int{}
+	for name, c := range map[string]struct {
+		account *Account
+		args    []string
+		code    string
+		message string
+	}{
+		"no order id":       {a, []string{"Action", "OrderDetail"}, "MissingParameter", "The specified parameter OrderId is necessary for this request."},
+		"text as order id":  {a, []string{"Action", "OrderDetail", "OrderId", "P1"}, "InvalidParameter", ""},
+		"unknown order":     {a, []string{"Action", "OrderDetail", "OrderId", "1119146845965123584"}, "InvalidParameter", ""},
+		"no page":           {a, []string{"Action", "QueryOrders", "Size", "10"}, "MissingParameter", "The specified parameter Page is necessary for this request."},
+		"no size":           {a, []string{"Action", "QueryOrders", "Page", "1"}, "MissingParameter", ""},
+		"page 0":            {a, []string{"Action", "QueryOrders", "Page", "0", "Size", "10"}, "InvalidParameter", ""},
+		"size 301":          {a, []string{"Action", "QueryOrders", "Page", "1", "Size", "301"}, "InvalidParameter", ""},
+		"UTC in a filter":   {a, []string{"Action", "QueryOrders", "Page", "1", "Size", "10", "StartTime", "2026-03-05T00:00:00Z"}, "InvalidParameter", ""},
+		"status as a word":  {a, []string{"Action", "QueryOrders", "Page", "1", "Size", "10", "OrderStatus", "PAID"}, "InvalidParameter", ""},
+		"unknown key":       {stranger, []string{"Action", "OrderDetail", "OrderId", id}, "InvalidCaller", "The specified caller doesn’t exists."},
+		"wrong signature":   {a, []string{"Action", "OrderDetail", "OrderId", id, "Signature", "x"}, "InvalidCaller", ""},
+		"denied":            {denied, []string{"Action", "OrderDetail", "OrderId", id}, "InvalidCaller", ""},
+		"no signature":      {a, []string{"Action", "OrderDetail", "OrderId", id, "Signature", ""}, "MissingParameter", ""},
+		"other format":      {a, []string{"Action", "OrderDetail", "OrderId", id, "Format", "XML"}, "InvalidParameter", ""},
+		"other version":     {a, []string{"Action", "OrderDetail", "OrderId", id, "Version", "2017-12-14"}, "InvalidParameter", ""},
+		"unknown action":    {a, []string{"Action", "OrderList"}, "InvalidParameter", ""},
+		"old":               {a, []string{"Action", "OrderDetail", "OrderId", id, "Timestamp", "2020-01-01T00:00:00Z"}, "InvalidParameter", ""},
+		"compact time":      {a, []string{"Action", "OrderDetail", "OrderId", id, "Timestamp", "20260302T000000Z"}, "InvalidParameter", ""},
+		"signature 3.0":     {a, []string{"Action", "OrderDetail", "OrderId", id, "SignatureVersion", "3.0"}, "InvalidCaller", ""},
+		"signature not 2.0": {two, []string{"Action", "OrderDetail", "OrderId", id}, "InvalidCaller", ""},
+	} {
+		status, header, body, err := fetch(v1Signed(c.account, "GET", s.URL(), c.args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := jsonObject(t, body)
+		msg, hasMsg := m["Msg"].(string)
+		message, hasMessage := m["Message"].(string)
+		forms[fmt.Sprint(hasMsg)]++
+		if status != 400 || m["Code"] != c.code || m["RequestId"] == "" || len(m) != 3 || hasMsg == hasMessage || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
+			t.Errorf("%s: %d %s, want %s", name, status, body, c.code)
+		}
+		if c.message != "" && msg+message != c.message {
+			t.Errorf("%s: %q, want %q", name, msg+message, c.message)
+		}
+	}
+	if len(forms) != 2 {
+		t.Errorf("the message always has the same key: %v", forms)
+	}
+	for _, c := range []struct {
+		account *Account
+		method  string
+		args    []string
+	}{
+		{a, "GET", nil}, {a, "POST", nil}, {a, "GET", []string{"SignatureVersion", "2.0"}}, {two, "GET", []string{"SignatureVersion", "2.0"}},
+		{a, "GET", []string{"Format", "-"}}, {a, "GET", []string{"Note", "a b*c~d+e/中"}},
+	} {
+		args := append([]string{"Action", "OrderDetail", "OrderId", id}, c.args...)
+		if status, _, body, err := fetch(v1Signed(c.account, c.method, s.URL(), args...)); err != nil || status != 200 {
+			t.Errorf("%s %v: %v %d %s", c.method, c.args, err, status, body)
+		}
+	}
+	headers := signed(a, s.URL()+"/transaction", "OrderDetail", nil)
+	headers.URL.Path = "/transaction"
+	sign(headers, a.o.AccessKeyID, a.o.AccessKeySecret)
+	if status, _, body, _ := fetch(headers); status != 400 || strings.Contains(string(body), "Order\"") {
+		t.Errorf("the signature of another company: %d %s", status, body)
+	}
+}
+
+// Quotas, counters and scripts of faults work as for BSS; refusals have this vendor's codes.
+func TestUniCloudFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := unicloudAccount(60, func(o *Options) { o.Now, o.Quota = time.Now, Quota{List: 3, Detail: 2} })
+		s := New(a)
+		id := a.IDs(time.Time{}, time.Time{})[0]
+		for i := range 5 {
+			status, m := answer(t, s, v1Signed(a, "GET", "", "Action", "OrderDetail", "OrderId", id))
+			if status != map[bool]int{true: 200, false: 400}[i < 2] || i >= 2 && m["Code"] != "Throttling.User" {
+				t.Errorf("call %d: %d %v", i, status, m)
+			}
+		}
+		if c := a.Calls()["OrderDetail"]; c.Total != 5 || c.OK != 2 || c.Throttled != 3 {
+			t.Errorf("%+v", c)
+		}
+	})
+	a := unicloudAccount(120)
+	s := New(a)
+	id := a.IDs(time.Time{}, time.Time{})[0]
+	get := func(kind string, detail bool) (int, map[string]any, *Script) {
+		t.Helper()
+		script := NewScript(3, Rule{Kind: kind})
+		a.SetFault(script.Fault)
+		args := []string{"Action", "QueryOrders", "Page", "1", "Size", "20"}
+		if detail {
+			args = []string{"Action", "OrderDetail", "OrderId", id}
+		}
+		status, m := answer(t, s, v1Signed(a, "GET", "", args...))
+		if script.Injected()[kind] == 0 {
+			t.Errorf("%s did not happen", kind)
+		}
+		return status, m, script
+	}
+	for _, detail := range []bool{false, true} {
+		if status, m, _ := get("internal-error", detail); status != 500 || m["Code"] != "SystemError" {
+			t.Errorf("%d %v", status, m)
+		}
+		if status, m, _ := get("error200", detail); status != 200 || m["Code"] != "SystemError" || m["Success"] != nil {
+			t.Errorf("%d %v", status, m)
+		}
+		if status, m, _ := get("no-permission", detail); status != 400 || m["Code"] != "InvalidCaller" {
+			t.Errorf("%d %v", status, m)
+		}
+		if _, m, _ := get("wrong-shape", detail); m["Success"] != nil {
+			t.Errorf("%v", m)
+		}
+	}
+	if _, m, _ := get("total-zero", false); m["TotalCount"] != json.Number("0") || len(unicloudRows(m)) != 20 {
+		t.Errorf("%v", m)
+	}
+	if _, m, _ := get("page-cap", false); len(unicloudRows(m)) >= 20 || m["PageSize"] != json.Number(strconv.Itoa(len(unicloudRows(m)))) {
+		t.Errorf("%v", m)
+	}
+	if _, m, _ := get("empty-page", false); m["TotalCount"] != json.Number("120") || len(unicloudRows(m)) != 0 {
+		t.Errorf("%v", m)
+	}
+	for kind, gone := range map[string]string{"no-order-id": "Id", "no-create-time": "CreateTime"} {
+		if _, m, script := get(kind, false); len(script.Losses()) != 20 {
+			t.Errorf("%s: %d losses", kind, len(script.Losses()))
+		} else if _, ok := unicloudRows(m)[0][gone]; ok {
+			t.Errorf("%s: %v", kind, unicloudRows(m)[0])
+		}
+	}
+	if _, m, _ := get("bad-amount", false); unicloudRows(m)[0]["FinalPrice"] != "12,34.5x" {
+		t.Errorf("%v", unicloudRows(m)[0])
+	}
+	if _, m, script := get("bad-line", true); len(script.Losses()) != 1 || script.Losses()[0].OrderID != id || m["Order"] == nil {
+		t.Errorf("%v %v", script.Losses(), m)
+	}
+	a.SetFault(func(FaultRequest) Action { return EmptyPage() })
+	if status, m := answer(t, s, v1Signed(a, "GET", "", "Action", "OrderDetail", "OrderId", id)); status != 200 || len(m["Order"].(map[string]any)["Items"].([]any)) != 0 {
+		t.Errorf("%d %v", status, m)
+	}
+}
