@@ -83,3 +83,18 @@ func RejectedItem(i *schema.Item, r *Row) schema.Reject {
 		Raw:        i.Raw,
 	}
 }
+
+// RejectedHead makes the part of a detail that speaks of the order as a whole a reject of the detail, beside which its
+// lines are stored. o is what could be read of it, and RawDetail the part.
+func RejectedHead(o *schema.Order, r *Row) schema.Reject {
+	return schema.Reject{
+		Lane:       o.Lane,
+		ID:         rejectID(schema.RejectItem, o.OrderID+"\x00\x00head"),
+		Stage:      schema.RejectItem,
+		OrderID:    strings.ToValidUTF8(o.OrderID, "\uFFFD"),
+		CreateTime: o.CreateTime,
+		Reason:     r.Reason,
+		Message:    r.Message,
+		Raw:        o.RawDetail,
+	}
+}

@@ -1,0 +1,296 @@
+package unicloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testKey    = "UNIStestkeyid0001"
+	testSecret = "testsecret-0123456789"
+	emptyPage  = `{"TotalCount":0,"PageNum":1,"PageSize":10,"OrderList":{"Order":[]}}`
+)
+
+var testQuery = source.Query{Start: utc("2024-01-01T00:00:00Z"), End: utc("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
+
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func say(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
+	t.Helper()
+	o := Options{Account: "main", Endpoint: endpoint, AccessKeyID: testKey, AccessKeySecret: testSecret}
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func failed(t testing.TB, err error) *source.Error {
+	t.Helper()
+	var e *source.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("not a source.Error: %v", err)
+	}
+	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
+		t.Errorf("%+v", e)
+	}
+	return e
+}
+
+// asked gives the arguments of a request without those of the signature, which it checks.
+func asked(t *testing.T, r *http.Request, signatureVersion string) url.Values {
+	t.Helper()
+	q := r.URL.Query()
+	var args []wire.Arg
+	for k := range q {
+		if k != "Signature" {
+			args = append(args, wire.Arg{Name: k, Value: q.Get(k)})
+		}
+	}
+	if q.Get("Signature") != wire.SignV1("GET", args, testSecret) || r.Method != http.MethodGet || r.URL.Path != "/transaction" ||
+		q.Get("AccessKeyId") != testKey || q.Get("Version") != "2020-07-30" || q.Get("Format") != "json" || q.Get("SignatureVersion") != signatureVersion {
+		t.Errorf("%s %s", r.Method, r.URL)
+	}
+	for _, k := range []string{"Signature", "AccessKeyId", "Version", "Format", "SignatureVersion", "SignatureMethod", "SignatureNonce", "Timestamp"} {
+		q.Del(k)
+	}
+	return q
+}
+
+func TestListAsksAndReads(t *testing.T) {
+	t.Parallel()
+	var got url.Values
+	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = asked(t, r, "2.0")
+		say(200, `{"TotalCount":9,"OrderList":{"Order":[`+fullRow+`]}}`)(w, r)
+	})
+	c := client(t, endpoint, func(o *Options) { o.SignatureVersion = "2.0"; o.NextVersion = func() uint64 { return 42 } })
+	q := testQuery
+	q.Page, q.Size, q.End = 7, 3, utc("2024-01-01T01:00:00.5Z")
+	p, err := c.List(t.Context(), q)
+	if err != nil || p.Total != 9 || len(p.Orders) != 1 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	want := url.Values{
+		"Action": {"QueryOrders"}, "Page": {"7"}, "Size": {"3"}, "StartTime": {"2024-01-01 08:00:00"}, "EndTime": {"2024-01-01 09:00:01"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if o := p.Orders[0]; o.Version != 42 || o.Lane != testLane || time.Since(o.FetchedAt) > time.Minute || o.FetchedAt.Location() != time.UTC || o.DetailStatus != "" {
+		t.Errorf("%+v", o)
+	}
+	if _, err := c.List(t.Context(), source.Query{}); err != nil || !cmp.Equal(got, url.Values{"Action": {"QueryOrders"}, "Page": {"1"}, "Size": {"20"}}) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestDetailAsksAndReads(t *testing.T) {
+	t.Parallel()
+	body := fixture(t, "order-detail-sample.json")
+	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if got := asked(t, r, "1.0"); !cmp.Equal(got, url.Values{"Action": {"OrderDetail"}, "OrderId": {"1144119593783001088"}}) {
+			t.Errorf("%v", got)
+		}
+		say(200, body)(w, r)
+	})
+	c := client(t, endpoint)
+	d, err := c.Detail(t.Context(), "", "1144119593783001088")
+	if err != nil || len(d.Items) != 1 || d.Order == nil || d.Order.Version == 0 || d.Order.Version != d.Items[0].Version || d.Order.FetchedAt.IsZero() {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	body = `{"Order":null}`
+	_, err = c.Detail(t.Context(), "", "1144119593783001088")
+	if e := failed(t, err); e.Reason != source.NotFound || !strings.Contains(e.Error(), "1144119593783001088") {
+		t.Error(err)
+	}
+	body = strings.ReplaceAll(fixture(t, "order-detail-sample.json"), "1144119593783001088", "1144119593783001089")
+	_, err = c.Detail(t.Context(), "", "1144119593783001088")
+	if e := failed(t, err); e.Reason != source.Malformed || !strings.Contains(e.Error(), "1144119593783001089") {
+		t.Error(err) // a float64 would not tell the two apart
+	}
+}
+
+func TestCallsThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	c := client(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	for _, q := range []source.Query{{OwnerID: "1"}, {PaymentStatus: "Unpaid"}} {
+		if _, err := c.List(t.Context(), q); failed(t, err).Reason != source.BadRequest {
+			t.Error(err)
+		}
+	}
+	for _, id := range [][2]string{{"", ""}, {"1", "1"}} {
+		if _, err := c.Detail(t.Context(), id[0], id[1]); failed(t, err).Reason != source.BadRequest {
+			t.Error(err)
+		}
+	}
+	if source.CanFilterStatus(c) || !source.CanList(c) {
+		t.Error("abilities")
+	}
+	for want, o := range map[string]Options{
+		"account":            {AccessKeyID: testKey, AccessKeySecret: testSecret},
+		"access_key_id":      {Account: "a", AccessKeySecret: testSecret},
+		"access_key_secret":  {Account: "a", AccessKeyID: testKey},
+		"write https://host": {Account: "a", AccessKeyID: testKey, AccessKeySecret: testSecret, Endpoint: "h"},
+	} {
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		o := Options{Account: "main", AccessKeyID: testKey, AccessKeySecret: testSecret}
+		for _, v := range []any{o, &o, c} {
+			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
+				t.Errorf("%s of %T: %s", verb, v, s)
+			}
+		}
+	}
+}
+
+// Every row of the table decides, whatever the HTTP status is, and however the message is called.
+func TestEveryCode(t *testing.T) {
+	t.Parallel()
+	var status int
+	var body string
+	c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) }))
+	for _, row := range codes {
+		for _, status = range []int{200, 400, 500} {
+			for _, key := range []string{"Msg", "Message"} {
+				body = fmt.Sprintf(`{"Code":%q,%q:"m","RequestId":"R"}`, row.Code, key)
+				_, err := c.Detail(t.Context(), "", "1")
+				if e := failed(t, err); e.Reason != row.Reason || e.Code != row.Code || e.Fresh != row.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" ||
+					strings.ContainsAny(e.Hint, "{}") || row.Hint != "" && e.Hint == "" {
+					t.Errorf("%s in HTTP %d: %+v", row.Code, status, e)
+				}
+			}
+		}
+	}
+	for code, want := range map[string]source.Reason{ // as documented, and with endings
+		"MissingParameter": source.BadRequest, "InvalidCaller": source.Auth, "SystemError": source.Unavailable, "SystemErro": source.Unavailable,
+		"InvalidParameter.OrderId": source.BadRequest, "SignatureDoesNotMatch": source.Auth, "InvalidNonce": source.Unavailable, "Throttling.User": source.Throttled,
+		"Novel": source.BadRequest,
+	} {
+		status, body = 400, fmt.Sprintf(`{"Code":%q}`, code)
+		if _, err := c.List(t.Context(), testQuery); failed(t, err).Reason != want {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnswersThatFail(t *testing.T) {
+	t.Parallel()
+	hijack := func(w http.ResponseWriter) *net.TCPConn {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		return conn.(*net.TCPConn)
+	}
+	leak := "https://user:hunter2@host/?AccessKeyId=" + testKey + "&Signature=2Vl%2FdwIb%3D " + testSecret
+	for name, tc := range map[string]struct {
+		answer http.HandlerFunc
+		want   source.Reason
+		status int
+		text   string
+	}{
+		"HTML 502":   {say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "Bad Gateway"},
+		"HTML 404":   {say(404, "<html>"), source.BadRequest, 404, "check endpoint"},
+		"HTML 200":   {say(200, "<html>"), source.Malformed, 200, "not JSON"},
+		"empty":      {say(200, ""), source.Malformed, 200, "empty"},
+		"empty 500":  {say(500, ""), source.Unavailable, 500, ""},
+		"half JSON":  {say(200, emptyPage[:40]), source.Malformed, 200, "not JSON"},
+		"429":        {say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
+		"401":        {say(401, `{}`), source.Auth, 401, "signature_version"},
+		"redirect":   {say(302, "", "Location", "http://h/login"), source.Unavailable, 302, "redirects are not followed"},
+		"hang up":    {func(w http.ResponseWriter, _ *http.Request) { _ = hijack(w).Close() }, source.Unavailable, 0, "EOF"},
+		"reset":      {func(w http.ResponseWriter, _ *http.Request) { c := hijack(w); _ = c.SetLinger(0); _ = c.Close() }, source.Unavailable, 0, "reset"},
+		"hang":       {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.Timeout, 0, "300ms"},
+		"leak":       {say(400, fmt.Sprintf(`{"Code":"InvalidCaller","Msg":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 400, "***"},
+		"HTML leak":  {say(500, leak), source.Unavailable, 500, "***"},
+		"shape leak": {say(200, fmt.Sprintf(`{"TotalCount":%q}`, leak)), source.Malformed, 200, "***"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := client(t, serve(t, tc.answer), func(o *Options) {
+				if name == "hang" {
+					o.Timeout = 300 * time.Millisecond
+				}
+			})
+			_, err := c.List(t.Context(), testQuery)
+			e := failed(t, err)
+			if e.Reason != tc.want || e.HTTPStatus != tc.status || !strings.Contains(e.Error(), tc.text) || e.RetryAfter != map[bool]time.Duration{true: 7 * time.Second}[name == "429"] {
+				t.Errorf("%+v", e)
+			}
+			text := fmt.Sprintf("%v %+v", err, *e)
+			for _, secret := range []string{testKey, testSecret, "hunter2", "2Vl"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("shows %s: %s", secret, text)
+				}
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client(t, "http://127.0.0.1:1").List(ctx, testQuery); failed(t, err).Reason != source.Cancelled {
+		t.Error(err)
+	}
+}
+
+// An interval only ever grows, in whatever way the vendor takes a time that its zone's clocks show twice.
+func TestIntervalsInZones(t *testing.T) {
+	t.Parallel()
+	york, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		loc                    *time.Location
+		start, end, from, till string
+	}{
+		{china, "2024-01-01T16:00:00.9Z", "2024-01-01T16:00:00.1Z", "2024-01-02 00:00:00", "2024-01-02 00:00:01"},
+		{time.UTC, "2024-01-01T16:00:00Z", "2024-01-01T17:00:00Z", "2024-01-01 16:00:00", "2024-01-01 17:00:00"},
+		{york, "2016-11-06T04:59:59Z", "2016-11-06T07:00:00Z", "2016-11-06 00:59:59", "2016-11-06 02:00:00"},
+		{york, "2016-11-06T05:00:00Z", "2016-11-06T06:00:00Z", "2016-11-06 00:59:59", "2016-11-06 02:00:00"}, // 1:00 to 1:00
+		{york, "2016-11-06T06:30:00Z", "2016-11-06T06:59:59Z", "2016-11-06 00:59:59", "2016-11-06 02:00:00"},
+		{york, "2016-03-13T06:00:00Z", "2016-03-13T07:00:00Z", "2016-03-13 01:00:00", "2016-03-13 03:00:00"},
+	} {
+		if from, till := notAfter(utc(tc.start), tc.loc), notBefore(utc(tc.end), tc.loc); from != tc.from || till != tc.till {
+			t.Errorf("%s to %s in %s: %s to %s, want %s to %s", tc.start, tc.end, tc.loc, from, till, tc.from, tc.till)
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package unicloud
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/wire"
+)
+
+// Decoder is the source.Decoder of this vendor. Location must be the Client's.
+type Decoder struct {
+	Location *time.Location // of times that name no zone; UTC+8 by default
+}
+
+var _ source.Decoder = Decoder{}
+
+func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
+
+// Order makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are not set.
+func (d Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
+	var o schema.Order
+	if r := d.decodeRow(lane, raw, &o, field.Check(raw)); r.Reason != "" {
+		reject := field.RejectedOrder(&o, &r)
+		return schema.Order{}, &reject
+	}
+	return o, nil
+}
+
+// Detail makes a detail of the payloads of the order's part and of its lines.
+func (d Decoder) Detail(lane schema.Lane, orderID, raw string, lines []string) source.Detail {
+	l := field.Lines{Lane: lane, Order: orderID}
+	whole, broken := l.Whole(lines, field.Check)
+	out := d.assemble(lane, orderID, raw, whole)
+	out.Rejects = append(out.Rejects, broken...)
+	return out
+}
+
+// assemble makes a detail of its parts. The lines are known to be JSON.
+func (d Decoder) assemble(lane schema.Lane, orderID, raw string, lines []string) source.Detail {
+	out := source.Detail{Raw: raw}
+	h := head{order: schema.Order{Lane: lane, OrderID: orderID}}
+	if raw != "" {
+		h.order.OrderID = ""
+		r := field.Check(raw)
+		if r.Reason == "" {
+			r = d.decodeHead(raw, &h, r)
+		}
+		h.order.OrderID, h.order.RawDetail = orderID, raw
+		out.PaymentStatus, out.PaymentTime = h.order.PaymentStatus, h.order.PaymentTime
+		switch {
+		case r.Reason != "":
+			out.Rejects = append(out.Rejects, field.RejectedHead(&h.order, &r))
+		case !h.order.CreateTime.IsZero():
+			out.Order = &h.order
+		}
+	}
+	l := field.Lines{
+		Lane: lane, Order: orderID, Key: "id",
+		Decode: func(lane schema.Lane, raw string, i *schema.Item, r field.Row) field.Row {
+			return d.decodeItem(lane, raw, i, r, &h)
+		},
+	}
+	items, rejects := l.Items(lines)
+	out.Items, out.Rejects = items, append(out.Rejects, rejects...)
+	h.order.ItemCount = uint32(len(items))
+	return out
+}
+
+// decodeRow reads a list row. What it can read it sets even where the row is to be rejected, for the reject.
+func (d Decoder) decodeRow(lane schema.Lane, raw string, o *schema.Order, r field.Row) field.Row {
+	o.Lane, o.Raw = lane, raw
+	if !r.Readable(raw) {
+		return r
+	}
+	each(raw, func(name string, k, v gjson.Result) {
+		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
+		d.set(o, &r, name, v)
+	})
+	if o.Fingerprint == 0 {
+		o.Fingerprint = 1 // zero means that no list row was seen
+	}
+	if o.OrderID == "" {
+		r.Fail(field.RejectNoID, "Id is missing")
+	}
+	if o.CreateTime.IsZero() {
+		r.Fail(field.RejectNoCreateTime, "CreateTime is missing")
+	}
+	return r
+}
+
+// head is what the order's part of a detail says, for the order and for its lines.
+type head struct {
+	order              schema.Order
+	region, regionName string
+}
+
+func (d Decoder) decodeHead(raw string, h *head, r field.Row) field.Row {
+	if !r.Readable(raw) {
+		return r
+	}
+	each(raw, func(name string, _, v gjson.Result) {
+		switch name {
+		case "productRegionId":
+			if r.Once(columnRegion, name) {
+				h.region = r.Text(name, v)
+			}
+		case "productRegionName":
+			if r.Once(columnRegionName, name) {
+				h.regionName = r.Text(name, v)
+			}
+		default:
+			d.set(&h.order, &r, name, v)
+		}
+	})
+	return r
+}
+
+// Numbers of declared fields, to tell when one comes twice.
+const (
+	columnID uint8 = iota
+	columnOrderID
+	columnType
+	columnStatus
+	columnProduct
+	columnCharge
+	columnCreate
+	columnPay
+	columnTotal
+	columnFinal
+	columnRegion
+	columnRegionName
+	columnSKU
+	columnQuantity
+	columnStart
+	columnEnd
+	columnInstance
+	columnDescription
+	columnInfo // and those behind it
+)
+
+// set reads a field that list rows and orders of a detail share.
+func (d Decoder) set(o *schema.Order, r *field.Row, name string, v gjson.Result) {
+	switch name {
+	case "id":
+		if r.Once(columnID, name) {
+			o.OrderID = r.ID(name, v)
+		}
+	case "orderCategory":
+		if r.Once(columnType, name) {
+			o.OrderType = r.Text(name, v)
+		}
+	case "orderStatus":
+		if r.Once(columnStatus, name) {
+			o.PaymentStatus = r.Text(name, v)
+		}
+	case "productCategory":
+		if r.Once(columnProduct, name) {
+			o.ProductCode = r.Text(name, v)
+		}
+	case "chargeType":
+		if r.Once(columnCharge, name) {
+			o.SubscriptionType = r.Text(name, v)
+		}
+	case "createTime":
+		if r.Once(columnCreate, name) {
+			o.CreateTime = r.LocalTime(name, v, d.location())
+		}
+	case "payTime":
+		if r.Once(columnPay, name) {
+			o.PaymentTime = r.LocalTime(name, v, d.location())
+		}
+	case "totalPrice":
+		if r.Once(columnTotal, name) {
+			o.PretaxGross = r.Money(name, v)
+		}
+	case "finalPrice":
+		if r.Once(columnFinal, name) {
+			o.Pretax = r.Money(name, v)
+		}
+	}
+}
+
+// decodeItem reads a line of a detail. What it can read it sets even where the line is to be rejected, for the reject.
+func (d Decoder) decodeItem(lane schema.Lane, raw string, i *schema.Item, r field.Row, h *head) field.Row {
+	i.Lane, i.Raw, i.CreateTime = lane, raw, h.order.CreateTime
+	i.OrderID = h.order.OrderID // in whose detail it is; a line may say otherwise
+	i.OrderType, i.PaymentStatus, i.PaymentTime = h.order.OrderType, h.order.PaymentStatus, h.order.PaymentTime
+	i.SubscriptionType, i.Region = h.order.SubscriptionType, h.region
+	if !r.Readable(raw) {
+		return r
+	}
+	i.ExtendInfos = make(map[string]string, 12)
+	if h.regionName != "" {
+		i.ExtendInfos["ProductRegionName"] = h.regionName
+	}
+	each(raw, func(name string, _, v gjson.Result) {
+		column, known := lineColumns[name]
+		if !known || !r.Once(column, name) {
+			return
+		}
+		switch column {
+		case columnID:
+			i.ItemID = r.ID(name, v)
+		case columnOrderID:
+			if id := r.ID(name, v); id != "" {
+				i.OrderID = id
+			}
+		case columnProduct:
+			i.ProductCode = r.Text(name, v)
+		case columnSKU:
+			i.CommodityCode = r.Text(name, v)
+		case columnQuantity:
+			i.Quantity = r.Quantity(name, v)
+		case columnTotal:
+			i.PretaxGross = r.Money(name, v)
+		case columnStart:
+			i.UsageStartTime = r.LocalTime(name, v, d.location())
+		case columnEnd:
+			i.UsageEndTime = r.LocalTime(name, v, d.location())
+		case columnInstance:
+			i.InstanceIDs = r.IDs(name, v)
+		case columnDescription:
+			i.Config = r.Text(name, v)
+			describe(i.ExtendInfos, i.Config)
+		default:
+			if v.Type != gjson.Null {
+				i.ExtendInfos[name] = r.Scalar(name, v)
+			}
+		}
+	})
+	if len(i.ExtendInfos) == 0 {
+		i.ExtendInfos = nil
+	}
+	return r
+}
+
+// lineColumns are the fields of a line that go anywhere.
+var lineColumns = map[string]uint8{
+	"id": columnID, "orderId": columnOrderID, "productCategory": columnProduct, "productSku": columnSKU, "quantity": columnQuantity,
+	"totalPrice": columnTotal, "productStartTime": columnStart, "productEndTime": columnEnd, "instanceId": columnInstance,
+	"productDescription": columnDescription, "orderNo": columnInfo, "productId": columnInfo + 1, "productName": columnInfo + 2,
+	"productRentUnit": columnInfo + 3, "productRentCount": columnInfo + 4, "isParent": columnInfo + 5,
+}
+
+// describe puts the entries of a description, which is JSON inside a string, where SQL can ask for them by name. What is
+// not of that form is in the column config as it came.
+func describe(infos map[string]string, description string) {
+	if !strings.HasPrefix(strings.TrimSpace(description), "{") || !field.Valid(description) {
+		return
+	}
+	field.Each(description, func(k, v gjson.Result) bool {
+		if strings.TrimSpace(field.Str(k)) == "conf" && v.IsObject() {
+			v.ForEach(func(k, v gjson.Result) bool {
+				value := field.Plain(v)
+				if v.Type == gjson.JSON {
+					value = field.CompactJSON(v)
+				}
+				infos["conf."+strings.TrimSpace(field.Str(k))] = value
+				return true
+			})
+		}
+		return true
+	})
+}

@@ -1,0 +1,362 @@
+package unicloud
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the tests must not depend on the machine
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/wire"
+)
+
+var testLane = schema.Lane{Source: Vendor, Account: "main"}
+
+var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
+	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
+})
+
+func money(s string) schema.Money { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
+
+func utc(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+func fixture(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// received makes an answer of a body, as Send does.
+func received(t testing.TB, body string) *wire.Answer {
+	t.Helper()
+	e, err := parseEnvelope(body)
+	if err != nil || e.Failed {
+		t.Fatalf("%s is no success: %v", body, err)
+	}
+	return &wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: utc("2026-01-02T03:04:05Z")}
+}
+
+// The sample of the vendor's document of OrderDetail; only the no-break spaces of its page are plain ones.
+func TestVendorsSampleOfADetail(t *testing.T) {
+	t.Parallel()
+	a := received(t, fixture(t, "order-detail-sample.json"))
+	d, err := Decoder{}.detail(a, testLane, "1144119593783001088")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const conf = `{"conf":{"地域":"天津","硬盘规格":"高性能HDD云硬盘 50GB","计费模式":"按小时实时付费"}}`
+	want := source.Detail{
+		PaymentStatus: "PAID", PaymentTime: utc("2019-06-27T05:45:43Z"), Raw: d.Raw,
+		Order: &schema.Order{
+			Lane: testLane, OrderID: "1144119593783001088", OrderType: "NEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
+			SubscriptionType: "postpaid", CreateTime: utc("2019-06-27T05:45:43Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
+			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0")},
+			ItemCount: 1, FetchedAt: a.FetchedAt, Version: 7, RawDetail: d.Raw,
+		},
+		Items: []schema.Item{{
+			Lane: testLane, OrderID: "1144119593783001088", ItemID: "1144119593787195392", OrderType: "NEW", PaymentStatus: "PAID",
+			ProductCode: "DATA_HARD_DISK", CommodityCode: "UNIS_PC_TJ_A_DATADISK_NORMAL-50GB", SubscriptionType: "postpaid",
+			PaymentTime: utc("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: money("0")},
+			InstanceIDs: []string{"35d272a7-4c2b-4079-aa50-45e6f7fa31b6"}, Region: "8b128f0c-e9ad-472c-9c20-451b9f310e94",
+			Quantity: money("1"), Config: conf,
+			UsageStartTime: utc("2019-06-27T05:45:42Z"), UsageEndTime: utc("2019-06-27T05:45:42Z"),
+			ExtendInfos: map[string]string{
+				"ProductRegionName": "cloudos-tj", "orderNo": "P21784954245923", "productId": "7489", "productName": "DATA_HARD_DISK",
+				"productRentUnit": "HOURS", "productRentCount": "0", "isParent": "true",
+				"conf.地域": "天津", "conf.硬盘规格": "高性能HDD云硬盘 50GB", "conf.计费模式": "按小时实时付费",
+			},
+			FetchedAt: a.FetchedAt, Version: 7, Raw: d.Items[0].Raw,
+		}},
+	}
+	if diff := cmp.Diff(want, d, equalMoney); diff != "" {
+		t.Error(diff)
+	}
+	var part map[string]any
+	if err := json.Unmarshal([]byte(d.Raw), &part); err != nil || part["OrderNo"] != "P21784954245923" || len(part) != 26 || part["Items"] != nil {
+		t.Errorf("%d fields, %v: %s", len(part), err, d.Raw)
+	}
+	replays(t, Decoder{}, d)
+}
+
+// replays checks that stored payloads make the same rows again.
+func replays(t *testing.T, decoder Decoder, d source.Detail) {
+	t.Helper()
+	raws := make([]string, len(d.Items))
+	for n := range d.Items {
+		raws[n] = d.Items[n].Raw
+		d.Items[n].Version, d.Items[n].FetchedAt = 0, time.Time{}
+	}
+	order := ""
+	if d.Order != nil {
+		o := *d.Order
+		o.Version, o.FetchedAt = 0, time.Time{}
+		d.Order, order = &o, o.OrderID
+	}
+	again := decoder.Detail(testLane, order, d.Raw, raws)
+	again.Items = append([]schema.Item{}, again.Items...)
+	d.Items = append([]schema.Item{}, d.Items...)
+	if diff := cmp.Diff(d, again, equalMoney); diff != "" {
+		t.Errorf("replay makes another detail:\n%s", diff)
+	}
+}
+
+// A row with all fields that the vendor documents, in the forms that the sample and the sibling service's samples have.
+const fullRow = `{"Id":"1144119593783001089","OrderNo":"P21784954245923","UserId":"1","UserName":"haha","AccountId":"2","AccountName":"h",
+	"OrderStatus":"PAID","OrderCategory":"RENEW","PayType":"DAY_MONTH","ChargeType":"prepaid","ProductCategory":"DATA_HARD_DISK",
+	"PromotionRule":"","ProductRegionId":"r","ProductRegionName":"tj","InstanceId":"i-1","Note":null,"IsOffine":false,"IsInvoice":true,
+	"PayTime":1561614343000,"CreateTime":1561614342999,"UpdateTime":1561614343000,"TotalPrice":12.30,"CouponAmount":0,
+	"PromotionAmount":0.01,"FinalPrice":12.29,"PaidAmount":12.29}`
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	const textRow = `{" Id ": 1144119593783001099, "OrderStatus ":"UNPAID","CreateTime":"2019-06-27 13:45:43","PayTime":null,` +
+		`"TotalPrice":"1,234.5000","FinalPrice":"0.0001","ChargeType":null}`
+	a := received(t, `{"TotalCount":31,"PageNum":1,"PageSize":10,"OrderList":{"Order":[`+fullRow+`,`+textRow+`]}}`)
+	p, err := Decoder{}.page(a, testLane, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := source.Page{Total: 31, Orders: []schema.Order{
+		{
+			Lane: testLane, OrderID: "1144119593783001089", OrderType: "RENEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
+			SubscriptionType: "prepaid", CreateTime: utc("2019-06-27T05:45:42.999Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
+			Amounts:     schema.Amounts{PretaxGross: money("12.3"), Pretax: money("12.29")},
+			Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: fullRow,
+		},
+		{
+			Lane: testLane, OrderID: "1144119593783001099", PaymentStatus: "UNPAID", CreateTime: utc("2019-06-27T05:45:43Z"),
+			Amounts:     schema.Amounts{PretaxGross: money("1234.5"), Pretax: money("0.0001")},
+			Fingerprint: p.Orders[1].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: textRow,
+		},
+	}}
+	if d := cmp.Diff(want, p, equalMoney); d != "" {
+		t.Error(d)
+	}
+	if !schema.IsUnpaid(p.Orders[1].PaymentStatus) {
+		t.Error("an unpaid order is not taken for one")
+	}
+	for _, o := range p.Orders {
+		stored, reject := Decoder{}.Order(testLane, o.Raw)
+		o.Version, o.FetchedAt = 0, time.Time{}
+		if d := cmp.Diff(o, stored, equalMoney); reject != nil || d != "" {
+			t.Errorf("replay: %+v\n%s", reject, d)
+		}
+	}
+	east, _ := Decoder{Location: time.UTC}.Order(testLane, textRow)
+	if !east.CreateTime.Equal(utc("2019-06-27T13:45:43Z")) {
+		t.Errorf("in UTC it is %v", east.CreateTime)
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	print := func(raw string) uint64 {
+		o, r := Decoder{}.Order(testLane, raw)
+		if r != nil {
+			t.Fatal(r.Message)
+		}
+		return o.Fingerprint
+	}
+	base := print(`{"Id":"1","CreateTime":1,"X":1}`)
+	if base == 0 || print(`{ "X":1, "CreateTime" : 1, "Id":"1"}`) != base {
+		t.Error("the order of keys, or white space, changes the fingerprint")
+	}
+	for _, other := range []string{`{"Id":"1","CreateTime":1,"X":2}`, `{"Id":"1","CreateTime":1}`, `{"Id":"1","CreateTime":1,"X":1,"Note":null}`} {
+		if print(other) == base {
+			t.Errorf("%s has the same fingerprint", other)
+		}
+	}
+}
+
+// An odd row never fails its page: it becomes a reject, and the rest goes on.
+func TestOddRows(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ row, reason, order string }{
+		{`null`, field.RejectObject, ""},
+		{`[]`, field.RejectObject, ""},
+		{`{}`, field.RejectNoID, ""},
+		{`{"Id":1e3,"CreateTime":1}`, field.RejectType, ""},
+		{`{"Id":true,"CreateTime":1}`, field.RejectType, ""},
+		{`{"Id":"1"}`, field.RejectNoCreateTime, "1"},
+		{`{"Id":"1","CreateTime":null}`, field.RejectNoCreateTime, "1"},
+		{`{"Id":"1","CreateTime":"yesterday"}`, field.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":99999999999999}`, field.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":{}}`, field.RejectType, "1"},
+		{`{"Id":"1","CreateTime":1,"PayTime":"2019-06-27"}`, field.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":1,"TotalPrice":"free"}`, field.RejectMoney, "1"},
+		{`{"Id":"1","CreateTime":1,"FinalPrice":0.1234567890123}`, field.RejectMoney, "1"},
+		{`{"Id":"1","CreateTime":1,"OrderStatus":["PAID"]}`, field.RejectType, "1"},
+		{`{"Id":"1","CreateTime":1,"OrderStatus":"PAID"," OrderStatus":"NEW"}`, field.RejectDuplicateField, "1"},
+		{`{"Id":"1","CreateTime":1,"Note":"` + "\xff" + `"}`, field.RejectUTF8, "1"},
+	} {
+		a := received(t, `{"TotalCount":"3","OrderList":{"Order":[{"Id":"a","CreateTime":1},`+tc.row+`,{"Id":"b","CreateTime":1}]}}`)
+		p, err := Decoder{}.page(a, testLane, 20)
+		if err != nil || len(p.Orders) != 2 || len(p.Rejects) != 1 || p.Total != 3 {
+			t.Errorf("%s: %+v, %v", tc.row, p, err)
+			continue
+		}
+		if r := p.Rejects[0]; r.Reason != tc.reason || r.OrderID != tc.order || r.Raw != tc.row || r.Stage != schema.RejectList || r.Lane != testLane {
+			t.Errorf("%s: reject %+v, want reason %s", tc.row, r, tc.reason)
+		}
+		if _, again := (Decoder{}).Order(testLane, tc.row); again == nil || !cmp.Equal(*again, p.Rejects[0]) {
+			t.Errorf("%s: stored payload gives %+v", tc.row, again)
+		}
+	}
+}
+
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{ // empty: good
+		`{"TotalCount":0}`:                                        "",
+		`{"TotalCount":0,"OrderList":null}`:                       "",
+		`{"TotalCount":0,"OrderList":{}}`:                         "",
+		`{"TotalCount":0,"OrderList":{"Order":null}}`:             "",
+		`{" TotalCount ":0,"OrderList ":{"Order":[]}}`:            "",
+		`{"Code":"200","TotalCount":0,"OrderList":{"Order":[]}}`:  "",
+		`{"OrderList":{"Order":[]}}`:                              "TotalCount is missing",
+		`{}`:                                                      "TotalCount is missing",
+		`{"TotalCount":-1}`:                                       "not a count",
+		`{"TotalCount":1,"OrderList":[]}`:                         "OrderList is not an object",
+		`{"TotalCount":1,"OrderList":{"Order":{"Id":"1"}}}`:       "Order is not an array",
+		`{"TotalCount":99999999999,"OrderList":{"Order":"none"}}`: "not a count",
+	} {
+		_, err := Decoder{}.page(received(t, body), testLane, 20)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+	for body, want := range map[string]string{
+		`{"Order":{"Id":"1"}}`:                                   "",
+		`{"Order":{"Id":1,"Items":null}}`:                        "",
+		`{"Order":{"Id":"1","Items":[],"ItemCount":0}}`:          "",
+		`{"Order":{"Id":"1","Items":[{"id":2}],"ItemCount":0}}`:  "",
+		`{"Order":{"Id":"1","Items":[{"id":2}],"ItemCount":2}}`:  "ItemCount is 2, and there are 1 Items",
+		`{"Order":{"Id":"1","Items":null,"ItemCount":1}}`:        "there are 0 Items",
+		`{"Order":{"Id":"1","ItemCount":"many"}}`:                "ItemCount is not a count",
+		`{"Order":{"Id":"2"}}`:                                   "the detail is of order 2",
+		`{"Order":{"Items":[]}}`:                                 errNoOrder.Error(),
+		`{"Order":{}}`:                                           errNoOrder.Error(),
+		`{"Order":null}`:                                         errNoOrder.Error(),
+		`{"Order":[]}`:                                           "Order is not an object",
+		`{"Order":{"Id":"1","Items":{"id":1}}}`:                  "Items is not an array",
+		`{"TotalCount":1}`:                                       "there is no Order",
+		`{" Order ":{" Id ":"1"," Items ":[{" id ":1}]}}`:        "",
+		`{"Order":{"Id":"1","CreateTime":1,"Items":[{"id":2}]}}`: "",
+	} {
+		d, err := Decoder{}.detail(received(t, body), testLane, "1")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %+v, %v, want %q", body, d, err, want)
+		}
+	}
+}
+
+func TestOddDetails(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, order, lines string // beside Id and CreateTime
+		items, rejects     string
+	}{
+		{"ids as text", ``, `{"id":"2","orderId":"1"}`, "2", ""},
+		{"no order id", ``, `{"id":2}`, "2", ""},
+		{"no id", ``, `{"orderId":1}`, "", field.RejectNoItemID},
+		{"other order", ``, `{"id":2,"orderId":9},{"id":3}`, "3", field.RejectWrongOrder},
+		{"odd money in the order", `"TotalPrice":"?",`, `{"id":2}`, "2", field.RejectMoney},
+		{"odd time in the order", `"PayTime":"?",`, `{"id":2}`, "2", field.RejectTime},
+		{"odd money in a line", ``, `{"id":2,"totalPrice":"?"},{"id":3}`, "3", field.RejectMoney},
+		{"odd quantity", ``, `{"id":2,"quantity":"many"}`, "", field.RejectQuantity},
+		{"odd end", ``, `{"id":2,"productEndTime":"?"}`, "", field.RejectTime},
+		{"odd info", ``, `{"id":2,"productId":[1]}`, "", field.RejectType},
+		{"no object", ``, `7,{"id":3}`, "3", field.RejectObject},
+		{"the same line twice", ``, `{"id":2},{"id":2}`, "2", ""},
+		{"two lines of one id", ``, `{"id":2},{"id":"2"}`, "2", field.RejectDuplicateItem},
+		{"null and odd descriptions", ``, `{"id":2,"productDescription":null},{"id":3,"productDescription":"plain"},{"id":4,"productDescription":"{\"conf\":[1]}"}`, "2,3,4", ""},
+	} {
+		a := received(t, `{"Order":{"Id":"1",`+tc.order+`"CreateTime":1561614343000,"Items":[`+tc.lines+`]}}`)
+		d, err := Decoder{}.detail(a, testLane, "1")
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		var items, rejects []string
+		for _, i := range d.Items {
+			items = append(items, i.ItemID)
+			if i.OrderID != "1" || !i.CreateTime.IsZero() || i.Version != 7 {
+				t.Errorf("%s: %+v", tc.name, i)
+			}
+		}
+		for _, r := range d.Rejects {
+			rejects = append(rejects, r.Reason)
+			if r.OrderID != "1" || r.Stage != schema.RejectItem || r.Raw == "" || r.CreateTime.IsZero() || len(r.ID) != 16 {
+				t.Errorf("%s: %+v", tc.name, r)
+			}
+		}
+		if strings.Join(items, ",") != tc.items || strings.Join(rejects, ",") != tc.rejects || (d.Order == nil) != (tc.order != "") {
+			t.Errorf("%s: items %v, rejects %v, order %+v", tc.name, items, rejects, d.Order)
+		}
+		if len(d.Rejects) == 0 {
+			replays(t, Decoder{}, d)
+		}
+	}
+	d := Decoder{}.Detail(testLane, "1", `{"Id":`, []string{`{"id":2}`, `{`})
+	if len(d.Items) != 1 || len(d.Rejects) != 2 || d.Rejects[0].Reason != field.RejectJSON || d.Rejects[1].Reason != field.RejectJSON || d.Rejects[0].ID == d.Rejects[1].ID {
+		t.Errorf("%+v", d)
+	}
+}
+
+// FuzzAnswer: no answer makes a panic, every row of a page and every line of a detail is a row or a reject, and stored
+// payloads make the same rows again.
+func FuzzAnswer(f *testing.F) {
+	f.Add(fixture(f, "order-detail-sample.json"))
+	f.Add(`{"TotalCount":2,"OrderList":{"Order":[` + fullRow + `,7]}}`)
+	f.Add(`{" Order":{"Id ":"1144119593783001088","CreateTime":"2019-06-27 13:45:43","Items":[{"id":1,"productDescription":"{\"conf\":{\"a\":[1]}}"},{"id":1}]}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		e, err := parseEnvelope(body)
+		if err != nil || e.Failed {
+			return
+		}
+		a := &wire.Answer{Envelope: e, Version: 7}
+		if p, err := (Decoder{}).page(a, testLane, 20); err == nil {
+			for _, o := range p.Orders {
+				again, r := Decoder{}.Order(testLane, o.Raw)
+				o.Version = 0
+				if r != nil || !cmp.Equal(o, again, equalMoney) || o.OrderID == "" || o.CreateTime.IsZero() || o.Fingerprint == 0 {
+					t.Fatalf("%+v\n%+v\n%+v", o, again, r)
+				}
+			}
+			for _, r := range p.Rejects {
+				if r.Raw == "" || r.Reason == "" || r.ID == "" {
+					t.Fatalf("%+v", r)
+				}
+			}
+		}
+		if d, err := (Decoder{}).detail(a, testLane, "1144119593783001088"); err == nil {
+			if d.Raw == "" || !json.Valid([]byte(d.Raw)) {
+				t.Fatalf("%q", d.Raw)
+			}
+			for _, i := range d.Items {
+				if i.ItemID == "" || i.OrderID != "1144119593783001088" || !json.Valid([]byte(i.Raw)) {
+					t.Fatalf("%+v", i)
+				}
+			}
+			if len(d.Rejects) == 0 && d.Order != nil {
+				replays(t, Decoder{}, d)
+			}
+		}
+	})
+}
