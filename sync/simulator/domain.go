@@ -123,8 +123,8 @@ func domainMoney(v int64, scale uint8) string {
 
 // describeDomain turns the order as BSS would have it into what the Domain API's fields say.
 func (a *Account) describeDomain(o *order, r *Order) {
-	r.RelatedOrderID, r.OrderType, r.ProductType, r.CommodityCode = "", "", "", ""
-	r.SubscriptionType, r.PaymentCurrency = "", ""
+	r.OrderType = o.actionType()
+	r.RelatedOrderID, r.ProductType, r.CommodityCode, r.SubscriptionType, r.PaymentCurrency = "", "", "", "", ""
 	line := 0
 	for i := range r.Items {
 		for !o.has(line) {
@@ -132,7 +132,7 @@ func (a *Account) describeDomain(o *order, r *Order) {
 		}
 		it := &r.Items[i]
 		*it = Item{
-			ItemID: it.ItemID, OrderSubType: o.actionType(), InstanceIDs: []string{a.domainName(o, line)},
+			ItemID: it.ItemID, InstanceIDs: []string{a.domainName(o, line)},
 			Quantity: it.Quantity, UsageEndTime: it.UsageEndTime, Pretax: it.Pretax,
 		}
 		line++

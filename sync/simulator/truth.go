@@ -15,7 +15,7 @@ import (
 type Truth struct {
 	Orders, Items int
 	// Statuses counts orders by payment status as the documents spell it; "" is those without one, the refunds. Orders of
-	// the Domain API have none, and are counted as "settled", "unsettled" and, where they are not valid, "invalid".
+	// the Domain API have flags instead: what is settled counts as "Paid", else what is valid as "Unpaid", else as "Cancelled".
 	Statuses map[string]int
 	// OrderAmounts and ItemAmounts are exact sums by currency, which only BSS names. What is absent adds nothing.
 	OrderAmounts, ItemAmounts map[string]Amounts
@@ -95,8 +95,8 @@ func (l *ledger) amounts() Amounts {
 //
 // Of UniCloud's fields OrderType is OrderCategory, PaymentStatus is OrderStatus, ProductCode is ProductCategory,
 // SubscriptionType is ChargeType, PretaxGross is TotalPrice, Pretax is FinalPrice and AfterTax is PaidAmount. Of those
-// of the Domain API Pretax is Money, ProductCode is ClassID, CreateTime is OrderDate, PaymentTime is CheckDate, and
-// PaymentStatus is what Truth counts.
+// of the Domain API OrderType is its lines' ActionType and ProductCode their ClassID, Pretax is Money, CreateTime is
+// OrderDate, PaymentTime is CheckDate, and PaymentStatus is what Truth counts.
 type Order struct {
 	OrderID, RelatedOrderID               string
 	OrderType, PaymentStatus              string
@@ -112,8 +112,8 @@ type Order struct {
 // Item is one line item; what it shares with its order is not repeated.
 //
 // Of UniCloud's fields Config is productDescription, PretaxGross is totalPrice, the usage times are productStartTime and
-// productEndTime, and Region is the order's ProductRegionName. Of those of the Domain API ItemID is TrackID, OrderSubType
-// is ActionType, the one instance is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
+// productEndTime, and Region is the order's ProductRegionId. Of those of the Domain API ItemID is TrackID, the one instance
+// is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
 type Item struct {
 	ItemID, OrderSubType                  string
 	InstanceIDs                           []string

@@ -165,7 +165,7 @@ func (a *Account) describeUniCloud(o *order, r *Order) {
 		l := a.line(o, 0, line)
 		it := &r.Items[i]
 		it.OrderSubType, it.OriginalConfig, it.Operator, it.ExtendInfos, it.Lower = "", "", "", nil, false
-		it.Region, it.Config = o.unicloudRegion().name, o.productDescription()
+		it.Region, it.Config = o.unicloudRegion().id, o.productDescription()
 		it.InstanceIDs = nil
 		if l.usageEnd != 0 {
 			it.InstanceIDs = []string{a.unicloudInstance(o, line)}

@@ -180,18 +180,12 @@ func (a *Account) sent(m *money, column int, item bool) bool {
 }
 
 // statusName is the payment status as the vendor spells it. UniCloud documents PAID by its sample alone, so the other
-// two are unconfirmed. The Domain API has flags instead of a status; these words are the simulator's.
+// two are unconfirmed. The Domain API has flags instead of a status, for which the words of BSS stand.
 func (a *Account) statusName(o *order) string {
-	switch a.vendor {
-	case unicloud:
+	if a.vendor == unicloud {
 		return unicloudStatuses[o.status]
-	case domain:
-		return domainStatuses[o.status]
 	}
 	return statusNames[o.status]
 }
 
-var (
-	unicloudStatuses = [...]string{"", "UNPAID", "PAID", "CANCELED"}
-	domainStatuses   = [...]string{"", "unsettled", "settled", "invalid"}
-)
+var unicloudStatuses = [...]string{"", "UNPAID", "PAID", "CANCELED"}
