@@ -1,0 +1,243 @@
+package domain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/goleak"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testKey    = "LTAItestkeyid0001"
+	testSecret = "testsecret-0123456789"
+	testToken  = "CAIStoken+/=with signs"
+)
+
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func say(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
+	t.Helper()
+	o := Options{Account: "main", Endpoint: endpoint, Credentials: wire.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func failed(t testing.TB, err error) *source.Error {
+	t.Helper()
+	var e *source.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("not a source.Error: %v", err)
+	}
+	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
+		t.Errorf("%+v", e)
+	}
+	return e
+}
+
+// JSON and XML over the wire make the same rows, and what was asked is signed as it arrived.
+func TestDetailAsksAndReads(t *testing.T) {
+	t.Parallel()
+	var details []source.Detail
+	for _, format := range []string{JSON, XML} {
+		for _, token := range []string{"", testToken} {
+			endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				q := r.URL.Query()
+				var args []wire.Arg
+				for k := range q {
+					if k != "Signature" {
+						args = append(args, wire.Arg{Name: k, Value: q.Get(k)})
+					}
+				}
+				if q.Get("Signature") != wire.SignV1("POST", args, testSecret) || r.Method != http.MethodPost || r.URL.Path != "/" || q.Get("Action") != "QueryOrder" ||
+					q.Get("OrderID") != testOrder || q.Get("Version") != "2016-05-11" || q.Get("Format") != format || q.Get("SignatureVersion") != "1.0" ||
+					q.Get("SignatureMethod") != "HMAC-SHA1" || q.Get("SecurityToken") != token || q.Get("AccessKeyId") != testKey {
+					t.Errorf("%s %s", r.Method, r.URL)
+				}
+				say(200, fixture(t, "query-order-sample."+strings.ToLower(format)))(w, r)
+			})
+			c := client(t, endpoint, func(o *Options) {
+				o.Format, o.Credentials.SecurityToken = format, token
+				o.NextVersion = func() uint64 { return 42 }
+			})
+			d, err := c.Detail(t.Context(), "", testOrder)
+			if err != nil || len(d.Items) != 1 || len(d.Rejects) != 0 || d.Order == nil || d.Order.Version != 42 || d.Items[0].Version != 42 || d.Order.FetchedAt.IsZero() {
+				t.Fatalf("%+v, %v", d, err)
+			}
+			details = append(details, d)
+		}
+	}
+	for _, d := range details[1:] {
+		if diff := cmp.Diff(details[0], d, equalMoney, cmpopts.IgnoreFields(source.Detail{}, "Raw"),
+			cmpopts.IgnoreFields(schema.Order{}, "RawDetail", "FetchedAt"), cmpopts.IgnoreFields(schema.Item{}, "Raw", "FetchedAt")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestCallsThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	c := client(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	_, err := c.List(t.Context(), source.Query{Page: 1})
+	if e := failed(t, err); e.Reason != source.BadRequest || !strings.Contains(e.Hint, "ordersync track --account main") {
+		t.Error(err)
+	}
+	for _, id := range [][2]string{{"", ""}, {"1", testOrder}} {
+		if _, err := c.Detail(t.Context(), id[0], id[1]); failed(t, err).Reason != source.BadRequest {
+			t.Error(err)
+		}
+	}
+	if source.CanList(c) || source.CanFilterStatus(c) {
+		t.Error("abilities")
+	}
+	keys := wire.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	for want, o := range map[string]Options{
+		"account":            {Credentials: keys},
+		"access_key_secret":  {Account: "a", Credentials: wire.Credentials{AccessKeyID: testKey}},
+		"write https://host": {Account: "a", Credentials: keys, Endpoint: "h"},
+		"format":             {Account: "a", Credentials: keys, Format: "YAML"},
+	} {
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		o := Options{Account: "main", Credentials: keys}
+		for _, v := range []any{o, &o, c} {
+			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
+				t.Errorf("%s of %T: %s", verb, v, s)
+			}
+		}
+	}
+	if s := client(t, "").String(); s != "domain main at domain.aliyuncs.com" {
+		t.Error(s)
+	}
+}
+
+// Every row of the table decides, in JSON and in XML, whatever the HTTP status is.
+func TestEveryCode(t *testing.T) {
+	t.Parallel()
+	var status int
+	var body string
+	c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) }))
+	for n, row := range codes {
+		want := row
+		for _, earlier := range codes[:n] {
+			if earlier.Match == wire.Exactly && earlier.Code == row.Code {
+				want = earlier
+			}
+		}
+		for _, status = range []int{200, 400, 500, max(row.Status, 200)} {
+			for _, form := range []string{
+				`{"RequestId":"R","HostId":"h","Code":%q,"Message":"m"}`, `<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>R</RequestId><HostId>h</HostId><Code>%s</Code><Message>m</Message></Error>`,
+			} {
+				body = fmt.Sprintf(form, row.Code)
+				_, err := c.Detail(t.Context(), "", testOrder)
+				e := failed(t, err)
+				if e.Reason != want.Reason || e.Code != row.Code || e.Fresh != want.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" ||
+					strings.ContainsAny(e.Hint, "{}") || want.Hint != "" && e.Hint == "" {
+					t.Errorf("%s in HTTP %d: %+v", row.Code, status, e)
+				}
+			}
+		}
+	}
+	status, body = 400, `{"Code":"OrderInformationInvalid","Message":"Unable to get a valid order information."}`
+	if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != source.NotFound {
+		t.Error(err)
+	}
+}
+
+func TestAnswersThatFail(t *testing.T) {
+	t.Parallel()
+	hijack := func(w http.ResponseWriter) *net.TCPConn {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		return conn.(*net.TCPConn)
+	}
+	leak := "https://user:hunter2@host/?AccessKeyId=" + testKey + "&Signature=2Vl%2FdwIb%3D&SecurityToken=" + testToken + " " + testSecret
+	for name, tc := range map[string]struct {
+		answer http.HandlerFunc
+		want   source.Reason
+		status int
+		text   string
+	}{
+		"HTML 502":    {say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "not the vendor's"},
+		"XHTML 200":   {say(200, "<html><body></body></html>"), source.Malformed, 200, "the root is html"},
+		"empty":       {say(200, ""), source.Malformed, 200, "empty"},
+		"no order":    {say(200, `{"RequestId":"R"}`), source.Malformed, 200, "no OrderID"},
+		"other order": {say(200, `{"OrderID":"D9"}`), source.Malformed, 200, "D9"},
+		"half XML":    {say(200, fixture(t, "query-order-sample.xml")[:300]), source.Malformed, 200, "not JSON, nor XML"},
+		"429":         {say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
+		"403":         {say(403, `{}`), source.Auth, 403, "Domain API"},
+		"hang up":     {func(w http.ResponseWriter, _ *http.Request) { _ = hijack(w).Close() }, source.Unavailable, 0, "EOF"},
+		"reset":       {func(w http.ResponseWriter, _ *http.Request) { c := hijack(w); _ = c.SetLinger(0); _ = c.Close() }, source.Unavailable, 0, "reset"},
+		"hang":        {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.Timeout, 0, "300ms"},
+		"leak":        {say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 403, "***"},
+		"HTML leak":   {say(500, leak), source.Unavailable, 500, "***"},
+		"XML leak":    {say(200, "<QueryOrder><OrderID>"+strings.ReplaceAll(leak, "&", "&amp;")+"</OrderID></QueryOrder>"), source.Malformed, 200, "***"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := client(t, serve(t, tc.answer), func(o *Options) {
+				o.Credentials.SecurityToken = testToken
+				if name == "hang" {
+					o.Timeout = 300 * time.Millisecond
+				}
+			})
+			_, err := c.Detail(t.Context(), "", testOrder)
+			e := failed(t, err)
+			if e.Reason != tc.want || e.HTTPStatus != tc.status || !strings.Contains(e.Error(), tc.text) {
+				t.Errorf("%+v", e)
+			}
+			text := fmt.Sprintf("%v %+v", err, *e)
+			for _, secret := range []string{testKey, testSecret, testToken, "hunter2", "2Vl"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("shows %s: %s", secret, text)
+				}
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client(t, "http://127.0.0.1:1").Detail(ctx, "", testOrder); failed(t, err).Reason != source.Cancelled {
+		t.Error(err)
+	}
+}
