@@ -174,7 +174,7 @@ func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (sourc
 	var lines []string
 	if items.Type != gjson.Null {
 		if !items.IsArray() {
-			return source.Detail{}, &wire.ShapeError{Err: errors.New("Items is not an array"), Raw: items.Raw}
+			return source.Detail{}, &wire.ShapeError{Err: errors.New("the Items are not an array"), Raw: items.Raw}
 		}
 		items.ForEach(func(_, v gjson.Result) bool {
 			lines = append(lines, v.Raw)
@@ -187,7 +187,7 @@ func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (sourc
 			return source.Detail{}, err
 		}
 		if n > len(lines) {
-			return source.Detail{}, fmt.Errorf("ItemCount is %d, and there are %d Items", n, len(lines))
+			return source.Detail{}, fmt.Errorf("there are %d Items, and ItemCount is %d", len(lines), n)
 		}
 	}
 	out := d.assemble(lane, orderID, part.String(), lines)
