@@ -109,8 +109,8 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager = true
-		jobs, err := r.backfillJobs(ctx, window.Interval{Start: from, End: to}, force)
+		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		jobs, err := r.backfillJobs(ctx, r.scope, force)
 		if err != nil {
 			return err
 		}
@@ -129,6 +129,10 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
+			return err
+		}
+		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
+		if err := r.commits.flush(); err != nil {
 			return err
 		}
 		if err := r.refresh(ctx, live); err != nil {
@@ -162,15 +166,14 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(e.lanes))}
 	var lanes errgroup.Group
 	for i, lane := range e.lanes {
-		r := &laneRun{Engine: e, lane: lane, now: now, commits: c, progress: p}
+		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p}
 		r.lane.Source = newGate(lane.Source, lane.InFlight)
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
 				err = work(ctx, r)
 			}
-			r.sum.Lane, r.sum.Err = lane.Lane, err
-			summary.Lanes[i] = r.sum
+			summary.Lanes[i] = r.summary(err)
 			return nil
 		})
 	}
@@ -186,10 +189,12 @@ type laneRun struct {
 	*Engine
 	lane     Lane
 	now      time.Time
+	began    time.Time // on this machine's clock, when now was taken
 	commits  *committer
 	progress *Progress
 	open     openRejects
-	eager    bool // somebody asked for this run: try again what would wait for a later tick
+	eager    bool            // somebody asked for this run: try again what would wait for a later tick
+	scope    window.Interval // what the run was asked to bring in order; empty for all that the lane has
 
 	mu       sync.Mutex
 	sum      LaneSummary
@@ -209,9 +214,13 @@ func (r *laneRun) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.open = indexRejects(open)
+	r.open = indexRejects(open, r.Window)
 	return nil
 }
+
+// clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
+// so it must be of the same clock as the now of later runs.
+func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
 
 // walk works off the jobs, several at a time.
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {
@@ -222,8 +231,12 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	g.SetLimit(spansAtOnce)
 	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
 	for _, j := range jobs {
-		if ctx.Err() != nil || !j.until.IsZero() && time.Now().After(j.until) {
+		if ctx.Err() != nil {
 			break
+		}
+		if !j.until.IsZero() && time.Now().After(j.until) {
+			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
+			continue
 		}
 		g.Go(func() error {
 			return r.span(source.WithPriority(ctx, j.priority), j, listing)

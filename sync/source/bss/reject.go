@@ -26,6 +26,12 @@ const (
 	rejectTime           = "time"
 )
 
+// RejectReasons are all reasons for which this package rejects a record.
+var RejectReasons = []string{
+	rejectJSON, rejectObject, rejectUTF8, rejectType, rejectDuplicateField, rejectNoID, rejectNoCreateTime, rejectNoItemID,
+	rejectDuplicateItem, rejectWrongOrder, rejectMoney, rejectQuantity, rejectTime,
+}
+
 // rejectID is the same whenever the same record is rejected again. subject is the record's id, or its raw payload where
 // it has none.
 func rejectID(stage, subject string) string {
