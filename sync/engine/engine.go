@@ -97,7 +97,7 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 		o.Committed = func(schema.Batch) {}
 	}
 	if o.FlushRows == 0 {
-		o.FlushRows = 20_000
+		o.FlushRows = 12_000
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
@@ -166,7 +166,7 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(e.lanes))}
 	var lanes errgroup.Group
 	for i, lane := range e.lanes {
-		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p}
+		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
 		r.lane.Source = newGate(lane.Source, lane.InFlight)
 		lanes.Go(func() error {
 			err := r.start(ctx)
