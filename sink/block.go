@@ -35,8 +35,8 @@ type packet struct {
 
 // Bounds of one packet: the driver holds it about four times, as columns, as bytes, and compressed.
 const (
-	maxPacketRows  = 4096
-	maxPacketBytes = 2 << 20
+	maxPacketRows  = 2048
+	maxPacketBytes = 1 << 20
 )
 
 // newBlock makes an insert of rows of one partition.
