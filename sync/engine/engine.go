@@ -6,6 +6,18 @@
 // Several spans are under way at once, so that details of one are fetched while the next is listed; what a span found
 // goes to one committer, which writes large batches and in each the ledger rows last (I1). A stop ends the fetching and
 // commits what was fetched; windows that were not finished are simply not in the ledger and come again (I7).
+//
+// # How stale an order can be
+//
+// No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
+//
+//   - created within Options.Lookback: by the next tick that succeeds, which lists it again;
+//   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
+//     not in the listing of the unpaid any more;
+//   - any other change: by the next deep [Engine.Verify], and until then not at all. A change that the list row of an
+//     order does not show is never noticed.
+//
+// An order that appears in a window before the lookback is found by the next Verify, which counts.
 package engine
 
 import (
@@ -198,7 +210,8 @@ type laneRun struct {
 
 	mu       sync.Mutex
 	sum      LaneSummary
-	failures int // listings in a row that failed
+	failures int            // listings in a row that failed
+	whole    map[int64]bool // starts of the windows that were listed whole, in Unix seconds
 }
 
 // spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next
@@ -227,11 +240,11 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.progress.plan(len(j.Tile(r.Window)))
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)
 	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
 	for _, j := range jobs {
-		if ctx.Err() != nil {
+		if gctx.Err() != nil {
 			break
 		}
 		if !j.until.IsZero() && time.Now().After(j.until) {
@@ -239,8 +252,11 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 			continue
 		}
 		g.Go(func() error {
-			return r.span(source.WithPriority(ctx, j.priority), j, listing)
+			return r.span(source.WithPriority(gctx, j.priority), j, listing)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.resolveGone(ctx)
 }

@@ -23,7 +23,7 @@ func (r *laneRun) backfillJobs(ctx context.Context, iv window.Interval, force bo
 		return early(r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
 	}
 	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
-	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() }, r.Window)
+	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
 	due := window.Missing(iv, r.Window, ledger, bad)
 	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
 }
@@ -64,7 +64,7 @@ func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time
 	// A row that could not become an order can only be had again by listing its window.
 	due := r.open.windows(func(j schema.Reject) bool {
 		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
-	}, r.Window)
+	})
 	past := window.Interval{Start: ledger[0].Start, End: live.Start}.Align(r.Window)
 	missing := slices.DeleteFunc(window.Missing(past, r.Window, ledger, due), func(w window.Interval) bool {
 		return waiting[w.Start.Unix()]

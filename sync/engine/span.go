@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
@@ -62,10 +64,7 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	if err := r.enrich(ctx, l, todo, t); err != nil {
 		return err
 	}
-	rejects := r.listRejects(l, t)
-	b := t.done(l)
-	b.Rejects = append(rejects, b.Rejects...)
-	return r.commits.add(b)
+	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(l)})
 }
 
 // changed finds the orders of a listing that the warehouse does not hold in this state.
@@ -142,7 +141,9 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 				out.Rejects = append(out.Rejects, row)
 			}
 		}
-		out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
+		if res.Err == nil { // else nothing was learned of its lines
+			out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
+		}
 		if len(out.Orders) < chunk {
 			return nil
 		}
@@ -172,4 +173,53 @@ func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 		}
 	}
 	return out
+}
+
+// wholeWindow notes that this run listed all of a window.
+func (r *laneRun) wholeWindow(start time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.whole == nil {
+		r.whole = map[int64]bool{}
+	}
+	r.whole[start.Unix()] = true
+}
+
+// resolveGone resolves the rejects that this run would have met if they were still there.
+func (r *laneRun) resolveGone(ctx context.Context) error {
+	listed := func(w window.Interval) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.whole[w.Start.Unix()] || !w.Start.Before(r.now)
+	}
+	var failed error
+	gone := r.open.gone(func(iv window.Interval) bool {
+		windows := iv.Tile(r.Window)
+		last := len(windows) - 1
+		for i, w := range windows {
+			if listed(w) {
+				continue
+			}
+			if last == 0 || i > 0 && i < last {
+				return false
+			}
+			// At its edges a stretch may reach into windows that are not synced at all.
+			ledger, err := r.store.Windows(ctx, r.lane.Lane, w.Start, w.End)
+			if failed = errors.Join(failed, err); err != nil || len(ledger) > 0 {
+				return false
+			}
+		}
+		return true
+	}, r.now)
+	if len(gone) == 0 || failed != nil {
+		return failed
+	}
+	touched := map[time.Time]bool{}
+	for _, j := range gone {
+		touched[j.WindowStart.UTC().Truncate(r.Window)] = true
+	}
+	if err := r.commits.add(schema.Batch{Rejects: gone}); err != nil {
+		return err
+	}
+	return r.recount(ctx, touched)
 }

@@ -81,16 +81,15 @@ func (t *tally) detail(res enrich.Result) {
 	t.at(res.Order.CreateTime).DetailCalls++
 }
 
-// done closes the windows that the listing completes and gives their ledger rows, and the rows that resolve what was
-// rejected in them before and is not any more.
-func (t *tally) done(l walk.Listing) schema.Batch {
-	var out schema.Batch
+// done closes the windows that the listing completes and gives their ledger rows.
+func (t *tally) done(l walk.Listing) []schema.Window {
+	var out []schema.Window
 	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.now}).End)
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
 		w := t.windows[t.next]
 		t.next++
 		if w.Verdict == schema.Complete {
-			out.Rejects = append(out.Rejects, t.run.open.gone(w.Start, t.run.now)...)
+			t.run.wholeWindow(w.Start)
 		}
 		w.Rejected = t.run.open.rejected(w.Start)
 		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.now) {
@@ -101,7 +100,7 @@ func (t *tally) done(l walk.Listing) schema.Batch {
 			w.Attempts = prior.Attempts + 1
 		}
 		w.FinishedAt = t.run.clock()
-		w.Version = max(uint64(w.FinishedAt.UnixNano()), prior.Version+1)
+		w.Version = nextVersion(prior.Version)
 		t.run.closed(w)
 		if w.Verdict == schema.Failed {
 			if prior.Verdict == schema.Complete {
@@ -110,7 +109,7 @@ func (t *tally) done(l walk.Listing) schema.Batch {
 			}
 			w.Listed, w.Stored, w.Items, w.IDDigest = max(w.Listed, prior.Listed), prior.Stored, prior.Items, prior.IDDigest
 		}
-		out.Windows = append(out.Windows, w)
+		out = append(out, w)
 	}
 	return out
 }
