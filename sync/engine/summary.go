@@ -16,8 +16,6 @@ import (
 type Progress struct {
 	Windows   atomic.Int64 // planned
 	Done      atomic.Int64 // closed, whatever their verdict
-	Listed    atomic.Int64 // orders that listings showed
-	Orders    atomic.Int64 // orders written
 	Items     atomic.Int64 // items written
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for
