@@ -9,43 +9,67 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
 
-// block is one insert, encoded and ready to be sent any number of times.
+// block is one insert. Its rows are encoded packet by packet while they are sent, so that the memory of an insert does not
+// grow with its rows; the server stores all packets as one. It can be sent any number of times.
 type block struct {
-	table  string
-	query  string
-	token  string
+	table   string
+	query   string
+	token   string
+	rows    int
+	packets int
+	encode  func(packet int, into *packet) error
+}
+
+// packet is a part of a block's rows, column by column.
+type packet struct {
 	rows   int
 	names  []string
 	types  []string
-	values []any  // what to append to a column; nil where the column's bytes are in native
-	native []byte // the columns without values, one after the other, in ClickHouse's own format
+	values []any        // what to append to a column; nil where the column's bytes are in native
+	native proto.Buffer // the columns without values, one after the other, in ClickHouse's own format
 }
 
-// encode turns rows into a block. It fails on a value that does not fit its column, before anything is sent (I5, I6).
-func encode[T any](t *table[T], partition string, rows []*T) (*block, error) {
-	b := &block{
-		table:  t.name,
-		token:  t.name + "/" + partition + "/" + uuid.NewString(),
-		rows:   len(rows),
-		names:  make([]string, len(t.columns)),
-		types:  make([]string, len(t.columns)),
-		values: make([]any, len(t.columns)),
-	}
-	var native proto.Buffer
+// Bounds of one packet: the driver holds it about four times, as columns, as bytes, and compressed.
+const (
+	maxPacketRows  = 2048
+	maxPacketBytes = 1 << 20
+)
+
+// newBlock makes an insert of rows of one partition.
+func newBlock[T any](t *table[T], partition string, rows []*T) *block {
+	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		b.names[i], b.types[i] = c.name, c.chType
-		var bad int
-		var err error
-		if b.values[i], bad, err = c.encode(rows, &native); err != nil {
-			return nil, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
-		}
+		names[i] = c.name
 	}
-	b.native = native.Buf
-	b.query = "INSERT INTO " + t.name + " (" + strings.Join(b.names, ", ") + ")"
-	return b, nil
+	packets := chunks(t, rows, maxPacketRows, maxPacketBytes)
+	return &block{
+		table:   t.name,
+		token:   t.name + "/" + partition + "/" + uuid.NewString(),
+		query:   "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ")",
+		rows:    len(rows),
+		packets: len(packets),
+		encode:  func(n int, into *packet) error { return encode(t, packets[n], into) },
+	}
+}
+
+// encode turns rows into a packet. It fails on a value that does not fit its column; nothing of the block is stored then
+// (I5, I6).
+func encode[T any](t *table[T], rows []*T, p *packet) error {
+	p.rows = len(rows)
+	p.names, p.types, p.values = p.names[:0], p.types[:0], p.values[:0]
+	p.native.Reset()
+	for _, c := range t.columns {
+		v, bad, err := c.encode(rows, &p.native)
+		if err != nil {
+			return &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
+		}
+		p.names, p.types, p.values = append(p.names, c.name), append(p.types, c.chType), append(p.values, v)
+	}
+	return nil
 }
 
 // ValueError is a value that does not fit its column. Nothing of its block was written; it is never retried.
@@ -89,25 +113,46 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	}
 	defer batch.Close() // after Send it does nothing; before, it gives the connection back
 
-	// The driver converts Decimal, DateTime64, LowCardinality and Map value by value, with reflection, silent rounding
-	// and times that wrap in 2262. Its columns can also read the bytes that the server would send, which is exact for
-	// every value of the column and several times faster; so those columns are filled that way.
-	columns := batch.Columns()
-	reader := proto.NewReader(bytes.NewReader(b.native))
-	for i, column := range columns {
-		if got := string(column.Type()); got != b.types[i] {
-			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: got}
+	var p packet
+	for n := range b.packets {
+		if n > 0 {
+			if err := batch.Flush(); err != nil {
+				return err
+			}
 		}
-		if b.values[i] != nil {
-			err = batch.Column(i).Append(b.values[i])
-		} else {
-			err = column.Decode(reader, b.rows)
+		if err := b.encode(n, &p); err != nil {
+			_ = batch.Abort() // the connection ends, and with it the half-sent insert
+			return err
 		}
-		if err != nil {
-			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: err.Error()}
+		if err := b.fill(batch, &p); err != nil {
+			_ = batch.Abort()
+			return err
 		}
 	}
 	return batch.Send()
+}
+
+// fill puts a packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
+// value, with reflection, silent rounding and times that wrap in 2262. Its columns can also read the bytes that the
+// server would send, which is exact for every value of the column and several times faster; so those columns are filled
+// that way.
+func (b *block) fill(batch driver.Batch, p *packet) error {
+	reader := proto.NewReader(bytes.NewReader(p.native.Buf))
+	for i, column := range batch.Columns() {
+		if got := string(column.Type()); got != p.types[i] {
+			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: got}
+		}
+		var err error
+		if p.values[i] != nil {
+			err = batch.Column(i).Append(p.values[i])
+		} else {
+			err = column.Decode(reader, p.rows)
+		}
+		if err != nil {
+			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: err.Error()}
+		}
+	}
+	return nil
 }
 
 // untilSettled is a context that ends with ctx until settle is called, and never after. The driver watches a batch's

@@ -60,3 +60,41 @@ func (s *Sink) rejects(ctx context.Context, where string, args []any) ([]schema.
 	}
 	return out, nil
 }
+
+// FindRejects returns the rejects of an account, or of all where it is empty, whose id begins with the prefix, whatever
+// became of them, oldest first.
+func (s *Sink) FindRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "(? = '' OR account = ?) AND startsWith(id, ?)", []any{account, account, prefix})
+}
+
+// RejectCount is how many rejects of a lane did not become rows.
+type RejectCount struct {
+	schema.Lane
+	Open     int
+	Accepted int
+	// AcceptedDetails are, of the accepted ones, those about an order's detail: each is an order that stays without its
+	// items with an operator's consent.
+	AcceptedDetails int
+}
+
+// RejectCounts counts the rejects of each lane that has some, by account and owner, without reading their payloads.
+func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
+	var out []RejectCount
+	err := s.each(ctx, `SELECT any(source), account, owner_id, countIf(isNull(accepted_at)), countIf(isNotNull(accepted_at)),
+		countIf(isNotNull(accepted_at) AND stage = 'detail')
+		FROM reject_rows FINAL WHERE resolved = 0 GROUP BY account, owner_id ORDER BY account, owner_id`, nil,
+		func(rows driver.Rows) error {
+			var c RejectCount
+			var open, accepted, details uint64
+			if err := rows.Scan(&c.Source, &c.Account, &c.OwnerID, &open, &accepted, &details); err != nil {
+				return err
+			}
+			c.Open, c.Accepted, c.AcceptedDetails = int(open), int(accepted), int(details)
+			out = append(out, c)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("count the rejects: %w", err)
+	}
+	return out, nil
+}

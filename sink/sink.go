@@ -61,17 +61,8 @@ type Sink struct {
 // Open connects, creates the database where it is missing, and brings its tables up to date. It does not wait for a
 // server that is down: the error says at once what is wrong and what to do.
 func Open(ctx context.Context, cfg Config) (*Sink, error) {
-	if len(cfg.Addr) == 0 {
-		return nil, errors.New("clickhouse: no address given: set clickhouse.addr or clickhouse.embedded")
-	}
-	if cfg.Database == "" {
-		return nil, errors.New("clickhouse: no database given: set clickhouse.database")
-	}
-	if cfg.Observer == nil {
-		cfg.Observer = noObserver{}
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
 	if err := createDatabase(ctx, cfg); err != nil {
 		return nil, err
@@ -79,21 +70,43 @@ func Open(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := migrate(ctx, cfg); err != nil {
 		return nil, connectError(cfg, "create the tables", err)
 	}
-	conn, err := clickhouse.Open(cfg.options(cfg.Database))
+	return cfg.connect(ctx)
+}
+
+// complete fills in what was left out, and refuses what cannot be.
+func (c *Config) complete() error {
+	if len(c.Addr) == 0 {
+		return errors.New("clickhouse: no address given: set clickhouse.addr or clickhouse.embedded")
+	}
+	if c.Database == "" {
+		return errors.New("clickhouse: no database given: set clickhouse.database")
+	}
+	if c.Observer == nil {
+		c.Observer = noObserver{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxElapsedTime == 0 {
+		c.MaxElapsedTime = DefaultMaxElapsedTime
+	}
+	return nil
+}
+
+// connect makes the sink and asks the server for a sign of life.
+func (c Config) connect(ctx context.Context) (*Sink, error) {
+	conn, err := clickhouse.Open(c.options(c.Database))
 	if err != nil {
-		return nil, connectError(cfg, "connect", err)
+		return nil, connectError(c, "connect", err)
 	}
 	s := &Sink{
 		conn:     conn,
-		database: cfg.Database,
-		retry:    retryPolicy{maxElapsed: cfg.MaxElapsedTime, log: cfg.Log, observer: cfg.Observer},
-		observer: cfg.Observer,
-	}
-	if s.retry.maxElapsed == 0 {
-		s.retry.maxElapsed = DefaultMaxElapsedTime
+		database: c.Database,
+		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log, observer: c.Observer},
+		observer: c.Observer,
 	}
 	if err := conn.Ping(ctx); err != nil {
-		return nil, errors.Join(connectError(cfg, "connect", err), conn.Close())
+		return nil, errors.Join(connectError(c, "connect", err), conn.Close())
 	}
 	return s, nil
 }

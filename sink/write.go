@@ -12,8 +12,8 @@ import (
 // Batch is what one Write stores: rows of any number of windows, and the ledger rows of these windows.
 type Batch = schema.Batch
 
-// Bounds of one insert. A block is held in memory about three times while it is sent (rows, columns, compressed), so
-// it is bounded in bytes too: a row's raw payload may be large.
+// Bounds of one insert. The server holds all of it in memory, so it is bounded in bytes too: a row's raw payload may be
+// large.
 const (
 	maxBlockRows  = 100_000
 	maxBlockBytes = 64 << 20
@@ -53,11 +53,7 @@ type table[T any] struct {
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 	for _, part := range split(t, rows) {
 		for _, chunk := range chunks(t, part.rows, maxBlockRows, maxBlockBytes) {
-			b, err := encode(t, part.name, chunk)
-			if err != nil {
-				return err
-			}
-			if err := s.insert(ctx, b); err != nil {
+			if err := s.insert(ctx, newBlock(t, part.name, chunk)); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,18 @@
 // Several spans are under way at once, so that details of one are fetched while the next is listed; what a span found
 // goes to one committer, which writes large batches and in each the ledger rows last (I1). A stop ends the fetching and
 // commits what was fetched; windows that were not finished are simply not in the ledger and come again (I7).
+//
+// # How stale an order can be
+//
+// No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
+//
+//   - created within Options.Lookback: by the next tick that succeeds, which lists it again;
+//   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
+//     not in the listing of the unpaid any more;
+//   - any other change: by the next deep [Engine.Verify], and until then not at all. A change that the list row of an
+//     order does not show is never noticed.
+//
+// An order that appears in a window before the lookback is found by the next Verify, which counts.
 package engine
 
 import (
@@ -97,7 +109,7 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 		o.Committed = func(schema.Batch) {}
 	}
 	if o.FlushRows == 0 {
-		o.FlushRows = 20_000
+		o.FlushRows = 12_000
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
@@ -109,8 +121,8 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager = true
-		jobs, err := r.backfillJobs(ctx, window.Interval{Start: from, End: to}, force)
+		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		jobs, err := r.backfillJobs(ctx, r.scope, force)
 		if err != nil {
 			return err
 		}
@@ -129,6 +141,10 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
+			return err
+		}
+		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
+		if err := r.commits.flush(); err != nil {
 			return err
 		}
 		if err := r.refresh(ctx, live); err != nil {
@@ -162,15 +178,14 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(e.lanes))}
 	var lanes errgroup.Group
 	for i, lane := range e.lanes {
-		r := &laneRun{Engine: e, lane: lane, now: now, commits: c, progress: p}
+		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
 		r.lane.Source = newGate(lane.Source, lane.InFlight)
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
 				err = work(ctx, r)
 			}
-			r.sum.Lane, r.sum.Err = lane.Lane, err
-			summary.Lanes[i] = r.sum
+			summary.Lanes[i] = r.summary(err)
 			return nil
 		})
 	}
@@ -186,14 +201,17 @@ type laneRun struct {
 	*Engine
 	lane     Lane
 	now      time.Time
+	began    time.Time // on this machine's clock, when now was taken
 	commits  *committer
 	progress *Progress
 	open     openRejects
-	eager    bool // somebody asked for this run: try again what would wait for a later tick
+	eager    bool            // somebody asked for this run: try again what would wait for a later tick
+	scope    window.Interval // what the run was asked to bring in order; empty for all that the lane has
 
 	mu       sync.Mutex
 	sum      LaneSummary
-	failures int // listings in a row that failed
+	failures int            // listings in a row that failed
+	whole    map[int64]bool // starts of the windows that were listed whole, in Unix seconds
 }
 
 // spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next
@@ -209,25 +227,36 @@ func (r *laneRun) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.open = indexRejects(open)
+	r.open = indexRejects(open, r.Window)
 	return nil
 }
+
+// clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
+// so it must be of the same clock as the now of later runs.
+func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
 
 // walk works off the jobs, several at a time.
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.progress.plan(len(j.Tile(r.Window)))
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)
 	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
 	for _, j := range jobs {
-		if ctx.Err() != nil || !j.until.IsZero() && time.Now().After(j.until) {
+		if gctx.Err() != nil {
 			break
 		}
+		if !j.until.IsZero() && time.Now().After(j.until) {
+			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
+			continue
+		}
 		g.Go(func() error {
-			return r.span(source.WithPriority(ctx, j.priority), j, listing)
+			return r.span(source.WithPriority(gctx, j.priority), j, listing)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.resolveGone(ctx)
 }

@@ -33,10 +33,11 @@ var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // world is a simulated vendor with one account, a warehouse, and the production code between them.
 type world struct {
 	*testing.T
-	account *simulator.Account
-	sink    *sink.Sink
-	engine  *engine.Engine
-	lane    schema.Lane
+	account  *simulator.Account
+	endpoint string
+	sink     *sink.Sink
+	engine   *engine.Engine
+	lane     schema.Lane
 
 	mu        sync.Mutex
 	committed []schema.Batch
@@ -54,22 +55,32 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	client, err := bss.New(bss.Options{Account: "main", Endpoint: server.URL(), MaxInFlight: 16, Credentials: bss.Credentials{
-		AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
+	w.endpoint = server.URL()
 	addr, database := sinktest.Database(t)
+	var err error
 	w.sink, err = sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.sink.Close() })
+	w.engine = w.newEngine(0, 20)
+	return w
+}
+
+// newEngine is what a new process would have: a client, budgets and an engine of its own. A call may take as long as
+// timeout; zero is the client's default.
+func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
+	w.Helper()
+	client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout, Credentials: bss.Credentials{
+		AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+	}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}}, engine.Options{
+	return engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
@@ -78,7 +89,6 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 			w.committed = append(w.committed, b)
 		},
 	})
-	return w
 }
 
 func (w *world) backfill(now time.Time) engine.Summary {

@@ -20,12 +20,29 @@ func (r *laneRun) backfillJobs(ctx context.Context, iv window.Interval, force bo
 		return nil, err
 	}
 	if force {
-		return r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), nil
+		return early(r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
 	}
 	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
-	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() }, r.Window)
+	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
 	due := window.Missing(iv, r.Window, ledger, bad)
-	return r.jobs(due, ledger, source.Backfill, time.Time{}), nil
+	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
+}
+
+// early cuts the first job into a window, two, four, and so on, so that the first details are fetched while the rest of
+// that day is still being listed. Without it the quota of details lies idle for the time of whole listings.
+func early(jobs []job, size time.Duration) []job {
+	if len(jobs) == 0 {
+		return jobs
+	}
+	var out []job
+	rest := jobs[0]
+	for step := size; rest.End.Sub(rest.Start) > step; step *= 2 {
+		first := rest
+		first.End = rest.Start.Add(step)
+		rest.Start = first.End
+		out = append(out, first)
+	}
+	return append(append(out, rest), jobs[1:]...)
 }
 
 // tickJobs plans a tick: live traffic, and the gaps between the oldest window of the ledger and the lookback.
@@ -47,11 +64,16 @@ func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time
 	// A row that could not become an order can only be had again by listing its window.
 	due := r.open.windows(func(j schema.Reject) bool {
 		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
-	}, r.Window)
+	})
 	past := window.Interval{Start: ledger[0].Start, End: live.Start}.Align(r.Window)
 	missing := slices.DeleteFunc(window.Missing(past, r.Window, ledger, due), func(w window.Interval) bool {
 		return waiting[w.Start.Unix()]
 	})
+	for _, w := range past.Tile(r.Window) {
+		if waiting[w.Start.Unix()] { // nothing to do in this run, and yet not whole
+			r.sumUp(func(s *LaneSummary) { s.Waiting++ })
+		}
+	}
 	return jobs, r.jobs(missing, ledger, source.Backfill, until), nil
 }
 

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,10 +25,8 @@ func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
 	}
 	due := r.open.lines(r.now)
 	for _, o := range pending {
-		if wait, accepted := r.open.waits(o.OrderID, r.now, r.eager); !wait {
+		if !r.open.waits(o.OrderID, r.now, r.eager) {
 			due = append(due, o)
-		} else if !accepted && !live.Contains(o.CreateTime) { // those of the lookback are counted by its walk
-			r.sumUp(func(s *LaneSummary) { s.Pending++ })
 		}
 	}
 	moved, err := r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
@@ -54,6 +55,9 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 		for i := range l.Orders {
 			unpaid[l.Orders[i].OrderID] = true
 		}
+		for i := range l.Rejects { // a row that cannot be read is of an unpaid order all the same
+			unpaid[l.Rejects[i].OrderID] = true
+		}
 		return nil
 	})
 	if err != nil {
@@ -62,6 +66,7 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
 		r.Log.Warn("the listing of unpaid orders is not whole, so nothing is concluded from it", "account", r.lane.String())
+		r.sumUp(func(s *LaneSummary) { s.Unswept = true })
 		return nil, nil
 	}
 	var moved []schema.OrderRef
@@ -76,6 +81,11 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
+	// An order can be due for several reasons, or for several of its lines.
+	slices.SortFunc(refs, func(a, b schema.OrderRef) int {
+		return cmp.Or(a.CreateTime.Compare(b.CreateTime), strings.Compare(a.OrderID, b.OrderID))
+	})
+	refs = slices.CompactFunc(refs, func(a, b schema.OrderRef) bool { return a.OrderID == b.OrderID })
 	for len(refs) > 0 {
 		some := refs[:min(len(refs), chunk)]
 		refs = refs[len(some):]
@@ -92,14 +102,14 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		}
 		for i := range orders {
 			o := &orders[i]
-			o.Version = max(uint64(r.now.UnixNano()), o.Version+1)
+			o.Version = nextVersion(o.Version)
 			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
-		if err := r.details(ctx, iv, orders, func(res enrich.Result) *schema.Window {
+		if err := r.details(ctx, iv, orders, func(res enrich.Result) []schema.Reject {
 			key := r.lane.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
 			r.sumUp(func(s *LaneSummary) { s.Details++ })
-			return &schema.Window{Start: res.Order.CreateTime.UTC().Truncate(r.Window)}
+			return nil
 		}); err != nil {
 			return err
 		}
@@ -107,7 +117,7 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	return r.recount(ctx, touched)
 }
 
-// recount corrects the items and the pending orders of windows in the ledger after single orders of them were fetched.
+// recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
 // The ids and their digest stay what the walk saw: they are the evidence that the stored orders are held against.
 func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error {
 	if len(touched) == 0 {
@@ -133,10 +143,10 @@ func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error
 	}
 	var out schema.Batch
 	for _, w := range ledger {
-		c := counts[w.Start.UTC()]
-		if touched[w.Start.UTC()] && (w.Items != c.Items || w.Pending != c.Pending) {
-			w.Items, w.Pending = c.Items, c.Pending
-			w.Version = max(uint64(time.Now().UnixNano()), w.Version+1)
+		c, rejected := counts[w.Start.UTC()], r.open.rejected(w.Start)
+		if touched[w.Start.UTC()] && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
+			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
+			w.Version = nextVersion(w.Version)
 			out.Windows = append(out.Windows, w)
 		}
 	}

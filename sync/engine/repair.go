@@ -73,13 +73,17 @@ func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) erro
 	if err != nil {
 		return err
 	}
-	version, now := uint64(r.now.UnixNano()), time.Now().UTC()
+	now := time.Now().UTC()
 	for i := range orders {
-		orders[i].Deleted, orders[i].Version, orders[i].FetchedAt = true, max(version, orders[i].Version+1), now
+		orders[i].Deleted, orders[i].Version, orders[i].FetchedAt = true, nextVersion(orders[i].Version), now
 	}
 	for i := range items {
-		items[i].Deleted, items[i].Version, items[i].FetchedAt = true, max(version, items[i].Version+1), now
+		items[i].Deleted, items[i].Version, items[i].FetchedAt = true, nextVersion(items[i].Version), now
+	}
+	var rejects []schema.Reject // what could not be had of an order that is no more is not missing
+	for _, id := range ids {
+		rejects = append(rejects, r.open.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 	}
 	r.Log.Warn("the source does not have these orders any more", "account", r.lane.String(), "orders", ids)
-	return r.commits.add(schema.Batch{Orders: orders, Items: items})
+	return r.commits.add(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
 }

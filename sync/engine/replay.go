@@ -16,6 +16,7 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 	iv := window.Interval{Start: from, End: to}
 	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(e.Window)
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		r.scope = iv
 		if r.lane.Decoder == nil {
 			return nil
 		}

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
@@ -80,12 +82,8 @@ func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]sche
 		k, ok := known[o.OrderID]
 		again := t.job.repair.redo(o.OrderID) || r.eager && r.open.hasLines(o.OrderID)
 		if ok && k.Fingerprint == o.Fingerprint && !again {
-			wait, accepted := r.open.waits(o.OrderID, r.now, r.eager)
-			if k.DetailStatus == schema.DetailOK || wait {
+			if k.DetailStatus == schema.DetailOK || r.open.waits(o.OrderID, r.now, r.eager) {
 				t.order(o, k.ItemCount, k.DetailStatus)
-				if k.DetailStatus != schema.DetailOK && !accepted {
-					r.sumUp(func(s *LaneSummary) { s.Pending++ })
-				}
 				continue
 			}
 		}
@@ -102,15 +100,15 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 	if len(todo) == 0 {
 		return nil
 	}
-	return r.details(ctx, l.Interval, todo, func(res enrich.Result) *schema.Window {
+	return r.details(ctx, l.Interval, todo, func(res enrich.Result) []schema.Reject {
 		t.detail(res)
-		return t.at(res.Order.CreateTime)
+		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList) // its list row could be read
 	})
 }
 
-// details fetches the details of orders that were created in iv and hands the rows over. Each result is shown to its
-// window first.
-func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, in func(enrich.Result) *schema.Window) error {
+// details fetches the details of orders that were created in iv and hands the rows over. Each result is first shown to
+// the caller, who may have more rejects to hand over.
+func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) []schema.Reject) error {
 	ids := make([]string, len(todo))
 	for i := range todo {
 		ids[i] = todo[i].OrderID
@@ -128,22 +126,24 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	}
 	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
-		o, w := &res.Order, in(res)
+		o := &res.Order
+		out.Rejects = append(out.Rejects, seen(res)...)
 		r.progress.Details.Add(1)
 		r.progress.Items.Add(int64(len(res.Items)))
 		r.sumUp(func(s *LaneSummary) {
 			s.Changed++
 			s.Items += len(res.Items)
-			if o.DetailStatus != schema.DetailOK {
-				s.Pending++
-			}
 		})
 		out.Orders = append(out.Orders, *o)
 		out.Items = append(out.Items, res.Items...)
 		for _, j := range res.Rejects {
-			out.Rejects = r.reject(out.Rejects, j, w)
+			if row, write := r.open.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
+				out.Rejects = append(out.Rejects, row)
+			}
 		}
-		out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now)...)
+		if res.Err == nil { // else nothing was learned of its lines
+			out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
+		}
 		if len(out.Orders) < chunk {
 			return nil
 		}
@@ -155,34 +155,71 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	return err
 }
 
-// listRejects gives the rows of a listing that could not become orders, and resolves those that were there before and
-// are not any more.
+// listRejects gives the rows of a listing that could not become orders.
 func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 	var out []schema.Reject
 	for _, j := range l.Rejects {
 		at := j.CreateTime
-		if !t.job.Contains(at) {
+		if !l.Contains(at) {
 			at = l.Start
 		}
 		w := t.at(at)
-		w.Listed++
-		w.Rejected++
-		out = r.reject(out, j, w)
-	}
-	if l.Verdict == schema.Complete {
-		out = append(out, r.open.gone(l, r.now)...)
+		row, write := r.open.seen(j, r.now, w.Start)
+		if row.WindowStart.Equal(w.Start) {
+			w.Listed++ // a row without a creation time can be in two listings that meet, and counts in one of them
+		}
+		if write {
+			out = append(out, row)
+		}
 	}
 	return out
 }
 
-// reject appends the row of a record that could not become one, if there is something new to say of it.
-func (r *laneRun) reject(out []schema.Reject, j schema.Reject, w *schema.Window) []schema.Reject {
-	row, write, accepted := r.open.seen(j, r.now, w.Start)
-	if !accepted && j.Stage != schema.RejectDetail { // those are counted as pending
-		r.sumUp(func(s *LaneSummary) { s.Rejected++ })
+// wholeWindow notes that this run listed all of a window.
+func (r *laneRun) wholeWindow(start time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.whole == nil {
+		r.whole = map[int64]bool{}
 	}
-	if write {
-		out = append(out, row)
+	r.whole[start.Unix()] = true
+}
+
+// resolveGone resolves the rejects that this run would have met if they were still there.
+func (r *laneRun) resolveGone(ctx context.Context) error {
+	listed := func(w window.Interval) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.whole[w.Start.Unix()] || !w.Start.Before(r.now)
 	}
-	return out
+	var failed error
+	gone := r.open.gone(func(iv window.Interval) bool {
+		windows := iv.Tile(r.Window)
+		last := len(windows) - 1
+		for i, w := range windows {
+			if listed(w) {
+				continue
+			}
+			if last == 0 || i > 0 && i < last {
+				return false
+			}
+			// At its edges a stretch may reach into windows that are not synced at all.
+			ledger, err := r.store.Windows(ctx, r.lane.Lane, w.Start, w.End)
+			if failed = errors.Join(failed, err); err != nil || len(ledger) > 0 {
+				return false
+			}
+		}
+		return true
+	}, r.now)
+	if len(gone) == 0 || failed != nil {
+		return failed
+	}
+	touched := map[time.Time]bool{}
+	for _, j := range gone {
+		touched[j.WindowStart.UTC().Truncate(r.Window)] = true
+	}
+	if err := r.commits.add(schema.Batch{Rejects: gone}); err != nil {
+		return err
+	}
+	return r.recount(ctx, touched)
 }

@@ -16,8 +16,6 @@ import (
 type Progress struct {
 	Windows   atomic.Int64 // planned
 	Done      atomic.Int64 // closed, whatever their verdict
-	Listed    atomic.Int64 // orders that listings showed
-	Orders    atomic.Int64 // orders written
 	Items     atomic.Int64 // items written
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for
@@ -32,11 +30,16 @@ type LaneSummary struct {
 	Listed    int
 	Changed   int // orders that were new or changed
 	Items     int
-	Rejected  int // records rejected in this run, without those that an operator accepted
-	Pending   int // orders left without their detail, without those that an operator accepted
 	ListCalls int
 	Details   int
-	Err       error // why the lane's run ended early
+
+	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the lane. What an
+	// operator has accepted is left out.
+	Rejected int   // records that are not rows
+	Pending  int   // orders without their detail
+	Waiting  int   // windows that are to be walked again and were not walked in this run, beside those in Windows
+	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
+	Err      error // why the lane's run ended early
 }
 
 // Summary is what a run did.
@@ -63,11 +66,17 @@ func (l LaneSummary) err() error {
 			undone = append(undone, fmt.Sprintf("%d windows %s", n, v))
 		}
 	}
+	if l.Waiting > 0 {
+		undone = append(undone, fmt.Sprintf("%d windows to be walked by a later run", l.Waiting))
+	}
 	if l.Rejected > 0 {
 		undone = append(undone, fmt.Sprintf("%d records rejected", l.Rejected))
 	}
 	if l.Pending > 0 {
 		undone = append(undone, fmt.Sprintf("%d orders without their items", l.Pending))
+	}
+	if l.Unswept {
+		undone = append(undone, "the unpaid orders before the lookback could not be listed")
 	}
 	switch {
 	case l.Err != nil:
@@ -83,6 +92,18 @@ func (r *laneRun) sumUp(change func(*LaneSummary)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.sum)
+}
+
+// summary ends the lane's run. What is open is counted here, once, from what is known of it: a record can be met several
+// times in a run, and be healed after it was met.
+func (r *laneRun) summary(err error) LaneSummary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Lane, r.sum.Err = r.lane.Lane, err
+	rejected, pending := r.open.left(r.scope)
+	r.sum.Rejected += rejected
+	r.sum.Pending += pending
+	return r.sum
 }
 
 // closed takes a window into the summary.

@@ -20,7 +20,7 @@ type tally struct {
 
 func newTally(r *laneRun, j job) *tally {
 	t := &tally{run: r, job: j}
-	started := time.Now().UTC()
+	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
 			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Verdict: schema.Complete, StartedAt: started,
@@ -78,13 +78,7 @@ func (t *tally) order(o *schema.Order, items uint32, status string) {
 // detail counts an order whose detail was asked for.
 func (t *tally) detail(res enrich.Result) {
 	t.order(&res.Order, res.Order.ItemCount, res.Order.DetailStatus)
-	w := t.at(res.Order.CreateTime)
-	w.DetailCalls++
-	for _, j := range res.Rejects {
-		if j.Stage == schema.RejectItem {
-			w.Rejected++
-		}
-	}
+	t.at(res.Order.CreateTime).DetailCalls++
 }
 
 // done closes the windows that the listing completes and gives their ledger rows.
@@ -94,6 +88,10 @@ func (t *tally) done(l walk.Listing) []schema.Window {
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
 		w := t.windows[t.next]
 		t.next++
+		if w.Verdict == schema.Complete {
+			t.run.wholeWindow(w.Start)
+		}
+		w.Rejected = t.run.open.rejected(w.Start)
 		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.now) {
 			w.Verdict = schema.Open
 		}
@@ -101,8 +99,8 @@ func (t *tally) done(l walk.Listing) []schema.Window {
 		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
 			w.Attempts = prior.Attempts + 1
 		}
-		w.FinishedAt = time.Now().UTC()
-		w.Version = max(uint64(w.FinishedAt.UnixNano()), prior.Version+1)
+		w.FinishedAt = t.run.clock()
+		w.Version = nextVersion(prior.Version)
 		t.run.closed(w)
 		if w.Verdict == schema.Failed {
 			if prior.Verdict == schema.Complete {

@@ -71,6 +71,7 @@ const (
 	// programs ask for a year at once.
 	longestCount = 90 * 24 * time.Hour
 	verifyEdge   = time.Second
+	verifyEdges  = 10 * time.Second
 )
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
@@ -89,7 +90,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	report.Windows = len(iv.Tile(e.Window)) * len(e.lanes)
 	var mu sync.Mutex
 	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager = true
+		r.eager, r.scope = true, iv
 		v := &verification{laneRun: r, iv: iv, VerifyOptions: o}
 		err := v.run(source.WithPriority(ctx, source.Verify))
 		mu.Lock()
@@ -191,14 +192,7 @@ func (v *verification) count(ctx context.Context, iv window.Interval) error {
 	if iv.End.Sub(iv.Start) > longestCount {
 		return v.halve(ctx, iv)
 	}
-	// As in a walk, a second more is asked for on each side. Whether the orders of these outermost seconds count depends
-	// on the vendor, so both answers are right.
-	asked := window.Interval{Start: iv.Start.Add(-verifyEdge), End: iv.End.Add(verifyEdge)}
-	most, err := v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)})
-	if err != nil {
-		return err
-	}
-	least, err := v.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
+	asked, least, most, err := v.question(ctx, iv)
 	if err != nil {
 		return err
 	}
@@ -216,6 +210,24 @@ func (v *verification) count(ctx context.Context, iv window.Interval) error {
 	}
 	v.differ(iv, Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
 	return nil
+}
+
+// question gives the times to ask for, and how many orders the source should count between them. As in a walk, more is
+// asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
+// there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
+// looked for.
+func (v *verification) question(ctx context.Context, iv window.Interval) (asked window.Interval, least, most int, err error) {
+	for edge := verifyEdge; edge <= verifyEdges; edge += time.Second {
+		asked = window.Interval{Start: iv.Start.Add(-edge), End: iv.End.Add(edge)}
+		if most, err = v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
+			break
+		}
+		least, err = v.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
+		if err != nil || least == most {
+			break
+		}
+	}
+	return asked, least, most, err
 }
 
 func (v *verification) halve(ctx context.Context, iv window.Interval) error {

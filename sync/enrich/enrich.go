@@ -95,7 +95,7 @@ func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	o.DetailStatus = schema.DetailOK
 	o.RawDetail = d.Raw
 	if d.PaymentStatus != "" && !strings.EqualFold(d.PaymentStatus, o.PaymentStatus) {
-		o.PaymentStatus = d.PaymentStatus
+		o.PaymentStatus = spelledLike(o.PaymentStatus, d.PaymentStatus)
 	}
 	if !d.PaymentTime.IsZero() {
 		o.PaymentTime = d.PaymentTime
@@ -110,6 +110,15 @@ func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	}
 	o.ItemCount = uint32(len(d.Items))
 	return d.Items
+}
+
+// spelledLike gives a detail's status a capital where the list row's has one. Details may spell all in lower case, and to
+// those who group by it a status must not be two.
+func spelledLike(row, detail string) string {
+	if row == "" || row[0] < 'A' || row[0] > 'Z' {
+		return detail
+	}
+	return strings.ToUpper(detail[:1]) + detail[1:]
 }
 
 // tombstones marks the stored items that a refreshed detail no longer has.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/web"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
@@ -41,6 +42,10 @@ type Options struct {
 	Registry *prometheus.Registry
 	// Progress is told how far the first download of the embedded engine is.
 	Progress func(stage string, done, total int64)
+	// Offline is for what calls no vendor: no client is made, and no credentials are needed.
+	Offline bool
+	// FlushEvery bounds how long what was fetched waits for its commit; zero for the engine's own bound.
+	FlushEvery time.Duration
 }
 
 // App is ordersync, wired.
@@ -53,7 +58,12 @@ type App struct {
 	schedule cron.Schedule
 	logins   []*login
 	run      atomic.Pointer[string] // id of the run under way, for the log
-	away     bool                   // the warehouse did not answer at the last tick; only ticks use it
+	flush    time.Duration
+
+	// What only ticks use, one at a time, after the start:
+	away     bool                // the warehouse did not answer at the last tick
+	ledger   []sink.LaneSummary  // as of the last refresh
+	verified []sink.Verification // as of the last refresh
 
 	warehouse *Warehouse
 	engine    *engine.Engine
@@ -81,11 +91,11 @@ func New(o Options) (*App, error) {
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
 	}
-	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule}
+	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
 	a.log = slog.New(runHandler{Handler: o.Log.Handler(), run: &a.run})
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
-		l, err := newLogin(&o.Config.Accounts[i], a.metrics)
+		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)
 		if err != nil {
 			return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{
 				Field: fmt.Sprintf("accounts[%d]", i), Message: err.Error(),
@@ -108,23 +118,31 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(len(a.logins))
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	lanes := make([]engine.Lane, len(a.logins))
-	for i, l := range a.logins {
-		lanes[i] = l.lane
+	for _, l := range a.logins {
 		a.cleanups.add("account "+l.name, func(context.Context) error {
-			l.client.Close()
+			l.close()
 			return nil
 		})
 	}
-	a.engine = engine.New(w.Sink, lanes, engine.Options{
-		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
-		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed,
-	})
+	a.engine = a.newEngine(a.logins)
 	native, http := w.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil
+}
+
+// newEngine makes an engine for some accounts.
+func (a *App) newEngine(logins []*login) *engine.Engine {
+	lanes := make([]engine.Lane, len(logins))
+	for i, l := range logins {
+		lanes[i] = l.lane
+	}
+	return engine.New(a.warehouse.Sink, lanes, engine.Options{
+		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
+		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed, FlushEvery: a.flush,
+	})
 }
 
 // Warehouse is what Open opened.

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
@@ -15,32 +18,56 @@ import (
 // login is one configured account, ready to be called.
 type login struct {
 	name   string
-	client *bss.Client
+	client *bss.Client // nil where nobody is to be called
 	list   *source.Budget
 	detail *source.Budget
 	lane   engine.Lane
+	calls  atomic.Int64 // made so far, whatever came of them
 }
 
 // newLogin wires an account: client, budgets, retries, metrics. One login has one budget for each API, shared by all
 // that call it.
-func newLogin(a *config.Account, m *Metrics) (*login, error) {
+func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	inFlight := inFlight(a.Quota)
+	l := &login{name: a.Name, list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail)}
+	l.lane = engine.Lane{
+		Lane:   schema.Lane{Source: a.Source, Account: a.Name},
+		Source: offlineSource{}, Decoder: bss.Decoder{}, PageSize: a.PageSize, InFlight: inFlight,
+	}
+	if offline {
+		return l, nil
+	}
 	client, err := NewClient(a, inFlight, nil)
 	if err != nil {
 		return nil, err
 	}
-	l := &login{
-		name: a.Name, client: client,
-		list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail),
-	}
-	caller := source.NewCaller(client, l.list, l.detail, source.DefaultPolicy, func(api string, r source.Reason, d time.Duration) {
+	l.client = client
+	l.lane.Source = source.NewCaller(client, l.list, l.detail, source.DefaultPolicy, func(api string, r source.Reason, d time.Duration) {
+		l.calls.Add(1)
 		m.called(a.Name, api, r, d)
 	})
-	l.lane = engine.Lane{
-		Lane:   schema.Lane{Source: a.Source, Account: a.Name},
-		Source: caller, PageSize: a.PageSize, InFlight: inFlight,
-	}
 	return l, nil
+}
+
+func (l *login) close() {
+	if l.client != nil {
+		l.client.Close()
+	}
+}
+
+// offlineSource stands for a vendor that must not be called.
+type offlineSource struct{}
+
+var errOffline = errors.New("this verb makes no call to the vendor")
+
+// List is part of engine.Source.
+func (offlineSource) List(context.Context, source.Query) (source.Page, error) {
+	return source.Page{}, errOffline
+}
+
+// Detail is part of engine.Source.
+func (offlineSource) Detail(context.Context, string, string) (source.Detail, error) {
+	return source.Detail{}, errOffline
 }
 
 // NewClient makes the client of an account. transport is nil but for those who want to look at the answers.
@@ -48,7 +75,7 @@ func NewClient(a *config.Account, inFlight int, transport http.RoundTripper) (*b
 	c := &a.Credentials
 	return bss.New(bss.Options{
 		Account: a.Name, Site: a.Site, Endpoint: a.Endpoint, APIVersion: a.APIVersion,
-		MaxInFlight: inFlight, Transport: transport,
+		MaxInFlight: 2 * inFlight, Transport: transport,
 		Credentials: bss.Credentials{
 			Type:            string(c.Kind()),
 			AccessKeyID:     c.AccessKeyID,

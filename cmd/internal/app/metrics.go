@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
 )
 
 // Metrics are all that ordersync counts. Labels are bounded: accounts come from the configuration, the others are small
@@ -42,7 +43,7 @@ type Metrics struct {
 var (
 	apis     = []string{"list", "detail"}
 	verdicts = []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed}
-	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows"}
+	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications"}
 )
 
 const namespace = "ordersync"
@@ -76,7 +77,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 			[]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}),
 		retries: counter("insert_retries_total", "Blocks that had to be sent again.", "table"),
 		differences: gauge("verify_differences",
-			"Windows in which the last verification found warehouse and source to differ.", "account"),
+			"Differences that the last verification of everything found and that are left.", "account"),
 		completeTo: make(map[string]*atomic.Int64, len(accounts)),
 	}
 	for i := range accounts {
@@ -110,6 +111,9 @@ func (m *Metrics) begin(account string) {
 		if r != source.OK && r != source.Cancelled && r != source.Auth { // with these no reject is made
 			m.rejects.WithLabelValues(account, string(r))
 		}
+	}
+	for _, r := range field.RejectReasons {
+		m.rejects.WithLabelValues(account, r)
 	}
 }
 
@@ -238,6 +242,17 @@ func (m *Metrics) ledger(lanes []sink.LaneSummary) {
 		for _, v := range verdicts {
 			m.windows.WithLabelValues(account, string(v)).Set(float64(counts[account][v]))
 		}
+	}
+}
+
+// verified takes over what the last verifications found; of several lanes of an account the sum counts.
+func (m *Metrics) verified(last []sink.Verification) {
+	sums := map[string]int{}
+	for _, v := range last {
+		sums[v.Account] += v.Differences
+	}
+	for account := range m.completeTo {
+		m.differences.WithLabelValues(account).Set(float64(sums[account]))
 	}
 }
 

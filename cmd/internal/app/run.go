@@ -19,13 +19,16 @@ const pingTimeout = 10 * time.Second
 func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
 	defer a.begin()()
 	s, err := a.engine.Backfill(ctx, now, from, to, force, p)
-	if err != nil && ctx.Err() == nil {
-		// Whether the warehouse refused a batch or is not there decides about the exit code.
-		if ping := a.ping(ctx); ping != nil {
-			return s, &EnvironmentError{err}
-		}
+	return s, a.blame(ctx, err)
+}
+
+// blame makes an error of a run the environment's where the warehouse is not there any more: whether it refused
+// something or is away decides about the exit code, and about what the daemon says.
+func (a *App) blame(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || a.ping(ctx) == nil {
+		return err
 	}
-	return s, err
+	return &EnvironmentError{err}
 }
 
 // runOnce does one scheduled run. now is the time of everything in it.
@@ -35,6 +38,10 @@ func (a *App) runOnce(ctx context.Context, now time.Time) (engine.Summary, error
 		return engine.Summary{}, &EnvironmentError{err}
 	}
 	s, err := a.engine.Tick(ctx, now, a.schedule.Next(now), nil)
+	var environment *EnvironmentError
+	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
+		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
+	}
 	if err == nil {
 		a.metrics.ran(s, time.Now())
 	}
@@ -46,7 +53,17 @@ func (a *App) runOnce(ctx context.Context, now time.Time) (engine.Summary, error
 	return s, err
 }
 
-// tick is the loop's body: a run, and a line about what went wrong. The next tick comes whatever happens here.
+// laneErrors are the reasons why lanes ended early.
+func laneErrors(s engine.Summary) error {
+	var errs []error
+	for _, l := range s.Lanes {
+		errs = append(errs, l.Err)
+	}
+	return errors.Join(errs...)
+}
+
+// tick is the loop's body: a run, a verification when one is due, and a line about what went wrong. The next tick comes
+// whatever happens here.
 func (a *App) tick(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // stopped between two ticks
@@ -78,6 +95,9 @@ func (a *App) tick(ctx context.Context) {
 	if a.away { // whatever else went wrong, it was there
 		a.away = false
 		a.log.Info("the warehouse answers again")
+	}
+	if err == nil && ctx.Err() == nil {
+		a.verifyDue(ctx, start.UTC())
 	}
 }
 
@@ -119,12 +139,15 @@ func (a *App) ping(ctx context.Context) error {
 	return nil
 }
 
-// refresh brings the metrics that come from the ledger up to date.
-func (a *App) refresh(ctx context.Context) error {
-	lanes, err := a.warehouse.Summaries(ctx)
-	if err != nil {
+// refresh brings what comes from the warehouse's own tables up to date: they also know what other processes did.
+func (a *App) refresh(ctx context.Context) (err error) {
+	if a.ledger, err = a.warehouse.Summaries(ctx); err != nil {
 		return err
 	}
-	a.metrics.ledger(lanes)
+	if a.verified, err = a.warehouse.LastVerifications(ctx); err != nil {
+		return err
+	}
+	a.metrics.ledger(a.ledger)
+	a.metrics.verified(a.verified)
 	return nil
 }

@@ -26,6 +26,9 @@ type WarehouseOptions struct {
 	Log      *slog.Logger
 	Progress func(stage string, done, total int64) // of the engine's first download
 	Observer sink.Observer
+	// ReadOnly changes nothing on a ClickHouse of the user's own, so that a user who may only read will do. The embedded
+	// server has no users, and its tables are ours: there they are brought up to date all the same.
+	ReadOnly bool
 }
 
 // Warehouse is an open warehouse, with its server where this process may have started one.
@@ -52,7 +55,11 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 		// The embedded server has neither users nor TLS.
 		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, "default", "", false
 	}
-	s, err := sink.Open(ctx, cfg)
+	open := sink.Open
+	if o.ReadOnly && w.server == nil {
+		open = sink.OpenToRead
+	}
+	s, err := open(ctx, cfg)
 	if err != nil {
 		if w.server != nil {
 			err = errors.Join(err, w.server.Close())

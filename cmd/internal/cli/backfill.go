@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -53,30 +52,28 @@ calls, and detail calls only for orders that changed.`,
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
 		}
-		from, err := parseTime(f.from, now)
+		r, err := parseRange(f.from, f.to, now)
 		if err != nil {
-			return usage(cmd, fmt.Errorf("--from: %w", err))
-		}
-		to, err := parseTime(f.to, now)
-		if err != nil {
-			return usage(cmd, fmt.Errorf("--to: %w", err))
-		}
-		if !from.Before(to) || !from.Before(now) {
-			return usage(cmd, fmt.Errorf("--from %s is not before --to %s and now", from.Format(time.RFC3339), to.Format(time.RFC3339)))
+			return usage(cmd, err)
 		}
 		cfg, err := p.load()
 		if err != nil {
 			return err
 		}
-		if err := cfg.RequireAccounts(); err != nil {
+		if err := withAccounts(cmd, cfg, f.account); err != nil {
 			return err
 		}
-		if err := onlyAccount(cfg, f.account); err != nil {
-			return usage(cmd, err)
-		}
-		return p.runBackfill(cmd.Context(), cfg, now, window.Interval{Start: from, End: to}, f)
+		return p.runBackfill(cmd.Context(), cfg, now, r, f)
 	}
 	return cmd
+}
+
+// withAccounts makes sure that there is an account to work on, and leaves out all others where one is named.
+func withAccounts(cmd *cobra.Command, cfg *config.Config, name string) error {
+	if err := cfg.RequireAccounts(); err != nil {
+		return err
+	}
+	return usage(cmd, onlyAccount(cfg, name))
 }
 
 // onlyAccount leaves out all other accounts.
@@ -96,16 +93,9 @@ func onlyAccount(cfg *config.Config, name string) error {
 }
 
 func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
-	d := p.download()
-	// On a terminal the bar tells what goes well.
-	a, err := app.New(app.Options{Config: cfg, Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
+	a, err := p.openApp(ctx, app.Options{Config: cfg})
 	if err != nil {
 		return err
-	}
-	err = a.Open(ctx)
-	d.close()
-	if err != nil {
-		return errors.Join(err, a.Stop())
 	}
 	summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
 	result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
@@ -121,12 +111,8 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 // backfillWith runs a backfill with its progress on standard error.
 func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (engine.Summary, *engine.Progress, error) {
 	progress := new(engine.Progress)
-	stop := p.follow(progress, a.Calls)
-	told := context.AfterFunc(ctx, func() {
-		fmt.Fprintln(p.console, "stopping: what was fetched is being committed; once more ends at once")
-	})
+	stop := p.follow(ctx, &view{run: progress, calls: a.Calls})
 	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
-	told()
 	stop()
 	return summary, progress, err
 }

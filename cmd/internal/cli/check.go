@@ -201,7 +201,7 @@ func (t *clockTransport) off() (time.Duration, bool) {
 // warehouse opens it, which creates what is missing.
 func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) {
 	const name = "clickhouse"
-	w, err := p.openWarehouse(ctx, cfg)
+	w, err := p.openWarehouse(ctx, cfg, false)
 	if err != nil {
 		c.bad(ctx, name, err)
 		return

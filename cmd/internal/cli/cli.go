@@ -52,6 +52,7 @@ Then your own account:
   ordersync check                             is everything in place?
   ordersync backfill --from 2024-01-01        fill the past
   ordersync run                               keep up from now on
+  ordersync verify                            is the copy exact?
   ordersync sql "SELECT count() FROM orders"  look at it`
 
 func (p *program) root() *cobra.Command {
@@ -77,13 +78,22 @@ func (p *program) root() *cobra.Command {
 	root.Flags().Lookup("version").Hidden = true
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.demo(), p.run(), p.backfill(), p.status(), p.sql(), p.check(), p.healthcheck(), p.simulate())
+	root.AddCommand(p.demo(), p.run(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(), p.check(),
+		p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
-		if validate := c.Args; validate != nil {
-			c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }
-		}
+		argumentsAreUsage(c)
 	}
 	return root
+}
+
+// argumentsAreUsage makes a wrong number of arguments a mistake in usage, for a verb and those below it.
+func argumentsAreUsage(c *cobra.Command) {
+	if validate := c.Args; validate != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }
+	}
+	for _, below := range c.Commands() {
+		argumentsAreUsage(below)
+	}
 }
 
 // version is one line about what was built.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -98,17 +97,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Fprintln(d.out, "Starting ClickHouse inside this program.")
-	download := d.download()
-	a, err := app.New(app.Options{Config: cfg, Log: d.logger(cfg.Log, slog.LevelWarn), Progress: download.progress})
+	a, err := d.openApp(ctx, app.Options{Config: cfg})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Stop()) }()
-	err = a.Open(ctx)
-	download.close()
-	if err != nil {
-		return err
-	}
 	if err := d.copy(ctx, a); err != nil {
 		return err
 	}
@@ -130,7 +123,7 @@ func (d *demo) configure(endpoint string) (*config.Config, error) {
 	d.dir = dir
 	text := fmt.Sprintf(`# Written by ordersync demo.
 accounts:
-  - name: demo
+  - name: %s
     source: bss
     endpoint: %q
     credentials: {access_key_id: %q, access_key_secret: %q}
@@ -138,12 +131,15 @@ accounts:
 clickhouse: {embedded: %q}
 http: {listen: "127.0.0.1:0"}
 log: {level: warn}
-`, endpoint, d.account.AccessKeyID(), d.account.AccessKeySecret(), liftedQuota, liftedQuota, filepath.Join(dir, "warehouse"))
+`, demoAccount, endpoint, d.account.AccessKeyID(), d.account.AccessKeySecret(), liftedQuota, liftedQuota, filepath.Join(dir, "warehouse"))
 	if err := os.WriteFile(d.configFile(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	return config.Parse(d.configFile(), []byte(text), nil)
 }
+
+// demoAccount names the demo's account.
+const demoAccount = "demo"
 
 func (d *demo) configFile() string { return filepath.Join(d.dir, config.DefaultFile) }
 

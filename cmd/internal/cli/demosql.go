@@ -12,6 +12,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
 )
 
 // questions of the demo, as an analyst would ask them: the views are right without anybody knowing how.
@@ -46,7 +47,7 @@ ORDER BY verdict`},
 func (d *demo) questions(ctx context.Context, conn driver.Conn) error {
 	for _, q := range questions {
 		fmt.Fprintf(d.out, "\n%s\n\n    %s\n\n", q.title, strings.ReplaceAll(q.sql, "\n", "\n    "))
-		if err := d.query1(ctx, conn, q.sql, "table", false); err != nil {
+		if err := d.query1(ctx, conn, q.sql, "table", true); err != nil {
 			return err
 		}
 	}
@@ -55,8 +56,9 @@ func (d *demo) questions(ctx context.Context, conn driver.Conn) error {
 
 // compare compares the copy with the truth: counts, exact sums of every amount, and a digest over all ids.
 func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
-	truth := d.account.Truth(d.account.Options().From, d.now)
-	copied, err := readTruth(ctx, w.Conn())
+	from := d.account.Options().From
+	truth := d.account.Truth(from, d.now)
+	copied, err := compare.Read(ctx, w.Conn(), demoAccount, from, d.now)
 	if err != nil {
 		return queryError(err)
 	}
@@ -133,60 +135,3 @@ func sums(table, currency string, a simulator.Amounts) []measure {
 
 // amountColumns are the columns of simulator.Amounts, in its order.
 var amountColumns = []string{"pretax_gross_amount", "pretax_amount", "pretax_amount_local", "tax", "after_tax_amount"}
-
-// readTruth asks the warehouse for the same numbers as the simulator's truth has. The demo has the warehouse for itself.
-func readTruth(ctx context.Context, conn driver.Conn) (t simulator.Truth, err error) {
-	t.Statuses = map[string]int{}
-	var orders, items uint64
-	if err := conn.QueryRow(ctx, "SELECT count(), groupBitXor(xxHash64(order_id)) FROM orders").Scan(&orders, &t.IDDigest); err != nil {
-		return t, err
-	}
-	if err := conn.QueryRow(ctx, "SELECT count(), groupBitXor(xxHash64(item_id)) FROM order_items").Scan(&items, &t.ItemIDDigest); err != nil {
-		return t, err
-	}
-	t.Orders, t.Items = int(orders), int(items)
-	rows, err := conn.Query(ctx, "SELECT payment_status, count() FROM orders GROUP BY payment_status")
-	if err != nil {
-		return t, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var status string
-		var n uint64
-		if err := rows.Scan(&status, &n); err != nil {
-			return t, err
-		}
-		t.Statuses[status] = int(n)
-	}
-	if err := rows.Err(); err != nil {
-		return t, err
-	}
-	if t.OrderAmounts, err = amounts(ctx, conn, "orders"); err != nil {
-		return t, err
-	}
-	t.ItemAmounts, err = amounts(ctx, conn, "order_items")
-	return t, err
-}
-
-// amounts sums up every amount by currency. A missing amount adds nothing, as in the truth.
-func amounts(ctx context.Context, conn driver.Conn, table string) (map[string]simulator.Amounts, error) {
-	columns := make([]string, len(amountColumns))
-	for i, c := range amountColumns {
-		columns[i] = fmt.Sprintf("sum(ifNull(%s, 0))", c)
-	}
-	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT currency, %s FROM %s GROUP BY currency", strings.Join(columns, ", "), table))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := map[string]simulator.Amounts{}
-	for rows.Next() {
-		var currency string
-		var a simulator.Amounts
-		if err := rows.Scan(&currency, &a.PretaxGross, &a.Pretax, &a.PretaxLocal, &a.Tax, &a.AfterTax); err != nil {
-			return nil, err
-		}
-		out[currency] = a
-	}
-	return out, rows.Err()
-}

@@ -17,12 +17,13 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// Exit codes. Code 4 is verify's.
+// Exit codes.
 const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2 // the command line or the configuration is wrong
 	exitEnvironment = 3 // credentials are refused, or ClickHouse cannot be had
+	exitDifferences = 4 // verify found differences, and they are left
 	exitInterrupted = 130
 )
 

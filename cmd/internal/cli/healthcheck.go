@@ -18,7 +18,7 @@ func (p *program) healthcheck() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := p.load()
+			cfg, err := p.loadOffline()
 			if err != nil {
 				return err
 			}

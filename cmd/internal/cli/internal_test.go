@@ -116,7 +116,7 @@ func TestProgressLines(t *testing.T) {
 		p := &program{err: &out, console: &console{to: &out}}
 		var run engine.Progress
 		var calls atomic.Int64
-		stop := p.follow(&run, calls.Load)
+		stop := p.follow(t.Context(), &view{run: &run, calls: calls.Load})
 		run.Windows.Store(1440)
 		run.Done.Store(360)
 		run.Details.Store(1000)

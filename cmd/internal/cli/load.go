@@ -1,17 +1,26 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
+	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// load reads the configuration.
-func (p *program) load() (*config.Config, error) {
-	cfg, err := config.Load(p.file, os.LookupEnv)
+// load reads the configuration of a verb that calls vendors.
+func (p *program) load() (*config.Config, error) { return p.loadBy(config.Load) }
+
+// loadOffline reads the configuration of a verb that calls nobody, and so needs no credentials.
+func (p *program) loadOffline() (*config.Config, error) { return p.loadBy(config.LoadOffline) }
+
+func (p *program) loadBy(read func(string, config.LookupEnv) (*config.Config, error)) (*config.Config, error) {
+	cfg, err := read(p.file, os.LookupEnv)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w\nTo see ordersync work without any configuration: ordersync demo", err)
 	}
@@ -21,7 +30,7 @@ func (p *program) load() (*config.Config, error) {
 // loadForReading reads the configuration for a verb that only looks at the warehouse. Where no file was named and there
 // is none, the default warehouse will do, if it is there: it must not be made by looking at it.
 func (p *program) loadForReading() (*config.Config, error) {
-	cfg, err := p.load()
+	cfg, err := p.loadOffline()
 	if _, named := os.LookupEnv(config.EnvFile); p.file != "" || named || !errors.Is(err, fs.ErrNotExist) {
 		return cfg, err
 	}
@@ -30,4 +39,24 @@ func (p *program) loadForReading() (*config.Config, error) {
 		return nil, err
 	}
 	return byDefault, nil
+}
+
+// flushEvery is for tests: that much sooner what was fetched is committed.
+var flushEvery time.Duration
+
+// openApp wires an app and opens its warehouse. The caller stops it.
+func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) {
+	d := p.download()
+	// On a terminal the bar tells what goes well.
+	o.Log, o.Progress, o.FlushEvery = p.logger(o.Config.Log, slog.LevelWarn), d.progress, flushEvery
+	a, err := app.New(o)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Open(ctx)
+	d.close()
+	if err != nil {
+		return nil, errors.Join(err, a.Stop())
+	}
+	return a, nil
 }

@@ -25,9 +25,15 @@ import (
 // asProgram makes this test binary the program itself.
 const asProgram = "ORDERSYNC_TEST_PROGRAM"
 
+// flushVariable makes the program commit that often.
+const flushVariable = "ORDERSYNC_TEST_FLUSH"
+
 func TestMain(m *testing.M) {
 	embedded.Main()
 	if os.Getenv(asProgram) != "" {
+		if d, err := time.ParseDuration(os.Getenv(flushVariable)); err == nil {
+			cli.FlushEvery(d)
+		}
 		ctx, stop := cli.Interruptible(context.Background())
 		code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
@@ -42,6 +48,8 @@ type world struct {
 	dir     string
 	account *simulator.Account
 	url     string
+	// withoutSecret leaves TEST_SECRET unset.
+	withoutSecret bool
 }
 
 const secret = "s3cr3t-of-the-account"
@@ -94,8 +102,11 @@ func (w *world) command(args ...string) *exec.Cmd {
 	// The test's own time bounds it: the context ends when the test does.
 	cmd := exec.CommandContext(w.t.Context(), os.Args[0], args...)
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), asProgram+"=1", "TEST_SECRET="+secret,
+	cmd.Env = append(os.Environ(), asProgram+"=1",
 		"GORACE=atexit_sleep_ms=0") // a program under the race detector else sleeps a second at its end
+	if !w.withoutSecret {
+		cmd.Env = append(cmd.Env, "TEST_SECRET="+secret)
+	}
 	return cmd
 }
 
@@ -169,7 +180,13 @@ func (w *watched) String() string {
 
 func (w *world) start(args ...string) *process {
 	w.t.Helper()
-	p := &process{t: w.t, cmd: w.command(args...), lines: make(chan string, 10_000), out: newWatched()}
+	return w.startCommand(w.command(args...))
+}
+
+// startCommand starts the program as it was prepared.
+func (w *world) startCommand(cmd *exec.Cmd) *process {
+	w.t.Helper()
+	p := &process{t: w.t, cmd: cmd, lines: make(chan string, 10_000), out: newWatched()}
 	p.cmd.Stdout = p.out
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -185,6 +202,15 @@ func (w *world) start(args ...string) *process {
 		}
 	}()
 	return p
+}
+
+// exit waits for the process to end, whatever it says, and gives its exit code; -1 where it was killed.
+func (p *process) exit() int {
+	for line := range p.lines {
+		p.seen = append(p.seen, line)
+	}
+	_ = p.cmd.Wait() // the exit code tells
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // wait reads standard error up to a line that contains the text.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -19,13 +21,22 @@ const (
 )
 
 // follow shows the progress of a run on standard error until stop is called: a bar on a terminal, a line now and then
-// elsewhere. calls is the number of calls made so far.
-func (p *program) follow(run *engine.Progress, calls func() int64) (stop func()) {
-	v := &view{run: run, calls: calls, start: time.Now()}
+// elsewhere. When the run's context ends it says what happens then.
+func (p *program) follow(ctx context.Context, v *view) (stop func()) {
+	v.start = time.Now()
+	told := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(p.console, "stopping: what is in hand is being committed; once more ends at once")
+	})
+	var end func()
 	if isTerminal(p.err) {
-		return p.bar(v)
+		end = p.bar(v)
+	} else {
+		end = every(lineEvery, func() { fmt.Fprintln(p.console, v.line()) })
 	}
-	return every(lineEvery, func() { fmt.Fprintln(p.console, v.line()) })
+	return func() {
+		told()
+		end()
+	}
 }
 
 func (p *program) bar(v *view) (stop func()) {
@@ -57,9 +68,11 @@ func (p *program) bar(v *view) (stop func()) {
 
 // view words the progress of a run.
 type view struct {
-	run   *engine.Progress
-	calls func() int64
-	start time.Time
+	run    *engine.Progress
+	calls  func() int64  // made so far
+	unit   string        // what the bar counts; "windows" where it is empty
+	detail func() string // what is said beside the bar; orders and items where it is nil
+	start  time.Time
 
 	mu      sync.Mutex
 	samples []sample // one a second, at most rateOver+1
@@ -73,13 +86,21 @@ type sample struct {
 func (v *view) windows() string {
 	total := v.run.Windows.Load()
 	if total == 0 {
-		return "planning "
+		return "working "
 	}
-	return fmt.Sprintf("windows %s/%s ", count(v.run.Done.Load()), count(total))
+	return fmt.Sprintf("%s %s/%s ", cmp.Or(v.unit, "windows"), count(v.run.Done.Load()), count(total))
 }
 
 func (v *view) counts() string {
-	text := fmt.Sprintf(" %s orders  %s items  %.0f calls/s", count(v.run.Details.Load()), count(v.run.Items.Load()), v.rate(time.Now()))
+	text := ""
+	if v.detail != nil {
+		text = " " + v.detail()
+	} else {
+		text = fmt.Sprintf(" %s orders  %s items", count(v.run.Details.Load()), count(v.run.Items.Load()))
+	}
+	if v.calls != nil {
+		text += fmt.Sprintf("  %.0f calls/s", v.rate(time.Now()))
+	}
 	if eta, ok := v.eta(time.Now()); ok {
 		text += "  ETA " + span(eta)
 	}

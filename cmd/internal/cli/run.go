@@ -15,7 +15,8 @@ func (p *program) run() *cobra.Command {
 		Long: `Keep the warehouse up to date until told to stop.
 
 It catches up at once, from what the ledger says, and then works by the
-schedule. SIGTERM or Ctrl-C commits the batch in hand and ends; a second one
+schedule. Once a day it verifies the whole copy, which costs a call for each
+quarter of a year that agrees. SIGTERM or Ctrl-C commits the batch in hand and ends; a second one
 ends at once. Metrics and health are served on http.listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -28,7 +29,7 @@ ends at once. Metrics and health are served on http.listen.`,
 			}
 			d := p.download()
 			defer d.close()
-			a, err := app.New(app.Options{Config: cfg, Log: p.logger(cfg.Log, slog.LevelDebug), Progress: d.progress})
+			a, err := app.New(app.Options{Config: cfg, Log: p.logger(cfg.Log, slog.LevelDebug), Progress: d.progress, FlushEvery: flushEvery})
 			if err != nil {
 				return err
 			}

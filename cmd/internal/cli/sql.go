@@ -57,13 +57,14 @@ program that reads it makes a float of an amount of money.`,
 			return err
 		}
 		ctx := cmd.Context()
-		w, err := p.openWarehouse(ctx, cfg)
+		w, err := p.openWarehouse(ctx, cfg, !write)
 		if err != nil {
 			return err
 		}
 		defer w.Close()
+		readonly := !write && !serverSaysReadOnly(ctx, w.Conn())
 		for _, s := range statements {
-			if err := p.query1(ctx, w.Conn(), s, format, write); err != nil {
+			if err := p.query1(ctx, w.Conn(), s, format, readonly); err != nil {
 				return err
 			}
 		}
@@ -88,16 +89,26 @@ func (p *program) query(args []string) (string, error) {
 	return string(bytes.ToValidUTF8(text, []byte("\uFFFD"))), nil
 }
 
-// openWarehouse opens the warehouse for a verb that only reads it. Its logs are only shown where something is wrong.
-func (p *program) openWarehouse(ctx context.Context, cfg *config.Config) (*app.Warehouse, error) {
+// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
+// where something is wrong.
+func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
 	d := p.download()
 	defer d.close()
-	return app.OpenWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
+	return app.OpenWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
+		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress, ReadOnly: readOnly,
+	})
 }
 
-// query1 runs one statement and prints its result.
-func (p *program) query1(ctx context.Context, conn driver.Conn, statement, format string, write bool) error {
-	if !write {
+// serverSaysReadOnly reports whether the user may only read anyway. Such a user may not even set what we would set.
+func serverSaysReadOnly(ctx context.Context, conn driver.Conn) bool {
+	var mode uint64
+	err := conn.QueryRow(ctx, "SELECT toUInt64(getSetting('readonly'))").Scan(&mode)
+	return err == nil && mode > 0
+}
+
+// query1 runs one statement and prints its result. readonly asks the server to refuse what would change the warehouse.
+func (p *program) query1(ctx context.Context, conn driver.Conn, statement, format string, readonly bool) error {
+	if readonly {
 		// 2 allows settings to be changed and everything else that does not change the warehouse.
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
 	}

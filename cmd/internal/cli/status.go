@@ -22,7 +22,8 @@ func (p *program) status() *cobra.Command {
 		Use:   "status",
 		Short: "Show coverage, lag and problems, from the ledger",
 		Long: `Show what the ledger says of each account: windows by verdict, how far behind
-it is, gaps, records that could not be stored and orders without their items.
+it is, gaps, records that could not be stored, orders without their items, and
+what the last verification found.
 
 It makes no call to a vendor. The exit code is 1 when something is behind or
 has failed.`,
@@ -34,7 +35,7 @@ has failed.`,
 		if err != nil {
 			return err
 		}
-		w, err := p.openWarehouse(cmd.Context(), cfg)
+		w, err := p.openWarehouse(cmd.Context(), cfg, true)
 		if err != nil {
 			return err
 		}
@@ -76,9 +77,21 @@ type accountStatus struct {
 	GapSeconds   float64                `json:"gap_seconds"`
 	Orders       uint64                 `json:"orders"`
 	OpenRejects  int                    `json:"open_rejects"`
+	Accepted     int                    `json:"accepted_rejects"`
 	Pending      uint64                 `json:"pending"`
 	LastRun      *time.Time             `json:"last_run"`
+	Verified     *lastVerification      `json:"last_verification"` // null where there was none
 	Problems     []string               `json:"problems"`
+}
+
+// lastVerification is the last one of all that the ledger covered.
+type lastVerification struct {
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to"`
+	Finished    time.Time `json:"finished_at"`
+	Calls       int       `json:"calls"`
+	Differences int       `json:"differences"` // left
+	Error       string    `json:"error,omitempty"`
 }
 
 // readStatus asks the ledger.
@@ -87,7 +100,11 @@ func readStatus(ctx context.Context, cfg *config.Config, w *app.Warehouse, now t
 	if err != nil {
 		return statusReport{}, err
 	}
-	rejects, err := w.Rejects(ctx, schema.Lane{}, true)
+	rejects, err := w.RejectCounts(ctx)
+	if err != nil {
+		return statusReport{}, err
+	}
+	verified, err := w.LastVerifications(ctx)
 	if err != nil {
 		return statusReport{}, err
 	}
@@ -100,13 +117,19 @@ func readStatus(ctx context.Context, cfg *config.Config, w *app.Warehouse, now t
 	}
 	report := statusReport{OK: true, Now: now, Accounts: []accountStatus{}}
 	for _, l := range lanes {
-		open := 0
+		var open sink.RejectCount
 		for _, r := range rejects {
-			if r.Lane.Account == l.Account && r.OwnerID == l.OwnerID {
-				open++
+			if r.Account == l.Account && r.OwnerID == l.OwnerID {
+				open = r
 			}
 		}
-		a := newAccountStatus(l, open, now, behindAfter(cfg.Schedule, now))
+		var last *lastVerification
+		for _, v := range verified {
+			if v.Account == l.Account && v.OwnerID == l.OwnerID {
+				last = &lastVerification{v.From, v.To, v.FinishedAt, v.Calls, v.Differences, v.Error}
+			}
+		}
+		a := newAccountStatus(l, open, last, now, behindAfter(cfg.Schedule, now))
 		report.OK = report.OK && len(a.Problems) == 0
 		report.Accounts = append(report.Accounts, a)
 	}
@@ -124,10 +147,10 @@ func behindAfter(s config.Schedule, now time.Time) time.Duration {
 	return limit
 }
 
-func newAccountStatus(l sink.LaneSummary, openRejects int, now time.Time, behind time.Duration) accountStatus {
+func newAccountStatus(l sink.LaneSummary, rejects sink.RejectCount, last *lastVerification, now time.Time, behind time.Duration) accountStatus {
 	a := accountStatus{
 		Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
-		Orders: l.Orders, OpenRejects: openRejects, Pending: l.Pending, Problems: []string{},
+		Orders: l.Orders, OpenRejects: rejects.Open, Accepted: rejects.Accepted, Pending: l.Pending, Verified: last, Problems: []string{},
 		CompleteFrom: timeOrNull(l.CompleteFrom), CompleteTo: timeOrNull(l.CompleteTo),
 		Oldest: timeOrNull(l.Oldest), Newest: timeOrNull(l.Newest), LastRun: timeOrNull(l.LastFinished),
 	}
@@ -152,11 +175,19 @@ func newAccountStatus(l sink.LaneSummary, openRejects int, now time.Time, behind
 	if l.Gaps > 0 {
 		problem("%d gaps, %s in all, between the oldest and the newest window: `ordersync backfill` fills them", l.Gaps, span(l.Missing))
 	}
-	if openRejects > 0 {
-		problem("%d records could not be stored: SELECT * FROM rejects WHERE status = 'open'", openRejects)
+	if rejects.Open > 0 {
+		problem("%d records could not be stored: `ordersync rejects` lists them", rejects.Open)
 	}
-	if l.Pending > 0 {
-		problem("%d orders are without their items: SELECT * FROM orders WHERE detail_status = 'pending'", l.Pending)
+	// Those whose missing detail an operator accepted are no problem any more.
+	if l.Pending > uint64(rejects.AcceptedDetails) {
+		problem("%d orders are without their items: SELECT * FROM orders WHERE detail_status = 'pending'", l.Pending-uint64(rejects.AcceptedDetails))
+	}
+	switch {
+	case last == nil:
+	case last.Differences > 0:
+		problem("the last verification, of %s, left %d differences: `ordersync verify --repair`", shortTime(&last.Finished), last.Differences)
+	case last.Error != "":
+		problem("the last verification, of %s, was not finished: %s", shortTime(&last.Finished), last.Error)
 	}
 	return a
 }
@@ -186,6 +217,16 @@ func (p *program) statusTable(s statusReport) {
 		})
 	}
 	p.table(rows)
+	for _, a := range s.Accounts {
+		if v := a.Verified; v != nil && v.Differences == 0 && v.Error == "" {
+			fmt.Fprintf(p.out, "%s: verified %s, from %s to %s by %s: the copy agrees with the source\n",
+				schema.Lane{Account: a.Account, OwnerID: a.OwnerID}, shortTime(&v.Finished), shortTime(&v.From), shortTime(&v.To), plural(v.Calls, "call"))
+		}
+		if a.Accepted > 0 {
+			fmt.Fprintf(p.out, "%s: %s accepted by an operator (`ordersync rejects --all`)\n",
+				schema.Lane{Account: a.Account, OwnerID: a.OwnerID}, plural(a.Accepted, "reject"))
+		}
+	}
 	for _, a := range s.Accounts {
 		if len(a.Problems) > 0 {
 			fmt.Fprintf(p.out, "%s:\n  %s\n", schema.Lane{Account: a.Account, OwnerID: a.OwnerID}, strings.Join(a.Problems, "\n  "))

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // timeHelp is how flags that take a time describe it.
@@ -28,6 +30,27 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time (%s)", text, timeHelp)
 }
 
+// parseRange reads --from and --to. A text that is empty leaves its bound zero.
+func parseRange(fromText, toText string, now time.Time) (r window.Interval, err error) {
+	if fromText != "" {
+		if r.Start, err = parseTime(fromText, now); err != nil {
+			return r, fmt.Errorf("--from: %w", err)
+		}
+		if !r.Start.Before(now) {
+			return r, fmt.Errorf("--from %s is not before now", r.Start.Format(time.RFC3339))
+		}
+	}
+	if toText != "" {
+		if r.End, err = parseTime(toText, now); err != nil {
+			return r, fmt.Errorf("--to: %w", err)
+		}
+		if !r.Start.Before(r.End) {
+			return r, fmt.Errorf("--from %s is not before --to %s", r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339))
+		}
+	}
+	return r, nil
+}
+
 // parseSpan reads a duration; days are 24 hours, because windows are in UTC.
 func parseSpan(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
@@ -44,6 +67,14 @@ func count[T int | int64 | uint64](n T) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// plural writes a number of things.
+func plural[T int | int64 | uint64](n T, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
 }
 
 // span writes a duration in two units at most.

@@ -24,10 +24,19 @@ func TestUsage(t *testing.T) {
 		{"simulate --days 0", "--days 0 is not from 1 to 3650"},
 		{"demo --orders -1", "--orders -1 is not"},
 		{"demo --dir .", "is not empty"},
+		{"verify --from 2024-02-01 --to 2024-01-01", "is not before"},
+		{"verify --to tomorrow", `--to: "tomorrow" is not a time`},
+		{"replay --from 2999-01-01", "is not before now"},
+		{"rejects remove", `unknown command "remove" for "ordersync rejects"`},
+		{"rejects accept", "accepts 1 arg(s), received 0"},
+		{"rejects accept 3f0a", "--note is required: say why"},
 		// Without a configuration every verb says how to get one.
 		{"run", "cp config.example.yaml ordersync.yaml"},
 		{"backfill --from 2024-01-01", "ordersync demo"},
 		{"status", "cp config.example.yaml ordersync.yaml"},
+		{"verify", "cp config.example.yaml ordersync.yaml"},
+		{"replay", "cp config.example.yaml ordersync.yaml"},
+		{"rejects", "cp config.example.yaml ordersync.yaml"},
 		{"sql x", "cp config.example.yaml ordersync.yaml"},
 		{"status -c missing.yaml", "missing.yaml: the configuration file does not exist"},
 	} {
@@ -46,7 +55,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		r := w.run(0, args...)
 		contains(t, r.out, "ordersync demo", "cp config.example.yaml ordersync.yaml", "backfill", "simulate")
-		for _, later := range []string{"verify", "track", "replay", "--version"} {
+		for _, later := range []string{"products", "track", "cancel ", "--version"} {
 			if strings.Contains(r.out, later) {
 				t.Errorf("%v speaks of %s", args, later)
 			}
@@ -60,7 +69,7 @@ func TestWrongConfiguration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.write("ordersync.yaml", "accounts:\n  - name: main\n    source: bss\n    quotas: {}\nhttp: {listen: nowhere}\n")
-	for _, args := range [][]string{{"run"}, {"status"}, {"backfill", "--from", "-1d"}, {"sql", "SELECT 1"}} {
+	for _, args := range [][]string{{"run"}, {"status"}, {"backfill", "--from", "-1d"}, {"sql", "SELECT 1"}, {"verify"}, {"rejects"}, {"replay"}} {
 		r := w.run(2, args...)
 		contains(t, r.err, "ordersync.yaml:4: accounts[0].quotas", "ordersync.yaml:5: http.listen")
 	}
@@ -75,5 +84,7 @@ func TestWrongConfiguration(t *testing.T) {
 	contains(t, w.run(2, "backfill", "--from", "-1d").err, "no account is configured")
 
 	w.configure()
-	contains(t, w.run(2, "backfill", "--from", "-1d", "--account", "other").err, `there is no account "other" (there are: main)`)
+	for _, args := range [][]string{{"backfill", "--from", "-1d"}, {"verify"}, {"replay"}} {
+		contains(t, w.run(2, append(args, "--account", "other")...).err, `there is no account "other" (there are: main)`)
+	}
 }

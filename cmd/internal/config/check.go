@@ -20,6 +20,7 @@ import (
 type checker struct {
 	fields   map[string]field
 	problems []Problem
+	offline  bool // Credentials were not read, so they are not judged.
 }
 
 // fail reports a problem with a field, on its line or on that of the nearest

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ type field struct {
 // made of and no others.
 type decoder struct {
 	env      LookupEnv
+	offline  bool // The values of credentials are left out.
 	anchors  map[string]ast.Node
 	fields   map[string]field
 	merges   int // How many merges were resolved, see maxMerges.
@@ -181,6 +183,9 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		d.fail(path, "must be %s, not %s (%s)", what, kindOf(n), example)
 		return
 	}
+	if d.offline && credential.MatchString(path) {
+		return
+	}
 	f := d.fields[path]
 	f.raw = text
 	d.fields[path] = f
@@ -203,6 +208,9 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		d.fail(path, "must be %s (%s)", what, example)
 	}
 }
+
+// credential is the path of a value of an account's credentials.
+var credential = regexp.MustCompile(`^accounts\[\d+\]\.credentials\.`)
 
 // scalarText returns a scalar as it is written, and whether it is text to YAML,
 // in which variables are filled in.

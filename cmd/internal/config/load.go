@@ -59,6 +59,17 @@ func Find(path string, env LookupEnv) (string, error) {
 // Load finds, reads and checks the configuration. env gives the variables;
 // programs pass os.LookupEnv.
 func Load(path string, env LookupEnv) (*Config, error) {
+	return load(path, env, false)
+}
+
+// LoadOffline is Load for what calls no vendor. Credentials are neither needed nor
+// looked at, so the variables in them may be unset; the accounts come without any,
+// so that nothing can use them by mistake. All else is as strict as ever.
+func LoadOffline(path string, env LookupEnv) (*Config, error) {
+	return load(path, env, true)
+}
+
+func load(path string, env LookupEnv, offline bool) (*Config, error) {
 	path, err := Find(path, env)
 	if err != nil {
 		return nil, err
@@ -67,13 +78,17 @@ func Load(path string, env LookupEnv) (*Config, error) {
 	if err != nil {
 		return nil, fileError(path, err, "the configuration file cannot be read: %v", bare(err))
 	}
-	return Parse(path, data, env)
+	return read(path, data, env, offline)
 }
 
 // Parse decodes a configuration strictly over the defaults and checks it. The
 // name stands for the file in messages. A nil env means that no variable is set.
 // Every error is an *Error.
 func Parse(name string, data []byte, env LookupEnv) (*Config, error) {
+	return read(name, data, env, false)
+}
+
+func read(name string, data []byte, env LookupEnv, offline bool) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
@@ -84,6 +99,7 @@ func Parse(name string, data []byte, env LookupEnv) (*Config, error) {
 	cfg := Default()
 	cfg.File = name
 	d := newDecoder(env, root)
+	d.offline = offline
 	d.fields[""] = field{line: startLine(root)}
 	d.value(root, reflect.ValueOf(cfg).Elem(), "")
 
@@ -95,7 +111,7 @@ func Parse(name string, data []byte, env LookupEnv) (*Config, error) {
 	if _, given := d.fields["clickhouse.embedded"]; !given && len(cfg.ClickHouse.Addr) > 0 {
 		cfg.ClickHouse.Embedded = ""
 	}
-	c := &checker{fields: d.fields, problems: d.problems}
+	c := &checker{fields: d.fields, problems: d.problems, offline: offline}
 	c.config(cfg)
 	if err := newError(name, c.problems); err != nil {
 		return nil, err

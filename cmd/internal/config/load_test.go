@@ -341,3 +341,36 @@ func TestAllAtOnce(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What makes no call needs no credentials; all else is judged as ever.
+func TestLoadOffline(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/ordersync.yaml"
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("accounts:\n  - name: main\n    source: bss\n    credentials: {access_key_id: \"${UNSET}\", access_key_secret: \"${SECRET}\", role_arn: \"${EMPTY}\"}\n")
+	if _, err := Load(path, testEnv); err == nil || !strings.Contains(err.Error(), "UNSET is not set") {
+		t.Errorf("Load: %v", err)
+	}
+	cfg, err := LoadOffline(path, testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Accounts[0].Name != "main" || cfg.Accounts[0].Credentials != (Credentials{}) {
+		t.Errorf("%+v", cfg.Accounts[0])
+	}
+	write("accounts:\n  - name: main\n    source: bss\n    endpoint: ${UNSET}\n    credentials: {access_key: \"${UNSET}\"}\nclickhouse: {addr: [\"h:9000\"], password: \"${UNSET}\"}\n")
+	_, err = LoadOffline(path, testEnv)
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	for _, want := range []string{"accounts[0].endpoint: the variable UNSET", "accounts[0].credentials", "clickhouse.password: the variable UNSET"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in:\n%v", want, err)
+		}
+	}
+}

@@ -18,48 +18,61 @@ import (
 // Warehouse says in what an account's rows created in [from, to) differ from the truth; nothing means that they are
 // equal. An error means that they could not be read.
 func Warehouse(ctx context.Context, conn driver.Conn, account string, from, to time.Time, truth simulator.Truth) ([]string, error) {
+	got, err := Read(ctx, conn, account, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return differences(got, truth), nil
+}
+
+// Read asks the warehouse, about an account's rows created in [from, to), for the numbers of a truth. It reads the
+// published views, as an analyst would.
+func Read(ctx context.Context, conn driver.Conn, account string, from, to time.Time) (simulator.Truth, error) {
 	where := fmt.Sprintf("WHERE account = '%s' AND create_time >= fromUnixTimestamp64Milli(%d) AND create_time < fromUnixTimestamp64Milli(%d)",
 		account, from.UnixMilli(), to.UnixMilli())
 	got := simulator.Truth{Statuses: map[string]int{}}
 	row := func(query string, dest ...any) error { return conn.QueryRow(ctx, query+" "+where).Scan(dest...) }
 	var orders, items uint64
 	if err := row("SELECT count(), groupBitXor(xxHash64(order_id)) FROM orders", &orders, &got.IDDigest); err != nil {
-		return nil, fmt.Errorf("read orders: %w", err)
+		return got, fmt.Errorf("read orders: %w", err)
 	}
 	if err := row("SELECT count(), groupBitXor(xxHash64(item_id)) FROM order_items", &items, &got.ItemIDDigest); err != nil {
-		return nil, fmt.Errorf("read order_items: %w", err)
+		return got, fmt.Errorf("read order_items: %w", err)
 	}
+	got.Orders, got.Items = int(orders), int(items)
 	statuses, err := conn.Query(ctx, "SELECT payment_status, count() FROM orders "+where+" GROUP BY payment_status")
 	if err != nil {
-		return nil, fmt.Errorf("read statuses: %w", err)
+		return got, fmt.Errorf("read statuses: %w", err)
 	}
 	defer statuses.Close()
 	for statuses.Next() {
 		var status string
 		var n uint64
 		if err := statuses.Scan(&status, &n); err != nil {
-			return nil, err
+			return got, fmt.Errorf("read statuses: %w", err)
 		}
 		got.Statuses[status] = int(n)
 	}
 	if err := statuses.Err(); err != nil {
-		return nil, err
+		return got, fmt.Errorf("read statuses: %w", err)
 	}
 	if got.OrderAmounts, err = sums(ctx, conn, "orders", where); err != nil {
-		return nil, err
+		return got, err
 	}
-	if got.ItemAmounts, err = sums(ctx, conn, "order_items", where); err != nil {
-		return nil, err
-	}
+	got.ItemAmounts, err = sums(ctx, conn, "order_items", where)
+	return got, err
+}
 
+// differences says in what two truths are not equal.
+func differences(got, truth simulator.Truth) []string {
 	var diff []string
 	differ := func(what string, got, want any) {
 		if got != want {
 			diff = append(diff, fmt.Sprintf("%s: %v in the warehouse, %v at the source", what, got, want))
 		}
 	}
-	differ("orders", int(orders), truth.Orders)
-	differ("items", int(items), truth.Items)
+	differ("orders", got.Orders, truth.Orders)
+	differ("items", got.Items, truth.Items)
 	differ("digest of the order ids", got.IDDigest, truth.IDDigest)
 	differ("digest of the item ids", got.ItemIDDigest, truth.ItemIDDigest)
 	for _, s := range keys(got.Statuses, truth.Statuses) {
@@ -78,7 +91,7 @@ func Warehouse(ctx context.Context, conn driver.Conn, account string, from, to t
 			}
 		}
 	}
-	return diff, nil
+	return diff
 }
 
 var columns = [...]string{"pretax_gross_amount", "pretax_amount", "pretax_amount_local", "tax", "after_tax_amount"}

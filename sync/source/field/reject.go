@@ -26,6 +26,12 @@ const (
 	RejectTime           = "time"
 )
 
+// RejectReasons are all of them.
+var RejectReasons = []string{
+	RejectJSON, RejectObject, RejectUTF8, RejectType, RejectDuplicateField, RejectNoID, RejectNoCreateTime, RejectNoItemID,
+	RejectDuplicateItem, RejectWrongOrder, RejectMoney, RejectQuantity, RejectTime,
+}
+
 // rejectID is the same whenever the same record is rejected again. subject is the record's id, or its raw payload where
 // it has none.
 func rejectID(stage, subject string) string {

@@ -1,0 +1,206 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// The daemon verifies all that an account's ledger covers: a quarter of a year that agrees costs one call, so there is
+// no reason to leave any of it out.
+const (
+	verifyEvery = 24 * time.Hour
+	// verifyAgain is how soon it comes again after one that found something or failed, so that the metric does not
+	// stand for a day after a repair, or be silent for a day about what could not be asked.
+	verifyAgain = time.Hour
+	// verifyLimit bounds one that finds more and more: the ticks wait for it.
+	verifyLimit = 15 * time.Minute
+	// loggedDifferences are named one by one; of more than that the number is enough.
+	loggedDifferences = 10
+)
+
+var errVerifyLimit = fmt.Errorf("not finished within %s; `ordersync verify` has no such bound", verifyLimit)
+
+// VerifyOptions say what to verify and how.
+type VerifyOptions struct {
+	engine.VerifyOptions
+	// From and To are creation times. Zero is the bound of each account's own ledger.
+	From, To time.Time
+}
+
+// Verified is what the verification of one account found.
+type Verified struct {
+	sink.Verification
+	Found  []engine.Difference // the repaired ones too
+	Err    error               // why it ended early
+	Undone error               // what a repair left undone that is no difference, such as a record that could not be stored
+}
+
+// errNeverSynced is about an account without a ledger.
+var errNeverSynced = errors.New("nothing was ever synced: run `ordersync backfill --from …` first")
+
+// Verify compares the warehouse with the source, account by account, and records what came of it. Open must have been
+// called. The error is of the verification as a whole; what concerns one account is in its Verified.
+func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) ([]Verified, error) {
+	defer a.begin()()
+	ledger, err := a.warehouse.Summaries(ctx)
+	if err != nil {
+		return nil, a.blame(ctx, err)
+	}
+	var out []Verified
+	for _, l := range a.logins {
+		v, err := a.verify(ctx, now, l, ledger, o, p)
+		out = append(out, v)
+		if err != nil {
+			return out, a.blame(ctx, err)
+		}
+	}
+	return out, nil
+}
+
+// verify verifies one account. It returns an error where going on with the next account makes no sense.
+func (a *App) verify(ctx context.Context, now time.Time, l *login, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (Verified, error) {
+	v := Verified{Verification: sink.Verification{
+		Lane: l.lane.Lane, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
+	}}
+	r, err := ledgerRange(l.lane.Lane, ledger, now, o.From, o.To)
+	if err != nil {
+		v.Err = err
+		return v, nil
+	}
+	before := l.calls.Load()
+	report, summary, err := a.newEngine([]*login{l}).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
+	v.From, v.To, v.Windows, v.Calls, v.FinishedAt = report.From, report.To, report.Windows, int(l.calls.Load()-before), time.Now().UTC()
+	v.Found, v.Differences = report.Differences, report.Left()
+	v.Repaired = len(report.Differences) - report.Left()
+	if v.Err = laneErrors(summary); v.Err == nil {
+		v.Undone = summary.Err()
+	}
+	v.Err = a.blame(ctx, errors.Join(err, v.Err))
+	if v.Err != nil {
+		v.Error = v.Err.Error()
+	}
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit) {
+		return v, context.Cause(ctx) // stopped: that says nothing about the copy
+	}
+	var environment *EnvironmentError
+	if errors.As(v.Err, &environment) || v.Windows == 0 {
+		return v, nil // there is nowhere, or nothing, to be recorded
+	}
+	return v, a.warehouse.WriteVerification(context.WithoutCancel(ctx), v.Verification)
+}
+
+// ledgerRange is the range from..to of a lane, where a zero bound is that of the lane's ledger.
+func ledgerRange(lane schema.Lane, ledger []sink.LaneSummary, now, from, to time.Time) (window.Interval, error) {
+	i := slices.IndexFunc(ledger, func(l sink.LaneSummary) bool { return l.Account == lane.Account && l.OwnerID == lane.OwnerID })
+	known := i >= 0
+	switch {
+	case !known && from.IsZero():
+		return window.Interval{}, fmt.Errorf("%s: %w", lane, errNeverSynced)
+	case from.IsZero():
+		from = ledger[i].Oldest
+	}
+	switch {
+	case to.IsZero() && known:
+		to = ledger[i].Newest
+	case to.IsZero():
+		to = now
+	}
+	return window.Interval{Start: from, End: to}, nil
+}
+
+// Replay makes the rows of [from, to) again from their stored payloads, without any call. A zero bound is that of each
+// account's own ledger. Open must have been called.
+func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (engine.Summary, error) {
+	defer a.begin()()
+	all := engine.Summary{Started: now}
+	ledger, err := a.warehouse.Summaries(ctx)
+	if err != nil {
+		return all, a.blame(ctx, err)
+	}
+	for _, l := range a.logins {
+		r, err := ledgerRange(l.lane.Lane, ledger, now, from, to)
+		if err != nil {
+			all.Lanes = append(all.Lanes, engine.LaneSummary{Lane: l.lane.Lane, Err: errNeverSynced})
+			continue
+		}
+		s, err := a.newEngine([]*login{l}).Replay(ctx, now, r.Start, r.End, p)
+		all.Lanes = append(all.Lanes, s.Lanes...)
+		if err != nil {
+			return all, a.blame(ctx, err)
+		}
+	}
+	return all, nil
+}
+
+// verifyDue verifies the accounts whose last verification is too long ago. Ticks call it, so it never runs beside one.
+func (a *App) verifyDue(ctx context.Context, now time.Time) {
+	var due []*login
+	for _, l := range a.logins {
+		if now.Sub(a.nextVerification(l.lane.Lane)) >= 0 {
+			due = append(due, l)
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	defer a.begin()()
+	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
+	defer cancel()
+	for _, l := range due {
+		v, err := a.verify(ctx, now, l, a.ledger, VerifyOptions{}, nil)
+		switch {
+		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit):
+			return
+		case errors.Is(v.Err, errNeverSynced):
+			continue // there is no window yet: the tick has said why
+		case err != nil:
+			a.log.Error("what the verification found could not be recorded", "account", l.name, "error", err)
+		}
+		a.tell(v)
+	}
+	if err := a.refresh(context.WithoutCancel(ctx)); err != nil {
+		a.log.Warn("the metrics could not be brought up to date after the verification", "error", err)
+	}
+}
+
+// nextVerification is when an account is to be verified; the zero time where it never was.
+func (a *App) nextVerification(lane schema.Lane) time.Time {
+	for _, v := range a.verified {
+		if v.Account != lane.Account || v.OwnerID != lane.OwnerID {
+			continue
+		}
+		if v.Differences > 0 || v.Error != "" {
+			return v.FinishedAt.Add(verifyAgain)
+		}
+		return v.FinishedAt.Add(verifyEvery)
+	}
+	return time.Time{}
+}
+
+// tell logs what a verification found.
+func (a *App) tell(v Verified) {
+	account := v.Lane.String()
+	for _, d := range v.Found[:min(len(v.Found), loggedDifferences)] {
+		a.log.Warn("difference", "account", account, "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
+			"source", d.Source, "stored", d.Stored, "note", d.Note)
+	}
+	attrs := []any{"account", account, "from", v.From, "to", v.To, "windows", v.Windows, "calls", v.Calls}
+	if n := v.Differences; n > 0 {
+		a.log.Warn("the verification found differences", append(attrs, "differences", n,
+			"remedy", "ordersync verify --repair --account "+v.Account)...)
+	}
+	switch {
+	case v.Err != nil:
+		a.log.Error("the verification was not finished", append(attrs, "error", v.Err)...)
+	case len(v.Found) == 0:
+		a.log.Info("verified: the copy agrees with the source", attrs...)
+	}
+}

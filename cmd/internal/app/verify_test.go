@@ -1,0 +1,201 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
+)
+
+const (
+	agreed   = "verified: the copy agrees with the source"
+	differed = "the verification found differences"
+)
+
+func number(t *testing.T, conn driver.Conn, query string) (n uint64) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// waitMetric returns when a metric has a value.
+func waitMetric(t *testing.T, a *app.App, line string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(get(t, a.URL()+"/metrics"), line+"\n"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the metrics never said %s:\n%s", line, get(t, a.URL()+"/metrics"))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// The daemon proves its copy once a day, remembers that over a restart, and says what is wrong with the remedy.
+func TestDailyVerification(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	cfg.Schedule.Lookback = 2 * time.Hour // what lies further back is not healed by a tick
+	now := time.Now().UTC()
+	daemon := func() (*app.App, *lines) {
+		log := newLines()
+		a := newApp(t, cfg, log)
+		if err := a.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a, log
+	}
+	first, log := daemon()
+	if _, err := first.Backfill(t.Context(), now, now.Add(-24*time.Hour), now, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	account.ResetCounters()
+	if err := first.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, agreed, 1)
+	log.wait(t, "tick", 3)
+	if n := log.count(agreed); n != 1 {
+		t.Errorf("%d verifications in a few ticks", n)
+	}
+	if metrics := get(t, first.URL()+"/metrics"); !strings.Contains(metrics, `ordersync_verify_differences{account="main"} 0`) {
+		t.Error("no metric of the verification")
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
+	second, log := daemon()
+	if err := second.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 2)
+	if n := number(t, conn, "SELECT count() FROM sync_verifications"); n != 1 {
+		t.Errorf("%d verifications are recorded: a restart is no reason for one", n)
+	}
+	if err := second.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// A day later, and somebody has deleted an order.
+	lost := account.IDs(now.Add(-20*time.Hour), now.Add(-5*time.Hour))[0]
+	for _, query := range []string{
+		"ALTER TABLE order_rows DELETE WHERE order_id = '" + lost + "' SETTINGS mutations_sync = 2",
+		"CREATE TABLE old AS sync_verifications",
+		"INSERT INTO old SELECT * REPLACE (finished_at - 90000 AS finished_at) FROM sync_verifications",
+		"EXCHANGE TABLES old AND sync_verifications",
+	} {
+		if err := conn.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third, log := daemon()
+	if err := third.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, differed, 1)
+	log.mu.Lock()
+	for _, line := range log.all {
+		if line["msg"] == differed && (line["remedy"] != "ordersync verify --repair --account main" || line["level"] != "WARN") {
+			t.Errorf("%v", line)
+		}
+	}
+	log.mu.Unlock()
+	// The window differs from its ledger, and from the source.
+	waitMetric(t, third, `ordersync_verify_differences{account="main"} 2`)
+
+	// The operator does as he is told, in another process; the daemon sees it.
+	operator, _ := daemon()
+	found, err := operator.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{VerifyOptions: engine.VerifyOptions{Repair: true}}, nil)
+	if err != nil || len(found) != 1 || found[0].Err != nil || found[0].Repaired != 2 || found[0].Differences != 0 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	waitMetric(t, third, `ordersync_verify_differences{account="main"} 0`)
+	if n := log.count(differed); n != 1 {
+		t.Errorf("the differences were told %d times", n)
+	}
+}
+
+// An account that was synced for less time than another has no gap where the other one begins.
+func TestEachAccountIsVerifiedByItsOwnLedger(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	other := cfg.Accounts[0]
+	other.Name = "other"
+	cfg.Accounts = append(cfg.Accounts, other)
+	now := time.Now().UTC()
+	for i, back := range []time.Duration{20 * time.Hour, 4 * time.Hour} {
+		one := *cfg
+		one.Accounts = []config.Account{cfg.Accounts[i]}
+		a := newApp(t, &one, newLines())
+		if err := a.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Backfill(t.Context(), now, now.Add(-back), now, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := newApp(t, cfg, newLines())
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found, err := a.Verify(t.Context(), now, app.VerifyOptions{}, nil)
+	if err != nil || len(found) != 2 {
+		t.Fatal(found, err)
+	}
+	for i, least := range []int{19, 3} {
+		v := found[i]
+		if v.Err != nil || len(v.Found) > 0 || v.Windows < least || v.Windows > least+2 || v.Calls != 1 || !v.Whole {
+			t.Errorf("%s: %+v", v.Account, v)
+		}
+	}
+}
+
+// The warehouse goes in the middle of a tick, with rows on their way. The daemon waits, says so, and goes on.
+func TestWarehouseGoesDuringATick(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	way := newProxy(t, cfg.ClickHouse.Addr[0])
+	cfg.ClickHouse.Addr = []string{way.addr}
+	var details atomic.Int64
+	gone := make(chan struct{})
+	account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+		if r.OrderID != "" && details.Add(1) == 120 {
+			way.cut()
+			close(gone)
+		}
+		return simulator.Action{}
+	})
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-gone
+	for log.count("insert failed, trying again")+log.count(away) == 0 {
+		<-log.changed
+	}
+	way.open(t)
+	waitMetric(t, a, fmt.Sprintf(`ordersync_orders_written_total{account="main"} %d`, orders))
+	log.wait(t, "tick", 1)
+	if n := log.count(away); n > 1 {
+		t.Errorf("%q was said %d times", away, n)
+	}
+	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
+	o := account.Options()
+	diff, err := compare.Warehouse(t.Context(), conn, "main", o.From, o.To, account.Truth(o.From, o.To))
+	if err != nil || len(diff) > 0 {
+		t.Error(diff, err)
+	}
+}

@@ -1,0 +1,246 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/schema"
+)
+
+func (p *program) rejects() *cobra.Command {
+	var all, asJSON bool
+	var account, raw string
+	cmd := &cobra.Command{
+		Use:   "rejects",
+		Short: "List the records that could not be stored",
+		Long: `List the records that could not become rows and wait for somebody to look.
+Nothing is lost: each keeps its payload as received, which --raw shows, and is
+tried again, ever more rarely.
+
+A record that will never be right can be accepted with "rejects accept": it stays
+in the table and stops making runs fail. It makes no call to a vendor.`,
+		Example: `  ordersync rejects
+  ordersync rejects --raw 3f0a
+  ordersync rejects accept 3f0a --note "test order of the vendor, without an amount"`,
+		Args: cobra.NoArgs,
+	}
+	cmd.PersistentFlags().StringVar(&account, "account", "", "only the account of this `name`")
+	cmd.Flags().BoolVar(&all, "all", false, "also those that were accepted or became rows after all")
+	cmd.Flags().StringVar(&raw, "raw", "", "print the payload of the reject whose `id` begins so")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	cmd.MarkFlagsMutuallyExclusive("raw", "json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return p.withRejects(cmd.Context(), true, func(w *app.Warehouse) error {
+			if cmd.Flags().Changed("raw") {
+				r, err := oneReject(cmd.Context(), w, account, raw)
+				if err != nil {
+					return err
+				}
+				if isTerminal(p.out) {
+					r.Raw = printable(r.Raw) // what a vendor sent must not steer a terminal
+				}
+				_, err = fmt.Fprintln(p.out, r.Raw)
+				return err
+			}
+			list, err := w.FindRejects(cmd.Context(), account, "")
+			if err != nil {
+				return err
+			}
+			p.rejectList(list, all, asJSON)
+			return nil
+		})
+	}
+	cmd.AddCommand(p.acceptReject(&account))
+	return cmd
+}
+
+func (p *program) acceptReject(account *string) *cobra.Command {
+	var note, by string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "accept ID --note TEXT",
+		Short: "Accept a record that could not be stored, after looking at it",
+		Long: `Accept a reject after looking at it. It stays in the table, with who accepted it,
+when and why; it is not tried any more, and it stops making runs and status
+fail. A record that is rejected for another reason later is open again.
+
+The first characters of an id will do where no other id begins with them.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().StringVar(&note, "note", "", "why it is accepted (required)")
+	cmd.Flags().StringVar(&by, "by", "", "who accepts it (default: the user who runs this)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the reject as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		note, by = strings.TrimSpace(note), strings.TrimSpace(by)
+		switch {
+		case note == "":
+			return usage(cmd, errors.New("--note is required: say why it can be accepted"))
+		case !utf8.ValidString(note + by):
+			return usage(cmd, errors.New("--note and --by must be text"))
+		case by == "":
+			by = operator()
+		}
+		return p.withRejects(cmd.Context(), false, func(w *app.Warehouse) error {
+			r, err := accept(cmd.Context(), w, *account, args[0], note, by, time.Now().UTC())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				p.json(newRejectLine(r))
+			} else {
+				fmt.Fprintf(p.out, "accepted by %s: %s of %s, %s: %s\n", r.AcceptedBy, r.ID, r.Lane, r.Reason, r.Message)
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+// withRejects does something with the warehouse.
+func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*app.Warehouse) error) error {
+	cfg, err := p.loadForReading()
+	if err != nil {
+		return err
+	}
+	w, err := p.openWarehouse(ctx, cfg, readOnly)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(w), w.Close())
+}
+
+// accept records that an operator accepts a reject. The new row's version is the present: a tick that is under way
+// writes with the time of its start, so it cannot undo this.
+func accept(ctx context.Context, w *app.Warehouse, account, prefix, note, by string, now time.Time) (schema.Reject, error) {
+	r, err := oneReject(ctx, w, account, prefix)
+	if err != nil {
+		return r, err
+	}
+	switch {
+	case r.Resolved:
+		return r, fmt.Errorf("reject %s became a row after all: there is nothing to accept", r.ID)
+	case !r.AcceptedAt.IsZero():
+		return r, fmt.Errorf("reject %s was accepted already, by %s at %s: %s", r.ID, r.AcceptedBy, shortTime(&r.AcceptedAt), r.Note)
+	}
+	r.AcceptedAt, r.AcceptedBy, r.Note = now, by, note
+	r.Version = max(uint64(now.UnixNano()), r.Version+1)
+	return r, w.Write(ctx, schema.Batch{Rejects: []schema.Reject{r}})
+}
+
+// oneReject finds the reject whose id begins so.
+func oneReject(ctx context.Context, w *app.Warehouse, account, prefix string) (schema.Reject, error) {
+	if prefix == "" {
+		return schema.Reject{}, errors.New("the id is empty: `ordersync rejects` lists them")
+	}
+	list, err := w.FindRejects(ctx, account, prefix)
+	if err != nil {
+		return schema.Reject{}, err
+	}
+	switch len(list) {
+	case 0:
+		return schema.Reject{}, fmt.Errorf("no reject has an id that begins with %q: `ordersync rejects --all` lists them", prefix)
+	case 1:
+		return list[0], nil
+	}
+	const most = 5
+	var names []string
+	for _, r := range list[:min(len(list), most)] {
+		names = append(names, r.ID+" of "+r.Lane.String())
+	}
+	if len(list) > most {
+		names = append(names, "…")
+	}
+	return schema.Reject{}, fmt.Errorf("%d rejects have an id that begins with %q (%s): give more of it, or --account",
+		len(list), prefix, strings.Join(names, ", "))
+}
+
+// operator is who runs the program.
+func operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid()) // a container's user may have no name
+}
+
+// rejectLine is a reject as it is listed: without its payload, which may be large.
+type rejectLine struct {
+	ID          string     `json:"id"`
+	Account     string     `json:"account"`
+	OwnerID     string     `json:"owner_id,omitempty"`
+	Status      string     `json:"status"` // open, accepted or resolved
+	Stage       string     `json:"stage"`
+	OrderID     string     `json:"order_id"`
+	Reason      string     `json:"reason"`
+	Message     string     `json:"message"`
+	FirstSeen   time.Time  `json:"first_seen"`
+	LastSeen    time.Time  `json:"last_seen"`
+	Attempts    uint32     `json:"attempts"`
+	NextAttempt *time.Time `json:"next_attempt"`
+	AcceptedAt  *time.Time `json:"accepted_at"`
+	AcceptedBy  string     `json:"accepted_by,omitempty"`
+	Note        string     `json:"note,omitempty"`
+}
+
+func newRejectLine(r schema.Reject) rejectLine {
+	l := rejectLine{
+		ID: r.ID, Account: r.Account, OwnerID: r.OwnerID, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
+		Message: r.Message, FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Attempts: r.Attempts,
+		NextAttempt: timeOrNull(r.NextAttempt), AcceptedAt: timeOrNull(r.AcceptedAt), AcceptedBy: r.AcceptedBy, Note: r.Note,
+	}
+	switch {
+	case r.Resolved:
+		l.Status = "resolved"
+	case !r.AcceptedAt.IsZero():
+		l.Status = "accepted"
+	}
+	if l.Status != "open" {
+		l.NextAttempt = nil // it is not tried any more
+	}
+	return l
+}
+
+func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
+	lines, others := []rejectLine{}, 0
+	for _, r := range list {
+		l := newRejectLine(r)
+		if l.Status == "open" || all {
+			lines = append(lines, l)
+		} else {
+			others++
+		}
+	}
+	if asJSON {
+		p.json(lines)
+		return
+	}
+	if len(lines) > 0 {
+		rows := [][]any{{"id", "account", "stage", "order", "reason", "message", "first seen", "last seen", "attempts", "next attempt"}}
+		if all {
+			rows[0] = append(rows[0], "status", "by", "note")
+		}
+		for _, l := range lines {
+			row := []any{l.ID, schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, l.Stage, printable(l.OrderID), l.Reason,
+				printable(l.Message), shortTime(&l.FirstSeen), shortTime(&l.LastSeen), int(l.Attempts), shortTime(l.NextAttempt)}
+			if all {
+				row = append(row, l.Status, printable(l.AcceptedBy), printable(l.Note))
+			}
+			rows = append(rows, row)
+		}
+		p.table(rows)
+	} else {
+		fmt.Fprintln(p.out, "There are no open rejects.")
+	}
+	if others > 0 {
+		fmt.Fprintf(p.out, "%s accepted or resolved ones are not shown; --all does\n", count(others))
+	}
+}

@@ -1,0 +1,80 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
+)
+
+// TestHowStaleAnOrderCanBe holds the bound that the package's documentation gives, at the edges of what covers what.
+func TestHowStaleAnOrderCanBe(t *testing.T) {
+	t.Parallel()
+	now := start.AddDate(0, 0, 12)
+	w := newWorld(t, simulator.Options{Seed: 9, Orders: 1000, From: start, To: now})
+	tick := now.Add(5 * time.Minute)
+	lookback, sweep := tick.Add(-24*time.Hour).Truncate(time.Hour), tick.Add(-192*time.Hour)
+	unpaid := func(at time.Time) string {
+		t.Helper()
+		for range 500 {
+			id := w.account.Add(1, at)[0]
+			if o, _ := w.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+				return id
+			}
+		}
+		t.Fatal("none of five hundred orders is unpaid")
+		return ""
+	}
+	cases := []struct {
+		name   string
+		id     string
+		change func(string) error
+		seen   bool // by the next tick; otherwise by a deep verify
+	}{
+		{"changed within the lookback", w.account.Add(1, lookback)[0], w.account.Change, true},
+		{"paid within the lookback", unpaid(lookback), w.account.Pay, true},
+		{"paid before the lookback", unpaid(lookback.Add(-time.Second)), w.account.Pay, true},
+		{"cancelled within the sweep", unpaid(sweep), w.account.Cancel, true},
+		{"changed before the lookback", w.account.Add(1, lookback.Add(-time.Second))[0], w.account.Change, false},
+		{"cancelled before the sweep", unpaid(sweep.Add(-time.Second)), w.account.Cancel, false},
+	}
+	w.backfill(now)
+	w.equal(now)
+	for _, c := range cases {
+		if err := c.change(c.id); err != nil {
+			t.Fatal(c.name, err)
+		}
+	}
+	fresh := func(id string) bool {
+		t.Helper()
+		orders, err := w.sink.Orders(t.Context(), w.lane, time.Time{}, time.Time{}, []string{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items, err := w.sink.Items(t.Context(), w.lane, time.Time{}, time.Time{}, []string{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(orders) == 1 && len(compare.Rows(orders, items, w.account)) == 0
+	}
+	if s, err := w.engine.Tick(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+		t.Fatal(err, s.Err())
+	}
+	for _, c := range cases {
+		if fresh(c.id) != c.seen {
+			t.Errorf("%s: up to date after one tick: %t", c.name, !c.seen)
+		}
+	}
+	if r := w.verify(tick, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() > 0 {
+		t.Errorf("%v", r.Differences)
+	}
+	for _, c := range cases {
+		if !fresh(c.id) {
+			t.Errorf("%s: not up to date after a deep verify", c.name)
+		}
+	}
+	w.equal(now)
+}
