@@ -118,6 +118,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.lane, iv, err)
 	}
+	n := min(chunk, len(todo))
 	var out schema.Batch
 	flush := func() error {
 		b := out
@@ -134,6 +135,9 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 			s.Changed++
 			s.Items += len(res.Items)
 		})
+		if out.Orders == nil {
+			out.Orders, out.Items = make([]schema.Order, 0, n), make([]schema.Item, 0, 2*n)
+		}
 		out.Orders = append(out.Orders, *o)
 		out.Items = append(out.Items, res.Items...)
 		for _, j := range res.Rejects {

@@ -5,6 +5,7 @@ package enrich
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,29 +38,26 @@ type Result struct {
 func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map[string][]string, yield func(Result) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan Result)
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, e.Parallel) + 1) // the feeder below is one of the group
-	g.Go(func() error {
-		for _, o := range orders {
-			if gctx.Err() != nil {
-				break
-			}
-			g.Go(func() error {
-				r := e.one(gctx, o, stored[o.OrderID])
+	results := make(chan *Result, max(1, e.Parallel))
+	var next atomic.Int64
+	// Workers, and not a goroutine an order: a goroutine's stack has to grow before it can make a call.
+	for range min(max(1, e.Parallel), len(orders)) {
+		g.Go(func() error {
+			for gctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(orders) {
+					return nil
+				}
+				r := e.one(gctx, orders[i], stored[orders[i].OrderID])
 				if r.Err != nil && (gctx.Err() != nil || source.ReasonOf(r.Err) == source.Auth) {
 					return r.Err
 				}
-				select {
-				case results <- r:
-					return nil
-				case <-gctx.Done():
-					return context.Cause(gctx)
-				}
-			})
-		}
-		return nil
-	})
+				results <- r // somebody always takes it: the loop below ends after the workers
+			}
+			return context.Cause(gctx)
+		})
+	}
 	done := make(chan error, 1)
 	go func() { // ends with the group
 		done <- g.Wait()
@@ -68,7 +66,7 @@ func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map
 	var failed error
 	for r := range results {
 		if failed == nil {
-			if failed = yield(r); failed != nil {
+			if failed = yield(*r); failed != nil {
 				cancel()
 			}
 		}
@@ -79,14 +77,14 @@ func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map
 	return failed
 }
 
-func (e *Enricher) one(ctx context.Context, o schema.Order, stored []string) Result {
+func (e *Enricher) one(ctx context.Context, o schema.Order, stored []string) *Result {
 	d, err := e.Detailer.Detail(ctx, o.OwnerID, o.OrderID)
 	if err != nil {
 		o.DetailStatus = schema.DetailPending
-		return Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
+		return &Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
 	}
 	items := Apply(&o, d)
-	return Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
+	return &Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
 }
 
 // Apply brings an order up to date with its detail, which is newer than its list row, and gives the items their order's

@@ -73,12 +73,7 @@ func (c *Caller) Detail(ctx context.Context, ownerID, orderID string) (Detail, e
 // call is the retry decorator: every try waits for the budget anew, and the waits between tries are decided by what the
 // last try met.
 func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (T, error) {
-	// A new back-off for every call: ExponentialBackOff is not safe to share, and stops after 15 minutes if not told.
-	w := &waits{api: a, policy: c.policy, exp: backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(c.policy.Initial),
-		backoff.WithMaxInterval(c.policy.MaxWait),
-		backoff.WithMaxElapsedTime(c.policy.MaxElapsed),
-	)}
+	w := &waits{api: a, policy: c.policy, began: time.Now()}
 	return backoff.RetryWithData(func() (T, error) {
 		t, err := once(ctx, c, a, do)
 		if w.last = err; err == nil {
@@ -116,36 +111,43 @@ func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 type waits struct {
 	api    *api
 	policy Policy
-	exp    *backoff.ExponentialBackOff
+	began  time.Time
+	exp    *backoff.ExponentialBackOff // made when it is needed: most calls need none
 	last   error
 	signed bool // it was signed anew once already
 	tries  int
 }
 
 // Reset is part of backoff.BackOff.
-func (w *waits) Reset() { w.exp.Reset() }
+func (w *waits) Reset() {}
 
 // NextBackOff is part of backoff.BackOff.
 func (w *waits) NextBackOff() time.Duration {
 	reason, last := ReasonOf(w.last), detailsOf(w.last)
+	elapsed := time.Since(w.began)
 	switch {
 	case last.Fresh && w.signed:
 		return backoff.Stop
 	case last.Fresh:
 		w.signed = true
 		return 0
-	case reason == Throttled && w.exp.GetElapsedTime() < w.policy.MaxElapsed:
+	case reason == Throttled && elapsed < w.policy.MaxElapsed:
 		return 0 // the budget has been told, and makes everybody wait
 	}
+	if w.exp == nil {
+		// A new one for every call: ExponentialBackOff is not safe to share. The whole call's time is bounded here.
+		w.exp = backoff.NewExponentialBackOff(backoff.WithInitialInterval(w.policy.Initial),
+			backoff.WithMaxInterval(w.policy.MaxWait), backoff.WithMaxElapsedTime(0))
+	}
 	w.tries++
-	wait := w.exp.NextBackOff()
-	if wait == backoff.Stop || w.tries >= w.limit(reason) {
+	wait := max(w.exp.NextBackOff(), last.RetryAfter)
+	if w.tries >= w.limit(reason) || elapsed+wait > w.policy.MaxElapsed {
 		if reason == Unavailable || reason == Timeout {
 			w.api.down.Store(true)
 		}
 		return backoff.Stop
 	}
-	return max(wait, last.RetryAfter)
+	return wait
 }
 
 func (w *waits) limit(r Reason) int {
