@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,12 +19,13 @@ type openRejects struct {
 	byOrder  map[string][]string // ids
 	met      map[string]bool     // ids of those that this run saw
 	versions map[string]uint64   // by id, also of those that were resolved in this run
+	healed   map[time.Time]bool  // starts of the windows of those that were resolved and not recounted yet
 }
 
 func indexRejects(rejects []schema.Reject, size time.Duration) openRejects {
 	o := openRejects{
 		size: size, mu: new(sync.Mutex), byID: map[string]schema.Reject{}, byOrder: map[string][]string{},
-		met: map[string]bool{}, versions: map[string]uint64{},
+		met: map[string]bool{}, versions: map[string]uint64{}, healed: map[time.Time]bool{},
 	}
 	for _, j := range rejects {
 		o.byID[j.ID] = j
@@ -241,9 +243,20 @@ func (o openRejects) gone(whole func(window.Interval) bool, now time.Time) []sch
 // resolved forgets a reject and gives the row that says so. The lock is held.
 func (o openRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
 	delete(o.byID, j.ID)
+	o.healed[j.WindowStart.UTC().Truncate(o.size)] = true
 	j.Resolved, j.LastSeen = true, now
 	j.Version = o.next(j.ID)
 	return j
+}
+
+// takeHealed gives the starts of the windows in which rejects were resolved since it was last asked. A record without a
+// creation time may be counted with another window than the one whose walk heals it, and earlier.
+func (o openRejects) takeHealed() map[time.Time]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := maps.Clone(o.healed)
+	clear(o.healed)
+	return out
 }
 
 // next is the version of a reject's next row: a record may be resolved and rejected again in one run. The lock is held.

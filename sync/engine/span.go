@@ -189,7 +189,8 @@ func (r *laneRun) wholeWindow(start time.Time) {
 	r.whole[start.Unix()] = true
 }
 
-// resolveGone resolves the rejects that this run would have met if they were still there.
+// resolveGone resolves the rejects that this run would have met if they were still there, and corrects the ledger where
+// any were resolved.
 func (r *laneRun) resolveGone(ctx context.Context) error {
 	listed := func(w window.Interval) bool {
 		r.mu.Lock()
@@ -215,15 +216,11 @@ func (r *laneRun) resolveGone(ctx context.Context) error {
 		}
 		return true
 	}, r.now)
-	if len(gone) == 0 || failed != nil {
+	if failed != nil {
 		return failed
-	}
-	touched := map[time.Time]bool{}
-	for _, j := range gone {
-		touched[j.WindowStart.UTC().Truncate(r.Window)] = true
 	}
 	if err := r.commits.add(schema.Batch{Rejects: gone}); err != nil {
 		return err
 	}
-	return r.recount(ctx, touched)
+	return r.recount(ctx, r.open.takeHealed())
 }
