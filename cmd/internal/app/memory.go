@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	memoryBase  = 48 << 20
+	memoryBase  = 40 << 20
 	memoryShare = 16 << 20 // what one account holds at the most: listings, rows on their way, a batch
 )
 
