@@ -119,7 +119,7 @@ func (v *verification) run(ctx context.Context) error {
 		if v.Deep {
 			err = v.compare(ctx, stretch)
 		} else {
-			err = v.count(ctx, stretch)
+			err = v.count(ctx, stretch, stretch)
 		}
 		if err != nil {
 			return err
@@ -187,12 +187,12 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 	return complete, nil
 }
 
-// count compares the source's TotalCount of a stretch with what is stored, and halves it where they differ.
-func (v *verification) count(ctx context.Context, iv window.Interval) error {
+// count compares the source's TotalCount of an interval of a stretch with what is stored, and halves it where they differ.
+func (v *verification) count(ctx context.Context, iv, stretch window.Interval) error {
 	if iv.End.Sub(iv.Start) > longestCount {
-		return v.halve(ctx, iv)
+		return v.halve(ctx, iv, stretch)
 	}
-	asked, least, most, err := v.question(ctx, iv)
+	asked, least, most, err := v.question(ctx, iv, stretch)
 	if err != nil {
 		return err
 	}
@@ -200,13 +200,13 @@ func (v *verification) count(ctx context.Context, iv window.Interval) error {
 	v.progress.ListCalls.Add(1)
 	switch {
 	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.Window:
-		return v.halve(ctx, iv)
+		return v.halve(ctx, iv, stretch)
 	case err != nil:
 		return err
 	case least <= p.Total && p.Total <= most:
 		return nil
 	case iv.End.Sub(iv.Start) > v.Window:
-		return v.halve(ctx, iv)
+		return v.halve(ctx, iv, stretch)
 	}
 	v.differ(iv, Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
 	return nil
@@ -215,10 +215,17 @@ func (v *verification) count(ctx context.Context, iv window.Interval) error {
 // question gives the times to ask for, and how many orders the source should count between them. As in a walk, more is
 // asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
 // there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
-// looked for.
-func (v *verification) question(ctx context.Context, iv window.Interval) (asked window.Interval, least, most int, err error) {
+// looked for. Beyond the ends of the stretch nothing is known to be stored, so there it is asked for less than is meant,
+// and never for an order that nobody has synced.
+func (v *verification) question(ctx context.Context, iv, stretch window.Interval) (asked window.Interval, least, most int, err error) {
 	for edge := verifyEdge; edge <= verifyEdges; edge += time.Second {
 		asked = window.Interval{Start: iv.Start.Add(-edge), End: iv.End.Add(edge)}
+		if iv.Start.Equal(stretch.Start) {
+			asked.Start = iv.Start.Add(edge - verifyEdge)
+		}
+		if iv.End.Equal(stretch.End) {
+			asked.End = iv.End.Add(-edge)
+		}
 		if most, err = v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
 			break
 		}
@@ -230,12 +237,12 @@ func (v *verification) question(ctx context.Context, iv window.Interval) (asked 
 	return asked, least, most, err
 }
 
-func (v *verification) halve(ctx context.Context, iv window.Interval) error {
+func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) error {
 	a, b, _ := iv.Halve(v.Window)
-	if err := v.count(ctx, a); err != nil {
+	if err := v.count(ctx, a, stretch); err != nil {
 		return err
 	}
-	return v.count(ctx, b)
+	return v.count(ctx, b, stretch)
 }
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.

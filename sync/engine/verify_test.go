@@ -252,3 +252,19 @@ func TestRejectsGrowCheap(t *testing.T) {
 		t.Errorf("%v %v, %d calls", err, s.Err(), calls()-before)
 	}
 }
+
+// Orders right before and right after what was synced are at the source and not stored, and that is no difference.
+func TestVerifyDoesNotLookBeyondWhatIsSynced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
+	end := start.AddDate(0, 0, 3)
+	w.account.Add(1, start.Add(-time.Second))
+	w.account.Add(1, end)
+	if _, err := w.engine.Backfill(t.Context(), end.Add(3*time.Hour), start, end, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := w.engine.Verify(t.Context(), end.Add(3*time.Hour), start, end, engine.VerifyOptions{}, nil)
+	if err != nil || len(r.Differences) > 0 {
+		t.Errorf("%v %v", r.Differences, err)
+	}
+}
