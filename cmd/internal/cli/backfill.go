@@ -48,19 +48,11 @@ calls, and detail calls only for orders that changed.`,
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now := time.Now().UTC()
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
 		}
-		r, err := parseRange(f.from, f.to, now)
+		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
 		if err != nil {
-			return usage(cmd, err)
-		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		if err := withAccounts(cmd, cfg, f.account); err != nil {
 			return err
 		}
 		return p.runBackfill(cmd.Context(), cfg, now, r, f)
@@ -68,12 +60,20 @@ calls, and detail calls only for orders that changed.`,
 	return cmd
 }
 
-// withAccounts makes sure that there is an account to work on, and leaves out all others where one is named.
-func withAccounts(cmd *cobra.Command, cfg *config.Config, name string) error {
-	if err := cfg.RequireAccounts(); err != nil {
-		return err
+// rangeOf reads what a verb over a range of time was told: the time of the run, the range, and the configuration with the
+// accounts to work on, which are all of them or the one that is named.
+func rangeOf(cmd *cobra.Command, from, to, account string, load func() (*config.Config, error)) (now time.Time, r window.Interval, cfg *config.Config, err error) {
+	now = time.Now().UTC()
+	if r, err = parseRange(from, to, now); err != nil {
+		return now, r, nil, usage(cmd, err)
 	}
-	return usage(cmd, onlyAccount(cfg, name))
+	if cfg, err = load(); err == nil {
+		err = cfg.RequireAccounts()
+	}
+	if err != nil {
+		return now, r, nil, err
+	}
+	return now, r, cfg, usage(cmd, onlyAccount(cfg, account))
 }
 
 // onlyAccount leaves out all other accounts.

@@ -39,16 +39,8 @@ or a backfill, fetches them.`,
 	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now := time.Now().UTC()
-		r, err := parseRange(from, to, now)
+		now, r, cfg, err := rangeOf(cmd, from, to, account, p.loadOffline)
 		if err != nil {
-			return usage(cmd, err)
-		}
-		cfg, err := p.loadOffline()
-		if err != nil {
-			return err
-		}
-		if err := withAccounts(cmd, cfg, account); err != nil {
 			return err
 		}
 		return p.runReplay(cmd.Context(), cfg, now, r, asJSON)

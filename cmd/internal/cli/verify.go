@@ -56,16 +56,8 @@ verifies everything once a day.`,
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now := time.Now().UTC()
-		r, err := parseRange(f.from, f.to, now)
+		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
 		if err != nil {
-			return usage(cmd, err)
-		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		if err := withAccounts(cmd, cfg, f.account); err != nil {
 			return err
 		}
 		return p.runVerify(cmd.Context(), cfg, now, r, f)
