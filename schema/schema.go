@@ -209,6 +209,40 @@ type Known struct {
 	Version      uint64
 }
 
+// Tracked is one row of tracked_order_rows: an order that somebody asked to have kept, by its id. It is kept fresh until
+// it is settled, which is when it is stored and not unpaid.
+type Tracked struct {
+	Lane
+	OrderID string
+	AddedAt time.Time
+	AddedBy string
+	Version uint64
+}
+
+// Cancellation is one row of cancellation_rows: that somebody had an order cancelled at the vendor's. It is written
+// before the call and again after it, so that no call goes unrecorded.
+type Cancellation struct {
+	Lane
+	ID            string // of this attempt
+	OrderID       string
+	RequestedAt   time.Time
+	RequestedBy   string
+	Outcome       string // CancelAsked, CancelNotAsked, CancelDone, CancelRefused or CancelUnknown
+	RequestID     string // the vendor's
+	Error         string
+	PaymentStatus string // what the order's detail said afterwards; empty where it was not learned
+	Version       uint64
+}
+
+// Values of Cancellation.Outcome.
+const (
+	CancelAsked    = "asked"     // the call was about to be made; the program ended before it knew more
+	CancelNotAsked = "not asked" // the program was stopped before it made the call
+	CancelDone     = "cancelled" // the vendor confirmed it
+	CancelRefused  = "refused"   // the vendor refused it
+	CancelUnknown  = "unknown"   // no answer came: it may have happened or not
+)
+
 // OrderRef points to a stored order: its creation time finds the row without a search.
 type OrderRef struct {
 	OrderID    string

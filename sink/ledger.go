@@ -108,13 +108,14 @@ type LaneSummary struct {
 	LastFinished time.Time // when the newest walk of any window ended
 }
 
-// Summaries returns a summary of each lane that the ledger knows, by account and owner.
-func (s *Sink) Summaries(ctx context.Context) ([]LaneSummary, error) {
+// Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
+// account and owner.
+func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
 	var out []LaneSummary
 	var end time.Time // of the window before
 	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(window_start),
 		toUnixTimestamp64Milli(window_end), verdict, stored, rejected, pending, toUnixTimestamp64Milli(finished_at)
-		FROM sync_window_rows FINAL ORDER BY account, owner_id, window_start`, nil, func(rows driver.Rows) error {
+		FROM sync_window_rows FINAL WHERE ? = '' OR account = ? ORDER BY account, owner_id, window_start`, []any{account, account}, func(rows driver.Rows) error {
 		var w schema.Window
 		var startMS, endMS int64
 		var finished *int64

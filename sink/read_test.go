@@ -62,13 +62,13 @@ func TestVerifications(t *testing.T) {
 		Differences: 2, Repaired: 1, Error: "timeout", StartedAt: at(49), FinishedAt: at(50)}
 	part := sink.Verification{Lane: lane, From: at(0), To: at(1), Windows: 1, StartedAt: at(60), FinishedAt: at(61)}
 	other := sink.Verification{Lane: owner, From: at(0), To: at(2), Whole: true, StartedAt: at(3), FinishedAt: at(4)}
-	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), nil)
+	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context(), "")), nil)
 	for _, v := range []sink.Verification{second, first, part, other} {
 		if err := s.WriteVerification(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), []sink.Verification{second, other})
+	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context(), "")), []sink.Verification{second, other})
 	equal(t, texts(t, s.Conn(), "SELECT count(), countIf(whole = 1) FROM sync_verifications"), []string{"(4,3)"})
 }
 

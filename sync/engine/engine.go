@@ -13,7 +13,10 @@
 //
 //   - created within Options.Lookback: by the next tick that succeeds, which lists it again;
 //   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
-//     not in the listing of the unpaid any more;
+//     not in the listing of the unpaid any more; where a vendor cannot list those alone, each unpaid order is asked for,
+//     or the whole stretch is listed again, whichever costs less;
+//   - tracked by its id and unpaid: by the next tick that asks for it, which is the next one within Options.Sweep of its
+//     creation, and ever rarer ones after that, down to one a day;
 //   - any other change: by the next deep [Engine.Verify], and until then not at all. A change that the list row of an
 //     order does not show is never noticed.
 //
@@ -40,6 +43,9 @@ import (
 type Source interface {
 	walk.Lister
 	enrich.Detailer
+	// CanList and CanFilterStatus say what the vendor cannot do; see package source.
+	CanList() bool
+	CanFilterStatus() bool
 }
 
 // Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to); a zero time
@@ -55,6 +61,10 @@ type Store interface {
 	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
 	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
 	Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error)
+	// Unsettled gives the tracked orders that are not stored yet, with no creation time, or not settled.
+	Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
+	// Find gives those of some orders that are stored, by their ids alone.
+	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
 	// Windows gives the ledger rows that start in [from, to), oldest first.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
 	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
@@ -73,6 +83,9 @@ type Lane struct {
 	PageSize int
 	InFlight int // listings, and details, under way at once
 }
+
+// Lists reports whether the lane's orders can be listed. Those of one that cannot are tracked, one by one.
+func (l Lane) Lists() bool { return l.Source.CanList() }
 
 // Options are the engine's settings. Durations are as in the configuration.
 type Options struct {
@@ -122,6 +135,9 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		if !r.lane.Lists() {
+			return r.refreshTracked(ctx)
+		}
 		jobs, err := r.backfillJobs(ctx, r.scope, force)
 		if err != nil {
 			return err
@@ -135,6 +151,9 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 // no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		if !r.lane.Lists() {
+			return r.refreshTracked(ctx)
+		}
 		live := window.Interval{Start: now.Add(-e.Lookback), End: now}.Align(e.Window)
 		jobs, gaps, err := r.tickJobs(ctx, live, until)
 		if err != nil {
@@ -163,8 +182,13 @@ type job struct {
 	repair          *repair                 // what verify found; nil otherwise
 }
 
-// run does one run over all lanes, side by side: what fails in one does not touch the others.
+// run does one run over all lanes.
 func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *laneRun) error) (Summary, error) {
+	return e.runOn(ctx, now, p, e.lanes, work)
+}
+
+// runOn does one run over some lanes, side by side: what fails in one does not touch the others.
+func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lane, work func(context.Context, *laneRun) error) (Summary, error) {
 	if !e.one.TryLock() {
 		return Summary{}, ErrBusy
 	}
@@ -175,11 +199,12 @@ func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	c := newCommitter(ctx, e, stop)
-	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(e.lanes))}
+	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
+	gates := newGates(on)
 	var lanes errgroup.Group
-	for i, lane := range e.lanes {
+	for i, lane := range on {
 		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
-		r.lane.Source = newGate(lane.Source, lane.InFlight)
+		r.lane.Source = gates[lane.Source]
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
@@ -207,6 +232,7 @@ type laneRun struct {
 	open     openRejects
 	eager    bool            // somebody asked for this run: try again what would wait for a later tick
 	scope    window.Interval // what the run was asked to bring in order; empty for all that the lane has
+	asked    map[string]bool // ids of the orders that it was asked for; nil for a stretch of time
 
 	mu       sync.Mutex
 	sum      LaneSummary

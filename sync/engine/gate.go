@@ -6,16 +6,23 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// gate bounds how many calls of a lane are under way at once, over all its spans. Listings and details have a bound each:
+// gate bounds how many calls of a login are under way at once, over all spans of all its lanes. Listings and details have a bound each:
 // details that wait for their budget must not keep the listings, which feed them, waiting too.
 type gate struct {
 	Source
 	lists, details chan struct{}
 }
 
-func newGate(s Source, inFlight int) *gate {
-	n := max(1, inFlight)
-	return &gate{Source: s, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+// newGates makes the gates of a run: lanes of one login have the same Source, and so one gate.
+func newGates(lanes []Lane) map[Source]*gate {
+	gates := map[Source]*gate{}
+	for _, l := range lanes {
+		if gates[l.Source] == nil {
+			n := max(1, l.InFlight)
+			gates[l.Source] = &gate{Source: l.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+		}
+	}
+	return gates
 }
 
 // List is part of Source.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -29,11 +30,18 @@ func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
 			due = append(due, o)
 		}
 	}
-	moved, err := r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+	tracked, err := r.unsettled(ctx, live)
 	if err != nil {
 		return err
 	}
-	return r.fetch(ctx, append(due, moved...))
+	var moved []schema.OrderRef
+	if r.lane.Lists() {
+		moved, err = r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+		if err != nil {
+			return err
+		}
+	}
+	return r.fetch(ctx, slices.Concat(due, tracked, moved))
 }
 
 // sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
@@ -44,6 +52,9 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	stored, err := r.store.Unpaid(ctx, r.lane.Lane, iv.Start, iv.End)
 	if err != nil || len(stored) == 0 {
 		return nil, err // nothing can have moved on: not even the listing is needed
+	}
+	if !r.lane.Source.CanFilterStatus() {
+		return r.sweepWhole(ctx, iv, stored)
 	}
 	w := r.walker()
 	w.PaymentStatus = "Unpaid"
@@ -65,7 +76,7 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	}
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
-		r.Log.Warn("the listing of unpaid orders is not whole, so nothing is concluded from it", "account", r.lane.String())
+		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", "account", r.lane.String())
 		r.sumUp(func(s *LaneSummary) { s.Unswept = true })
 		return nil, nil
 	}
@@ -78,6 +89,29 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	return moved, nil
 }
 
+// sweepWhole is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
+// one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
+func (r *laneRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
+	iv.Start = unpaid[0].CreateTime
+	counts, err := r.store.Counts(ctx, r.lane.Lane, 24*time.Hour, iv.Start, iv.End)
+	if err != nil {
+		return nil, err
+	}
+	pages := 0
+	for _, day := range counts {
+		pages += 2 + int(day.Stored)/max(1, r.lane.PageSize) // the last page is not full, and the first is read twice
+	}
+	if len(unpaid) <= pages {
+		return unpaid, nil
+	}
+	iv = iv.Align(r.Window)
+	ledger, err := r.store.Windows(ctx, r.lane.Lane, iv.Start, iv.End)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.walk(ctx, r.jobs(iv.Tile(r.Window), ledger, source.Live, time.Time{}))
+}
+
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
@@ -86,6 +120,14 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		return cmp.Or(a.CreateTime.Compare(b.CreateTime), strings.Compare(a.OrderID, b.OrderID))
 	})
 	refs = slices.CompactFunc(refs, func(a, b schema.OrderRef) bool { return a.OrderID == b.OrderID })
+	unknown := slices.IndexFunc(refs, func(o schema.OrderRef) bool { return !o.CreateTime.IsZero() })
+	if unknown < 0 {
+		unknown = len(refs)
+	}
+	if err := r.fetchNew(ctx, refs[:unknown], touched); err != nil {
+		return err
+	}
+	refs = refs[unknown:]
 	for len(refs) > 0 {
 		some := refs[:min(len(refs), chunk)]
 		refs = refs[len(some):]
@@ -100,21 +142,54 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		if err != nil {
 			return fmt.Errorf("%s: read stored orders: %w", r.lane, err)
 		}
+		before, err := r.held(ctx, iv, orders, ids)
+		if err != nil {
+			return err
+		}
 		for i := range orders {
 			o := &orders[i]
 			o.Version = nextVersion(o.Version)
 			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
-		if err := r.details(ctx, iv, orders, func(res enrich.Result) []schema.Reject {
+		if err := r.details(ctx, iv, orders, func(res enrich.Result) ([]schema.Reject, bool) {
 			key := r.lane.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
-			r.sumUp(func(s *LaneSummary) { s.Details++ })
-			return nil
+			r.fetched(res)
+			return nil, before[res.Order.OrderID].changedBy(res)
 		}); err != nil {
 			return err
 		}
 	}
 	return r.recount(ctx, touched)
+}
+
+// held gives stored orders of an interval with their items, by id.
+func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.Order, ids []string) (map[string]rebuilt, error) {
+	if len(orders) == 0 {
+		return nil, nil
+	}
+	items, err := r.store.Items(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read stored items: %w", r.lane, err)
+	}
+	out := make(map[string]rebuilt, len(orders))
+	for _, o := range orders {
+		out[o.OrderID] = rebuilt{stored: o}
+	}
+	for _, i := range items {
+		b := out[i.OrderID]
+		b.before = append(b.before, i)
+		out[i.OrderID] = b
+	}
+	return out, nil
+}
+
+// fetched counts an order that was asked for by its id.
+func (r *laneRun) fetched(res enrich.Result) {
+	r.sumUp(func(s *LaneSummary) { s.Details++ })
+	if r.asked[res.Order.OrderID] {
+		r.progress.Done.Add(1)
+	}
 }
 
 // recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
@@ -128,6 +203,9 @@ func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error
 	}
 	var from, to time.Time
 	for start := range touched {
+		if start.IsZero() {
+			continue // of a reject that nobody knows the time of
+		}
 		if from.IsZero() || start.Before(from) {
 			from = start
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -68,7 +69,7 @@ func (r *laneRun) replayRejects(iv window.Interval, touched map[time.Time]bool) 
 	return r.commits.add(out)
 }
 
-// rebuilt is an order made again from its payloads.
+// rebuilt is a stored order with its items, and the same made again from its payloads or from a new answer.
 type rebuilt struct {
 	order  schema.Order
 	items  []schema.Item
@@ -79,22 +80,28 @@ type rebuilt struct {
 
 func (b *rebuilt) differs() bool { return b.note != "" }
 
+// changedBy reports whether what was fetched differs from what is stored.
+func (b rebuilt) changedBy(res enrich.Result) bool {
+	if res.Err != nil { // nothing was learned of its lines
+		return res.Order.Content() != b.stored.Content()
+	}
+	b.order, b.items = res.Order, res.Items
+	b.compare()
+	return b.differs()
+}
+
 // rebuild makes the orders of a span again from their payloads.
 func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
 	orders, err := r.store.Orders(ctx, r.lane.Lane, span.Start, span.End, nil)
 	if err != nil || len(orders) == 0 {
 		return err
 	}
-	items, err := r.store.Items(ctx, r.lane.Lane, span.Start, span.End, nil)
+	held, err := r.held(ctx, span, orders, nil)
 	if err != nil {
 		return err
 	}
-	of := make(map[string][]schema.Item, len(orders))
-	for _, i := range items {
-		of[i.OrderID] = append(of[i.OrderID], i)
-	}
 	for _, o := range orders {
-		b := rebuilt{stored: o, before: of[o.OrderID]}
+		b := held[o.OrderID]
 		b.make(r)
 		if err := yield(b); err != nil {
 			return err
@@ -104,28 +111,35 @@ func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(
 }
 
 func (b *rebuilt) make(r *laneRun) {
-	o := b.stored
-	version := o.Version
-	if o.Raw != "" { // an order that was fetched by its id has no list row
-		again, reject := r.lane.Decoder.Order(o.Lane, o.Raw)
-		if reject != nil {
-			b.order, b.items, b.note = o, b.before, "the raw payload cannot be decoded: "+reject.Message
-			return
-		}
-		again.DetailStatus, again.ItemCount, again.RawDetail, again.FetchedAt = o.DetailStatus, o.ItemCount, o.RawDetail, o.FetchedAt
-		if o.Fingerprint == 0 {
-			again.Fingerprint = 0
-		}
-		o = again
-	}
-	b.items = b.before
-	if o.DetailStatus == schema.DetailOK {
+	stored := b.stored
+	version := stored.Version
+	var detail source.Detail
+	if stored.DetailStatus == schema.DetailOK {
 		raws := make([]string, len(b.before))
 		for i := range b.before {
 			raws[i] = b.before[i].Raw
 			version = max(version, b.before[i].Version)
 		}
-		b.items = enrich.Apply(&o, r.lane.Decoder.Detail(o.Lane, o.OrderID, o.RawDetail, raws))
+		detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
+	}
+	o := stored
+	if stored.Raw != "" {
+		again, reject := r.lane.Decoder.Order(stored.Lane, stored.Raw)
+		if reject != nil {
+			b.order, b.items, b.note = stored, b.before, "the raw payload cannot be decoded: "+reject.Message
+			return
+		}
+		o = again
+	} else if detail.Order != nil { // it was fetched by its id, and no listing has shown it yet
+		o = *detail.Order
+	}
+	o.DetailStatus, o.ItemCount, o.RawDetail, o.FetchedAt = stored.DetailStatus, stored.ItemCount, stored.RawDetail, stored.FetchedAt
+	if stored.Fingerprint == 0 {
+		o.Fingerprint = 0
+	}
+	b.items = b.before
+	if stored.DetailStatus == schema.DetailOK {
+		b.items = enrich.Apply(&o, detail)
 	}
 	b.order = o
 	b.compare()

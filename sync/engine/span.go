@@ -64,7 +64,7 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	if err := r.enrich(ctx, l, todo, t); err != nil {
 		return err
 	}
-	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(l)})
+	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
 }
 
 // changed finds the orders of a listing that the warehouse does not hold in this state.
@@ -103,15 +103,15 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 	if len(todo) == 0 {
 		return nil
 	}
-	return r.details(ctx, l.Interval, todo, func(res enrich.Result) []schema.Reject {
+	return r.details(ctx, l.Interval, todo, func(res enrich.Result) ([]schema.Reject, bool) {
 		t.detail(res)
-		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList) // its list row could be read
+		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList), true // its list row could be read
 	})
 }
 
 // details fetches the details of orders that were created in iv and hands the rows over. Each result is first shown to
-// the caller, who may have more rejects to hand over.
-func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) []schema.Reject) error {
+// the caller, who may have more rejects to hand over, and says whether there is anything to write.
+func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
 	ids := make([]string, len(todo))
 	for i := range todo {
 		ids[i] = todo[i].OrderID
@@ -131,18 +131,21 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
 		o := &res.Order
-		out.Rejects = append(out.Rejects, seen(res)...)
+		more, write := seen(res)
+		out.Rejects = append(out.Rejects, more...)
 		r.progress.Details.Add(1)
-		r.progress.Items.Add(int64(len(res.Items)))
-		r.sumUp(func(s *LaneSummary) {
-			s.Changed++
-			s.Items += len(res.Items)
-		})
-		if out.Orders == nil {
-			out.Orders, out.Items = make([]schema.Order, 0, n), make([]schema.Item, 0, 2*n)
+		if write {
+			r.progress.Items.Add(int64(len(res.Items)))
+			r.sumUp(func(s *LaneSummary) {
+				s.Changed++
+				s.Items += len(res.Items)
+			})
+			if out.Orders == nil {
+				out.Orders, out.Items = make([]schema.Order, 0, n), make([]schema.Item, 0, 2*n)
+			}
+			out.Orders = append(out.Orders, *o)
+			out.Items = append(out.Items, res.Items...)
 		}
-		out.Orders = append(out.Orders, *o)
-		out.Items = append(out.Items, res.Items...)
 		for _, j := range res.Rejects {
 			if row, write := r.open.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
 				out.Rejects = append(out.Rejects, row)

@@ -100,14 +100,14 @@ func (r *laneRun) summary(err error) LaneSummary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Lane, r.sum.Err = r.lane.Lane, err
-	rejected, pending := r.open.left(r.scope)
+	rejected, pending := r.open.left(r.scope, r.asked)
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending
 	return r.sum
 }
 
 // closed takes a window into the summary.
-func (r *laneRun) closed(w schema.Window) {
+func (r *laneRun) closed(ctx context.Context, w schema.Window) {
 	r.progress.Done.Add(1)
 	r.sumUp(func(s *LaneSummary) {
 		if s.Windows == nil {
@@ -122,6 +122,6 @@ func (r *laneRun) closed(w schema.Window) {
 	if w.Verdict == schema.Short || w.Verdict == schema.Failed {
 		level = slog.LevelWarn
 	}
-	r.Log.Log(context.Background(), level, "window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
+	r.Log.Log(ctx, level, "window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
 		"stored", w.Stored, "items", w.Items, "rejected", w.Rejected, "pending", w.Pending, "error", w.Error)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -82,7 +83,7 @@ func (t *tally) detail(res enrich.Result) {
 }
 
 // done closes the windows that the listing completes and gives their ledger rows.
-func (t *tally) done(l walk.Listing) []schema.Window {
+func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 	var out []schema.Window
 	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.now}).End)
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
@@ -101,7 +102,7 @@ func (t *tally) done(l walk.Listing) []schema.Window {
 		}
 		w.FinishedAt = t.run.clock()
 		w.Version = nextVersion(prior.Version)
-		t.run.closed(w)
+		t.run.closed(ctx, w)
 		if w.Verdict == schema.Failed {
 			if prior.Verdict == schema.Complete {
 				// The source did not answer today: that takes nothing away from what is stored and proven.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
@@ -76,7 +77,8 @@ const (
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
 // against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
-// that are not past their settle time are left out.
+// that are not past their settle time are left out. Where a vendor cannot list, there is nothing to count: only a deep
+// Verify asks, for each stored order.
 func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOptions, p *Progress) (Report, Summary, error) {
 	if p == nil {
 		p = new(Progress)
@@ -87,7 +89,11 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	if iv.Empty() {
 		return report, Summary{}, nil
 	}
-	report.Windows = len(iv.Tile(e.Window)) * len(e.lanes)
+	for _, l := range e.lanes {
+		if l.Lists() {
+			report.Windows += len(iv.Tile(e.Window))
+		}
+	}
 	var mu sync.Mutex
 	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager, r.scope = true, iv
@@ -111,6 +117,9 @@ type verification struct {
 }
 
 func (v *verification) run(ctx context.Context) error {
+	if !v.lane.Lists() {
+		return v.ask(ctx)
+	}
 	complete, err := v.audit(ctx)
 	if err != nil {
 		return err
@@ -290,6 +299,56 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// ask compares each stored order of a lane that cannot be listed with its detail.
+func (v *verification) ask(ctx context.Context) error {
+	if !v.Deep {
+		return nil
+	}
+	var differ []schema.OrderRef
+	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
+		orders, err := v.store.Orders(ctx, v.lane.Lane, span.Start, span.End, nil)
+		if err != nil {
+			return err
+		}
+		if len(orders) == 0 {
+			continue
+		}
+		before, err := v.held(ctx, span, orders, nil)
+		if err != nil {
+			return err
+		}
+		e := enrich.Enricher{Detailer: v.lane.Source, Parallel: v.lane.InFlight}
+		err = e.Enrich(ctx, orders, nil, func(res enrich.Result) error {
+			v.progress.Details.Add(1)
+			b := before[res.Order.OrderID]
+			d := Difference{Kind: Changed, OrderID: res.Order.OrderID, Source: 1, Stored: 1}
+			switch {
+			case res.Err != nil:
+				d.Kind, d.Note = Undone, res.Err.Error()
+			case !b.changedBy(res):
+				return nil
+			}
+			v.differ(v.around(b.stored.CreateTime), d)
+			differ = append(differ, schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: b.stored.CreateTime})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !v.Repair || len(differ) == 0 {
+		return nil
+	}
+	if err := v.fetch(ctx, differ); err != nil {
+		return err
+	}
+	for i := range v.found {
+		d := &v.found[i]
+		d.Repaired = d.Kind == Changed
 	}
 	return nil
 }

@@ -79,12 +79,31 @@ func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map
 
 func (e *Enricher) one(ctx context.Context, o schema.Order, stored []string) *Result {
 	d, err := e.Detailer.Detail(ctx, o.OwnerID, o.OrderID)
+	if err == nil && o.Fingerprint == 0 {
+		err = unlisted(&o, d.Order)
+	}
 	if err != nil {
 		o.DetailStatus = schema.DetailPending
 		return &Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
 	}
 	items := Apply(&o, d)
 	return &Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
+}
+
+// unlisted takes over an order that no listing has shown, which is what its detail says.
+func unlisted(o, detail *schema.Order) error {
+	switch {
+	case detail != nil:
+		version, lane := o.Version, o.Lane
+		*o = *detail
+		o.Version, o.Lane = max(o.Version, version), lane
+	case o.CreateTime.IsZero():
+		return &source.Error{
+			Vendor: o.Source, API: "detail", Account: o.Account, Reason: source.Malformed,
+			Message: "the detail does not say when the order was created, so it has no place in the warehouse",
+		}
+	}
+	return nil
 }
 
 // Apply brings an order up to date with its detail, which is newer than its list row, and gives the items their order's

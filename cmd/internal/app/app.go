@@ -23,7 +23,6 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/web"
-	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
@@ -57,16 +56,10 @@ type App struct {
 	metrics  *Metrics
 	schedule cron.Schedule
 	logins   []*login
-	run      atomic.Pointer[string] // id of the run under way, for the log
 	flush    time.Duration
-
-	// What only ticks use, one at a time, after the start:
-	away     bool                // the warehouse did not answer at the last tick
-	ledger   []sink.LaneSummary  // as of the last refresh
-	verified []sink.Verification // as of the last refresh
+	away     atomic.Bool // the warehouse did not answer at the last tick
 
 	warehouse *Warehouse
-	engine    *engine.Engine
 	web       *web.Server
 	cleanups  cleanups
 
@@ -92,7 +85,7 @@ func New(o Options) (*App, error) {
 		o.Registry = prometheus.NewRegistry()
 	}
 	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
-	a.log = slog.New(runHandler{Handler: o.Log.Handler(), run: &a.run})
+	a.log = slog.New(runHandler{o.Log.Handler()})
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
 		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)
@@ -126,19 +119,15 @@ func (a *App) Open(ctx context.Context) error {
 			l.close()
 			return nil
 		})
+		l.engine = a.newEngine(l.lanes...)
 	}
-	a.engine = a.newEngine(a.logins)
 	native, http := w.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil
 }
 
-// newEngine makes an engine for some accounts.
-func (a *App) newEngine(logins []*login) *engine.Engine {
-	lanes := make([]engine.Lane, len(logins))
-	for i, l := range logins {
-		lanes[i] = l.lane
-	}
+// newEngine makes an engine for some lanes.
+func (a *App) newEngine(lanes ...engine.Lane) *engine.Engine {
 	return engine.New(a.warehouse.Sink, lanes, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
 		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed, FlushEvery: a.flush,
@@ -164,8 +153,10 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.Open(ctx); err != nil {
 		return err
 	}
-	if err := a.refresh(ctx); err != nil {
-		return err
+	for _, l := range a.logins {
+		if err := a.refresh(ctx, l); err != nil {
+			return err
+		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
 		Metrics: a.registry, Ready: a.warehouse.Ping, Log: a.log,
@@ -181,7 +172,11 @@ func (a *App) start(ctx context.Context) error {
 	// The runs outlive the start's context on purpose: Stop ends them, with a cause.
 	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	s := startScheduler(a.schedule, a.log, func() { a.tick(runs) })
+	var ticks []func()
+	for _, l := range a.logins {
+		ticks = append(ticks, func() { a.tick(runs, l) })
+	}
+	s := startScheduler(a.schedule, a.log, ticks)
 	a.cleanups.add("schedule", func(ctx context.Context) error {
 		cancel(ErrStopped)
 		return s.stop(ctx)

@@ -4,36 +4,33 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"sync/atomic"
 )
 
-// runHandler puts the id of the run under way on every line, whoever writes it. There is one run at a time.
-type runHandler struct {
-	slog.Handler
-	run *atomic.Pointer[string]
+// runKey is the key of a run's id in its context.
+type runKey struct{}
+
+// withRun gives a run an id, which stands on every line that is logged with its context, whoever writes it.
+func withRun(ctx context.Context) context.Context {
+	return context.WithValue(ctx, runKey{}, rand.Text()[:8])
 }
+
+// runHandler puts the id of the run on the lines of that run.
+type runHandler struct{ slog.Handler }
 
 // Handle adds the id.
 func (h runHandler) Handle(ctx context.Context, r slog.Record) error {
-	if id := h.run.Load(); id != nil {
-		r.AddAttrs(slog.String("run", *id))
+	if id, ok := ctx.Value(runKey{}).(string); ok {
+		r.AddAttrs(slog.String("run", id))
 	}
 	return h.Handler.Handle(ctx, r)
 }
 
 // WithAttrs is part of slog.Handler.
 func (h runHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return runHandler{h.Handler.WithAttrs(attrs), h.run}
+	return runHandler{h.Handler.WithAttrs(attrs)}
 }
 
 // WithGroup is part of slog.Handler.
 func (h runHandler) WithGroup(name string) slog.Handler {
-	return runHandler{h.Handler.WithGroup(name), h.run}
-}
-
-// begin gives a run its id; end takes it away again.
-func (a *App) begin() (end func()) {
-	id := rand.Text()[:8]
-	a.run.Store(&id)
-	return func() { a.run.Store(nil) }
+	return runHandler{h.Handler.WithGroup(name)}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,8 @@ type Metrics struct {
 
 // Label values that are known beforehand.
 var (
-	apis     = []string{"list", "detail"}
+	apis     = []string{"list", "detail"} // the ones with a budget of the configuration
+	calls    = append(slices.Clone(apis), productsAPI)
 	verdicts = []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed}
 	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications"}
 )
@@ -83,7 +85,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 	for i := range accounts {
 		m.begin(accounts[i].Name)
 	}
-	for _, api := range apis {
+	for _, api := range calls {
 		m.apiDuration.WithLabelValues(api)
 	}
 	for _, t := range tables {
@@ -105,7 +107,7 @@ func (m *Metrics) begin(account string) {
 		m.windows.WithLabelValues(account, string(v))
 	}
 	for _, r := range source.Reasons {
-		for _, api := range apis {
+		for _, api := range calls {
 			m.apiCalls.WithLabelValues(account, api, string(r))
 		}
 		if r != source.OK && r != source.Cancelled && r != source.Auth { // with these no reject is made
@@ -198,62 +200,48 @@ func (m *Metrics) committed(b schema.Batch) {
 	}
 }
 
-// ran takes a finished run into account: an account's run is a success only when none of its lanes lost anything (I8).
-func (m *Metrics) ran(s engine.Summary, now time.Time) {
-	failed := map[string]bool{}
-	for _, l := range s.Lanes {
-		if (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err() != nil {
-			failed[l.Account] = true
-		}
+// ran takes a finished run of an account into account: it is a success only when none of its lanes lost anything (I8).
+// Where orders cannot be listed, a success is all that is ever known to be complete.
+func (m *Metrics) ran(s engine.Summary, lists bool, now time.Time) {
+	if s.Err() != nil || len(s.Lanes) == 0 {
+		return
 	}
-	for _, l := range s.Lanes {
-		if !failed[l.Account] {
-			m.lastSuccess.WithLabelValues(l.Account).Set(seconds(now))
-		}
+	account := s.Lanes[0].Account
+	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
+	if !lists {
+		m.completeTo[account].Store(now.UnixNano())
 	}
 }
 
-// ledger takes over what the ledger says. Accounts that are not configured any more are left out; of several lanes the
-// one that is furthest behind counts.
-func (m *Metrics) ledger(lanes []sink.LaneSummary) {
-	counts := map[string]map[schema.Verdict]int{}
-	ends := map[string]time.Time{}
-	for _, l := range lanes {
-		if m.completeTo[l.Account] == nil {
-			continue
-		}
-		end, seen := ends[l.Account]
-		if !seen || l.CompleteTo.Before(end) {
-			ends[l.Account] = l.CompleteTo
-		}
-		if !seen {
-			counts[l.Account] = map[schema.Verdict]int{}
+// ledger takes over what the ledger says of an account's lanes; of several the one that is furthest behind counts.
+func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
+	counts := map[schema.Verdict]int{}
+	var end time.Time
+	for i, l := range lanes {
+		if i == 0 || l.CompleteTo.Before(end) {
+			end = l.CompleteTo
 		}
 		for v, n := range l.Windows {
-			counts[l.Account][v] += n
+			counts[v] += n
 		}
 	}
-	for account, to := range m.completeTo {
-		var end int64
-		if t := ends[account]; !t.IsZero() {
-			end = t.UnixNano()
-		}
-		to.Store(end)
-		for _, v := range verdicts {
-			m.windows.WithLabelValues(account, string(v)).Set(float64(counts[account][v]))
-		}
+	to := int64(0)
+	if !end.IsZero() {
+		to = end.UnixNano()
+	}
+	m.completeTo[account].Store(to)
+	for _, v := range verdicts {
+		m.windows.WithLabelValues(account, string(v)).Set(float64(counts[v]))
 	}
 }
 
-// verified takes over what the last verifications found; of several lanes of an account the sum counts.
-func (m *Metrics) verified(last []sink.Verification) {
-	sums := map[string]int{}
+// verified takes over what the last verifications of an account's lanes found.
+func (m *Metrics) verified(account string, last []sink.Verification) {
+	sum := 0
 	for _, v := range last {
-		sums[v.Account] += v.Differences
+		sum += v.Differences
 	}
-	for account := range m.completeTo {
-		m.differences.WithLabelValues(account).Set(float64(sums[account]))
-	}
+	m.differences.WithLabelValues(account).Set(float64(sum))
 }
 
 // seconds is a time as Prometheus counts it.

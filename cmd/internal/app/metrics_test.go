@@ -94,9 +94,9 @@ func TestMetricsCount(t *testing.T) {
 		Items:   []schema.Item{{Lane: lane}},
 		Rejects: []schema.Reject{{Lane: lane, Reason: "money"}, {Lane: lane, Reason: "money", Resolved: true}},
 	})
-	m.ledger([]sink.LaneSummary{
-		{Lane: lane, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Failed: 1}},
-		{Lane: schema.Lane{Account: "gone"}, Windows: map[schema.Verdict]int{schema.Complete: 9}},
+	m.ledger("main", []sink.LaneSummary{
+		{Lane: lane, Windows: map[schema.Verdict]int{schema.Complete: 2, schema.Failed: 1}},
+		{Lane: schema.Lane{Account: "main", OwnerID: "1"}, Windows: map[schema.Verdict]int{schema.Complete: 1}},
 	})
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP ordersync_insert_retries_total Blocks that had to be sent again.
@@ -156,13 +156,26 @@ func TestLag(t *testing.T) {
 	}
 	own := sink.LaneSummary{Lane: schema.Lane{Account: "main"}, CompleteTo: now.Add(-time.Hour)}
 	owner := sink.LaneSummary{Lane: schema.Lane{Account: "main", OwnerID: "1"}, CompleteTo: now.Add(-3 * time.Hour)}
-	a.metrics.ledger([]sink.LaneSummary{own, owner})
+	a.metrics.ledger("main", []sink.LaneSummary{own, owner})
 	if lag := a.metrics.lag("main", now); lag != 3*3600 {
 		t.Errorf("the lane furthest behind counts: %v", lag)
 	}
-	a.metrics.ledger([]sink.LaneSummary{own, {Lane: schema.Lane{Account: "main", OwnerID: "2"}}})
+	a.metrics.ledger("main", []sink.LaneSummary{own, {Lane: schema.Lane{Account: "main", OwnerID: "2"}}})
 	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
 		t.Errorf("a lane without any complete window counts: %v", lag)
+	}
+}
+
+// What cannot be listed has no windows: it is as old as the last run that got all of it.
+func TestLagOfWhatCannotBeListed(t *testing.T) {
+	a, _ := metricsOf(t, "main")
+	now := time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
+	lane := engine.LaneSummary{Lane: schema.Lane{Account: "main"}}
+	a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{lane}}, false, now.Add(-time.Minute))
+	lane.Pending = 1
+	a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{lane}}, false, now)
+	if lag := a.metrics.lag("main", now); lag != 60 {
+		t.Errorf("%v", lag)
 	}
 }
 
@@ -184,7 +197,8 @@ func TestLastSuccess(t *testing.T) {
 		spoil(&l)
 		other := good
 		other.Account = "other"
-		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{good, l, other}}, now)
+		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{good, l}}, true, now)
+		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{other}}, true, now)
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("main")); got != 0 {
 			t.Errorf("%s in one lane: the account is a success at %v", name, got)
 		}

@@ -5,21 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
 // pingTimeout bounds the question whether the warehouse is there.
 const pingTimeout = 10 * time.Second
 
-// Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force. Open must
-// have been called. The error is of the run as a whole; what it left undone is in the Summary.
+// Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force; of accounts
+// that cannot be listed, what is tracked. Open must have been called. The accounts are worked on side by side. The error is
+// of the runs as a whole; what they left undone is in the Summary.
 func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
-	defer a.begin()()
-	s, err := a.engine.Backfill(ctx, now, from, to, force, p)
-	return s, a.blame(ctx, err)
+	ctx = withRun(ctx)
+	summaries, errs := make([]engine.Summary, len(a.logins)), make([]error, len(a.logins))
+	var all sync.WaitGroup
+	for i, l := range a.logins {
+		all.Go(func() { summaries[i], errs[i] = l.engine.Backfill(ctx, now, from, to, force, p) })
+	}
+	all.Wait()
+	out := engine.Summary{Started: now}
+	for _, s := range summaries {
+		out.Lanes = append(out.Lanes, s.Lanes...)
+	}
+	return out, a.blame(ctx, joinDistinct(errs))
+}
+
+// joinDistinct joins errors, of which several may say the same: what ends all runs ends each of them.
+func joinDistinct(errs []error) error {
+	var out []error
+	for _, err := range errs {
+		if err != nil && !slices.ContainsFunc(out, func(e error) bool { return e.Error() == err.Error() }) {
+			out = append(out, err)
+		}
+	}
+	return errors.Join(out...)
 }
 
 // blame makes an error of a run the environment's where the warehouse is not there any more: whether it refused
@@ -31,23 +55,22 @@ func (a *App) blame(ctx context.Context, err error) error {
 	return &EnvironmentError{err}
 }
 
-// runOnce does one scheduled run. now is the time of everything in it.
-func (a *App) runOnce(ctx context.Context, now time.Time) (engine.Summary, error) {
-	defer a.begin()()
+// runOnce does one scheduled run of an account. now is the time of everything in it.
+func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (engine.Summary, error) {
 	if err := a.ping(ctx); err != nil {
 		return engine.Summary{}, &EnvironmentError{err}
 	}
-	s, err := a.engine.Tick(ctx, now, a.schedule.Next(now), nil)
+	s, err := l.engine.Tick(ctx, now, a.schedule.Next(now), nil)
 	var environment *EnvironmentError
 	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
 		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
 	}
 	if err == nil {
-		a.metrics.ran(s, time.Now())
+		a.metrics.ran(s, l.lists(), time.Now())
 	}
 	// The ledger is asked even after a failed run: lag and verdicts are what it says, not what the run believes.
 	if !errors.Is(err, engine.ErrBusy) && ctx.Err() == nil {
-		err = errors.Join(err, a.refresh(ctx))
+		err = errors.Join(err, a.refresh(ctx, l))
 	}
 	a.report(ctx, s)
 	return s, err
@@ -62,42 +85,43 @@ func laneErrors(s engine.Summary) error {
 	return errors.Join(errs...)
 }
 
-// tick is the loop's body: a run, a verification when one is due, and a line about what went wrong. The next tick comes
-// whatever happens here.
-func (a *App) tick(ctx context.Context) {
+// tick is the loop's body: a run of one account, the product names and a verification when they are due, and a line about
+// what went wrong. The next tick comes whatever happens here.
+func (a *App) tick(ctx context.Context, l *login) {
 	if ctx.Err() != nil {
 		return // stopped between two ticks
 	}
+	ctx = withRun(ctx)
+	log := a.log.With("account", l.name)
 	start := time.Now()
-	_, err := a.runOnce(ctx, start.UTC())
+	_, err := a.runOnce(ctx, start.UTC(), l)
 	var environment *EnvironmentError
 	switch {
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))):
-		a.log.Info("the run was stopped; what it fetched is committed")
+		log.InfoContext(ctx, "the run was stopped; what it fetched is committed")
 	case ctx.Err() != nil:
-		a.log.Error("the run was stopped and could not commit all that it fetched; the next run fetches it again", "error", err)
+		log.ErrorContext(ctx, "the run was stopped and could not commit all that it fetched; the next run fetches it again", "error", err)
 	case errors.Is(err, engine.ErrBusy):
-		a.log.Info("tick skipped: another run is under way")
+		log.InfoContext(ctx, "tick skipped: another run is under way")
 	case errors.As(err, &environment):
-		// One line when it goes, one when it comes back, however many ticks lie between.
+		// One line when it goes, one when it comes back, however many accounts and ticks lie between.
 		level, text := slog.LevelError, "the warehouse does not answer; trying again at every tick"
-		if a.away {
+		if a.away.Swap(true) {
 			level, text = slog.LevelDebug, "the warehouse still does not answer"
 		}
 		a.log.Log(ctx, level, text, "error", err)
-		a.away = true
 		return
 	case err != nil:
-		a.log.Error("the run failed", "error", err)
+		log.ErrorContext(ctx, "the run failed", "error", err)
 	default:
-		a.log.Debug("the run is done", "took", time.Since(start).Round(time.Millisecond))
+		log.DebugContext(ctx, "the run is done", "took", time.Since(start).Round(time.Millisecond))
 	}
-	if a.away { // whatever else went wrong, it was there
-		a.away = false
-		a.log.Info("the warehouse answers again")
+	if a.away.Swap(false) { // whatever else went wrong, it was there
+		a.log.InfoContext(ctx, "the warehouse answers again")
 	}
 	if err == nil && ctx.Err() == nil {
-		a.verifyDue(ctx, start.UTC())
+		a.productsDue(ctx, l, start.UTC())
+		a.verifyDue(ctx, l, start.UTC())
 	}
 }
 
@@ -109,11 +133,11 @@ func (a *App) report(ctx context.Context, s engine.Summary) {
 		err := (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err()
 		switch {
 		case ctx.Err() != nil:
-			a.log.Info("tick: stopped before its end", attrs...)
+			a.log.InfoContext(ctx, "tick: stopped before its end", attrs...)
 		case err != nil:
-			a.log.Error("tick: something was left undone", append(attrs, "error", err)...)
+			a.log.ErrorContext(ctx, "tick: something was left undone", append(attrs, "error", err)...)
 		default:
-			a.log.Info("tick", attrs...)
+			a.log.InfoContext(ctx, "tick", attrs...)
 		}
 	}
 }
@@ -140,14 +164,24 @@ func (a *App) ping(ctx context.Context) error {
 }
 
 // refresh brings what comes from the warehouse's own tables up to date: they also know what other processes did.
-func (a *App) refresh(ctx context.Context) (err error) {
-	if a.ledger, err = a.warehouse.Summaries(ctx); err != nil {
+func (a *App) refresh(ctx context.Context, l *login) (err error) {
+	if l.ledger, err = a.warehouse.Summaries(ctx, l.name); err != nil {
 		return err
 	}
-	if a.verified, err = a.warehouse.LastVerifications(ctx); err != nil {
+	if l.verified, err = a.warehouse.LastVerifications(ctx, l.name); err != nil {
 		return err
 	}
-	a.metrics.ledger(a.ledger)
-	a.metrics.verified(a.verified)
+	if l.lists() {
+		lanes := make([]sink.LaneSummary, len(l.lanes)) // one that the ledger does not know yet is behind all others
+		for i, lane := range l.lanes {
+			for _, s := range l.ledger {
+				if s.OwnerID == lane.OwnerID {
+					lanes[i] = s
+				}
+			}
+		}
+		a.metrics.ledger(l.name, lanes)
+	}
+	a.metrics.verified(l.name, l.verified)
 	return nil
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// scheduler calls run at once and then whenever the schedule says, never two at a time.
+// scheduler calls each of its runs at once and then whenever the schedule says; never one of them twice at a time, and
+// none waits for another.
 type scheduler struct {
 	cron  *cron.Cron
 	first sync.WaitGroup // cron knows nothing of the run at the start
 }
 
-// startScheduler starts. stop must be called; run must end when it is told to.
-func startScheduler(schedule cron.Schedule, log *slog.Logger, run func()) *scheduler {
+// startScheduler starts. stop must be called; the runs must end when they are told to.
+func startScheduler(schedule cron.Schedule, log *slog.Logger, runs []func()) *scheduler {
 	l := cronLogger{log}
 	s := &scheduler{cron: cron.New(
 		cron.WithLocation(time.UTC),
@@ -25,9 +26,11 @@ func startScheduler(schedule cron.Schedule, log *slog.Logger, run func()) *sched
 		// ever, so the panic is caught inside it.
 		cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l)),
 	)}
-	// The same wrapped job: a tick that comes due during the first run is skipped like any other.
-	job := s.cron.Entry(s.cron.Schedule(schedule, cron.FuncJob(run))).WrappedJob
-	s.first.Go(job.Run)
+	for _, run := range runs {
+		// The same wrapped job: a tick that comes due during the first run is skipped like any other.
+		job := s.cron.Entry(s.cron.Schedule(schedule, cron.FuncJob(run))).WrappedJob
+		s.first.Go(job.Run)
+	}
 	s.cron.Start()
 	return s
 }

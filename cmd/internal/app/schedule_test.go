@@ -25,11 +25,11 @@ func TestScheduleRunsAtOnceAndThenOnTime(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		var mu sync.Mutex
 		var at []string
-		s := startScheduler(schedule, slog.New(slog.DiscardHandler), func() {
+		s := startScheduler(schedule, slog.New(slog.DiscardHandler), []func(){func() {
 			mu.Lock()
 			defer mu.Unlock()
 			at = append(at, time.Now().UTC().Format(time.TimeOnly))
-		})
+		}})
 		time.Sleep(14 * time.Minute)
 		if err := s.stop(t.Context()); err != nil {
 			t.Fatal(err)
@@ -45,10 +45,10 @@ func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), func() {
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
 			runs.Add(1)
 			time.Sleep(150 * time.Second)
-		})
+		}})
 		time.Sleep(170 * time.Second)
 		synctest.Wait()
 		if n := runs.Load(); n != 1 {
@@ -70,11 +70,11 @@ func TestScheduleSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), func() {
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
 			if runs.Add(1) == 1 {
 				panic("the first run")
 			}
-		})
+		}})
 		time.Sleep(150 * time.Second)
 		if err := s.stop(t.Context()); err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestScheduleSurvivesAPanic(t *testing.T) {
 func TestStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.DiscardHandler), func() { <-release })
+		s := startScheduler(cron.Every(time.Minute), slog.New(slog.DiscardHandler), []func(){func() { <-release }})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -41,6 +41,7 @@ type Verified struct {
 	Found  []engine.Difference // the repaired ones too
 	Err    error               // why it ended early
 	Undone error               // what a repair left undone that is no difference, such as a record that could not be stored
+	Note   string              // why there was nothing to compare
 }
 
 // errNeverSynced is about an account without a ledger.
@@ -49,34 +50,40 @@ var errNeverSynced = errors.New("nothing was ever synced: run `ordersync backfil
 // Verify compares the warehouse with the source, account by account, and records what came of it. Open must have been
 // called. The error is of the verification as a whole; what concerns one account is in its Verified.
 func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) ([]Verified, error) {
-	defer a.begin()()
-	ledger, err := a.warehouse.Summaries(ctx)
+	ctx = withRun(ctx)
+	ledger, err := a.warehouse.Summaries(ctx, "")
 	if err != nil {
 		return nil, a.blame(ctx, err)
 	}
 	var out []Verified
 	for _, l := range a.logins {
-		v, err := a.verify(ctx, now, l, ledger, o, p)
-		out = append(out, v)
-		if err != nil {
-			return out, a.blame(ctx, err)
+		for _, lane := range l.lanes {
+			v, err := a.verify(ctx, now, l, lane, ledger, o, p)
+			out = append(out, v)
+			if err != nil {
+				return out, a.blame(ctx, err)
+			}
 		}
 	}
 	return out, nil
 }
 
-// verify verifies one account. It returns an error where going on with the next account makes no sense.
-func (a *App) verify(ctx context.Context, now time.Time, l *login, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (Verified, error) {
+// verify verifies one lane of an account. It returns an error where going on with the next one makes no sense.
+func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.Lane, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (Verified, error) {
 	v := Verified{Verification: sink.Verification{
-		Lane: l.lane.Lane, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
+		Lane: lane.Lane, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
 	}}
-	r, err := ledgerRange(l.lane.Lane, ledger, now, o.From, o.To)
+	if !lane.Lists() && !o.Deep {
+		v.Note = onlyDeep
+		return v, nil
+	}
+	r, err := a.stored(ctx, lane, ledger, now, o.From, o.To)
 	if err != nil {
 		v.Err = err
 		return v, nil
 	}
 	before := l.calls.Load()
-	report, summary, err := a.newEngine([]*login{l}).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
+	report, summary, err := a.newEngine(lane).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
 	v.From, v.To, v.Windows, v.Calls, v.FinishedAt = report.From, report.To, report.Windows, int(l.calls.Load()-before), time.Now().UTC()
 	v.Found, v.Differences = report.Differences, report.Left()
 	v.Repaired = len(report.Differences) - report.Left()
@@ -95,6 +102,29 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, ledger []sink
 		return v, nil // there is nowhere, or nothing, to be recorded
 	}
 	return v, a.warehouse.WriteVerification(context.WithoutCancel(ctx), v.Verification)
+}
+
+// onlyDeep is about a lane that has no count to compare with.
+const onlyDeep = "the source cannot list its orders, so there is nothing to count: --deep asks for each of them"
+
+// stored is the range from..to of a lane, where a zero bound is that of the lane's ledger, or of its stored orders where
+// they cannot be listed and so have no ledger.
+func (a *App) stored(ctx context.Context, lane engine.Lane, ledger []sink.LaneSummary, now, from, to time.Time) (window.Interval, error) {
+	if lane.Lists() {
+		return ledgerRange(lane.Lane, ledger, now, from, to)
+	}
+	oldest, newest, err := a.warehouse.Stretch(ctx, lane.Lane)
+	switch {
+	case err != nil:
+		return window.Interval{}, err
+	case oldest.IsZero():
+		return window.Interval{}, fmt.Errorf("%s: nothing is stored: give orders by their ids with `ordersync track --account %s ID…`", lane, lane.Account)
+	}
+	all := window.Interval{Start: oldest, End: newest.Add(time.Millisecond)}
+	if to.IsZero() {
+		to = all.End
+	}
+	return all.Clip(window.Interval{Start: from, End: to}), nil
 }
 
 // ledgerRange is the range from..to of a lane, where a zero bound is that of the lane's ledger.
@@ -119,61 +149,60 @@ func ledgerRange(lane schema.Lane, ledger []sink.LaneSummary, now, from, to time
 // Replay makes the rows of [from, to) again from their stored payloads, without any call. A zero bound is that of each
 // account's own ledger. Open must have been called.
 func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (engine.Summary, error) {
-	defer a.begin()()
+	ctx = withRun(ctx)
 	all := engine.Summary{Started: now}
-	ledger, err := a.warehouse.Summaries(ctx)
+	ledger, err := a.warehouse.Summaries(ctx, "")
 	if err != nil {
 		return all, a.blame(ctx, err)
 	}
 	for _, l := range a.logins {
-		r, err := ledgerRange(l.lane.Lane, ledger, now, from, to)
-		if err != nil {
-			all.Lanes = append(all.Lanes, engine.LaneSummary{Lane: l.lane.Lane, Err: errNeverSynced})
-			continue
-		}
-		s, err := a.newEngine([]*login{l}).Replay(ctx, now, r.Start, r.End, p)
-		all.Lanes = append(all.Lanes, s.Lanes...)
-		if err != nil {
-			return all, a.blame(ctx, err)
+		for _, lane := range l.lanes {
+			r, err := a.stored(ctx, lane, ledger, now, from, to)
+			if err != nil {
+				all.Lanes = append(all.Lanes, engine.LaneSummary{Lane: lane.Lane, Err: err})
+				continue
+			}
+			s, err := a.newEngine(lane).Replay(ctx, now, r.Start, r.End, p)
+			all.Lanes = append(all.Lanes, s.Lanes...)
+			if err != nil {
+				return all, a.blame(ctx, err)
+			}
 		}
 	}
 	return all, nil
 }
 
-// verifyDue verifies the accounts whose last verification is too long ago. Ticks call it, so it never runs beside one.
-func (a *App) verifyDue(ctx context.Context, now time.Time) {
-	var due []*login
-	for _, l := range a.logins {
-		if now.Sub(a.nextVerification(l.lane.Lane)) >= 0 {
-			due = append(due, l)
-		}
-	}
+// verifyDue verifies the lanes of an account whose last verification is too long ago. Ticks call it, so it never runs
+// beside one of the same account.
+func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
+	due := slices.DeleteFunc(slices.Clone(l.lanes), func(lane engine.Lane) bool {
+		return !lane.Lists() || now.Before(l.nextVerification(lane.Lane))
+	})
 	if len(due) == 0 {
 		return
 	}
-	defer a.begin()()
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
 	defer cancel()
-	for _, l := range due {
-		v, err := a.verify(ctx, now, l, a.ledger, VerifyOptions{}, nil)
+	for _, lane := range due {
+		v, err := a.verify(ctx, now, l, lane, l.ledger, VerifyOptions{}, nil)
 		switch {
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit):
 			return
 		case errors.Is(v.Err, errNeverSynced):
 			continue // there is no window yet: the tick has said why
 		case err != nil:
-			a.log.Error("what the verification found could not be recorded", "account", l.name, "error", err)
+			a.log.ErrorContext(ctx, "what the verification found could not be recorded", "account", lane.String(), "error", err)
 		}
-		a.tell(v)
+		a.tell(ctx, v)
 	}
-	if err := a.refresh(context.WithoutCancel(ctx)); err != nil {
-		a.log.Warn("the metrics could not be brought up to date after the verification", "error", err)
+	if err := a.refresh(context.WithoutCancel(ctx), l); err != nil {
+		a.log.WarnContext(ctx, "the metrics could not be brought up to date after the verification", "account", l.name, "error", err)
 	}
 }
 
-// nextVerification is when an account is to be verified; the zero time where it never was.
-func (a *App) nextVerification(lane schema.Lane) time.Time {
-	for _, v := range a.verified {
+// nextVerification is when a lane is to be verified; the zero time where it never was.
+func (l *login) nextVerification(lane schema.Lane) time.Time {
+	for _, v := range l.verified {
 		if v.Account != lane.Account || v.OwnerID != lane.OwnerID {
 			continue
 		}
@@ -186,21 +215,21 @@ func (a *App) nextVerification(lane schema.Lane) time.Time {
 }
 
 // tell logs what a verification found.
-func (a *App) tell(v Verified) {
+func (a *App) tell(ctx context.Context, v Verified) {
 	account := v.Lane.String()
 	for _, d := range v.Found[:min(len(v.Found), loggedDifferences)] {
-		a.log.Warn("difference", "account", account, "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
+		a.log.WarnContext(ctx, "difference", "account", account, "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
 			"source", d.Source, "stored", d.Stored, "note", d.Note)
 	}
 	attrs := []any{"account", account, "from", v.From, "to", v.To, "windows", v.Windows, "calls", v.Calls}
 	if n := v.Differences; n > 0 {
-		a.log.Warn("the verification found differences", append(attrs, "differences", n,
+		a.log.WarnContext(ctx, "the verification found differences", append(attrs, "differences", n,
 			"remedy", "ordersync verify --repair --account "+v.Account)...)
 	}
 	switch {
 	case v.Err != nil:
-		a.log.Error("the verification was not finished", append(attrs, "error", v.Err)...)
+		a.log.ErrorContext(ctx, "the verification was not finished", append(attrs, "error", v.Err)...)
 	case len(v.Found) == 0:
-		a.log.Info("verified: the copy agrees with the source", attrs...)
+		a.log.InfoContext(ctx, "verified: the copy agrees with the source", attrs...)
 	}
 }

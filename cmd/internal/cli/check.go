@@ -109,7 +109,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	clock := &clockTransport{next: transport}
-	client, err := app.NewClient(a, 1, clock)
+	client, err := app.NewClient(a, clock)
 	if err != nil {
 		c.bad(ctx, name("account"), &config.Error{Problems: []config.Problem{{Message: err.Error()}}})
 		return

@@ -96,7 +96,7 @@ type lastVerification struct {
 
 // readStatus asks the ledger.
 func readStatus(ctx context.Context, cfg *config.Config, w *app.Warehouse, now time.Time) (statusReport, error) {
-	lanes, err := w.Summaries(ctx)
+	lanes, err := w.Summaries(ctx, "")
 	if err != nil {
 		return statusReport{}, err
 	}
@@ -104,7 +104,7 @@ func readStatus(ctx context.Context, cfg *config.Config, w *app.Warehouse, now t
 	if err != nil {
 		return statusReport{}, err
 	}
-	verified, err := w.LastVerifications(ctx)
+	verified, err := w.LastVerifications(ctx, "")
 	if err != nil {
 		return statusReport{}, err
 	}

@@ -88,6 +88,8 @@ func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (sourc
 			continue
 		case "OrderID":
 			id = field.Plain(m.value)
+		case "RequestId":
+			continue // it is the answer's and not the order's: an order that did not change has the same payload
 		}
 		part = append(part, m)
 	}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+)
+
+// Lane finds a configured lane. account may be empty where only one is configured; owner is empty for its own orders.
+func (a *App) Lane(account, owner string) (schema.Lane, error) {
+	var names []string
+	for _, l := range a.logins {
+		names = append(names, l.name)
+		if l.name != account && (account != "" || len(a.logins) > 1) {
+			continue
+		}
+		for _, lane := range l.lanes {
+			if lane.OwnerID == owner {
+				return lane.Lane, nil
+			}
+		}
+		return schema.Lane{}, fmt.Errorf("%s is not an owner or member of account %s: add it to the configuration", owner, l.name)
+	}
+	if account == "" {
+		return schema.Lane{}, fmt.Errorf("which account? --account is one of: %s", strings.Join(names, ", "))
+	}
+	return schema.Lane{}, fmt.Errorf("there is no account %q (there are: %s)", account, strings.Join(names, ", "))
+}
+
+// Track records that orders are to be kept fresh until they are settled, and fetches them. Open must have been called.
+func (a *App) Track(ctx context.Context, now time.Time, lane schema.Lane, ids []string, by string, p *engine.Progress) (engine.Summary, error) {
+	ctx = withRun(ctx)
+	var tracked []schema.Tracked
+	for _, id := range ids {
+		tracked = append(tracked, schema.Tracked{Lane: lane, OrderID: id, AddedAt: now, AddedBy: by, Version: uint64(now.UnixNano())})
+	}
+	if err := a.warehouse.Track(ctx, tracked); err != nil {
+		return engine.Summary{}, a.blame(ctx, err)
+	}
+	return a.fetch(ctx, now, lane, ids, p)
+}
+
+// Fetch brings orders up to date by their ids. Open must have been called.
+func (a *App) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *engine.Progress) (engine.Summary, error) {
+	return a.fetch(withRun(ctx), now, lane, ids, p)
+}
+
+func (a *App) fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *engine.Progress) (engine.Summary, error) {
+	for _, l := range a.logins {
+		if l.name == lane.Account {
+			s, err := l.engine.Fetch(ctx, now, lane, ids, p)
+			return s, a.blame(ctx, err)
+		}
+	}
+	return engine.Summary{}, fmt.Errorf("there is no account %q", lane.Account)
+}

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+const (
+	productsAPI   = "products"
+	productsQuota = 10 // calls a second that the vendor allows for QueryProductList
+	productsEvery = 24 * time.Hour
+	productsAgain = time.Hour // how soon the daemon tries again what failed
+)
+
+// products is what a login needs for its product names.
+type products struct {
+	budget *source.Budget
+	due    time.Time // when the daemon asks next; zero for at once
+}
+
+// productLister is a client whose vendor tells the names of its products.
+type productLister interface {
+	Products(ctx context.Context, page, size int) ([]schema.Product, int, error)
+}
+
+// ProductNames is what became of the product names of one account.
+type ProductNames struct {
+	Account string
+	Names   int
+	Known   bool  // whether the source tells names at all
+	Err     error // why the account's names are those of before
+}
+
+// Products refreshes the product names of every account whose source tells them. Open must have been called. What concerns
+// one account is in its ProductNames.
+func (a *App) Products(ctx context.Context) []ProductNames {
+	ctx = withRun(ctx)
+	var out []ProductNames
+	for _, l := range a.logins {
+		out = append(out, a.refreshProducts(ctx, l))
+	}
+	return out
+}
+
+func (a *App) refreshProducts(ctx context.Context, l *login) ProductNames {
+	n := ProductNames{Account: l.name}
+	lister, ok := l.client.(productLister)
+	if !ok {
+		return n
+	}
+	n.Known = true
+	if l.products.budget == nil {
+		l.products.budget = source.NewBudget(productsQuota)
+	}
+	list, err := l.allProducts(ctx, lister)
+	if err == nil {
+		err = a.blame(ctx, a.warehouse.WriteProducts(ctx, list))
+	}
+	n.Names, n.Err = len(list), err
+	return n
+}
+
+// allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
+// out by its number.
+func (l *login) allProducts(ctx context.Context, from productLister) ([]schema.Product, error) {
+	type page struct {
+		products []schema.Product
+		total    int
+	}
+	type key struct{ code, kind, subscription string }
+	seen := map[key]bool{}
+	var all []schema.Product
+	for n := 1; ; n++ {
+		p, err := source.Call(ctx, l.caller, productsAPI, l.products.budget, func(ctx context.Context) (p page, err error) {
+			p.products, p.total, err = from.Products(ctx, n, 0)
+			return p, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, product := range p.products {
+			if k := (key{product.ProductCode, product.ProductType, product.SubscriptionType}); !seen[k] {
+				seen[k] = true
+				all = append(all, product)
+			}
+		}
+		switch {
+		case len(all) >= p.total:
+			return all, nil
+		case len(p.products) == 0:
+			return nil, fmt.Errorf("account %s: the vendor names %d products and shows %d of them: run `ordersync products` again", l.name, p.total, len(all))
+		}
+	}
+}
+
+// productsDue refreshes the names of an account once a day. Ticks call it. Names are a convenience: that they could not be
+// had is logged, and makes no run fail.
+func (a *App) productsDue(ctx context.Context, l *login, now time.Time) {
+	if _, ok := l.client.(productLister); !ok || now.Before(l.products.due) {
+		return
+	}
+	if l.products.due.IsZero() { // another process may have asked
+		last, err := a.warehouse.ProductsFetched(ctx, l.name)
+		if err == nil && now.Before(last.Add(productsEvery)) {
+			l.products.due = last.Add(productsEvery)
+			return
+		}
+	}
+	n := a.refreshProducts(ctx, l)
+	if ctx.Err() != nil {
+		return
+	}
+	if n.Err != nil {
+		l.products.due = now.Add(productsAgain)
+		a.log.WarnContext(ctx, "the product names could not be refreshed; those of before stay", "account", l.name, "error", n.Err)
+		return
+	}
+	l.products.due = now.Add(productsEvery)
+	a.log.InfoContext(ctx, "the product names are refreshed", "account", l.name, "names", n.Names)
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/source/domain"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
+	"github.com/ordersync/ordersync/sync/source/wire"
+)
+
+// Client is a vendor's client for one login.
+type Client interface {
+	source.Client
+	Close()
+}
+
+// vendor says how the accounts of one source are wired.
+type vendor struct {
+	client  func(*config.Account, link) (Client, error)
+	decoder func(*config.Account) source.Decoder
+	blank   source.Client // a client that nobody calls, for what all of them can do
+}
+
+// link is how a client reaches its vendor.
+type link struct {
+	inFlight  int               // connections that are kept
+	transport http.RoundTripper // nil but for those who want to look at the answers
+}
+
+// vendors are the sources there are. A further one is wired by its line here; package source says what it must bring.
+var vendors = map[string]vendor{
+	config.SourceBSS:      {newBSS, func(*config.Account) source.Decoder { return bss.Decoder{} }, (*bss.Client)(nil)},
+	config.SourceUniCloud: {newUniCloud, func(a *config.Account) source.Decoder { return unicloud.Decoder{Location: a.Location()} }, (*unicloud.Client)(nil)},
+	config.SourceDomain:   {newDomain, func(a *config.Account) source.Decoder { return domain.Decoder{Location: a.Location()} }, (*domain.Client)(nil)},
+}
+
+func newBSS(a *config.Account, l link) (Client, error) {
+	return bss.New(bss.Options{
+		Account: a.Name, Site: a.Site, Endpoint: a.Endpoint, APIVersion: a.APIVersion, Credentials: credentials(a),
+		MaxInFlight: l.inFlight, Transport: l.transport,
+	})
+}
+
+func newUniCloud(a *config.Account, l link) (Client, error) {
+	return unicloud.New(unicloud.Options{
+		Account: a.Name, Endpoint: a.Endpoint, SignatureVersion: a.SignatureVersion, Location: a.Location(),
+		AccessKeyID: a.Credentials.AccessKeyID, AccessKeySecret: a.Credentials.AccessKeySecret.Reveal(),
+		MaxInFlight: l.inFlight, Transport: l.transport,
+	})
+}
+
+func newDomain(a *config.Account, l link) (Client, error) {
+	return domain.New(domain.Options{
+		Account: a.Name, Endpoint: a.Endpoint, Credentials: credentials(a), Location: a.Location(),
+		MaxInFlight: l.inFlight, Transport: l.transport,
+	})
+}
+
+func credentials(a *config.Account) wire.Credentials {
+	c := &a.Credentials
+	return wire.Credentials{
+		Type:            string(c.Kind()),
+		AccessKeyID:     c.AccessKeyID,
+		AccessKeySecret: c.AccessKeySecret.Reveal(),
+		SecurityToken:   c.SecurityToken.Reveal(),
+		RoleARN:         c.RoleARN,
+		RoleSessionName: c.RoleSessionName,
+		Policy:          c.Policy,
+		ExternalID:      c.ExternalID.Reveal(),
+		RoleName:        c.ECSRoleName,
+		OIDCProviderARN: c.OIDCProviderARN,
+		OIDCTokenFile:   c.OIDCTokenFile,
+		URI:             c.CredentialsURI.Reveal(),
+	}
+}
+
+// NewClient makes the client of an account for one call at a time. transport may be nil.
+func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
+	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
+}
+
+// Supported refuses, all at once, what the configuration may say and this version cannot do. A key that is silently
+// without effect would be a hole in the data.
+func Supported(c *config.Config) error {
+	var problems []config.Problem
+	refuse := func(field, format string, args ...any) {
+		problems = append(problems, config.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+	for i := range c.Accounts {
+		if a := &c.Accounts[i]; vendors[a.Source].client == nil {
+			refuse(fmt.Sprintf("accounts[%d].source", i), "source %s is not supported (there are: %v)", a.Source, slices.Sorted(maps.Keys(vendors)))
+		}
+	}
+	if c.ClickHouse.Cluster != "" {
+		refuse("clickhouse.cluster", "clusters are not supported yet (remove it for now)")
+	}
+	if len(problems) > 0 {
+		return &config.Error{File: c.File, Problems: problems}
+	}
+	return nil
+}
+
+// offlineSource stands for a vendor that must not be called.
+type offlineSource struct{ blank source.Client }
+
+var errOffline = errors.New("this verb makes no call to the vendor")
+
+// List is part of engine.Source.
+func (offlineSource) List(context.Context, source.Query) (source.Page, error) {
+	return source.Page{}, errOffline
+}
+
+// Detail is part of engine.Source.
+func (offlineSource) Detail(context.Context, string, string) (source.Detail, error) {
+	return source.Detail{}, errOffline
+}
+
+// CanList is part of engine.Source.
+func (o offlineSource) CanList() bool { return source.CanList(o.blank) }
+
+// CanFilterStatus is part of engine.Source.
+func (o offlineSource) CanFilterStatus() bool { return source.CanFilterStatus(o.blank) }

@@ -1,0 +1,131 @@
+package sink
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+var trackedTable = &table[schema.Tracked]{
+	name:  "tracked_order_rows",
+	label: func(t *schema.Tracked) string { return "tracked order " + t.OrderID + " of " + t.Lane.String() },
+	size:  func(*schema.Tracked) int { return overhead },
+	compare: func(a, b *schema.Tracked) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
+			strings.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Version, b.Version))
+	},
+	columns: []column[schema.Tracked]{
+		label("source", func(t *schema.Tracked) string { return t.Source }),
+		label("account", func(t *schema.Tracked) string { return t.Account }),
+		label("owner_id", func(t *schema.Tracked) string { return t.OwnerID }),
+		text("order_id", func(t *schema.Tracked) string { return t.OrderID }),
+		moment("added_at", func(t *schema.Tracked) time.Time { return t.AddedAt }),
+		text("added_by", func(t *schema.Tracked) string { return t.AddedBy }),
+		plain("version", "UInt64", func(t *schema.Tracked) uint64 { return t.Version }),
+	},
+}
+
+// Track records that orders are to be kept fresh until they are settled.
+func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
+	return write(ctx, s, trackedTable, orders)
+}
+
+// Unsettled returns the tracked orders of a lane that are unpaid or, with a zero time, not stored yet, oldest first.
+func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
+	const tracked = "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?"
+	ids := map[string]bool{}
+	err := s.each(ctx, tracked, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids[id] = true
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, trackError(err)
+	}
+	var out []schema.OrderRef
+	err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), lower(payment_status) = 'unpaid' FROM order_rows"+final+
+		"WHERE account = ? AND owner_id = ? AND order_id IN ("+tracked+") ORDER BY create_time, order_id"+finalSettings,
+		[]any{lane.Account, lane.OwnerID, lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
+			var o schema.OrderRef
+			var created int64
+			var unpaid bool
+			if err := rows.Scan(&o.OrderID, &created, &unpaid); err != nil {
+				return err
+			}
+			delete(ids, o.OrderID)
+			if unpaid {
+				o.CreateTime = fromMilliseconds(created)
+				out = append(out, o)
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, trackError(err)
+	}
+	var missing []schema.OrderRef
+	for id := range ids {
+		missing = append(missing, schema.OrderRef{OrderID: id})
+	}
+	return append(missing, out...), nil
+}
+
+func trackError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read the tracked orders: %w", err)
+}
+
+// TrackedCounts returns how many orders of each lane are tracked; lanes without any are left out.
+func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Lane]int, error) {
+	out := map[schema.Lane]int{}
+	err := s.each(ctx, "SELECT source, account, owner_id, count() FROM tracked_order_rows FINAL GROUP BY ALL", nil, func(rows driver.Rows) error {
+		var lane schema.Lane
+		var n uint64
+		if err := rows.Scan(&lane.Source, &lane.Account, &lane.OwnerID, &n); err != nil {
+			return err
+		}
+		out[lane] = int(n)
+		return nil
+	})
+	return out, trackError(err)
+}
+
+// Find returns those of some orders of a lane that are stored, by their ids alone. The skip index on order_id keeps this
+// from reading all rows.
+func (s *Sink) Find(ctx context.Context, lane schema.Lane, orderIDs []string) ([]schema.OrderRef, error) {
+	var out []schema.OrderRef
+	for ids := range slices.Chunk(orderIDs, maxIDs) {
+		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", lane.Account, lane.OwnerID, ids)
+		if err != nil {
+			return nil, fmt.Errorf("find the stored orders: %w", err)
+		}
+		out = append(out, some...)
+	}
+	return out, nil
+}
+
+// Stretch returns the creation times of the oldest and the newest stored order of a lane; zero times where there is none.
+func (s *Sink) Stretch(ctx context.Context, lane schema.Lane) (oldest, newest time.Time, err error) {
+	var n uint64
+	var from, to int64
+	err = s.conn.QueryRow(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+
+		final+"WHERE account = ? AND owner_id = ?"+finalSettings, lane.Account, lane.OwnerID).Scan(&n, &from, &to)
+	if err != nil {
+		return oldest, newest, fmt.Errorf("read the stretch of the stored orders: %w", err)
+	}
+	if n == 0 {
+		return oldest, newest, nil
+	}
+	return fromMilliseconds(from), fromMilliseconds(to), nil
+}

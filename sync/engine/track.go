@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// Fetch asks for orders by their ids, whether or not they are stored, and writes what their details say. An order that
+// cannot be had becomes a reject; the Summary counts it as pending. Only the lane that is named is worked on.
+func (e *Engine) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *Progress) (Summary, error) {
+	on := slices.DeleteFunc(slices.Clone(e.lanes), func(l Lane) bool { return l.Lane != lane })
+	if len(on) == 0 {
+		return Summary{}, fmt.Errorf("%s is not synced here", lane)
+	}
+	asked := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
+	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *laneRun) error {
+		r.eager, r.asked = true, asked
+		r.progress.plan(len(asked))
+		refs, err := r.store.Find(ctx, lane, ids)
+		if err != nil {
+			return err
+		}
+		stored := make(map[string]bool, len(refs))
+		for _, o := range refs {
+			stored[o.OrderID] = true
+		}
+		for id := range asked {
+			if !stored[id] {
+				refs = append(refs, schema.OrderRef{OrderID: id})
+			}
+		}
+		return r.fetch(ctx, refs)
+	})
+}
+
+// refreshTracked is all there is to do for a lane whose orders cannot be listed: those that are tracked and not settled
+// are asked for, and those whose detail or lines are missing.
+func (r *laneRun) refreshTracked(ctx context.Context) error {
+	return r.refresh(ctx, window.Interval{Start: r.now.Add(-r.Lookback), End: r.now})
+}
+
+// unsettled gives the tracked orders that are to be asked for now. Those of the lookback that are stored are left out
+// where a listing shows them.
+func (r *laneRun) unsettled(ctx context.Context, live window.Interval) ([]schema.OrderRef, error) {
+	all, err := r.store.Unsettled(ctx, r.lane.Lane)
+	if err != nil {
+		return nil, err
+	}
+	young := r.now.Add(-r.Sweep)
+	return slices.DeleteFunc(all, func(o schema.OrderRef) bool {
+		switch {
+		case r.open.waits(o.OrderID, r.now, r.eager):
+			return true
+		case o.CreateTime.IsZero() || r.eager:
+			return false
+		case r.lane.Lists() && live.Contains(o.CreateTime):
+			return true
+		}
+		return o.CreateTime.Before(young) && !r.stuck.due(r.lane.String()+"\x00"+o.OrderID, r.now)
+	}), nil
+}
+
+// fetchNew asks for orders of which nothing is known but their ids.
+func (r *laneRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched map[time.Time]bool) error {
+	orders := make([]schema.Order, len(refs))
+	for i, o := range refs {
+		orders[i] = schema.Order{Lane: r.lane.Lane, OrderID: o.OrderID}
+	}
+	return r.details(ctx, window.Interval{}, orders, func(res enrich.Result) ([]schema.Reject, bool) {
+		r.fetched(res)
+		if !res.Order.CreateTime.IsZero() {
+			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true
+		}
+		// Where it could not be had and nothing is known of it but its id, there is no row to write.
+		return nil, !res.Order.CreateTime.IsZero()
+	})
+}
