@@ -67,7 +67,7 @@ func (a *Account) amounts(o *order, f form, m *money) {
 		a.split(o, m)
 		return
 	}
-	a.suitOrder(o, m)
+	a.suitOrder(m)
 	a.split(o, m)
 	a.suitItems(o, m)
 }

@@ -94,8 +94,8 @@ func (l *ledger) amounts() Amounts {
 // Order is one order as it really is. Empty strings and zero times stand for what the vendor does not send.
 //
 // Of UniCloud's fields OrderType is OrderCategory, PaymentStatus is OrderStatus, ProductCode is ProductCategory,
-// SubscriptionType is ChargeType, PretaxGross is TotalPrice, Pretax is FinalPrice and AfterTax is PaidAmount. Of those
-// of the Domain API OrderType is its lines' ActionType and ProductCode their ClassID, Pretax is Money, CreateTime is
+// SubscriptionType is ChargeType, PretaxGross is TotalPrice and Pretax is FinalPrice; PaidAmount, which is what was paid
+// so far, is none of them. Of those of the Domain API OrderType is its lines' ActionType and ProductCode their ClassID, Pretax is Money, CreateTime is
 // OrderDate, PaymentTime is CheckDate, and PaymentStatus is what Truth counts.
 type Order struct {
 	OrderID, RelatedOrderID               string

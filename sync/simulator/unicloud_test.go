@@ -90,7 +90,14 @@ func readUniCloud(t testing.TB, row, detail map[string]any) Order {
 		OrderID: text(row, "Id"), OrderType: text(row, "OrderCategory"), PaymentStatus: text(row, "OrderStatus"),
 		ProductCode: text(row, "ProductCategory"), SubscriptionType: text(row, "ChargeType"),
 		CreateTime: millisOf(t, row["CreateTime"]), PaymentTime: millisOf(t, row["PayTime"]),
-		PretaxGross: numberOf(t, row["TotalPrice"]), Pretax: numberOf(t, row["FinalPrice"]), AfterTax: numberOf(t, row["PaidAmount"]),
+		PretaxGross: numberOf(t, row["TotalPrice"]), Pretax: numberOf(t, row["FinalPrice"]),
+	}
+	want := "0"
+	if o.PaymentStatus == "PAID" {
+		want = numberOf(t, row["FinalPrice"]).Decimal.String()
+	}
+	if got := numberOf(t, row["PaidAmount"]).Decimal.String(); got != want {
+		t.Errorf("order %s: %s of %s paid", o.OrderID, got, want)
 	}
 	if row["TotalPrice"] != row["FinalPrice"] && numberOf(t, row["PromotionAmount"]).Decimal.IsZero() {
 		t.Errorf("order %s: a price reduced by nothing", o.OrderID)
@@ -139,7 +146,6 @@ func observeUniCloud(t testing.TB, s *Server, a *Account) Truth {
 		truth.IDDigest ^= xxhash.Sum64String(o.OrderID)
 		orders.PretaxGross = orders.PretaxGross.Add(o.PretaxGross.Decimal)
 		orders.Pretax = orders.Pretax.Add(o.Pretax.Decimal)
-		orders.AfterTax = orders.AfterTax.Add(o.AfterTax.Decimal)
 		for _, i := range o.Items {
 			truth.Items++
 			truth.ItemIDDigest ^= xxhash.Sum64String(i.ItemID)

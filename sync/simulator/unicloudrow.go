@@ -139,7 +139,7 @@ func (a *Account) appendUniCloudRow(b []byte, o *order) []byte {
 	w.amount("PromotionAmount", m.order[colGross]-m.order[colPretax], m.scale)
 	w.raw("PromotionRule", "null")
 	w.amount("FinalPrice", m.order[colPretax], m.scale)
-	w.amount("PaidAmount", m.order[colAfterTax], m.scale)
+	w.amount("PaidAmount", o.paid(&m), m.scale)
 	w.text("ProductRegionId", region.id)
 	w.text("ProductRegionName", region.name)
 	if o.kind == kindRenew {
@@ -171,7 +171,7 @@ func (a *Account) appendUniCloudOrder(b []byte, o *order, m *money) []byte {
 	w.text("OrderStatus", a.statusName(o))
 	w.text("PayTypeName", payName)
 	w.amount("TotalPrice", m.order[colGross], m.scale)
-	w.amount("PaidAmount", m.order[colAfterTax], m.scale)
+	w.amount("PaidAmount", o.paid(m), m.scale)
 	w.amount("FinalPrice", m.order[colPretax], m.scale)
 	w.text("OrderCategory", o.orderCategory())
 	w.millis("DueTime", o.create+24*hour, true)
@@ -215,4 +215,12 @@ func (a *Account) appendUniCloudItem(b []byte, o *order, m *money, n int) []byte
 		w.raw("instanceId", "null")
 	}
 	return append(w.b, '}')
+}
+
+// paid is what was paid of an order so far: all or nothing.
+func (o *order) paid(m *money) int64 {
+	if o.status == statusPaid {
+		return m.order[colPretax]
+	}
+	return 0
 }

@@ -134,16 +134,13 @@ func (a *Account) suit(o *order) {
 // domainProduct is the domain's place in the catalog.
 var domainProduct = uint8(slices.IndexFunc(catalog, func(p product) bool { return p.code == "domain" }))
 
-// suitOrder leaves of an order's amounts what the vendor has: UniCloud's TotalPrice, FinalPrice and PaidAmount are
-// gross, pretax and after tax; the Domain API's Money is pretax.
-func (a *Account) suitOrder(o *order, m *money) {
+// suitOrder leaves of an order's amounts what the vendor has: UniCloud's TotalPrice and FinalPrice are gross and pretax;
+// the Domain API's Money is pretax.
+func (a *Account) suitOrder(m *money) {
 	v := &m.order
 	switch a.vendor {
 	case unicloud:
 		v[colLocal], v[colTax], v[colAfterTax] = 0, 0, 0
-		if o.status == statusPaid {
-			v[colAfterTax] = v[colPretax]
-		}
 	case domain:
 		v[colGross], v[colLocal], v[colTax], v[colAfterTax] = 0, 0, 0, 0
 	}
@@ -172,7 +169,7 @@ func (a *Account) suitItems(o *order, m *money) {
 func (a *Account) sent(m *money, column int, item bool) bool {
 	switch a.vendor {
 	case unicloud:
-		return column == colGross || !item && (column == colPretax || column == colAfterTax)
+		return column == colGross || !item && column == colPretax
 	case domain:
 		return column == colPretax
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
@@ -114,30 +116,55 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 		c.bad(ctx, name("account"), &config.Error{Problems: []config.Problem{{Message: err.Error()}}})
 		return
 	}
-	order, found, err := c.newest(ctx, client)
-	if err != nil {
-		c.bad(ctx, name("order list"), err)
-		return
-	}
-	if found == 0 {
-		c.good(name("order list"), "answers; there are no orders in the last 30 days")
-		c.warn(name("order detail"), "not tried: there is no order to ask for")
-	} else {
-		c.good(name("order list"), "answers")
-		if _, err := client.Detail(ctx, "", order); err != nil {
-			c.bad(ctx, name("order detail"), err)
-		} else {
-			c.good(name("order detail"), "answers")
+	defer client.Close()
+	if source.CanList(client) {
+		for _, owner := range slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) {
+			c.lane(ctx, client, schema.Lane{Account: a.Name, OwnerID: owner})
 		}
+	} else {
+		c.unknownOrder(ctx, client, name("order detail"))
 	}
 	c.clock(name("clock"), clock)
 }
 
+// lane tries list and detail of the account itself or of one owner.
+func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lane) {
+	list, detail := "order list of "+lane.String(), "order detail of "+lane.String()
+	order, found, err := c.newest(ctx, client, lane.OwnerID)
+	if err != nil {
+		c.bad(ctx, list, err)
+		return
+	}
+	if found == 0 {
+		c.good(list, "answers; there are no orders in the last 30 days")
+		c.warn(detail, "not tried: there is no order to ask for")
+		return
+	}
+	c.good(list, "answers")
+	if _, err := client.Detail(ctx, lane.OwnerID, order); err != nil {
+		c.bad(ctx, detail, err)
+		return
+	}
+	c.good(detail, "answers")
+}
+
+// unknownOrder tries the detail of a source that cannot list: that it knows no such order is an answer, too, and the key
+// was accepted.
+func (c *checks) unknownOrder(ctx context.Context, client source.Client, name string) {
+	_, err := client.Detail(ctx, "", "0")
+	switch source.ReasonOf(err) {
+	case source.OK, source.BadRequest, source.NotFound:
+		c.good(name, "answers; the source cannot list orders: `ordersync track` names them")
+	default:
+		c.bad(ctx, name, err)
+	}
+}
+
 // newest finds an order to ask for: in the last hour, which every account can be asked for at once, or in 30 days.
-func (c *checks) newest(ctx context.Context, client source.Client) (id string, found int, err error) {
+func (c *checks) newest(ctx context.Context, client source.Client, owner string) (id string, found int, err error) {
 	now := time.Now().UTC()
 	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
-		page, err := client.List(ctx, source.Query{Start: now.Add(-back), End: now, Page: 1, Size: 1})
+		page, err := client.List(ctx, source.Query{OwnerID: owner, Start: now.Add(-back), End: now, Page: 1, Size: 1})
 		if err != nil {
 			return "", 0, err
 		}

@@ -134,6 +134,7 @@ type verifyAccount struct {
 	Calls       int       `json:"calls"`
 	Differences int       `json:"differences"` // left
 	Repaired    int       `json:"repaired"`
+	Note        string    `json:"note,omitempty"` // why there was nothing to compare
 	Error       string    `json:"error,omitempty"`
 }
 
@@ -155,7 +156,7 @@ func newVerifyResult(found []app.Verified, calls int64, took time.Duration) veri
 	for _, v := range found {
 		r.Accounts = append(r.Accounts, verifyAccount{
 			Account: v.Account, OwnerID: v.OwnerID, From: v.From, To: v.To, Windows: v.Windows, Calls: v.Calls,
-			Differences: v.Differences, Repaired: v.Repaired, Error: errorText(errors.Join(v.Err, v.Undone)),
+			Differences: v.Differences, Repaired: v.Repaired, Note: v.Note, Error: errorText(errors.Join(v.Err, v.Undone)),
 		})
 		r.Left += v.Differences
 		r.Repaired += v.Repaired
@@ -192,7 +193,11 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 	for _, a := range r.Accounts {
 		lane := schema.Lane{Account: a.Account, OwnerID: a.OwnerID}
 		switch {
+		case a.Note != "":
+			fmt.Fprintf(p.out, "%s: %s\n", lane, a.Note)
 		case a.Windows == 0 && a.Error != "": // the error says it
+		case a.Windows == 0 && a.Calls > 0:
+			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", lane, plural(a.Calls, "call"), conclusion(a, f))
 		case a.Windows == 0:
 			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", lane)
 		default:

@@ -25,11 +25,24 @@ func Warehouse(ctx context.Context, conn driver.Conn, account string, from, to t
 	return differences(got, truth), nil
 }
 
+// Owner is Warehouse for one owner of an account, which is empty for its own orders.
+func Owner(ctx context.Context, conn driver.Conn, account, owner string, from, to time.Time, truth simulator.Truth) ([]string, error) {
+	got, err := read(ctx, conn, fmt.Sprintf("account = '%s' AND owner_id = '%s'", account, owner), from, to)
+	if err != nil {
+		return nil, err
+	}
+	return differences(got, truth), nil
+}
+
 // Read asks the warehouse, about an account's rows created in [from, to), for the numbers of a truth. It reads the
 // published views, as an analyst would.
 func Read(ctx context.Context, conn driver.Conn, account string, from, to time.Time) (simulator.Truth, error) {
-	where := fmt.Sprintf("WHERE account = '%s' AND create_time >= fromUnixTimestamp64Milli(%d) AND create_time < fromUnixTimestamp64Milli(%d)",
-		account, from.UnixMilli(), to.UnixMilli())
+	return read(ctx, conn, fmt.Sprintf("account = '%s'", account), from, to)
+}
+
+func read(ctx context.Context, conn driver.Conn, whose string, from, to time.Time) (simulator.Truth, error) {
+	where := fmt.Sprintf("WHERE %s AND create_time >= fromUnixTimestamp64Milli(%d) AND create_time < fromUnixTimestamp64Milli(%d)",
+		whose, from.UnixMilli(), to.UnixMilli())
 	got := simulator.Truth{Statuses: map[string]int{}}
 	row := func(query string, dest ...any) error { return conn.QueryRow(ctx, query+" "+where).Scan(dest...) }
 	var orders, items uint64

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// orderIDs are the ids that a verb was given: as arguments, in a file, or on standard input where that is not a terminal.
+// In a file they stand one or more a line; what follows a # is left out.
+func (p *program) orderIDs(args []string, file string) ([]string, error) {
+	var in io.Reader
+	switch {
+	case file == "-", file == "" && len(args) == 0 && !isTerminal(p.in):
+		in = p.in
+	case file != "":
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	words := args
+	if in != nil {
+		lines := bufio.NewScanner(in)
+		for lines.Scan() {
+			line, _, _ := strings.Cut(lines.Text(), "#")
+			words = append(words, strings.FieldsFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == ',' })...)
+		}
+		if err := lines.Err(); err != nil {
+			return nil, err
+		}
+	}
+	var ids []string
+	seen := map[string]bool{}
+	for _, id := range words {
+		if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }) || id == "" || len(id) > 64 {
+			return nil, fmt.Errorf("%q is not an order id", id)
+		}
+		if !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, errors.New("no order id was given: name them as arguments, in a file (--file), or on standard input")
+	}
+	return ids, nil
+}
+
+// orderLine is an order as track and cancel report it.
+type orderLine struct {
+	OrderID       string     `json:"order_id"`
+	Account       string     `json:"account"`
+	OwnerID       string     `json:"owner_id,omitempty"`
+	Stored        bool       `json:"stored"`
+	OrderType     string     `json:"order_type,omitempty"`
+	ProductCode   string     `json:"product_code,omitempty"`
+	Amount        string     `json:"pretax_amount,omitempty"`
+	Currency      string     `json:"currency,omitempty"`
+	PaymentStatus string     `json:"payment_status"`
+	CreateTime    *time.Time `json:"create_time"`
+	Items         uint32     `json:"items"`
+	Error         string     `json:"error,omitempty"`
+}
+
+// readOrders says what the warehouse holds of orders, in the order of the ids, and why it lacks some.
+func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []string) ([]orderLine, error) {
+	orders, err := w.Orders(ctx, lane, time.Time{}, time.Time{}, ids)
+	if err != nil {
+		return nil, err
+	}
+	rejects, err := w.OpenRejects(ctx, lane)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]schema.Order{}
+	for _, o := range orders {
+		byID[o.OrderID] = o
+	}
+	why := map[string]string{}
+	for _, r := range rejects {
+		why[r.OrderID] = r.Message
+	}
+	lines := make([]orderLine, len(ids))
+	for i, id := range ids {
+		o, stored := byID[id]
+		lines[i] = orderLine{
+			OrderID: id, Account: lane.Account, OwnerID: lane.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
+			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: timeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
+		}
+		if o.Pretax.Valid {
+			lines[i].Amount = o.Pretax.Decimal.String()
+		}
+	}
+	return lines, nil
+}
+
+// ordersTable prints orders; extra is a last column, where it is not nil.
+func (p *program) ordersTable(lines []orderLine, now time.Time, title string, extra func(orderLine) string) {
+	rows := [][]any{{"order", "account", "type", "product", "amount", "age", "status", title}}
+	for _, l := range lines {
+		age := "-"
+		if l.CreateTime != nil {
+			age = span(now.Sub(*l.CreateTime))
+		}
+		rows = append(rows, []any{
+			printable(l.OrderID), schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, printable(l.OrderType), printable(l.ProductCode),
+			strings.TrimSpace(l.Amount + " " + l.Currency), age, printable(l.PaymentStatus), extra(l),
+		})
+	}
+	p.table(rows)
+}
+
+// fetchError is what a verb ends with that asked for single orders.
+func fetchError(ctx context.Context, s engine.Summary, err error) error {
+	for _, l := range s.Lanes {
+		if source.ReasonOf(l.Err) == source.Auth {
+			return &exitError{exitEnvironment, s.Err()}
+		}
+	}
+	return stopped(ctx, errors.Join(err, s.Err()))
+}
+
+// stopped gives the cause of a stop the place of the errors that it led to.
+func stopped(ctx context.Context, err error) error {
+	if wasInterrupted(ctx) {
+		return fmt.Errorf("%w; run the same command again to go on", context.Cause(ctx))
+	}
+	return err
+}

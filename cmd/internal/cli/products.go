@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+)
+
+func (p *program) products() *cobra.Command {
+	var account string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "products",
+		Short: "Refresh the product names",
+		Long: `Ask each account's vendor for the names of its products (QueryProductList) and
+store them in the table products. It costs two calls an account. The daemon does
+it once a day. Sources without such a list are left out.`,
+		Example: `  ordersync products
+  ordersync sql "SELECT * FROM products WHERE product_code = 'rds'"`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		start := time.Now()
+		_, _, cfg, err := rangeOf(cmd, "", "", account, p.load)
+		if err != nil {
+			return err
+		}
+		a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
+		if err != nil {
+			return err
+		}
+		found := a.Products(cmd.Context())
+		p.showProducts(found, time.Since(start), asJSON)
+		var errs []error
+		for _, n := range found {
+			errs = append(errs, n.Err)
+		}
+		return errors.Join(stopped(cmd.Context(), errors.Join(errs...)), a.Stop())
+	}
+	return cmd
+}
+
+// productNames is what products reports of an account.
+type productNames struct {
+	Account   string `json:"account"`
+	Names     int    `json:"names"`
+	Supported bool   `json:"supported"` // whether the source tells names
+	Error     string `json:"error,omitempty"`
+}
+
+func (p *program) showProducts(found []app.ProductNames, took time.Duration, asJSON bool) {
+	accounts := []productNames{}
+	for _, n := range found {
+		accounts = append(accounts, productNames{n.Account, n.Names, n.Known, errorText(n.Err)})
+	}
+	if asJSON {
+		p.json(map[string]any{"seconds": took.Seconds(), "accounts": accounts})
+		return
+	}
+	for _, n := range accounts {
+		switch {
+		case !n.Supported:
+			fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
+		case n.Error == "":
+			fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))
+		}
+	}
+}

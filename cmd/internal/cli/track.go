@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+)
+
+// laneFlags name a lane.
+type laneFlags struct{ account, owner string }
+
+func (f *laneFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.account, "account", "", "the account of this `name`; needed where there are several")
+	cmd.Flags().StringVar(&f.owner, "owner", "", "the customer or member account of this `id`, instead of the account's own orders")
+}
+
+func (p *program) track() *cobra.Command {
+	var where laneFlags
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "track [ID…]",
+		Short: "Fetch orders by their ids and keep them fresh",
+		Long: `Fetch orders by their ids, store them, and have the daemon keep them fresh until
+they are settled, that is, not unpaid any more. It is the way to the orders of a
+source that cannot list them (domain), and works for the other sources too.
+
+Ids come from the arguments, from a file (--file), or from standard input. An
+order that cannot be had becomes a reject: the daemon tries it again ever more
+rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
+		Example: `  ordersync track --account domains D201600000000000
+  ordersync track --account domains --file ids.txt`,
+	}
+	where.add(cmd)
+	cmd.Flags().StringVar(&file, "file", "", "read ids from this `file`; - is standard input")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ids, err := p.orderIDs(args, file)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		cfg, err := p.load()
+		if err != nil {
+			return err
+		}
+		return p.withLane(cmd, cfg, where, func(a *app.App, lane schema.Lane) error {
+			return p.runTrack(cmd.Context(), a, lane, ids, asJSON)
+		})
+	}
+	return cmd
+}
+
+// withLane does something with one lane of an open app.
+func (p *program) withLane(cmd *cobra.Command, cfg *config.Config, f laneFlags, do func(*app.App, schema.Lane) error) error {
+	if err := cfg.RequireAccounts(); err != nil {
+		return err
+	}
+	a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
+	if err != nil {
+		return err
+	}
+	lane, err := a.Lane(f.account, f.owner)
+	if err != nil {
+		return errors.Join(usage(cmd, err), a.Stop())
+	}
+	return errors.Join(do(a, lane), a.Stop())
+}
+
+func (p *program) runTrack(ctx context.Context, a *app.App, lane schema.Lane, ids []string, asJSON bool) error {
+	now := time.Now().UTC()
+	progress := new(engine.Progress)
+	stop := p.follow(ctx, &view{run: progress, unit: "orders", calls: a.Calls, detail: func() string { return "" }})
+	summary, err := a.Track(ctx, now, lane, ids, operator(), progress)
+	stop()
+	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), lane, ids)
+	if readErr == nil && asJSON {
+		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines})
+	} else if readErr == nil {
+		p.ordersTable(lines, now, "kept", func(l orderLine) string {
+			switch {
+			case l.Error != "":
+				return printable(l.Error)
+			case !l.Stored:
+				return "not fetched"
+			case schema.IsUnpaid(l.PaymentStatus):
+				return "until it is settled"
+			}
+			return "settled"
+		})
+	}
+	return errors.Join(fetchError(ctx, summary, err), readErr)
+}
