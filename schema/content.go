@@ -13,11 +13,19 @@ import (
 // bookkeeping. Amounts compare by value, times by instant.
 func (o *Order) Content() string {
 	var c content
+	c.text(o.Facts(), o.DetailStatus, o.Raw, o.RawDetail)
+	c.text(strconv.FormatUint(o.Fingerprint, 10), fmt.Sprint(o.ItemCount), fmt.Sprint(o.Deleted))
+	return c.String()
+}
+
+// Facts is what an order's columns say of the order, as Content does, without the payloads and what is derived from them:
+// two payloads may say the same.
+func (o *Order) Facts() string {
+	var c content
 	c.text(o.Source, o.Account, o.OwnerID, o.OrderID, o.RelatedOrderID, o.OrderType, o.PaymentStatus, o.ProductCode,
-		o.ProductType, o.CommodityCode, o.SubscriptionType, o.Currency, o.PaymentCurrency, o.DetailStatus, o.Raw, o.RawDetail)
+		o.ProductType, o.CommodityCode, o.SubscriptionType, o.Currency, o.PaymentCurrency)
 	c.times(o.CreateTime, o.PaymentTime)
 	c.amounts(o.Amounts)
-	c.text(strconv.FormatUint(o.Fingerprint, 10), fmt.Sprint(o.ItemCount), fmt.Sprint(o.Deleted))
 	return c.String()
 }
 

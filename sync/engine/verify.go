@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -264,116 +262,9 @@ func (v *verification) stored(ctx context.Context, iv window.Interval) (int, err
 	return n, err
 }
 
-// compare lists a stretch again and compares each order.
-func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, span := range window.Spans(stretch.Tile(v.Window)) {
-		err := v.walker().Walk(ctx, span, func(l walk.Listing) error {
-			v.progress.ListCalls.Add(int64(l.Calls))
-			if l.Verdict != schema.Complete {
-				v.differ(l.Align(v.Window), Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
-				return nil
-			}
-			known, err := v.store.Known(ctx, v.lane.Lane, l.Start, l.End)
-			if err != nil {
-				return err
-			}
-			for _, o := range l.Orders {
-				k, ok := known[o.OrderID]
-				delete(known, o.OrderID)
-				d := Difference{OrderID: o.OrderID, Source: 1, Stored: 1}
-				switch {
-				case !ok:
-					d.Kind, d.Stored = Absent, 0
-				case k.Fingerprint != o.Fingerprint:
-					d.Kind = Changed
-				default:
-					continue
-				}
-				v.differ(v.around(o.CreateTime), d)
-			}
-			for id := range known {
-				v.differ(l.Align(v.Window), Difference{Kind: Extra, OrderID: id, Stored: 1})
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ask compares each stored order of a lane that cannot be listed with its detail.
-func (v *verification) ask(ctx context.Context) error {
-	if !v.Deep {
-		return nil
-	}
-	var differ []schema.OrderRef
-	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
-		orders, err := v.store.Orders(ctx, v.lane.Lane, span.Start, span.End, nil)
-		if err != nil {
-			return err
-		}
-		if len(orders) == 0 {
-			continue
-		}
-		before, err := v.held(ctx, span, orders, nil)
-		if err != nil {
-			return err
-		}
-		e := enrich.Enricher{Detailer: v.lane.Source, Parallel: v.lane.InFlight}
-		err = e.Enrich(ctx, orders, nil, func(res enrich.Result) error {
-			v.progress.Details.Add(1)
-			b := before[res.Order.OrderID]
-			d := Difference{Kind: Changed, OrderID: res.Order.OrderID, Source: 1, Stored: 1}
-			switch {
-			case res.Err != nil:
-				d.Kind, d.Note = Undone, res.Err.Error()
-			case !b.changedBy(res):
-				return nil
-			}
-			v.differ(v.around(b.stored.CreateTime), d)
-			differ = append(differ, schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: b.stored.CreateTime})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if !v.Repair || len(differ) == 0 {
-		return nil
-	}
-	if err := v.fetch(ctx, differ); err != nil {
-		return err
-	}
-	for i := range v.found {
-		d := &v.found[i]
-		d.Repaired = d.Kind == Changed
-	}
-	return nil
-}
-
 func (v *verification) around(at time.Time) window.Interval {
 	start := at.UTC().Truncate(v.Window)
 	return window.Interval{Start: start, End: start.Add(v.Window)}
-}
-
-// rows compares each stored row with what its raw payload says.
-func (v *verification) rows(ctx context.Context) error {
-	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
-		err := v.rebuild(ctx, span, func(b rebuilt) error {
-			if b.differs() {
-				v.differ(v.around(b.order.CreateTime), Difference{
-					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
-				})
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // repairAll walks the windows with differences again, fetches the orders that were named, and looks whether that helped.

@@ -77,11 +77,14 @@ func (l *lines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (l *lines) count(message string) (n int) {
+func (l *lines) count(message string) int { return l.countOf(message, "") }
+
+// countOf counts the lines with a message of one account, or of all where it is empty.
+func (l *lines) countOf(message, account string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, line := range l.all {
-		if line["msg"] == message {
+		if line["msg"] == message && (account == "" || line["account"] == account) {
 			n++
 		}
 	}

@@ -1,0 +1,269 @@
+package app_test
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
+)
+
+// company is a company with a login at every vendor, behind one simulator.
+type company struct {
+	*testing.T
+	from, to time.Time
+	cfg      *config.Config
+	truths   map[schema.Lane]*simulator.Account
+	logins   map[string]*simulator.Account
+}
+
+func newCompany(t *testing.T) *company {
+	t.Helper()
+	to := time.Now().UTC().Truncate(time.Second)
+	c := &company{T: t, from: to.Truncate(time.Hour).Add(-48 * time.Hour), to: to, cfg: config.Default(),
+		truths: map[schema.Lane]*simulator.Account{}, logins: map[string]*simulator.Account{}}
+	addr, database := sinktest.Database(t)
+	c.cfg.ClickHouse = config.ClickHouse{Addr: []string{addr}, Database: database, Username: "default"}
+	c.cfg.Schedule.Cron = "@every 1s"
+	c.cfg.HTTP.Listen = "127.0.0.1:0"
+	server := simulator.New()
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	add := func(name, source string, o simulator.Options) *config.Account {
+		o.Seed, o.From, o.To = uint64(len(c.logins)+1), c.from, c.to
+		o.AccessKeyID = "key-of-" + name
+		account := simulator.NewAccount(o)
+		server.AddAccount(account)
+		c.logins[name] = account
+		c.truths[schema.Lane{Source: source, Account: name}] = account
+		a := config.NewAccount(name, source)
+		a.Endpoint = server.URL()
+		a.Credentials = config.Credentials{AccessKeyID: o.AccessKeyID, AccessKeySecret: "testsecret"}
+		a.Quota = config.Quota{List: 1000, Detail: 1000}
+		c.cfg.Accounts = append(c.cfg.Accounts, a)
+		return &c.cfg.Accounts[len(c.cfg.Accounts)-1]
+	}
+	add("china", config.SourceBSS, simulator.Options{Orders: 150})
+	add("abroad", config.SourceBSS, simulator.Options{Orders: 80, Site: simulator.SiteInternational}).Site = config.SiteInternational
+	reseller := add("reseller", config.SourceBSS, simulator.Options{Orders: 40})
+	for i, n := range []int{60, 1, 0} {
+		owner := fmt.Sprint(1000 + i)
+		customer := simulator.NewAccount(simulator.Options{Seed: uint64(100 + i), Orders: n, From: c.from, To: c.to})
+		c.logins["reseller"].AddOwner(owner, customer)
+		reseller.OwnerIDs = append(reseller.OwnerIDs, owner)
+		c.truths[schema.Lane{Source: config.SourceBSS, Account: "reseller", OwnerID: owner}] = customer
+	}
+	add("unicloud", config.SourceUniCloud, simulator.Options{Orders: 70, Vendor: simulator.VendorUniCloud})
+	add("domains", config.SourceDomain, simulator.Options{Orders: 25, Vendor: simulator.VendorDomain})
+	return c
+}
+
+// equal holds every lane against its own truth, and each of its rows.
+func (c *company) equal(a *app.App) {
+	c.Helper()
+	for lane, account := range c.truths {
+		diff, err := compare.Owner(c.Context(), a.Warehouse().Conn(), lane.Account, lane.OwnerID, c.from, c.to, account.Truth(c.from, c.to))
+		if err != nil {
+			c.Fatal(err)
+		}
+		for _, d := range diff {
+			c.Errorf("%s: %s", lane, d)
+		}
+	}
+}
+
+func (c *company) backfill(a *app.App) engine.Summary {
+	c.Helper()
+	s, err := a.Backfill(c.Context(), c.to, c.from, c.to, false, nil)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return s
+}
+
+// One configuration with a login at every vendor is filled, verified and kept up, and each lane equals its own truth.
+func TestEveryVendorSideBySide(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	log := newLines()
+	a := newApp(t, c.cfg, log)
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	domains, err := a.Lane("domains", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracked, err := a.Track(t.Context(), c.to, domains, c.logins["domains"].IDs(c.from, c.to), "somebody", nil)
+	if err != nil || tracked.Err() != nil {
+		t.Fatal(err, tracked.Err())
+	}
+	if s := c.backfill(a); s.Err() != nil || len(s.Lanes) != len(c.truths) {
+		t.Fatalf("%d lanes: %v", len(s.Lanes), s.Err())
+	}
+	c.equal(a)
+	if s := c.backfill(a); s.Err() != nil {
+		t.Fatal(s.Err())
+	} else {
+		for _, l := range s.Lanes {
+			if l.Changed != 0 {
+				t.Errorf("%s: %d orders written again though nothing changed", l.Lane, l.Changed)
+			}
+		}
+	}
+	for _, deep := range []bool{false, true} {
+		found, err := a.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{VerifyOptions: engine.VerifyOptions{Deep: deep}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range found {
+			if v.Err != nil || v.Undone != nil || len(v.Found) > 0 {
+				t.Errorf("deep %v, %s: %v, %v, %+v", deep, v.Lane, v.Err, v.Undone, v.Found)
+			}
+			if v.Calls == 0 && v.Note == "" {
+				t.Errorf("deep %v, %s: nothing was asked", deep, v.Lane)
+			}
+		}
+	}
+	again, err := a.Replay(t.Context(), time.Now().UTC(), time.Time{}, time.Time{}, nil)
+	if err != nil || again.Err() != nil {
+		t.Fatal(err, again.Err())
+	}
+	for _, l := range again.Lanes {
+		if l.Changed != 0 {
+			t.Errorf("replay of %s changed %d orders", l.Lane, l.Changed)
+		}
+	}
+
+	// Unpaid orders are paid everywhere: a tick of the daemon notices all of them.
+	for _, account := range c.truths {
+		for _, id := range account.IDs(c.from, c.to) {
+			if o, _ := account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+				if err := account.Pay(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 2*len(c.truths))
+	c.equal(a)
+	metrics := get(t, a.URL()+"/metrics")
+	for _, account := range c.cfg.Accounts {
+		for _, want := range []string{"ordersync_last_success_timestamp_seconds", "ordersync_lag_seconds"} {
+			if line := want + `{account="` + account.Name + `"} `; !strings.Contains(metrics, line) || strings.Contains(metrics, line+"0\n") || strings.Contains(metrics, line+"+Inf\n") {
+				t.Errorf("%s of %s is not there or not good", want, account.Name)
+			}
+		}
+	}
+}
+
+// The customers of a reseller are lanes of their own, and one that the login may not query fails alone, and for all to
+// see.
+func TestForeignOwnerFailsAlone(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	c.cfg.Accounts = c.cfg.Accounts[2:3]
+	maps.DeleteFunc(c.truths, func(lane schema.Lane, _ *simulator.Account) bool { return lane.Account != "reseller" })
+	reseller := &c.cfg.Accounts[0]
+	reseller.OwnerIDs = append(reseller.OwnerIDs, "666")
+	a := newApp(t, c.cfg, newLines())
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range c.backfill(a).Lanes {
+		foreign := l.OwnerID == "666"
+		if bad := l.Windows[schema.Failed] > 0 || l.Err != nil; bad != foreign {
+			t.Errorf("%s: %+v", l.Lane, l)
+		}
+	}
+	c.equal(a)
+	lanes, err := a.Warehouse().Summaries(t.Context(), "reseller")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(lanes); n != 5 || lanes[n-1].OwnerID != "666" || !lanes[n-1].CompleteTo.IsZero() || lanes[n-1].Windows[schema.Failed] == 0 {
+		t.Errorf("%+v", lanes)
+	}
+	if errors := c.logins["reseller"].Calls()["QueryOrders"].Failed; errors > 20 {
+		t.Errorf("%d calls for an owner that is refused", errors)
+	}
+}
+
+// Member accounts, by the newer version of the API.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	c.cfg.Accounts = c.cfg.Accounts[:1]
+	china := &c.cfg.Accounts[0]
+	china.APIVersion, china.MemberUIDs = config.APIVersion2023, []string{"77"}
+	member := simulator.NewAccount(simulator.Options{Seed: 9, Orders: 50, From: c.from, To: c.to})
+	c.logins["china"].AddMember("77", member)
+	c.truths = map[schema.Lane]*simulator.Account{
+		{Source: config.SourceBSS, Account: "china"}:                c.logins["china"],
+		{Source: config.SourceBSS, Account: "china", OwnerID: "77"}: member,
+	}
+	a := newApp(t, c.cfg, newLines())
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.backfill(a); s.Err() != nil {
+		t.Fatal(s.Err())
+	}
+	c.equal(a)
+}
+
+// Tens of accounts run side by side: a vendor that never answers one of them, and one with a wrong key, keep none of the
+// others from their next ticks.
+func TestManyAccountsDoNotStarveEachOther(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	c.cfg.Accounts = c.cfg.Accounts[:2]
+	c.truths = map[schema.Lane]*simulator.Account{}
+	other := simulator.New()
+	if err := other.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	for i := range 20 {
+		name := fmt.Sprint("many-", i)
+		account := simulator.NewAccount(simulator.Options{Seed: uint64(i), Orders: 5, From: c.from, To: c.to, AccessKeyID: name})
+		other.AddAccount(account)
+		a := config.NewAccount(name, config.SourceBSS)
+		a.Endpoint, a.Quota = other.URL(), config.Quota{List: 1000, Detail: 1000}
+		a.Credentials = config.Credentials{AccessKeyID: name, AccessKeySecret: "testsecret"}
+		c.cfg.Accounts = append(c.cfg.Accounts, a)
+		c.truths[schema.Lane{Source: config.SourceBSS, Account: name}] = account
+	}
+	c.cfg.Accounts[0].Credentials.AccessKeySecret = "wrong"
+	c.logins["abroad"].SetFault(func(simulator.FaultRequest) simulator.Action { return simulator.Action{Hang: true} })
+	log := newLines()
+	a := newApp(t, c.cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 60)
+	if n := log.countOf("tick: something was left undone", "china"); n == 0 {
+		t.Error("nothing was said of the refused key")
+	}
+	if n := log.countOf("tick", "abroad"); n > 0 {
+		t.Errorf("%d ticks of an account whose vendor never answers", n)
+	}
+	for lane := range c.truths {
+		if log.countOf("tick", lane.Account) < 2 {
+			t.Errorf("%s was starved", lane)
+		}
+	}
+}
