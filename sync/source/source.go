@@ -20,8 +20,8 @@
 // status; see [CanList] and [CanFilterStatus]. Tests: the documented samples as golden files, every documented code over
 // HTTP, a known signature, a fuzz test of the decoding.
 //
-// Then add the line to the switch over an account's source in cmd/internal/app that calls its New, the name to the
-// sources of cmd/internal/config, and the package to the table of cmd/internal/layering.
+// Then wire it: a line in the table vendors of cmd/internal/app, and its name among the sources that cmd/internal/config
+// knows. Nothing else has to change: engine, ledger, tables and verbs are the same for all.
 //
 // [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/wire#Options
 // [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Row

@@ -17,7 +17,7 @@ import (
 )
 
 func (p *program) demo() *cobra.Command {
-	s := simulation{list: liftedQuota, detail: liftedQuota}
+	s := simulation{source: simulator.VendorBSS, list: liftedQuota, detail: liftedQuota}
 	var serve bool
 	var dir string
 	cmd := &cobra.Command{

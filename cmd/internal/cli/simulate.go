@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 
 // simulation says what to invent.
 type simulation struct {
+	source       string
 	orders, days int
 	seed         uint64
 	list, detail float64
@@ -34,10 +37,13 @@ func (s *simulation) account(now time.Time) (*simulator.Account, error) {
 	if s.list < 0 || s.detail < 0 {
 		return nil, fmt.Errorf("a quota is not negative")
 	}
+	if sources := []string{simulator.VendorBSS, simulator.VendorUniCloud, simulator.VendorDomain}; !slices.Contains(sources, s.source) {
+		return nil, fmt.Errorf("--source %s is not one of %s", s.source, strings.Join(sources, ", "))
+	}
 	to := now.UTC().Truncate(time.Second)
 	return simulator.NewAccount(simulator.Options{
 		Seed: s.seed, Orders: s.orders, From: to.Truncate(time.Hour).AddDate(0, 0, -s.days), To: to,
-		Quota: simulator.Quota{List: s.list, Detail: s.detail},
+		Quota: simulator.Quota{List: s.list, Detail: s.detail}, Vendor: s.source,
 	}), nil
 }
 
@@ -47,12 +53,13 @@ func (p *program) simulate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Serve a simulated vendor alone",
-		Long: `Serve Alibaba Cloud's order API over an invented account, on the real wire
-protocol: signatures are checked and the quota is enforced. It prints what to
-put into ordersync.yaml, and serves until Ctrl-C.`,
+		Long: `Serve a vendor's order API over an invented account, on the real wire protocol:
+signatures are checked and the quota is enforced. It prints what to put into
+ordersync.yaml, and serves until Ctrl-C.`,
 		Args: cobra.NoArgs,
 	}
 	s.flags(cmd)
+	cmd.Flags().StringVar(&s.source, "source", simulator.VendorBSS, "whose API: bss, unicloud or domain")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`host:port`; port 0 takes a free one")
 	cmd.Flags().Float64Var(&s.list, "quota-list", 10, "list calls a second, as the vendor has it; 0 lifts the quota")
 	cmd.Flags().Float64Var(&s.detail, "quota-detail", 10, "detail calls a second; 0 lifts the quota")
@@ -74,14 +81,18 @@ ordersync.yaml:
 
 accounts:
   - name: simulated
-    source: bss
+    source: %s
     endpoint: %s
     credentials:
       access_key_id: %s
       access_key_secret: %s
     quota: {list: %g, detail: %g}
 `, count(account.Len()), server.URL(), account.AccessKeyID(), account.AccessKeySecret(),
-			server.URL(), account.AccessKeyID(), account.AccessKeySecret(), lifted(s.list), lifted(s.detail))
+			s.source, server.URL(), account.AccessKeyID(), account.AccessKeySecret(), lifted(s.list), lifted(s.detail))
+		if s.source == simulator.VendorDomain {
+			ids := account.IDs(time.Time{}, time.Time{})
+			fmt.Fprintf(p.out, "\nThis API has no list. Some of the orders: ordersync track %s\n", strings.Join(ids[:min(len(ids), 5)], " "))
+		}
 		<-cmd.Context().Done()
 		return server.Close()
 	}

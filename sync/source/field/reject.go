@@ -49,7 +49,7 @@ func rejectID(stage, subject string) string {
 func RejectedOrder(o *schema.Order, r *Row) schema.Reject {
 	subject := o.OrderID
 	if subject == "" {
-		subject = o.Raw
+		subject = o.OwnerID + o.Raw // two owners may have the same odd row
 	}
 	return schema.Reject{
 		Lane:       o.Lane,

@@ -1,0 +1,78 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
+)
+
+// unfiltered is a world at a vendor whose listing cannot be narrowed to the unpaid orders.
+func unfiltered(t *testing.T, o simulator.Options) *world {
+	t.Helper()
+	o.Vendor = simulator.VendorUniCloud
+	w := newWorld(t, o)
+	client, err := unicloud.New(unicloud.Options{
+		Account: "main", Endpoint: w.endpoint, AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
+	w.lane.Source = unicloud.Vendor
+	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{}, PageSize: 20, InFlight: 8}}, engine.Options{
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
+	})
+	return w
+}
+
+// Where the unpaid orders cannot be listed alone, few of them are asked for one by one, and many by listing the stretch
+// again. Either way those that moved on are noticed by the next tick, and an order that did not is not written.
+func TestSweepWithoutAFilter(t *testing.T) {
+	t.Parallel()
+	for name, orders := range map[string]int{"few": 150, "many": 3000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := unfiltered(t, simulator.Options{Orders: orders, Seed: 5, From: start, To: start.AddDate(0, 0, 4)})
+			now := start.AddDate(0, 0, 4)
+			w.backfill(now)
+			old := start.AddDate(0, 0, 3) // before the lookback
+			var unpaid []string
+			for _, id := range w.account.IDs(start, old) {
+				if o, _ := w.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+					unpaid = append(unpaid, id)
+				}
+			}
+			if len(unpaid) < 4 {
+				t.Fatalf("a test with %d unpaid orders", len(unpaid))
+			}
+			for _, id := range unpaid[:3] {
+				if err := w.account.Pay(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.account.ResetCounters()
+			s, err := w.engine.Tick(t.Context(), now, now, nil)
+			if err != nil || s.Err() != nil {
+				t.Fatal(err, s.Err())
+			}
+			if got := s.Lanes[0].Changed; got != 3 {
+				t.Errorf("%d orders written, want the 3 that moved on", got)
+			}
+			w.equal(now)
+			details, lists := w.account.Calls()["OrderDetail"].Total, w.account.Calls()["QueryOrders"].Total
+			live := len(w.account.IDs(old, now))/20 + 6
+			if name == "few" && (details != len(unpaid) || lists > live) {
+				t.Errorf("%d details for %d unpaid orders, %d list calls for %d", details, len(unpaid), lists, live)
+			}
+			if name == "many" && (details != 3 || lists > live+len(w.account.IDs(start, old))/20+12) {
+				t.Errorf("%d details and %d list calls", details, lists)
+			}
+		})
+	}
+}
