@@ -12,7 +12,7 @@ import (
 )
 
 // unfiltered is a world at a vendor whose listing cannot be narrowed to the unpaid orders.
-func unfiltered(t *testing.T, o simulator.Options) *world {
+func unfiltered(t *testing.T, o simulator.Options, pageSize int) *world {
 	t.Helper()
 	o.Vendor = simulator.VendorUniCloud
 	w := newWorld(t, o)
@@ -25,7 +25,7 @@ func unfiltered(t *testing.T, o simulator.Options) *world {
 	t.Cleanup(client.Close)
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
 	w.lane.Source = unicloud.Vendor
-	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{}, PageSize: 20, InFlight: 8}}, engine.Options{
+	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 	})
 	return w
@@ -35,10 +35,10 @@ func unfiltered(t *testing.T, o simulator.Options) *world {
 // again. Either way those that moved on are noticed by the next tick, and an order that did not is not written.
 func TestSweepWithoutAFilter(t *testing.T) {
 	t.Parallel()
-	for name, orders := range map[string]int{"few": 150, "many": 3000} {
+	for name, pageSize := range map[string]int{"few": 20, "many": 200} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := unfiltered(t, simulator.Options{Orders: orders, Seed: 5, From: start, To: start.AddDate(0, 0, 4)})
+			w := unfiltered(t, simulator.Options{Orders: 1500, Seed: 5, From: start, To: start.AddDate(0, 0, 4)}, pageSize)
 			now := start.AddDate(0, 0, 4)
 			w.backfill(now)
 			old := start.AddDate(0, 0, 3) // before the lookback
@@ -66,11 +66,11 @@ func TestSweepWithoutAFilter(t *testing.T) {
 			}
 			w.equal(now)
 			details, lists := w.account.Calls()["OrderDetail"].Total, w.account.Calls()["QueryOrders"].Total
-			live := len(w.account.IDs(old, now))/20 + 6
+			live := len(w.account.IDs(old, now))/pageSize + 6
 			if name == "few" && (details != len(unpaid) || lists > live) {
 				t.Errorf("%d details for %d unpaid orders, %d list calls for %d", details, len(unpaid), lists, live)
 			}
-			if name == "many" && (details != 3 || lists > live+len(w.account.IDs(start, old))/20+12) {
+			if name == "many" && (details != 3 || lists > live+len(w.account.IDs(start, old))/pageSize+12) {
 				t.Errorf("%d details and %d list calls", details, lists)
 			}
 		})
