@@ -26,6 +26,7 @@ func (p *Progress) plan(windows int) { p.Windows.Add(int64(windows)) }
 // LaneSummary is what a run did to one lane.
 type LaneSummary struct {
 	schema.Lane
+	ByID      bool // its orders cannot be listed, so it has no windows
 	Windows   map[schema.Verdict]int
 	Listed    int
 	Changed   int // orders that were new or changed
@@ -99,7 +100,7 @@ func (r *laneRun) sumUp(change func(*LaneSummary)) {
 func (r *laneRun) summary(err error) LaneSummary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Lane, r.sum.Err = r.lane.Lane, err
+	r.sum.Lane, r.sum.ByID, r.sum.Err = r.lane.Lane, !r.lane.Lists(), err
 	rejected, pending := r.open.left(r.scope, r.asked)
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending

@@ -164,7 +164,12 @@ type backfillAccount struct {
 
 func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s engine.Summary, planned int64, took time.Duration) backfillResult {
 	aligned := r.Clip(window.Interval{Start: r.Start, End: now}).Align(cfg.Schedule.Window)
-	windows := int64(len(s.Lanes)) * int64(aligned.End.Sub(aligned.Start)/cfg.Schedule.Window)
+	windows := int64(0)
+	for _, l := range s.Lanes {
+		if !l.ByID {
+			windows += int64(aligned.End.Sub(aligned.Start) / cfg.Schedule.Window)
+		}
+	}
 	result := backfillResult{From: aligned.Start, To: aligned.End, Seconds: took.Seconds(), Skipped: max(windows-planned, 0)}
 	for _, l := range s.Lanes {
 		if l.Err != nil {
