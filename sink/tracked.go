@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,44 +40,48 @@ func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
 
 // Unsettled returns the tracked orders of a lane that are unpaid or, with a zero time, not stored yet, oldest first.
 func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
-	const tracked = "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?"
-	ids := map[string]bool{}
-	err := s.each(ctx, tracked, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		ids[id] = true
-		return nil
-	})
-	if err != nil || len(ids) == 0 {
-		return nil, trackError(err)
-	}
-	var out []schema.OrderRef
-	err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), lower(payment_status) = 'unpaid' FROM order_rows"+final+
-		"WHERE account = ? AND owner_id = ? AND order_id IN ("+tracked+") ORDER BY create_time, order_id"+finalSettings,
-		[]any{lane.Account, lane.OwnerID, lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
-			var o schema.OrderRef
-			var created int64
-			var unpaid bool
-			if err := rows.Scan(&o.OrderID, &created, &unpaid); err != nil {
+	missing := map[string]bool{}
+	err := s.each(ctx, "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?",
+		[]any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
+			var id string
+			if err := rows.Scan(&id); err != nil {
 				return err
 			}
-			delete(ids, o.OrderID)
-			if unpaid {
-				o.CreateTime = fromMilliseconds(created)
-				out = append(out, o)
-			}
+			missing[id] = true
 			return nil
 		})
+	var unpaid []schema.OrderRef
+	// By their ids, and not by a subquery: a server of a cluster would have to ask all others for it.
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(missing)), maxIDs) {
+		if err != nil {
+			break
+		}
+		err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), lower(payment_status) = 'unpaid' FROM order_rows"+final+
+			"WHERE account = ? AND owner_id = ? AND order_id IN (?)"+finalSettings,
+			[]any{lane.Account, lane.OwnerID, ids}, func(rows driver.Rows) error {
+				var o schema.OrderRef
+				var created int64
+				var isUnpaid bool
+				if err := rows.Scan(&o.OrderID, &created, &isUnpaid); err != nil {
+					return err
+				}
+				delete(missing, o.OrderID)
+				if isUnpaid {
+					o.CreateTime = fromMilliseconds(created)
+					unpaid = append(unpaid, o)
+				}
+				return nil
+			})
+	}
 	if err != nil {
 		return nil, trackError(err)
 	}
-	var missing []schema.OrderRef
-	for id := range ids {
-		missing = append(missing, schema.OrderRef{OrderID: id})
+	var out []schema.OrderRef
+	for _, id := range slices.Sorted(maps.Keys(missing)) {
+		out = append(out, schema.OrderRef{OrderID: id})
 	}
-	return append(missing, out...), nil
+	slices.SortFunc(unpaid, func(a, b schema.OrderRef) int { return a.CreateTime.Compare(b.CreateTime) })
+	return append(out, unpaid...), nil
 }
 
 func trackError(err error) error {
