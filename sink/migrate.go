@@ -21,7 +21,11 @@ const migrationTries = 8
 // written to be harmless when they run twice (IF NOT EXISTS, CREATE OR REPLACE VIEW). What can still happen is that one
 // process replaces a view at the very moment at which another does; the one that lost runs again and finds it done.
 func migrate(ctx context.Context, cfg Config) (err error) {
-	files, err := fs.Sub(schema.Migrations, "migrations")
+	var migrations fs.FS = schema.Migrations
+	if cfg.Cluster != "" {
+		migrations = cfg.cluster().Migrations()
+	}
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}

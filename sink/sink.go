@@ -20,6 +20,13 @@ type Config struct {
 	Password string
 	Secure   bool // TLS, verified against the system's certificates
 
+	// Cluster is the name of a cluster of the server's configuration: its servers hold the rows together, see
+	// schema.Cluster. Empty = one server.
+	Cluster string
+	// EachNode creates the tables of a Cluster on each of Addr by itself and without replication, which needs no Keeper.
+	// Addr must name all servers then. It serves tests on the embedded server; nothing in the configuration sets it.
+	EachNode bool
+
 	// MaxElapsedTime bounds the retries of one block; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration
 	// DialTimeout bounds the making of a connection; DefaultDialTimeout where zero.
@@ -64,13 +71,28 @@ func Open(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, cfg); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, cfg); err != nil {
-		return nil, connectError(cfg, "create the tables", err)
+	for _, node := range cfg.migrated() {
+		if err := createDatabase(ctx, node); err != nil {
+			return nil, err
+		}
+		if err := migrate(ctx, node); err != nil {
+			return nil, connectError(node, "create the tables", err)
+		}
 	}
 	return cfg.connect(ctx)
+}
+
+// migrated are the configurations through which all tables are created: one, but with EachNode.
+func (c Config) migrated() []Config {
+	if c.Cluster == "" || !c.EachNode {
+		return []Config{c}
+	}
+	nodes := make([]Config, len(c.Addr))
+	for i, addr := range c.Addr {
+		nodes[i] = c
+		nodes[i].Addr = []string{addr}
+	}
+	return nodes
 }
 
 // complete fills in what was left out, and refuses what cannot be.
@@ -120,7 +142,8 @@ func (s *Sink) Ping(ctx context.Context) error { return s.conn.Ping(ctx) }
 // Conn is the connection to the sink's database, for SQL that people write.
 func (s *Sink) Conn() driver.Conn { return s.conn }
 
-// createDatabase connects without naming a database, since the server refuses one that does not exist.
+// createDatabase creates the database where it is missing. It connects without naming it, since the server refuses one
+// that does not exist.
 func createDatabase(ctx context.Context, cfg Config) (err error) {
 	conn, err := clickhouse.Open(cfg.options(""))
 	if err != nil {
@@ -129,6 +152,9 @@ func createDatabase(ctx context.Context, cfg Config) (err error) {
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if err := conn.Ping(ctx); err != nil {
 		return connectError(cfg, "connect", err)
+	}
+	if err := checkLayout(ctx, cfg, conn); err != nil {
+		return connectError(cfg, "look at database "+cfg.Database, err)
 	}
 	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteIdentifier(cfg.Database)); err != nil {
 		return connectError(cfg, "create the database "+cfg.Database, err)
@@ -151,6 +177,9 @@ func (c Config) options(database string) *clickhouse.Options {
 	}
 	if o.DialTimeout == 0 {
 		o.DialTimeout = DefaultDialTimeout
+	}
+	if c.Cluster != "" {
+		o.Settings = clusterSettings
 	}
 	if c.Secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}

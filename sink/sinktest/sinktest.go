@@ -16,6 +16,7 @@ package sinktest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -39,7 +40,7 @@ const Variable = "ORDERSYNC_TEST_CLICKHOUSE"
 func Main(m *testing.M) {
 	embedded.Main()
 	code := m.Run()
-	if err := shared.stop(); err != nil {
+	if err := errors.Join(shared.stop(), sharedPair.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, "sinktest:", err)
 		code = max(code, 1)
 	}
@@ -49,9 +50,7 @@ func Main(m *testing.M) {
 // Server is the embedded server of this test process, started by the first test that asks. Tests must not stop it.
 func Server(t testing.TB) *embedded.Server {
 	t.Helper()
-	if addr := chosen(t); addr != "" {
-		t.Skipf("%s=addr:%s: this test needs the embedded server", Variable, addr)
-	}
+	needEmbedded(t)
 	s, err := shared.start()
 	if err != nil {
 		t.Fatalf("%v\n(%s=addr:host:port runs the tests on another server, skip leaves them out)", err, Variable)
@@ -66,6 +65,13 @@ func Database(t testing.TB) (addr, database string) {
 		addr = Server(t).Addr()
 	}
 	database = databaseName(t.Name())
+	makeDatabase(t, addr, database)
+	return addr, database
+}
+
+// makeDatabase makes a database on a server and drops it at the end of the test.
+func makeDatabase(t testing.TB, addr, database string) {
+	t.Helper()
 	conn, err := open(addr, "default")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +89,6 @@ func Database(t testing.TB) (addr, database string) {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
-	return addr, database
 }
 
 // Conn connects to a database of the tests' server and closes the connection at the end of the test.
