@@ -32,29 +32,16 @@ type Cluster struct {
 // A statement that is of no kind known here is an error: it must not be made on one server only.
 func (c Cluster) Migrations() fs.FS { return clusterFiles{c, Migrations} }
 
-// VersionTable creates goose's table before goose does. All servers are replicas of the one table, so that each knows
-// what was run, through whichever of them; with EachNode, goose makes the table of each.
-func (c Cluster) VersionTable() string {
-	return "CREATE TABLE IF NOT EXISTS goose_db_version" + c.onCluster() + `
-(
-    version_id Int64,
-    is_applied UInt8,
-    date Date DEFAULT now(),
-    tstamp DateTime DEFAULT now()
-)
-ENGINE = ReplicatedMergeTree(` + quote("/clickhouse/tables/"+c.Name+"/{database}/{table}") + `, '{shard}-{replica}')
-ORDER BY version_id`
-}
-
-func (c Cluster) onCluster() string {
+// On is the clause that makes a statement one of all servers; with EachNode it is empty.
+func (c Cluster) On() string {
 	if c.EachNode {
 		return ""
 	}
-	return " ON CLUSTER " + quote(c.Name)
+	return " ON CLUSTER " + Quote(c.Name)
 }
 
-// quote makes a string of SQL.
-func quote(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'" }
+// Quote makes a string of SQL.
+func Quote(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'" }
 
 // local is the suffix of the tables that hold a shard's rows.
 const local = "_local"
@@ -81,7 +68,7 @@ func (c Cluster) statement(sql string) ([]string, error) {
 	// named gives the object that the statement is about, its first word in the pattern, the clause ON CLUSTER.
 	named := func(pattern *regexp.Regexp, sql, suffix string) string {
 		at := pattern.FindStringSubmatchIndex(sql)
-		return sql[:at[3]] + suffix + c.onCluster() + sql[at[3]:]
+		return sql[:at[3]] + suffix + c.On() + sql[at[3]:]
 	}
 	switch {
 	case createTable.MatchString(sql):
@@ -125,7 +112,7 @@ func (c Cluster) table(sql, localSQL string) ([]string, error) {
 		})
 	}
 	distributed := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s\nENGINE = Distributed(%s, %s, %s, cityHash64(%s))\n%s",
-		name, c.onCluster(), name+local, quote(c.Name), quote(c.Database), quote(name+local), shard, comment.FindString(sql))
+		name, c.On(), name+local, Quote(c.Name), Quote(c.Database), Quote(name+local), shard, comment.FindString(sql))
 	return []string{localSQL, distributed}, nil
 }
 
@@ -139,12 +126,13 @@ func (c Cluster) rewrite(text string) (string, error) {
 			out.WriteString(line)
 			continue
 		}
-		end := strings.TrimRight(line, "\n")
-		if remark || !strings.HasSuffix(end, ";") {
+		code, _, _ := strings.Cut(line, " --")
+		end, ended := strings.CutSuffix(strings.TrimRight(code, " \n"), ";")
+		if remark || !ended {
 			statement.WriteString(line)
 			continue
 		}
-		statement.WriteString(strings.TrimSuffix(end, ";"))
+		statement.WriteString(end)
 		made, err := c.statement(statement.String())
 		if err != nil {
 			return "", err

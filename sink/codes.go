@@ -70,6 +70,7 @@ var remedies = map[int32]struct{ name, remedy string }{
 	82:  {"DATABASE_ALREADY_EXISTS", "start again: another process created the database at the same moment"},
 	101: {"UNEXPECTED_PACKET_FROM_CLIENT", "something between ordersync and ClickHouse alters the connection: connect directly"},
 	115: {"UNKNOWN_SETTING", "the server is too old for this ordersync: upgrade ClickHouse"},
+	139: {"NO_ELEMENTS_IN_CONFIG", clusterNeeds},
 	164: {"READONLY", "the user may only read: give it a profile with readonly = 0"},
 	192: {"UNKNOWN_USER", "set clickhouse.username to a user of the server"},
 	193: {"WRONG_PASSWORD", "set clickhouse.password to the user's password"},
@@ -77,7 +78,20 @@ var remedies = map[int32]struct{ name, remedy string }{
 	195: {"IP_ADDRESS_NOT_ALLOWED", "allow this host for the user on the server"},
 	217: {"CLIENT_HAS_CONNECTED_TO_WRONG_PORT", "give the native port (9000, with TLS 9440) in clickhouse.addr, not the HTTP port"},
 	291: {"DATABASE_ACCESS_DENIED", "grant the user access to the database"},
+	392: {"QUERY_IS_PROHIBITED", clusterNeeds},
 	497: {"ACCESS_DENIED", "grant the user CREATE, ALTER, INSERT and SELECT on the database"},
 	516: {"AUTHENTICATION_FAILED", "check clickhouse.username and clickhouse.password"},
+	701: {"CLUSTER_DOESNT_EXIST", "clickhouse.cluster must name a cluster of remote_servers: SELECT cluster FROM system.clusters lists them"},
 	720: {"USER_EXPIRED", "renew the user on the server"},
+}
+
+// clusterNeeds is what to do where a server is not configured as one of a cluster.
+const clusterNeeds = "clickhouse.cluster needs ClickHouse Keeper, distributed_ddl, and the macros shard and replica in the configuration of each server"
+
+// stuck holds what a person can do about errors of the table retryable that did not pass by themselves.
+var stuck = map[int32]string{
+	225: clusterNeeds,
+	242: "the replica has no session with ClickHouse Keeper: check Keeper",
+	279: "a shard of the cluster does not answer, or lacks a table: start its server; nothing is lost, this run can be repeated then",
+	285: "insert_quorum asks for more replicas than answer: start them",
 }

@@ -53,6 +53,11 @@ func TestEveryCodeDecides(t *testing.T) {
 			t.Errorf("%d %s: no remedy", code, row.name)
 		}
 	}
+	for code := range stuck {
+		if retryable[code].name == "" {
+			t.Errorf("%d has a remedy for when it does not pass, and is not retried", code)
+		}
+	}
 	// A code that nobody put into a table is not repeated: it may be a fault in the query.
 	if _, again := retryReason(&clickhouse.Exception{Code: 62}); again {
 		t.Error("a syntax error is retried")

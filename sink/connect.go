@@ -51,7 +51,7 @@ func connectHint(cfg Config, err error) string {
 	)
 	switch {
 	case errors.As(err, &exception):
-		return remedies[exception.Code].remedy
+		return remedyOf(exception.Code)
 	case errors.As(err, &dns):
 		return "the host name is not known here: check clickhouse.addr"
 	case errors.Is(err, syscall.ECONNREFUSED):

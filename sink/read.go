@@ -63,6 +63,9 @@ func compareVersion(ctx context.Context, cfg Config, want int64) (err error) {
 	if err := conn.Ping(ctx); err != nil {
 		return connectError(cfg, "connect", err)
 	}
+	if _, err := checkLayout(ctx, cfg, conn); err != nil {
+		return connectError(cfg, "look at database "+cfg.Database, err)
+	}
 	var have int64
 	// The table is goose's; a migration that was undone has a row with is_applied = 0.
 	err = conn.QueryRow(ctx, "SELECT toInt64(max(version_id)) FROM "+quoteIdentifier(cfg.Database)+

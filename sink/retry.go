@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -65,7 +66,7 @@ func (p retryPolicy) do(ctx context.Context, table string, op func() error) erro
 		return context.Cause(ctx)
 	}
 	if reason, again := retryReason(err); again {
-		return fmt.Errorf("given up after %s, reason %s: %w", p.maxElapsed, reason, err)
+		return fmt.Errorf("given up after %s, reason %s: %w", p.maxElapsed, reason, withRemedy(err))
 	}
 	return withRemedy(err)
 }
@@ -109,9 +110,12 @@ func permanent(err error) bool {
 func withRemedy(err error) error {
 	var exception *clickhouse.Exception
 	if errors.As(err, &exception) {
-		if row, ok := remedies[exception.Code]; ok {
-			return fmt.Errorf("%w: %s", err, row.remedy)
+		if remedy := remedyOf(exception.Code); remedy != "" {
+			return fmt.Errorf("%w: %s", err, remedy)
 		}
 	}
 	return err
 }
+
+// remedyOf is what a person can do about a server's error; empty where nothing is known.
+func remedyOf(code int32) string { return cmp.Or(remedies[code].remedy, stuck[code]) }

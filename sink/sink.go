@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	for _, node := range cfg.migrated() {
+	for _, node := range cfg.nodes() {
 		if err := createDatabase(ctx, node); err != nil {
 			return nil, err
 		}
@@ -80,19 +80,6 @@ func Open(ctx context.Context, cfg Config) (*Sink, error) {
 		}
 	}
 	return cfg.connect(ctx)
-}
-
-// migrated are the configurations through which all tables are created: one, but with EachNode.
-func (c Config) migrated() []Config {
-	if c.Cluster == "" || !c.EachNode {
-		return []Config{c}
-	}
-	nodes := make([]Config, len(c.Addr))
-	for i, addr := range c.Addr {
-		nodes[i] = c
-		nodes[i].Addr = []string{addr}
-	}
-	return nodes
 }
 
 // complete fills in what was left out, and refuses what cannot be.
@@ -153,11 +140,17 @@ func createDatabase(ctx context.Context, cfg Config) (err error) {
 	if err := conn.Ping(ctx); err != nil {
 		return connectError(cfg, "connect", err)
 	}
-	if err := checkLayout(ctx, cfg, conn); err != nil {
+	prepared, err := checkLayout(ctx, cfg, conn)
+	if err != nil {
 		return connectError(cfg, "look at database "+cfg.Database, err)
 	}
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteIdentifier(cfg.Database)); err != nil {
-		return connectError(cfg, "create the database "+cfg.Database, err)
+	if prepared {
+		return nil
+	}
+	for _, statement := range cfg.prepare() {
+		if err := conn.Exec(ctx, statement); err != nil {
+			return connectError(cfg, "create the database "+cfg.Database, err)
+		}
 	}
 	return nil
 }

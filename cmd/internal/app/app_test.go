@@ -270,7 +270,6 @@ func TestUnreachableWarehouseIsTheEnvironment(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	cfg := config.Default()
 	cfg.Accounts = []config.Account{config.NewAccount("a", config.SourceDomain), {Name: "b", Source: "other"}}
-	cfg.ClickHouse.Cluster = "c"
 	_, err := app.New(app.Options{Config: cfg})
 	var wrong *config.Error
 	if !errors.As(err, &wrong) {
@@ -280,7 +279,7 @@ func TestUnsupported(t *testing.T) {
 	for _, p := range wrong.Problems {
 		got = append(got, p.Field)
 	}
-	if strings.Join(got, " ") != "accounts[1].source clickhouse.cluster" {
+	if strings.Join(got, " ") != "accounts[1].source" {
 		t.Errorf("%v", got)
 	}
 	if !strings.Contains(err.Error(), "(there are: [bss domain unicloud])") {

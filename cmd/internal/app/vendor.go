@@ -99,9 +99,6 @@ func Supported(c *config.Config) error {
 			refuse(fmt.Sprintf("accounts[%d].source", i), "source %s is not supported (there are: %v)", a.Source, slices.Sorted(maps.Keys(vendors)))
 		}
 	}
-	if c.ClickHouse.Cluster != "" {
-		refuse("clickhouse.cluster", "clusters are not supported yet (remove it for now)")
-	}
 	if len(problems) > 0 {
 		return &config.Error{File: c.File, Problems: problems}
 	}

@@ -44,7 +44,7 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 	w := &Warehouse{native: strings.Join(c.Addr, ",")}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
-		Observer: o.Observer, Log: o.Log,
+		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log,
 	}
 	if c.IsEmbedded() {
 		server, err := embedded.Open(ctx, embedded.Options{Dir: c.Embedded, Log: o.Log, Progress: o.Progress})

@@ -1,0 +1,73 @@
+package sink
+
+import (
+	stdflag "flag"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
+)
+
+var update = stdflag.Bool("update", false, "write testdata/cluster.sql anew")
+
+// columns and query are what is left out of the golden file: they are as on one server.
+var (
+	columnList = regexp.MustCompile(`(?s)\n\(\n    .*?\n\)\n`)
+	query      = regexp.MustCompile(`(?s)\nAS\n.*?(\nFROM \w+_local)?\nCOMMENT `)
+)
+
+// The SQL for a replicated cluster is compared with a file, because the embedded server has no Keeper to run it with; but
+// a real server parses it. The file shows the first eight migrations, which have something of every kind.
+func TestReplicatedSQL(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Database: "ordersync", Cluster: "main"}
+	text := strings.Join(cfg.prepare(), ";\n\n") + ";\n"
+	names, err := fs.Glob(cfg.cluster().Migrations(), "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden string
+	for i, name := range names {
+		migration, err := fs.ReadFile(cfg.cluster().Migrations(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(migration)
+		if i < 8 {
+			golden = regexp.MustCompile(`(?m)^--.*\n`).ReplaceAllString(text, "")
+		}
+	}
+	conn := sinktest.Conn(t, "default")
+	for statement := range strings.SplitSeq(text, ";\n") {
+		if strings.TrimSpace(regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(statement, "")) == "" {
+			continue
+		}
+		rows, err := conn.Query(t.Context(), "EXPLAIN AST "+statement)
+		if err != nil {
+			t.Errorf("the server does not understand it: %v\n%s", err, statement)
+			continue
+		}
+		rows.Close()
+	}
+	golden = query.ReplaceAllString(golden, "\nAS SELECT …$1\nCOMMENT ")
+	golden = columnList.ReplaceAllString(golden, "\n(…)\n")
+	golden = regexp.MustCompile(`\n{3,}`).ReplaceAllString(golden, "\n\n")
+	const file = "testdata/cluster.sql"
+	if *update {
+		if err := os.WriteFile(file, []byte(golden), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), golden); diff != "" {
+		t.Errorf("not as in %s (go test ./sink -run Replicated -update writes it anew; -file +now):\n%s", file, diff)
+	}
+}
