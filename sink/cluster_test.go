@@ -1,0 +1,310 @@
+package sink_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
+)
+
+// openCluster opens a sink on two servers, through the given one.
+func openCluster(t testing.TB, n *sinktest.Nodes, cluster string, first int, configure ...func(*sink.Config)) *sink.Sink {
+	t.Helper()
+	return openAt(t, n.Addr(first), n.Database, append(configure, func(c *sink.Config) {
+		c.Addr, c.Cluster, c.EachNode = n.Addrs(first), cluster, true
+	})...)
+}
+
+// What a cluster has is what one server has: the same tables, views, columns and comments, under the same names.
+func TestClusterHasTheTablesOfOneServer(t *testing.T) {
+	t.Parallel()
+	one := open(t)
+	n := sinktest.Cluster(t)
+	openCluster(t, n, sinktest.TwoShards, 0)
+	const (
+		columns = `SELECT table, name, type, comment, default_expression, compression_codec FROM system.columns
+			WHERE database = currentDatabase() AND NOT endsWith(table, '_local') ORDER BY ALL`
+		comments = `SELECT name, comment FROM system.tables
+			WHERE database = currentDatabase() AND NOT endsWith(name, '_local') ORDER BY ALL`
+		// The tables that hold rows, and the views that feed them.
+		storage = `SELECT replaceOne(name, '_local', ''), replaceAll(replaceOne(engine_full, 'Replicated', ''), '_local', ''), comment,
+			partition_key, sorting_key FROM system.tables
+			WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY ALL`
+		columnsOfStorage = `SELECT replaceOne(table, '_local', ''), name, type, comment, compression_codec FROM system.columns
+			WHERE database = currentDatabase() AND table IN (SELECT name FROM system.tables
+			WHERE database = currentDatabase() AND engine LIKE '%MergeTree') ORDER BY ALL`
+		indexes = `SELECT replaceOne(table, '_local', ''), name, type_full, expr, granularity FROM system.data_skipping_indices
+			WHERE database = currentDatabase() ORDER BY ALL`
+	)
+	for node := range 2 {
+		conn := n.Conn(t, node)
+		for _, query := range []string{columns, comments, storage, columnsOfStorage, indexes} {
+			want := texts(t, one.Conn(), query)
+			if len(want) < 2 {
+				t.Fatalf("%d rows:\n%s", len(want), query)
+			}
+			equal(t, texts(t, conn, query), want)
+		}
+		equal(t, texts(t, conn, `SELECT name FROM system.tables WHERE database = currentDatabase() AND comment = '' AND name != 'goose_db_version'`), nil)
+	}
+}
+
+// fillCluster writes a day of orders, and then a part of it again, some through one server and some through the other.
+func fillCluster(t testing.TB, sinks ...*sink.Sink) {
+	t.Helper()
+	b := stored()
+	b.Rejects = smallBatch().Rejects
+	write(t, sinks[0], b)
+	again := sink.Batch{}
+	for _, o := range b.Orders[:700] {
+		o.Version, o.PaymentStatus, o.Fingerprint = 2, "Cancelled", o.Fingerprint+7
+		o.FetchedAt = o.FetchedAt.Add(time.Minute)
+		gone := item(o, 2)
+		gone.Deleted = true
+		again.Orders, again.Items = append(again.Orders, o), append(again.Items, item(o, 1), gone)
+	}
+	for _, w := range b.Windows {
+		w.Version = 2
+		if w.Start.Before(day.Add(700 * time.Minute)) {
+			w.Items = w.Stored
+		}
+		if w.Start.Equal(day.Add(11 * time.Hour)) { // 700 minutes are 11 hours and 40 minutes
+			w.Items = 40 + 2*20
+		}
+		again.Windows = append(again.Windows, w)
+	}
+	write(t, sinks[len(sinks)-1], again)
+	// The old version comes late, as after a retry: it changes nothing.
+	write(t, sinks[0], sink.Batch{Orders: b.Orders[:300], Items: b.Items[:600]})
+	for i, s := range sinks {
+		v := sink.Verification{Lane: lane, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day.Add(time.Duration(i+1) * time.Minute)}
+		if err := s.WriteVerification(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		p := schema.Product{Source: "bss", Account: "main", ProductCode: "rds", ProductName: fmt.Sprint("name ", i), FetchedAt: day, Version: uint64(i + 1)}
+		if err := s.WriteProducts(t.Context(), []schema.Product{p}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// answers are what the engine and the verbs ask a sink.
+func answers(t testing.TB, s *sink.Sink) map[string]any {
+	t.Helper()
+	out := map[string]any{}
+	keep := func(name string) func(any, error) {
+		return func(v any, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			out[name] = v
+		}
+	}
+	ctx, from, to := t.Context(), day.Add(2*time.Hour), day.Add(14*time.Hour)
+	ids := []string{order(650).OrderID, order(800).OrderID, "none"}
+	known, err := s.Known(ctx, lane, from, to)
+	keep("known")(known, err)
+	items, err := s.ItemIDs(ctx, lane, from, to, ids)
+	keep("item ids")(items, err)
+	orders, err := s.Orders(ctx, lane, from, to, ids)
+	keep("orders")(orders, err)
+	windows, err := s.Windows(ctx, lane, from, to)
+	keep("windows")(windows, err)
+	counts, err := s.Counts(ctx, lane, time.Hour, from, to)
+	keep("counts")(counts, err)
+	summaries, err := s.Summaries(ctx)
+	keep("summaries")(summaries, err)
+	rejects, err := s.Rejects(ctx, lane, true)
+	keep("rejects")(rejects, err)
+	verifications, err := s.LastVerifications(ctx)
+	keep("verifications")(verifications, err)
+	pending, err := s.Pending(ctx, lane)
+	keep("pending")(pending, err)
+	return out
+}
+
+// joins are queries of the kind that people write, over views, with the settings that a server has by itself.
+var joins = []string{
+	"SELECT count(), sum(i.pretax_amount) FROM orders AS o JOIN order_items AS i USING (account, order_id) WHERE o.payment_status = 'Paid'",
+	"SELECT count() FROM orders AS a JOIN orders AS b ON a.account = b.account AND a.order_id = b.order_id",
+	"SELECT count() FROM order_items WHERE order_id IN (SELECT order_id FROM orders WHERE payment_status = 'Cancelled')",
+	"SELECT count() FROM orders WHERE (account, order_id) NOT IN (SELECT account, order_id FROM order_items WHERE endsWith(item_id, '-2'))",
+	"SELECT count() FROM order_history AS h LEFT JOIN orders AS o ON o.order_id = h.order_id WHERE h.payment_status != o.payment_status",
+	"SELECT countIf(agrees), count() FROM window_audit",
+	"SELECT (SELECT max(order_id) FROM orders), (SELECT count() FROM order_rows FINAL WHERE order_id IN (SELECT order_id FROM orders ORDER BY order_id LIMIT 100))",
+}
+
+// A cluster of two shards answers everything as one server does, through either of its servers, whatever was merged.
+func TestClusterAnswersAsOneServer(t *testing.T) {
+	t.Parallel()
+	one := open(t)
+	fillCluster(t, one, one)
+	n := sinktest.Cluster(t)
+	sinks := []*sink.Sink{openCluster(t, n, sinktest.TwoShards, 0), openCluster(t, n, sinktest.TwoShards, 1)}
+	fillCluster(t, sinks...)
+	want, wantAnswers := contents(t, one), answers(t, one)
+	equal(t, len(want["orders"]), 24*60)
+	equal(t, len(want["order_items"]), 2*24*60-700)
+	equal(t, len(want["order_history"]), 24*60+700)
+	equal(t, texts(t, one.Conn(), joins[5]), []string{"(36,36)"})
+	check := func() {
+		t.Helper()
+		for node, s := range sinks {
+			equal(t, contents(t, s), want)
+			equal(t, answers(t, s), wantAnswers)
+			for _, q := range joins {
+				equal(t, texts(t, n.Conn(t, node), q), texts(t, one.Conn(), q))
+			}
+		}
+	}
+	check()
+	for node := range 2 {
+		conn := n.Conn(t, node)
+		for _, table := range []string{"order_rows", "order_item_rows", "order_versions", "sync_window_rows"} {
+			exec(t, conn, "OPTIMIZE TABLE "+table+"_local FINAL")
+		}
+		// Each server has a good part of the orders.
+		if rows := number(t, conn, "SELECT count() FROM order_rows_local FINAL"); rows < 24*60/3 || rows > 24*60*2/3 {
+			t.Errorf("server %d has %d orders of %d", node, rows, 24*60)
+		}
+		// An order and its items, and all its states, share a shard.
+		equal(t, number(t, conn, `SELECT count() FROM order_item_rows_local
+			WHERE order_id NOT IN (SELECT order_id FROM order_rows_local)`), 0)
+		equal(t, number(t, conn, `SELECT count() FROM order_versions_local
+			WHERE order_id NOT IN (SELECT order_id FROM order_rows_local)`), 0)
+		equal(t, number(t, conn, "SELECT uniqExact(order_id) FROM order_versions_local"),
+			number(t, conn, "SELECT uniqExact(order_id) FROM order_rows_local"))
+	}
+	check()
+	// A look-up of one order reaches the shards as such.
+	for _, view := range []string{"orders", "order_history"} {
+		if rows := readRows(t, sinks[0], "SELECT * FROM "+view+" WHERE account = 'main' AND create_time = '2024-05-07 00:00:00'"); rows > 0 {
+			t.Errorf("%s: %d rows are read for a day that has none", view, rows)
+		}
+	}
+}
+
+// A block is sent again after a broken connection, and through another server: no row is stored twice, not even where
+// nothing replaces one.
+func TestClusterKeepsARepeatedBlockOnce(t *testing.T) {
+	t.Parallel()
+	n := sinktest.Cluster(t)
+	openCluster(t, n, sinktest.TwoShards, 0)
+	b := stored()
+	for node := range 2 {
+		exec(t, n.Conn(t, node), "SYSTEM STOP MERGES "+n.Database+".order_rows_local")
+	}
+	p := newProxy(t, n.Addr(0))
+	seen := &inserts{}
+	s := openAt(t, p.addr, n.Database, func(c *sink.Config) { c.Cluster, c.Observer = sinktest.TwoShards, seen })
+	p.swallow.Store(true)
+	write(t, s, sink.Batch{Orders: b.Orders})
+	p.swallow.Store(true)
+	if err := s.WriteVerification(t.Context(), sink.Verification{Lane: lane, From: day, To: day, StartedAt: day, FinishedAt: day}); err != nil {
+		t.Fatal(err)
+	}
+	if p.cuts.Load() != 2 || len(seen.retries) != 2 {
+		t.Errorf("%d cuts, retries %v", p.cuts.Load(), seen.retries)
+	}
+	for table, want := range map[string]int{"order_rows": len(b.Orders), "order_versions": len(b.Orders), "sync_verifications": 1} {
+		if got := number(t, n.Conn(t, 1), "SELECT count() FROM "+table); got != uint64(want) {
+			t.Errorf("%s: %d rows, want %d", table, got, want)
+		}
+	}
+	// The same insert through either server.
+	const insert = `INSERT INTO sync_verifications (account, finished_at) SETTINGS distributed_foreground_insert = 1,
+		insert_deduplication_token = 'again' VALUES ('main', 1)`
+	for node := range 2 {
+		exec(t, n.Conn(t, node), insert)
+	}
+	equal(t, number(t, n.Conn(t, 1), "SELECT count() FROM sync_verifications"), 2)
+}
+
+// One shard is away: everything says so, with the remedy, and after it is back the same batch makes all whole.
+func TestShardAway(t *testing.T) {
+	t.Parallel()
+	n := sinktest.OwnCluster(t)
+	openCluster(t, n, sinktest.TwoShards, 0)
+	s := openAt(t, n.Addr(0), n.Database, func(c *sink.Config) { c.Cluster, c.MaxElapsedTime = sinktest.TwoShards, time.Second })
+	b := stored()
+	write(t, s, sink.Batch{Orders: b.Orders[:100], Items: b.Items[:200]})
+	n.Stop(t, 1)
+	const remedy = "a shard of the cluster does not answer, or lacks a table: start its server; nothing is lost"
+	err := s.Write(t.Context(), b)
+	if err == nil || !strings.Contains(err.Error(), "given up after 1s, reason network") || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("write: %v", err)
+	}
+	_, err = s.Known(t.Context(), lane, day, day.Add(time.Hour))
+	if err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("read: %v", err)
+	}
+	n.Start(t, 1)
+	// Nothing was recorded that is not stored (I1).
+	equal(t, number(t, s.Conn(), "SELECT count() FROM sync_windows"), 0)
+	write(t, s, b)
+	one := open(t)
+	write(t, one, b)
+	equal(t, contents(t, s), contents(t, one))
+}
+
+// Replicas follow each other with a delay; here, with an infinite one. Writes and reads go to the same one, whichever
+// server they come through.
+func TestReadsSeeWritesInSpiteOfReplicas(t *testing.T) {
+	t.Parallel()
+	n := sinktest.Cluster(t)
+	one := open(t)
+	fillCluster(t, one, one)
+	sinks := []*sink.Sink{openCluster(t, n, sinktest.TwoReplicas, 0), openCluster(t, n, sinktest.TwoReplicas, 1)}
+	fillCluster(t, sinks...)
+	for _, s := range sinks {
+		equal(t, contents(t, s), contents(t, one))
+		equal(t, answers(t, s), answers(t, one))
+	}
+	equal(t, number(t, n.Conn(t, 1), "SELECT count() FROM order_rows_local"), 0)
+}
+
+// Tables of one kind are not taken for those of the other.
+func TestClusterThatIsNotTheTables(t *testing.T) {
+	t.Parallel()
+	n := sinktest.Cluster(t)
+	openCluster(t, n, sinktest.TwoShards, 0)
+	other := sinktest.Cluster(t)
+	openAt(t, other.Addr(0), other.Database)
+	fresh := sinktest.Cluster(t)
+	for name, c := range map[string]struct {
+		nodes         *sinktest.Nodes
+		cluster, want string
+	}{
+		"forgotten":       {n, "", "its tables are those of the cluster two_shards: set clickhouse.cluster: two_shards"},
+		"another":         {n, sinktest.TwoReplicas, "its tables are those of the cluster two_shards"},
+		"made for one":    {other, sinktest.TwoShards, "its tables are those of one server, and clickhouse.cluster is two_shards: give another"},
+		"unknown":         {fresh, "nowhere", "clickhouse.cluster must name a cluster of remote_servers"},
+		"without Keeper":  {fresh, sinktest.TwoShards, "clickhouse.cluster needs ClickHouse Keeper"},
+		"nothing changed": {n, sinktest.TwoShards, ""},
+	} {
+		cfg := sink.Config{Addr: []string{c.nodes.Addr(0)}, Database: c.nodes.Database, Cluster: c.cluster}
+		s, err := sink.Open(t.Context(), cfg)
+		if err == nil {
+			err = s.Close()
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !slices.Contains([]*sinktest.Nodes{n, other}, c.nodes) {
+			continue
+		}
+		s, err = sink.OpenToRead(t.Context(), cfg)
+		if err == nil {
+			err = s.Close()
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, to read: %v", name, err)
+		}
+	}
+}
