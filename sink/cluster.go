@@ -22,6 +22,7 @@ var clusterSettings = clickhouse.Settings{
 	// older state, once; that costs calls and no data, because what is written then has higher versions (I3).
 	"load_balancing":           "in_order",
 	"prefer_localhost_replica": 0,
+	"use_hedged_requests":      0, // else a replica that is a little slow to answer is passed over
 	// Without one of the shards there is no answer, since half of one would look like a whole one (I8).
 	"skip_unavailable_shards": 0,
 }

@@ -45,6 +45,13 @@ type world struct {
 
 func newWorld(t *testing.T, o simulator.Options) *world {
 	t.Helper()
+	addr, database := sinktest.Database(t)
+	return newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database})
+}
+
+// newWorldIn has the warehouse that is named.
+func newWorldIn(t *testing.T, o simulator.Options, warehouse sink.Config) *world {
+	t.Helper()
 	w := &world{T: t, lane: schema.Lane{Source: bss.Vendor, Account: "main"}}
 	if o.To.IsZero() {
 		o.From, o.To = start, start.AddDate(0, 0, 3)
@@ -56,15 +63,20 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	w.endpoint = server.URL()
-	addr, database := sinktest.Database(t)
-	var err error
-	w.sink, err = sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.sink.Close() })
-	w.engine = w.newEngine(0, 20)
+	w.open(warehouse)
 	return w
+}
+
+// open opens a warehouse and makes an engine for it.
+func (w *world) open(c sink.Config) {
+	w.Helper()
+	s, err := sink.Open(w.Context(), c)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = s.Close() })
+	w.sink = s
+	w.engine = w.newEngine(0, 20)
 }
 
 // newEngine is what a new process would have: a client, budgets and an engine of its own. A call may take as long as

@@ -1,0 +1,196 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+)
+
+// on is a cluster as a warehouse, through the given server. Its tables are there already but for the first time.
+func on(n *sinktest.Nodes, cluster string, first int, create bool) sink.Config {
+	c := sink.Config{Addr: n.Addrs(first), Database: n.Database, Cluster: cluster, EachNode: create, MaxElapsedTime: 2 * time.Second}
+	if !create {
+		c.Addr = c.Addr[:1]
+	}
+	return c
+}
+
+// Everything that is done to one server works on two shards, through either of them: the copy equals the source after a
+// backfill, after changes, and after a repair.
+func TestTwoShardsEqualTheTruth(t *testing.T) {
+	t.Parallel()
+	for node := range 2 {
+		t.Run(fmt.Sprint("through server ", node), func(t *testing.T) {
+			t.Parallel()
+			n := sinktest.Cluster(t)
+			w := newWorldIn(t, simulator.Options{Seed: 1, Orders: 600}, on(n, sinktest.TwoShards, node, true))
+			now := start.AddDate(0, 0, 3)
+			if err := w.backfill(now).Err(); err != nil {
+				t.Error(err)
+			}
+			w.equal(now)
+			for server := range 2 {
+				var rows uint64
+				if err := n.Conn(t, server).QueryRow(t.Context(), "SELECT count() FROM order_rows_local").Scan(&rows); err != nil || rows < 200 {
+					t.Errorf("server %d has %d orders, %v", server, rows, err)
+				}
+			}
+
+			// The other server sees the same, and goes on from there.
+			w.open(on(n, sinktest.TwoShards, 1-node, false))
+			w.account.ResetCounters()
+			w.backfill(now)
+			if calls := w.account.Calls()["GetOrderDetail"].Total; calls > 0 {
+				t.Errorf("%d details were fetched again", calls)
+			}
+			ids := w.account.IDs(now.Add(-20*time.Hour), now)
+			for _, id := range ids[:40] {
+				if err := w.account.Change(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.account.Add(10, now.Add(time.Minute))
+			now = now.Add(time.Hour)
+			if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+				t.Error(err, s.Err())
+			}
+			w.equal(now)
+			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+				t.Errorf("%v", r.Differences)
+			}
+
+			// Rows that one shard has lost are found and repaired.
+			if err := n.Conn(t, node).Exec(t.Context(),
+				"ALTER TABLE order_item_rows_local DELETE WHERE toDate(create_time) < '2026-03-03' SETTINGS mutations_sync = 2"); err != nil {
+				t.Fatal(err)
+			}
+			if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) == 0 {
+				t.Error("a shard has lost items, and nothing is found")
+			}
+			if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() > 0 {
+				t.Errorf("after the repair: %v", r.Differences)
+			}
+			w.equal(now)
+		})
+	}
+}
+
+// A shard goes away in the middle of a backfill: it fails with the remedy, records nothing that is not stored, and the
+// next one makes the rest.
+func TestShardAwayDuringABackfill(t *testing.T) {
+	t.Parallel()
+	n := sinktest.OwnCluster(t)
+	w := newWorldIn(t, simulator.Options{Seed: 2, Orders: 1500}, on(n, sinktest.TwoShards, 0, true))
+	end := start.AddDate(0, 0, 3)
+	now := end.Add(time.Hour)
+	w.engine.FlushRows = 300
+	var once sync.Once
+	reached, stopped := make(chan struct{}), make(chan struct{})
+	w.account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+		if r.API == "GetOrderDetail" && r.Number == 700 {
+			once.Do(func() { close(reached) })
+			<-stopped
+		}
+		return simulator.Action{}
+	})
+	type outcome struct {
+		summary engine.Summary
+		err     error
+	}
+	ended := make(chan outcome)
+	go func() {
+		s, err := w.engine.Backfill(t.Context(), now, start, now, false, nil)
+		ended <- outcome{s, err}
+	}()
+	<-reached
+	n.Stop(t, 1)
+	close(stopped)
+	o := <-ended
+	err := o.err
+	if err == nil {
+		err = o.summary.Err()
+	}
+	if err == nil || !strings.Contains(err.Error(), "a shard of the cluster does not answer") {
+		t.Errorf("%v", err)
+	}
+	n.Start(t, 1)
+
+	before, err := w.sink.Windows(t.Context(), w.lane, start, end)
+	if err != nil || len(before) == 0 || len(before) == 72 {
+		t.Fatalf("%d windows were recorded before, %v", len(before), err)
+	}
+	var disagree uint64
+	if err := w.sink.Conn().QueryRow(t.Context(), "SELECT count() FROM window_audit WHERE NOT agrees").Scan(&disagree); err != nil || disagree > 0 {
+		t.Errorf("%d of the recorded windows are not whole, %v", disagree, err)
+	}
+	if err := w.backfill(now).Err(); err != nil {
+		t.Error(err)
+	}
+	w.equal(end)
+}
+
+// After a replica has failed, the next one is read, which is behind: here it never heard of what changed last. That costs
+// calls. What is written then is above what it missed, so that both agree as soon as they have each other's rows.
+func TestReplicaThatIsBehind(t *testing.T) {
+	t.Parallel()
+	n := sinktest.OwnCluster(t)
+	w := newWorldIn(t, simulator.Options{Seed: 3, Orders: 600}, on(n, sinktest.TwoReplicas, 0, true))
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	// replicate does what replication would do in the end.
+	replicate := func(from, to int) {
+		t.Helper()
+		for _, table := range []string{"order_rows", "order_item_rows", "sync_window_rows"} {
+			err := n.Conn(t, to).Exec(t.Context(), fmt.Sprintf("INSERT INTO %s_local SELECT * FROM remote('%s', '%s', '%[1]s_local')",
+				table, n.Addr(from), n.Database))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tick := func() {
+		t.Helper()
+		now = now.Add(5 * time.Minute)
+		if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+			t.Fatal(err, s.Err())
+		}
+	}
+	replicate(0, 1)
+	ids := w.account.IDs(now.Add(-20*time.Hour), now)
+	change := func(ids []string) {
+		t.Helper()
+		for _, id := range ids {
+			if err := w.account.Change(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	change(ids[:30])
+	w.account.Add(5, now.Add(time.Minute))
+	tick()
+	w.equal(now)
+
+	w.open(on(n, sinktest.TwoReplicas, 1, false))
+	n.Stop(t, 0)
+	change(ids[20:50])
+	tick()
+	w.equal(now)
+
+	n.Start(t, 0)
+	replicate(1, 0)
+	replicate(0, 1)
+	for node := range 2 {
+		w.open(on(n, sinktest.TwoReplicas, node, false))
+		w.equal(now)
+		if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			t.Errorf("%v", r.Differences)
+		}
+	}
+}
