@@ -198,7 +198,8 @@ func TestClusterKeepsARepeatedBlockOnce(t *testing.T) {
 	openCluster(t, n, sinktest.TwoShards, 0)
 	b := stored()
 	for node := range 2 {
-		exec(t, n.Conn(t, node), "SYSTEM STOP MERGES "+n.Database+".order_rows_local")
+		exec(t, n.Conn(t, node), "SYSTEM STOP MERGES order_rows_local")
+		exec(t, n.Conn(t, node), "SYSTEM STOP MERGES order_versions_local")
 	}
 	p := newProxy(t, n.Addr(0))
 	seen := &inserts{}
@@ -243,6 +244,13 @@ func TestShardAway(t *testing.T) {
 	_, err = s.Known(t.Context(), lane, day, day.Add(time.Hour))
 	if err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("read: %v", err)
+	}
+	if err = s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("ping: %v", err)
+	}
+	_, err = sink.Open(t.Context(), sink.Config{Addr: []string{n.Addr(0)}, Database: n.Database, Cluster: sinktest.TwoShards})
+	if err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("open: %v", err)
 	}
 	n.Start(t, 1)
 	// Nothing was recorded that is not stored (I1).
@@ -307,4 +315,33 @@ func TestClusterThatIsNotTheTables(t *testing.T) {
 			t.Errorf("%s, to read: %v", name, err)
 		}
 	}
+}
+
+// The rows of one server move to a cluster by being inserted there, table by table, as the README says.
+func TestMoveToACluster(t *testing.T) {
+	t.Parallel()
+	one := open(t)
+	fillCluster(t, one, one)
+	n := sinktest.Cluster(t)
+	s := openCluster(t, n, sinktest.TwoShards, 0)
+	server := sinktest.Server(t).Addr()
+	var database string
+	if err := one.Conn().QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&database); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := one.Query(t.Context(), `SELECT name FROM system.tables
+		WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'goose_db_version'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for row, err := range rows.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, n.Conn(t, 1), fmt.Sprintf("INSERT INTO %s SETTINGS distributed_foreground_insert = 1 SELECT * FROM remote('%s', '%s', '%[1]s')",
+			row[0], server, database))
+	}
+	equal(t, contents(t, s), contents(t, one))
+	equal(t, answers(t, s), answers(t, one))
 }

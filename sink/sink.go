@@ -61,6 +61,7 @@ func (noObserver) Retried(string, string)              {}
 type Sink struct {
 	conn     driver.Conn
 	database string
+	cluster  bool
 	retry    retryPolicy
 	observer Observer
 }
@@ -111,10 +112,11 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 	s := &Sink{
 		conn:     conn,
 		database: c.Database,
+		cluster:  c.Cluster != "",
 		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log, observer: c.Observer},
 		observer: c.Observer,
 	}
-	if err := conn.Ping(ctx); err != nil {
+	if err := s.ping(ctx); err != nil {
 		return nil, errors.Join(connectError(c, "connect", err), conn.Close())
 	}
 	return s, nil
@@ -123,8 +125,16 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 // Close ends all connections. The sink cannot be used afterwards.
 func (s *Sink) Close() error { return s.conn.Close() }
 
-// Ping asks the server for a sign of life.
-func (s *Sink) Ping(ctx context.Context) error { return s.conn.Ping(ctx) }
+// Ping asks the server for a sign of life, and through it each shard of a cluster.
+func (s *Sink) Ping(ctx context.Context) error { return withRemedy(s.ping(ctx)) }
+
+func (s *Sink) ping(ctx context.Context) error {
+	if !s.cluster {
+		return s.conn.Ping(ctx)
+	}
+	var rows uint64 // of a small table; its shards know the number without reading them
+	return s.conn.QueryRow(ctx, "SELECT count() FROM product_rows").Scan(&rows)
+}
 
 // Conn is the connection to the sink's database, for SQL that people write.
 func (s *Sink) Conn() driver.Conn { return s.conn }

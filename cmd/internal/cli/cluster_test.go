@@ -1,0 +1,49 @@
+package cli_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
+)
+
+// configureCluster writes ordersync.yaml for a cluster of two shards, of which only one server is named.
+func (w *world) configureCluster(n *sinktest.Nodes, node int) {
+	w.t.Helper()
+	w.write("ordersync.yaml", fmt.Sprintf(`accounts:
+  - name: main
+    source: bss
+    endpoint: %s
+    credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
+    quota: {list: 1000, detail: 1000}
+clickhouse: {addr: [%q], database: %s, cluster: %s}
+`, w.url, n.Addr(node), n.Database, sinktest.TwoShards))
+}
+
+// The verbs work on a cluster, through either of its servers.
+func TestVerbsOnACluster(t *testing.T) {
+	t.Parallel()
+	n := sinktest.Cluster(t)
+	s, err := sink.Open(t.Context(), sink.Config{Addr: n.Addrs(0), Database: n.Database, Cluster: sinktest.TwoShards, EachNode: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, 300)
+	w.configureCluster(n, 0)
+	w.run(0, "backfill", "--from", "-24h")
+	for node := range 2 {
+		w.configureCluster(n, node)
+		w.run(0, "check")
+		w.run(0, "status")
+		w.run(0, "verify", "--from", "-24h", "--deep")
+		contains(t, w.run(0, "sql", "--format", "csv", "SELECT count() FROM orders").out, fmt.Sprint(w.account.Len()))
+		_, queries := blocks(t, "sql")
+		for _, q := range queries {
+			w.run(0, "sql", "--format", "csv", q)
+		}
+	}
+}
