@@ -97,7 +97,8 @@ type ClickHouse struct {
 	Password Secret   `yaml:"password"`
 	// Secure speaks TLS, checked against the system's certificate authorities.
 	Secure bool `yaml:"secure"`
-	// Cluster is the name of a cluster: replicated tables, Distributed reads.
+	// Cluster is the name of a cluster of the servers' configuration: replicated
+	// tables, Distributed reads and writes. It is empty for one server.
 	Cluster string `yaml:"cluster"`
 }
 
