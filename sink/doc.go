@@ -26,4 +26,11 @@
 //
 // Reads go to the storage tables with FINAL and are bounded by lane and creation time, so that they touch the
 // partitions of the asked range only.
+//
+// # A cluster
+//
+// On a cluster the storage tables are Distributed tables of the same names, over local tables that the shards hold; the
+// rest of the package does not know. [schema.Cluster] makes them from the same migrations, and cluster.go says which
+// settings keep the promises above there: a block is confirmed when each shard has its part, a block that some shards
+// have and others lack is sent to all again under the same token, and reads go to the replica that was written.
 package sink
