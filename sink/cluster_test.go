@@ -81,6 +81,13 @@ func fillCluster(t testing.TB, sinks ...*sink.Sink) {
 	write(t, sinks[len(sinks)-1], again)
 	// The old version comes late, as after a retry: it changes nothing.
 	write(t, sinks[0], sink.Batch{Orders: b.Orders[:300], Items: b.Items[:600]})
+	var tracked []schema.Tracked
+	for _, id := range []string{order(3).OrderID, order(650).OrderID, "none"} {
+		tracked = append(tracked, schema.Tracked{Lane: lane, OrderID: id, AddedAt: day, Version: 1})
+	}
+	if err := sinks[0].Track(t.Context(), tracked); err != nil {
+		t.Fatal(err)
+	}
 	for i, s := range sinks {
 		v := sink.Verification{Lane: lane, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day.Add(time.Duration(i+1) * time.Minute)}
 		if err := s.WriteVerification(t.Context(), v); err != nil {
@@ -119,14 +126,18 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("windows")(windows, err)
 	counts, err := s.Counts(ctx, lane, time.Hour, from, to)
 	keep("counts")(counts, err)
-	summaries, err := s.Summaries(ctx)
+	summaries, err := s.Summaries(ctx, "")
 	keep("summaries")(summaries, err)
 	rejects, err := s.Rejects(ctx, lane, true)
 	keep("rejects")(rejects, err)
-	verifications, err := s.LastVerifications(ctx)
+	verifications, err := s.LastVerifications(ctx, "")
 	keep("verifications")(verifications, err)
 	pending, err := s.Pending(ctx, lane)
 	keep("pending")(pending, err)
+	found, err := s.Find(ctx, lane, ids)
+	keep("found")(found, err)
+	unsettled, err := s.Unsettled(ctx, lane)
+	keep("unsettled")(unsettled, err)
 	return out
 }
 

@@ -69,9 +69,6 @@ type App struct {
 
 // New wires an app. It opens nothing and calls nobody; what it refuses is a mistake in the configuration.
 func New(o Options) (*App, error) {
-	if err := Supported(o.Config); err != nil {
-		return nil, err
-	}
 	schedule, err := cron.ParseStandard(o.Config.Schedule.Cron)
 	if err != nil {
 		return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{

@@ -267,26 +267,6 @@ func TestUnreachableWarehouseIsTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
-	cfg := config.Default()
-	cfg.Accounts = []config.Account{config.NewAccount("a", config.SourceDomain), {Name: "b", Source: "other"}}
-	_, err := app.New(app.Options{Config: cfg})
-	var wrong *config.Error
-	if !errors.As(err, &wrong) {
-		t.Fatalf("%v", err)
-	}
-	var got []string
-	for _, p := range wrong.Problems {
-		got = append(got, p.Field)
-	}
-	if strings.Join(got, " ") != "accounts[1].source" {
-		t.Errorf("%v", got)
-	}
-	if !strings.Contains(err.Error(), "(there are: [bss domain unicloud])") {
-		t.Error(err)
-	}
-}
-
 func TestBackfillThroughTheApp(t *testing.T) {
 	t.Parallel()
 	account, cfg := vendor(t)

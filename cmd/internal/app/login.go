@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -33,7 +34,11 @@ type login struct {
 
 // newLogin wires an account: client, budgets, retries, metrics.
 func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
-	v, inFlight := vendors[a.Source], inFlight(a.Quota)
+	v, known := vendors[a.Source]
+	if !known {
+		return nil, fmt.Errorf("source %s is not wired: the table vendors of this package has no line for it", a.Source)
+	}
+	inFlight := inFlight(a.Quota)
 	l := &login{name: a.Name, list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail)}
 	var calls engine.Source = &offlineSource{v.blank}
 	if !offline {

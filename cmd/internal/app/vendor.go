@@ -3,10 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/source"
@@ -85,24 +82,6 @@ func credentials(a *config.Account) wire.Credentials {
 // NewClient makes the client of an account for one call at a time. transport may be nil.
 func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
 	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
-}
-
-// Supported refuses, all at once, what the configuration may say and this version cannot do. A key that is silently
-// without effect would be a hole in the data.
-func Supported(c *config.Config) error {
-	var problems []config.Problem
-	refuse := func(field, format string, args ...any) {
-		problems = append(problems, config.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
-	}
-	for i := range c.Accounts {
-		if a := &c.Accounts[i]; vendors[a.Source].client == nil {
-			refuse(fmt.Sprintf("accounts[%d].source", i), "source %s is not supported (there are: %v)", a.Source, slices.Sorted(maps.Keys(vendors)))
-		}
-	}
-	if len(problems) > 0 {
-		return &config.Error{File: c.File, Problems: problems}
-	}
-	return nil
 }
 
 // offlineSource stands for a vendor that must not be called.

@@ -91,6 +91,24 @@ func (c *company) backfill(a *app.App) engine.Summary {
 	return s
 }
 
+// A source that the configuration knows is wired.
+func TestEverySourceIsWired(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	for _, source := range []string{config.SourceBSS, config.SourceUniCloud, config.SourceDomain} {
+		a := config.NewAccount(source, source)
+		a.Credentials = config.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"}
+		cfg.Accounts = append(cfg.Accounts, a)
+	}
+	if _, err := app.New(app.Options{Config: cfg}); err != nil {
+		t.Error(err)
+	}
+	cfg.Accounts = append(cfg.Accounts, config.NewAccount("other", "other"))
+	if _, err := app.New(app.Options{Config: cfg}); err == nil || !strings.Contains(err.Error(), "source other is not wired") {
+		t.Error(err)
+	}
+}
+
 // One configuration with a login at every vendor is filled, verified and kept up, and each lane equals its own truth.
 func TestEveryVendorSideBySide(t *testing.T) {
 	t.Parallel()

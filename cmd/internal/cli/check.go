@@ -88,9 +88,6 @@ func (c *checks) all(ctx context.Context, p *program) {
 	if err == nil {
 		err = cfg.RequireAccounts()
 	}
-	if err == nil {
-		err = app.Supported(cfg)
-	}
 	if err != nil {
 		c.bad(ctx, "configuration", err)
 		return
