@@ -71,7 +71,7 @@ CREATE OR REPLACE VIEW unpaid_orders
 AS
 SELECT
     source, account, owner_id, order_id, order_type, product_code, product_name, create_time,
-    dateDiff('hour', create_time, now64(3, 'UTC')) AS age_hours,
+    age('hour', create_time, now64(3, 'UTC')) AS age_hours,
     currency, pretax_amount, after_tax_amount,
     create_time < now64(3, 'UTC') - INTERVAL 8 DAY AS is_anomaly,
     fetched_at
