@@ -137,7 +137,12 @@ WITH RECURSIVE chain AS
         payment_status, product_code, create_time, currency, pretax_amount, after_tax_amount
     FROM orders
     WHERE (account, order_id) IN (SELECT account, related_order_id FROM orders WHERE related_order_id != '')
-        AND (account, related_order_id) NOT IN (SELECT account, order_id FROM orders)
+        AND (related_order_id = '' OR (account, related_order_id) NOT IN
+        (
+            SELECT account, order_id
+            FROM orders
+            WHERE (account, order_id) IN (SELECT account, related_order_id FROM orders WHERE related_order_id != '')
+        ))
     UNION ALL
     SELECT
         o.source, o.account, o.owner_id, chain.root_order_id, chain.depth + 1, o.order_id, o.related_order_id, o.order_type,
