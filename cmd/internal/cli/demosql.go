@@ -45,9 +45,10 @@ ORDER BY verdict`},
 
 // questions asks them and shows the SQL.
 func (d *demo) questions(ctx context.Context, conn driver.Conn) error {
+	s := &session{program: d.program, conn: conn, format: "table", readonly: true}
 	for _, q := range questions {
 		fmt.Fprintf(d.out, "\n%s\n\n    %s\n\n", q.title, strings.ReplaceAll(q.sql, "\n", "\n    "))
-		if err := d.query1(ctx, conn, q.sql, "table", true); err != nil {
+		if err := s.run1(ctx, statement{text: q.sql}); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,8 @@ type world struct {
 	dir     string
 	account *simulator.Account
 	url     string
+	// addr and database are those of the last configure.
+	addr, database string
 	// withoutSecret leaves TEST_SECRET unset.
 	withoutSecret bool
 }
@@ -63,7 +65,10 @@ func newWorld(t *testing.T, orders int) *world {
 func newWorldWith(t *testing.T, o simulator.Options) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
-	o.From, o.To, o.AccessKeySecret = time.Now().Add(-20*time.Hour), time.Now(), secret
+	o.To, o.AccessKeySecret = time.Now(), secret
+	if o.From.IsZero() {
+		o.From = o.To.Add(-20 * time.Hour)
+	}
 	w.account = simulator.NewAccount(o)
 	server := simulator.New(w.account)
 	if err := server.Start("127.0.0.1:0"); err != nil {
@@ -77,7 +82,7 @@ func newWorldWith(t *testing.T, o simulator.Options) *world {
 // configure writes ordersync.yaml for a database of the test's own; what follows replaces parts of it.
 func (w *world) configure(oldnew ...string) {
 	w.t.Helper()
-	addr, database := sinktest.Database(w.t)
+	w.addr, w.database = sinktest.Database(w.t)
 	text := fmt.Sprintf(`accounts:
   - name: main
     source: bss
@@ -87,7 +92,7 @@ func (w *world) configure(oldnew ...string) {
 clickhouse: {addr: [%q], database: %s, username: default}
 schedule: {cron: "@every 1s"}
 http: {listen: "127.0.0.1:0"}
-`, w.url, addr, database)
+`, w.url, w.addr, w.database)
 	w.write("ordersync.yaml", strings.NewReplacer(oldnew...).Replace(text))
 }
 

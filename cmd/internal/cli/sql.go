@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -26,11 +27,13 @@ func (p *program) sql() *cobra.Command {
 		Short: "Run SQL on the warehouse and print the result",
 		Long: `Run SQL on the warehouse and print the result.
 
-Without a QUERY it reads standard input; several statements are separated by
-semicolons. It works while the daemon runs. The warehouse cannot be changed by
-accident: --write allows it.
+Without a QUERY it is an interactive prompt on a terminal, and reads standard
+input elsewhere. Several statements are separated by semicolons; one that ends
+with \\G shows each row down the page. It works while the daemon runs. The
+warehouse cannot be changed by accident: --write allows it.
 
-Start with the views orders, order_items, order_history, sync_windows, rejects.
+Start with the views orders, order_items, spend, subscriptions, unpaid_orders,
+order_history, sync_windows, rejects: DESCRIBE TABLE spend says what is in one.
 
 Values look as ClickHouse writes them. In JSON a decimal is a text, so that no
 program that reads it makes a float of an amount of money.`,
@@ -44,13 +47,16 @@ program that reads it makes a float of an amount of money.`,
 		if !slices.Contains(formats, format) {
 			return usage(cmd, fmt.Errorf("unknown format %q (%s)", format, strings.Join(formats, ", ")))
 		}
-		query, err := p.query(args)
-		if err != nil {
-			return usage(cmd, err)
-		}
-		statements := splitStatements(query)
-		if len(statements) == 0 {
-			return usage(cmd, errors.New("there is no statement to run"))
+		interactive := len(args) == 0 && isTerminal(p.in) && isTerminal(p.out)
+		var statements []statement
+		if !interactive {
+			query, err := p.query(args)
+			if err != nil {
+				return usage(cmd, err)
+			}
+			if statements = splitStatements(query); len(statements) == 0 {
+				return usage(cmd, errors.New("there is no statement to run"))
+			}
 		}
 		cfg, err := p.loadForReading()
 		if err != nil {
@@ -62,13 +68,11 @@ program that reads it makes a float of an amount of money.`,
 			return err
 		}
 		defer w.Close()
-		readonly := !write && !serverSaysReadOnly(ctx, w.Conn())
-		for _, s := range statements {
-			if err := p.query1(ctx, w.Conn(), s, format, readonly); err != nil {
-				return err
-			}
+		s := &session{program: p, conn: w.Conn(), format: format, readonly: !write && !serverSaysReadOnly(ctx, w.Conn())}
+		if interactive {
+			return s.prompt(ctx, write)
 		}
-		return nil
+		return s.runAll(ctx, statements)
 	}
 	return cmd
 }
@@ -106,22 +110,46 @@ func serverSaysReadOnly(ctx context.Context, conn driver.Conn) bool {
 	return err == nil && mode > 0
 }
 
-// query1 runs one statement and prints its result. readonly asks the server to refuse what would change the warehouse.
-func (p *program) query1(ctx context.Context, conn driver.Conn, statement, format string, readonly bool) error {
-	if readonly {
+// session runs statements one after the other on one warehouse.
+type session struct {
+	*program
+	conn     driver.Conn
+	format   string
+	readonly bool // ask the server to refuse what would change the warehouse
+}
+
+// runAll runs statements up to the first error.
+func (s *session) runAll(ctx context.Context, statements []statement) error {
+	for _, st := range statements {
+		if err := s.run1(ctx, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run1 runs one statement and prints its result.
+func (s *session) run1(ctx context.Context, st statement) error {
+	if s.readonly {
 		// 2 allows settings to be changed and everything else that does not change the warehouse.
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
 	}
-	if !hasResult(statement) {
-		return queryError(conn.Exec(ctx, statement))
+	start := time.Now()
+	if !hasResult(st.text) {
+		if err := s.conn.Exec(ctx, st.text); err != nil {
+			return queryError(err)
+		}
+		s.footer("Done", start)
+		return nil
 	}
-	statement, written := wrap(ctx, conn, statement, format)
-	rows, err := conn.Query(ctx, statement)
+	text, written := wrap(ctx, s.conn, st.text, s.format)
+	rows, err := s.conn.Query(ctx, text)
 	if err != nil {
 		return queryError(err)
 	}
 	defer rows.Close()
-	out, err := newPrinter(format, p.out, rows.ColumnTypes(), written)
+	layout := tableLayout{vertical: st.vertical, wrap: st.wrap, width: terminalWidth(s.out)}
+	out, err := newPrinter(s.format, s.out, rows.ColumnTypes(), written, layout)
 	if err != nil {
 		return err
 	}
@@ -129,10 +157,19 @@ func (p *program) query1(ctx context.Context, conn driver.Conn, statement, forma
 	if err != nil {
 		return queryError(err)
 	}
-	if isTerminal(p.out) && format == "table" {
-		fmt.Fprintf(p.out, "%s rows\n", count(n))
+	what := "row"
+	if n != 1 {
+		what = "rows"
 	}
+	s.footer(count(n)+" "+what, start)
 	return nil
+}
+
+// footer tells a person that a statement is done, and how long it took.
+func (s *session) footer(what string, start time.Time) {
+	if isTerminal(s.out) && s.format == "table" {
+		fmt.Fprintf(s.out, "%s in %.3f s\n", what, time.Since(start).Seconds())
+	}
 }
 
 const readonlyCode = 164 // READONLY in ClickHouse's src/Common/ErrorCodes.cpp
@@ -150,23 +187,42 @@ func queryError(err error) error {
 	return errors.New(text)
 }
 
+// statement is one statement of a text, without what ends it.
+type statement struct {
+	text     string
+	vertical bool // it ended with \G: each row down the page, as other clients of databases do it
+	wrap     bool // long values go on in the next line instead of being cut
+}
+
 // splitStatements cuts a text at its semicolons, but for those in quotes and comments. Statements that are empty are
-// left out.
-func splitStatements(text string) []string {
-	var out []string
+// left out, and the last one needs no semicolon.
+func splitStatements(text string) []statement {
+	done, rest := endedStatements(text)
+	if rest != "" {
+		done = append(done, statement{text: rest})
+	}
+	return done
+}
+
+// endedStatements cuts off the statements that are ended, and gives what comes after them, if there is more than
+// blanks and comments.
+func endedStatements(text string) (done []statement, rest string) {
 	start, blank := 0, true
-	flush := func(end int) {
+	flush := func(end, length int, vertical bool) {
 		if !blank {
-			out = append(out, strings.TrimSpace(text[start:end]))
+			done = append(done, statement{text: strings.TrimSpace(text[start:end]), vertical: vertical})
 		}
-		start, blank = end+1, true
+		start, blank = end+length, true
 	}
 	for i := 0; i < len(text); {
 		rest := text[i:]
 		switch c := text[i]; {
 		case c == ';':
-			flush(i)
+			flush(i, 1, false)
 			i++
+		case strings.HasPrefix(rest, `\G`):
+			flush(i, 2, true)
+			i += 2
 		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "#!"), strings.HasPrefix(rest, "# "):
 			i += through(rest, "\n")
 		case strings.HasPrefix(rest, "/*"):
@@ -179,8 +235,10 @@ func splitStatements(text string) []string {
 			i++
 		}
 	}
-	flush(len(text))
-	return out
+	if !blank {
+		rest = strings.TrimSpace(text[start:])
+	}
+	return done, rest
 }
 
 // through is the length up to and with the end mark, or all of it.

@@ -3,19 +3,13 @@ package cli
 import (
 	"bufio"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // formats are the values of --format.
@@ -36,7 +30,7 @@ type column struct {
 }
 
 // newPrinter makes the printer of a format. written names the columns that the server has written itself.
-func newPrinter(format string, out io.Writer, types []driver.ColumnType, written []string) (printer, error) {
+func newPrinter(format string, out io.Writer, types []driver.ColumnType, written []string, layout tableLayout) (printer, error) {
 	columns := make([]column, len(types))
 	for i, t := range types {
 		kind := parseType(t.DatabaseTypeName())
@@ -45,7 +39,7 @@ func newPrinter(format string, out io.Writer, types []driver.ColumnType, written
 	b := bufio.NewWriter(out)
 	switch format {
 	case "table":
-		return newTablePrinter(b, columns), nil
+		return &tablePrinter{out: b, layout: layout, columns: columns}, nil
 	case "json":
 		return &jsonPrinter{out: b, columns: columns}, nil
 	case "csv":
@@ -95,7 +89,10 @@ func printRows(p printer, rows driver.Rows) (n int, err error) {
 		}
 		n++
 	}
-	return n, errors.Join(rows.Err(), p.end())
+	if err := rows.Err(); err != nil {
+		return n, err // half a table would look like a whole one
+	}
+	return n, p.end()
 }
 
 // missing reports whether a value is NULL.
@@ -107,83 +104,6 @@ func missing(v reflect.Value) bool {
 		v = v.Elem()
 	}
 	return !v.IsValid()
-}
-
-// tablePrinter keeps the rows until the end, because widths depend on all of them.
-type tablePrinter struct {
-	out     *bufio.Writer
-	table   table.Writer
-	columns []column
-	rows    int
-	left    int
-}
-
-// tableRows bounds what a table keeps in memory; nobody reads more, and programs use the other formats.
-const tableRows = 10_000
-
-func newTablePrinter(out *bufio.Writer, columns []column) *tablePrinter {
-	t := newTable()
-	header := make(table.Row, len(columns))
-	var configs []table.ColumnConfig
-	for i, c := range columns {
-		header[i] = c.name
-		if c.numeric {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
-	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
-	return &tablePrinter{out: out, table: t, columns: columns}
-}
-
-// newTable is a table in the one style of this program.
-func newTable() table.Writer {
-	t := table.NewWriter()
-	style := table.StyleRounded
-	style.Format.Header = text.FormatDefault // names as they are, to be copied into a query
-	t.SetStyle(style)
-	return t
-}
-
-func (p *tablePrinter) row(values []reflect.Value) error {
-	if p.rows == tableRows {
-		p.left++
-		return nil
-	}
-	p.rows++
-	row := make(table.Row, len(values))
-	for i, v := range values {
-		var w writer
-		w.value(p.columns[i].kind, v, false)
-		row[i] = printable(w.String())
-	}
-	p.table.AppendRow(row)
-	return nil
-}
-
-// printable shows control characters instead of sending them to the terminal: what a table shows was written by others.
-func printable(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) && utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s { // a byte that is no text becomes U+FFFD
-		if r == '\n' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
-
-func (p *tablePrinter) end() error {
-	fmt.Fprintln(p.out, p.table.Render())
-	if p.left > 0 {
-		fmt.Fprintf(p.out, "%s more rows are not shown: use LIMIT, or --format csv\n", count(p.left))
-	}
-	return p.out.Flush()
 }
 
 // linePrinter prints a header and a line for each row.

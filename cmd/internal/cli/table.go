@@ -36,3 +36,12 @@ func (p *program) table(rows [][]any) {
 	t.SetColumnConfigs(configs)
 	fmt.Fprintln(p.out, t.Render())
 }
+
+// newTable is a table in the one style of this program.
+func newTable() table.Writer {
+	t := table.NewWriter()
+	style := table.StyleRounded
+	style.Format.Header = text.FormatDefault // names as they are, to be copied into a query
+	t.SetStyle(style)
+	return t
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/reeflective/readline"
+	"golang.org/x/term"
+)
+
+// promptHelp is what help says at the prompt.
+const promptHelp = `A statement ends with a semicolon and may go over several lines.
+
+  \d          the views, and what a row of each is
+  \d NAME     the columns of a view or table, and what they mean
+  … \G        instead of the semicolon: each row down the page
+  help, \?    this
+  \q, Ctrl-D  leave
+
+Ctrl-C      stops the statement that runs, or clears what is typed
+Tab         completes names; Up, Down and Ctrl-R find earlier statements
+`
+
+// prompt reads statements from the terminal and runs them, until the person leaves. An error of a statement is shown
+// and is not the end.
+func (s *session) prompt(ctx context.Context, write bool) error {
+	// While something is typed the terminal sends Ctrl-C as a key. While a statement runs it is a signal, which here is
+	// not to end the program.
+	interrupts := make(chan os.Signal, 1)
+	signal.Reset(os.Interrupt)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	defer leaveOnSignal(ctx)()
+
+	shell := s.shell(ctx, write)
+	version, err := s.conn.ServerVersion()
+	if err != nil {
+		return queryError(err)
+	}
+	fmt.Fprintf(s.out, "ClickHouse %d.%d. \\d shows the views, help the rest; Ctrl-D leaves.\n", version.Version.Major, version.Version.Minor)
+	for {
+		line, err := shell.Readline()
+		switch {
+		case errors.Is(err, readline.ErrInterrupt):
+			continue
+		case errors.Is(err, io.EOF):
+			fmt.Fprintln(s.out)
+			return nil
+		case err != nil:
+			return fmt.Errorf("read from the terminal: %w", err)
+		}
+		statements, leave := s.command(line)
+		if leave {
+			return nil
+		}
+		if err := s.interruptible(ctx, interrupts, statements); err != nil {
+			fmt.Fprintln(s.console, err)
+		}
+	}
+}
+
+// leaveOnSignal ends the program when the context ends: nothing else would while it waits for a key. The terminal is
+// given back as it was. What it returns stops that.
+func leaveOnSignal(ctx context.Context) (stop func()) {
+	terminal := int(os.Stdin.Fd())
+	state, err := term.GetState(terminal)
+	end := context.AfterFunc(ctx, func() {
+		if err == nil {
+			_ = term.Restore(terminal, state)
+		}
+		os.Exit(exitInterrupted)
+	})
+	return func() { end() }
+}
+
+// interruptible runs statements until Ctrl-C.
+func (s *session) interruptible(ctx context.Context, interrupts <-chan os.Signal, statements []statement) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the statements
+		select {
+		case <-interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := s.runAll(ctx, statements)
+	if ctx.Err() != nil {
+		return errors.New("\nstopped") // below the ^C of the terminal
+	}
+	return err
+}
+
+// shell is the line editor with its prompt, history and completion.
+func (s *session) shell(ctx context.Context, write bool) *readline.Shell {
+	shell := readline.NewShell()
+	first := "ordersync> "
+	if write {
+		first = "ordersync (write)> "
+	}
+	shell.Prompt.Primary(func() string { return first })
+	shell.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
+	// The prompt always begins a line, so the terminal need not be asked where it is; some never answer.
+	_ = shell.Config.Set("cursor-position-probe", false)
+	if file, err := historyFile(); err == nil { // without a place to keep it, history lasts as long as the program
+		if history, err := readline.NewHistoryFromFile(file); err == nil {
+			shell.History.Delete()
+			shell.History.Add("history", history)
+		}
+	}
+	words := s.words(ctx)
+	shell.Completer = func(line []rune, cursor int) readline.Completions { return complete(words, line[:cursor]) }
+	return shell
+}
+
+// historyFile makes sure that there is a file for the history, for this user's eyes.
+func historyFile() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(cache, "ordersync", "sql_history")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return file, f.Close()
+}
+
+// commandWords are the lines that are no SQL and need no semicolon.
+var commandWords = []string{"help", "exit", "quit"}
+
+// isWhole reports whether what was typed can run: Enter begins another line else.
+func isWhole(text string) bool {
+	_, rest := endedStatements(text)
+	return rest == "" || isCommand(rest)
+}
+
+func isCommand(text string) bool {
+	if strings.HasPrefix(text, `\`) {
+		return true
+	}
+	for _, w := range commandWords {
+		if strings.EqualFold(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// command gives the statements of a line; one that is no SQL is answered here.
+func (s *session) command(line string) (statements []statement, leave bool) {
+	text := strings.TrimSpace(line)
+	if bare := strings.TrimSpace(strings.TrimRight(text, ";")); isCommand(bare) {
+		text = bare
+	} else {
+		return splitStatements(text), false
+	}
+	word, name, _ := strings.Cut(text, " ")
+	switch strings.ToLower(word) {
+	case `\q`, "exit", "quit":
+		return nil, true
+	case `\d`:
+		return []statement{describe(strings.TrimSpace(name))}, false
+	case "help", `\?`, `\h`:
+		fmt.Fprint(s.out, promptHelp)
+	default:
+		fmt.Fprintf(s.out, "There is no command %s; help shows those that are.\n", printable(word))
+	}
+	return nil, false
+}
+
+// describe is the statement that explains the views, or one of them. The comment of a storage table names the view that
+// is to be read instead.
+func describe(name string) statement {
+	if name == "" {
+		return statement{wrap: true, text: "SELECT name AS view, comment FROM system.tables WHERE database = currentDatabase()" +
+			" AND comment != '' AND comment NOT LIKE '%Read the view%' AND engine != 'MaterializedView' ORDER BY name"}
+	}
+	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"
+	return statement{wrap: true, text: "SELECT name AS column, type, comment FROM system.columns" +
+		" WHERE database = currentDatabase() AND table = " + quoted + " ORDER BY position"}
+}
