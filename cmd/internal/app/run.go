@@ -110,6 +110,7 @@ func (a *App) tick(ctx context.Context, l *login) {
 			level, text = slog.LevelDebug, "the warehouse still does not answer"
 		}
 		a.log.Log(ctx, level, text, "error", err)
+		a.metrics.warehouseUp.Set(0)
 		return
 	case err != nil:
 		log.ErrorContext(ctx, "the run failed", "error", err)
@@ -183,5 +184,6 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		a.metrics.ledger(l.name, lanes)
 	}
 	a.metrics.verified(l.name, l.verified)
+	a.metrics.warehouseUp.Set(1)
 	return nil
 }
