@@ -5,6 +5,7 @@
 package schema
 
 import (
+	"log/slog"
 	"strings"
 	"time"
 
@@ -29,6 +30,14 @@ func (l Lane) String() string {
 		return l.Account
 	}
 	return l.Account + "/" + l.OwnerID
+}
+
+// LogAttr names the lane on a log line: account, which is the metrics' label, and owner_id where there is one.
+func (l Lane) LogAttr() slog.Attr {
+	if l.OwnerID == "" {
+		return slog.String("account", l.Account)
+	}
+	return slog.Group("", "account", l.Account, "owner_id", l.OwnerID)
 }
 
 // Amounts are the money columns that orders and items share. All are in Currency, but PretaxAmountLocal, which is in

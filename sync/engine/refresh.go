@@ -76,7 +76,7 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	}
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
-		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", "account", r.lane.String())
+		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.lane.LogAttr())
 		r.sumUp(func(s *LaneSummary) { s.Unswept = true })
 		return nil, nil
 	}

@@ -84,6 +84,6 @@ func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) erro
 	for _, id := range ids {
 		rejects = append(rejects, r.open.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 	}
-	r.Log.WarnContext(ctx, "the source does not have these orders any more", "account", r.lane.String(), "orders", ids)
+	r.Log.WarnContext(ctx, "the source does not have these orders any more", r.lane.LogAttr(), "orders", ids)
 	return r.commits.add(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
 }

@@ -107,8 +107,8 @@ func (r *laneRun) summary(err error) LaneSummary {
 	return r.sum
 }
 
-// closed takes a window into the summary.
-func (r *laneRun) closed(ctx context.Context, w schema.Window) {
+// closed takes a window into the summary, and writes its line; prior is what the ledger said of it.
+func (r *laneRun) closed(ctx context.Context, w, prior schema.Window) {
 	r.progress.Done.Add(1)
 	r.sumUp(func(s *LaneSummary) {
 		if s.Windows == nil {
@@ -119,10 +119,19 @@ func (r *laneRun) closed(ctx context.Context, w schema.Window) {
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})
-	level := slog.LevelDebug // a run has many windows, and what is as it should be is in the ledger
-	if w.Verdict == schema.Short || w.Verdict == schema.Failed {
+	// One line a window is at info, when there is something to say: a tick walks the lookback again, two dozen windows
+	// every five minutes, and nearly all of them are as they were.
+	level := slog.LevelDebug
+	switch {
+	case w.Verdict == schema.Short || w.Verdict == schema.Failed:
 		level = slog.LevelWarn
+	case w.DetailCalls > 0 || w.Verdict != prior.Verdict || w.IDDigest != prior.IDDigest || w.Rejected != prior.Rejected || w.Pending != prior.Pending:
+		level = slog.LevelInfo
 	}
-	r.Log.Log(ctx, level, "window", "account", r.lane.String(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed,
-		"stored", w.Stored, "items", w.Items, "rejected", w.Rejected, "pending", w.Pending, "error", w.Error)
+	attrs := []any{r.lane.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
+		"rejected", w.Rejected, "pending", w.Pending, "list_calls", w.ListCalls, "detail_calls", w.DetailCalls}
+	if w.Error != "" {
+		attrs = append(attrs, "error", w.Error)
+	}
+	r.Log.Log(ctx, level, "window", attrs...)
 }

@@ -82,7 +82,7 @@ func New(o Options) (*App, error) {
 		o.Registry = prometheus.NewRegistry()
 	}
 	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
-	a.log = slog.New(runHandler{o.Log.Handler()})
+	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
 		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -201,6 +202,74 @@ func TestEveryLineOfARunHasItsID(t *testing.T) {
 	}
 	if len(ids) < 2 || ids[nil] {
 		t.Errorf("two runs have the ids %v", ids)
+	}
+}
+
+// A window has one line at info when its verdict is reached or something in it changed, and none at every tick after.
+func TestOneLineAWindow(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 3)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	said, again := map[string]int{}, 0
+	for _, line := range log.all {
+		if line["msg"] != "window" {
+			continue
+		}
+		if line["run"] == nil || line["account"] != "main" || line["error"] != nil {
+			t.Errorf("a line without its run or account: %v", line)
+		}
+		if line["level"] == "DEBUG" {
+			again++
+		} else {
+			said[fmt.Sprint(line["start"], line["verdict"])]++
+		}
+	}
+	if len(said) < 24 || again < 48 {
+		t.Errorf("%d windows have a line, and %d debug lines are of windows that were walked again", len(said), again)
+	}
+	for window, n := range said {
+		if n != 1 {
+			t.Errorf("%s has %d lines", window, n)
+		}
+	}
+}
+
+// What goes wrong at every tick is an error once an hour; that there was a tick is said each time.
+func TestRepeatedErrorsAreRateLimited(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	cfg.Accounts[0].Credentials.AccessKeySecret = "another"
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick: something was left undone", 3)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	loud := map[string]int{}
+	for _, line := range log.all {
+		if line["level"] == "ERROR" || line["level"] == "WARN" {
+			loud[fmt.Sprintln(line["msg"], line["account"], line["start"], line["verdict"])]++
+		}
+		if line["msg"] == "tick" && line["ok"] != false {
+			t.Errorf("a tick that is not ok says %v", line)
+		}
+	}
+	if loud["tick: something was left undone main <nil> <nil>\n"] != 1 {
+		t.Errorf("errors: %v", loud)
+	}
+	for what, n := range loud {
+		if n > 1 {
+			t.Errorf("%s was said %d times", what, n)
+		}
 	}
 }
 

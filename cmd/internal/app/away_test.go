@@ -64,7 +64,10 @@ func (p *proxy) cut() {
 	p.done.Wait()
 }
 
-const away = "the warehouse does not answer; trying again at every tick"
+const (
+	away      = "the warehouse does not answer; trying again at every tick"
+	stillAway = "the warehouse still does not answer"
+)
 
 func TestWarehouseAwayAndBack(t *testing.T) {
 	t.Parallel()
@@ -82,9 +85,13 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	if got := get(t, a.URL()+"/readyz"); !strings.Contains(got, "does not answer") {
 		t.Errorf("readyz: %s", got)
 	}
+	log.wait(t, stillAway, 1) // the line is written before the metric
+	if got := get(t, a.URL()+"/metrics"); !strings.Contains(got, "\nordersync_warehouse_up 0\n") {
+		t.Errorf("the metrics do not tell that the warehouse is away:\n%s", got)
+	}
 	// More ticks go by: nothing more is said, and the vendor is not asked for what could not be stored.
 	calls := account.Calls()["QueryOrders"].Total
-	log.wait(t, "the warehouse still does not answer", 2)
+	log.wait(t, stillAway, 3)
 	if n := log.count(away); n != 1 {
 		t.Errorf("said %d times", n)
 	}
@@ -93,4 +100,7 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	}
 	way.open(t)
 	log.wait(t, "the warehouse answers again", 1)
+	if got := get(t, a.URL()+"/metrics"); !strings.Contains(got, "\nordersync_warehouse_up 1\n") {
+		t.Errorf("the metrics do not tell that the warehouse is back:\n%s", got)
+	}
 }

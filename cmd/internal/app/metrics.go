@@ -33,6 +33,7 @@ type Metrics struct {
 	insertTime  *prometheus.HistogramVec // table
 	retries     *prometheus.CounterVec   // table
 	differences *prometheus.GaugeVec     // account
+	warehouseUp prometheus.Gauge
 
 	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds; 0 for none. The map is
 	// not changed after newMetrics.
@@ -80,6 +81,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 		retries: counter("insert_retries_total", "Blocks that had to be sent again.", "table"),
 		differences: gauge("verify_differences",
 			"Differences that the last verification of everything found and that are left.", "account"),
+		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
+			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		completeTo: make(map[string]*atomic.Int64, len(accounts)),
 	}
 	for i := range accounts {
@@ -123,7 +126,7 @@ func (m *Metrics) begin(account string) {
 func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule cron.Schedule) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, collectors.NewGoCollector(),
+		m.retries, m.differences, m.warehouseUp, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(schedule.Next(time.Now().UTC()))

@@ -37,6 +37,7 @@ var contract = []string{
 	"ordersync_orders_written_total{account}",
 	"ordersync_rejects_total{account,reason}",
 	"ordersync_verify_differences{account}",
+	"ordersync_warehouse_up{}",
 	"ordersync_windows{account,verdict}",
 }
 

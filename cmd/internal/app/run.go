@@ -110,6 +110,7 @@ func (a *App) tick(ctx context.Context, l *login) {
 			level, text = slog.LevelDebug, "the warehouse still does not answer"
 		}
 		a.log.Log(ctx, level, text, "error", err)
+		a.metrics.warehouseUp.Set(0)
 		return
 	case err != nil:
 		log.ErrorContext(ctx, "the run failed", "error", err)
@@ -125,19 +126,19 @@ func (a *App) tick(ctx context.Context, l *login) {
 	}
 }
 
-// report writes one line an account.
+// report writes one line a lane, and another one where something was left undone: that one is not repeated at every tick.
 func (a *App) report(ctx context.Context, s engine.Summary) {
 	for _, l := range s.Lanes {
-		attrs := []any{"account", l.Lane.String(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
+		attrs := []any{l.Lane.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
 			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
 		err := (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			a.log.InfoContext(ctx, "tick: stopped before its end", attrs...)
-		case err != nil:
-			a.log.ErrorContext(ctx, "tick: something was left undone", append(attrs, "error", err)...)
-		default:
-			a.log.InfoContext(ctx, "tick", attrs...)
+			continue
+		}
+		a.log.InfoContext(ctx, "tick", append(attrs, "ok", err == nil)...)
+		if err != nil {
+			a.log.ErrorContext(ctx, "tick: something was left undone", l.Lane.LogAttr(), "error", err)
 		}
 	}
 }
@@ -183,5 +184,6 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		a.metrics.ledger(l.name, lanes)
 	}
 	a.metrics.verified(l.name, l.verified)
+	a.metrics.warehouseUp.Set(1)
 	return nil
 }

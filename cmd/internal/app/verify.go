@@ -191,7 +191,7 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 		case errors.Is(v.Err, errNeverSynced):
 			continue // there is no window yet: the tick has said why
 		case err != nil:
-			a.log.ErrorContext(ctx, "what the verification found could not be recorded", "account", lane.String(), "error", err)
+			a.log.ErrorContext(ctx, "what the verification found could not be recorded", lane.LogAttr(), "error", err)
 		}
 		a.tell(ctx, v)
 	}
@@ -216,12 +216,11 @@ func (l *login) nextVerification(lane schema.Lane) time.Time {
 
 // tell logs what a verification found.
 func (a *App) tell(ctx context.Context, v Verified) {
-	account := v.Lane.String()
 	for _, d := range v.Found[:min(len(v.Found), loggedDifferences)] {
-		a.log.WarnContext(ctx, "difference", "account", account, "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
+		a.log.WarnContext(ctx, "difference", v.Lane.LogAttr(), "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
 			"source", d.Source, "stored", d.Stored, "note", d.Note)
 	}
-	attrs := []any{"account", account, "from", v.From, "to", v.To, "windows", v.Windows, "calls", v.Calls}
+	attrs := []any{v.Lane.LogAttr(), "from", v.From, "to", v.To, "windows", v.Windows, "calls", v.Calls}
 	if n := v.Differences; n > 0 {
 		a.log.WarnContext(ctx, "the verification found differences", append(attrs, "differences", n,
 			"remedy", "ordersync verify --repair --account "+v.Account)...)

@@ -19,18 +19,33 @@ import (
 )
 
 func (p *program) check() *cobra.Command {
-	var asJSON bool
+	var asJSON, policy, cancel bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, credentials, permissions and ClickHouse",
 		Long: `Check, one line each, whether everything is in place, and say what to do where
 it is not. For each account it asks for one row of the order list and for one
 order's detail, so that keys, permissions and the way to the vendor are tried
-for real.`,
+for real.
+
+With --policy it calls nobody, and prints the RAM policy that the accounts of
+the configuration need and no more, for the RAM console or
+
+  aliyun ram CreatePolicy --PolicyName ordersync \
+    --PolicyDocument "$(ordersync check --policy)"`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&policy, "policy", false, "print the RAM policy with the least privilege instead, as JSON")
+	cmd.Flags().BoolVar(&cancel, "with-cancel", false, "with --policy: allow 'ordersync cancel' too")
+	cmd.MarkFlagsMutuallyExclusive("json", "policy")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case policy:
+			return p.policy(cancel)
+		case cancel:
+			return usage(cmd, errors.New("--with-cancel belongs to --policy"))
+		}
 		c := &checks{}
 		c.all(cmd.Context(), p)
 		if asJSON {

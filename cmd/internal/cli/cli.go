@@ -79,7 +79,7 @@ func (p *program) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.demo(), p.run(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(), p.products(), p.track(), p.cancel(), p.check(),
-		p.healthcheck(), p.simulate())
+		p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}

@@ -67,6 +67,17 @@ var ramActions = map[string]string{
 	cancelOrder:      "bss:CancelOrder",
 }
 
+// RAMActions are what a RAM policy must allow for an account of an API version: lists, details and product names; with
+// cancel, cancelling orders too.
+func RAMActions(version string, cancel bool) []string {
+	d := dialects[version]
+	actions := []string{ramActions[d.list], ramActions[d.detail], ramActions[productList]}
+	if cancel {
+		actions = append(actions, ramActions[cancelOrder])
+	}
+	return actions
+}
+
 // Credentials say where a login's keys come from.
 type Credentials = wire.Credentials
 

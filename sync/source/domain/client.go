@@ -25,6 +25,13 @@ const (
 	queryOrder       = "QueryOrder"
 )
 
+// RAMAction and RAMResource are what a RAM policy must allow. They are the vendor's policy for reading domain names: its
+// documents name no narrower action for QueryOrder.
+const (
+	RAMAction   = "domain:Query*"
+	RAMResource = "acs:domain:*:*:*"
+)
+
 // Formats of answers.
 const (
 	JSON = "JSON" // by default
