@@ -45,6 +45,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 		if err != nil {
 			return err
 		}
+		v.progress.Done.Add(int64(len(span.Tile(v.Window))))
 	}
 	return nil
 }

@@ -265,6 +265,7 @@ func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC(
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.progress.plan(len(j.Tile(r.Window)))
+		r.progress.toList.Add(int64(r.until(j).End.Sub(j.Start) / time.Second))
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)

@@ -22,8 +22,7 @@ func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error 
 	}
 	defer func() { <-listing }()
 	t := newTally(r, j)
-	// What is created after the run's time is the next run's: without it the listing holds still while it is read.
-	return r.walker().Walk(ctx, j.Clip(window.Interval{Start: j.Start, End: r.now}), func(l walk.Listing) error {
+	return r.walker().Walk(ctx, r.until(j), func(l walk.Listing) error {
 		if err := r.alive(l); err != nil {
 			return err
 		}
@@ -32,6 +31,12 @@ func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error 
 		listing <- struct{}{}
 		return err
 	})
+}
+
+// until is the part of a job that lies before the run's time. What is created after it is the next run's: without it the
+// listing holds still while it is read.
+func (r *laneRun) until(j job) window.Interval {
+	return j.Clip(window.Interval{Start: j.Start, End: r.now})
 }
 
 // alive ends the lane's run when the source fails on one listing after the other.
@@ -61,6 +66,8 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	if err != nil {
 		return err
 	}
+	r.progress.found.Add(int64(len(todo)))
+	r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
 	if err := r.enrich(ctx, l, todo, t); err != nil {
 		return err
 	}

@@ -6,22 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 )
-
-// Progress counts what a run has done so far. It may be read while the run goes on.
-type Progress struct {
-	Windows   atomic.Int64 // planned
-	Done      atomic.Int64 // closed, whatever their verdict
-	Items     atomic.Int64 // items written
-	ListCalls atomic.Int64
-	Details   atomic.Int64 // orders whose detail was asked for
-}
-
-func (p *Progress) plan(windows int) { p.Windows.Add(int64(windows)) }
 
 // LaneSummary is what a run did to one lane.
 type LaneSummary struct {

@@ -123,6 +123,9 @@ func (v *verification) run(ctx context.Context) error {
 		return err
 	}
 	for _, stretch := range complete {
+		v.progress.plan(len(stretch.Tile(v.Window)))
+	}
+	for _, stretch := range complete {
 		if v.Deep {
 			err = v.compare(ctx, stretch)
 		} else {
@@ -211,10 +214,12 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	case err != nil:
 		return err
 	case least <= p.Total && p.Total <= most:
+		v.progress.Done.Add(int64(len(iv.Tile(v.Window))))
 		return nil
 	case iv.End.Sub(iv.Start) > v.Window:
 		return v.halve(ctx, iv, stretch)
 	}
+	v.progress.Done.Add(1)
 	v.differ(iv, Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
 	return nil
 }

@@ -57,6 +57,7 @@ type App struct {
 	schedule cron.Schedule
 	logins   []*login
 	flush    time.Duration
+	leases   *leases
 	away     atomic.Bool // the warehouse did not answer at the last tick
 
 	warehouse *Warehouse
@@ -93,7 +94,8 @@ func New(o Options) (*App, error) {
 		}
 		a.logins = append(a.logins, l)
 	}
-	if err := a.metrics.register(o.Registry, a.logins, schedule); err != nil {
+	a.leases = newLeases(a.log, a.logins)
+	if err := errors.Join(a.metrics.register(o.Registry, a.logins, schedule), a.leases.register(o.Registry)); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return a, nil
@@ -137,6 +139,15 @@ func (a *App) Warehouse() *Warehouse { return a.warehouse }
 // Calls is the number of calls made to all vendors so far, whatever came of them.
 func (a *App) Calls() int64 { return a.metrics.calls.Load() }
 
+// Limits are the calls a second that the budgets of all accounts allow themselves now.
+func (a *App) Limits() (q config.Quota) {
+	for _, l := range a.logins {
+		q.List += l.list.Rate()
+		q.Detail += l.detail.Rate()
+	}
+	return q
+}
+
 // Start opens what is not open yet, serves HTTP, runs once and then by the schedule. ctx bounds the start only: what was
 // started goes on until Stop. After an error nothing is left running.
 func (a *App) Start(ctx context.Context) error {
@@ -150,13 +161,18 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.Open(ctx); err != nil {
 		return err
 	}
+	release, err := a.leases.start(ctx, a.warehouse.Sink)
+	if err != nil {
+		return err
+	}
+	a.cleanups.add("leases", release)
 	for _, l := range a.logins {
 		if err := a.refresh(ctx, l); err != nil {
 			return err
 		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, Log: a.log,
+		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Log: a.log,
 		About: "ordersync " + Build().Version + "\n\n/metrics  /healthz  /readyz",
 	})
 	if err != nil {
@@ -174,6 +190,9 @@ func (a *App) start(ctx context.Context) error {
 		ticks = append(ticks, func() { a.tick(runs, l) })
 	}
 	s := startScheduler(a.schedule, a.log, ticks)
+	for i, l := range a.logins {
+		s.also(i, a.leases.gained(l.name))
+	}
 	a.cleanups.add("schedule", func(ctx context.Context) error {
 		cancel(ErrStopped)
 		return s.stop(ctx)

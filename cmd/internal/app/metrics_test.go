@@ -33,6 +33,7 @@ var contract = []string{
 	"ordersync_items_written_total{account}",
 	"ordersync_lag_seconds{account}",
 	"ordersync_last_success_timestamp_seconds{account}",
+	"ordersync_leader{account}",
 	"ordersync_next_tick_timestamp_seconds{}",
 	"ordersync_orders_written_total{account}",
 	"ordersync_rejects_total{account,reason}",

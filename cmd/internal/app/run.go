@@ -22,6 +22,7 @@ const pingTimeout = 10 * time.Second
 // of the runs as a whole; what they left undone is in the Summary.
 func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
 	ctx = withRun(ctx)
+	a.tellOfDaemons(ctx)
 	summaries, errs := make([]engine.Summary, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
@@ -60,6 +61,9 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (engine.Summ
 	if err := a.ping(ctx); err != nil {
 		return engine.Summary{}, &EnvironmentError{err}
 	}
+	if !a.leases.led(l.name) { // what the daemon that works on it has done is shown all the same
+		return engine.Summary{}, a.refresh(ctx, l)
+	}
 	s, err := l.engine.Tick(ctx, now, a.schedule.Next(now), nil)
 	var environment *EnvironmentError
 	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
@@ -91,7 +95,8 @@ func (a *App) tick(ctx context.Context, l *login) {
 	if ctx.Err() != nil {
 		return // stopped between two ticks
 	}
-	ctx = withRun(ctx)
+	ctx, done := a.leases.run(withRun(ctx), l.name)
+	defer done()
 	log := a.log.With("account", l.name)
 	start := time.Now()
 	_, err := a.runOnce(ctx, start.UTC(), l)
@@ -120,7 +125,7 @@ func (a *App) tick(ctx context.Context, l *login) {
 	if a.away.Swap(false) { // whatever else went wrong, it was there
 		a.log.InfoContext(ctx, "the warehouse answers again")
 	}
-	if err == nil && ctx.Err() == nil {
+	if err == nil && ctx.Err() == nil && a.leases.led(l.name) {
 		a.productsDue(ctx, l, start.UTC())
 		a.verifyDue(ctx, l, start.UTC())
 	}

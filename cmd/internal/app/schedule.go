@@ -13,13 +13,15 @@ import (
 // none waits for another.
 type scheduler struct {
 	cron  *cron.Cron
-	first sync.WaitGroup // cron knows nothing of the run at the start
+	jobs  []cron.Job
+	end   chan struct{}  // closed by stop
+	extra sync.WaitGroup // cron knows nothing of the runs at the start and out of turn
 }
 
 // startScheduler starts. stop must be called; the runs must end when they are told to.
 func startScheduler(schedule cron.Schedule, log *slog.Logger, runs []func()) *scheduler {
 	l := cronLogger{log}
-	s := &scheduler{cron: cron.New(
+	s := &scheduler{end: make(chan struct{}), cron: cron.New(
 		cron.WithLocation(time.UTC),
 		cron.WithLogger(l),
 		// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for
@@ -29,20 +31,36 @@ func startScheduler(schedule cron.Schedule, log *slog.Logger, runs []func()) *sc
 	for _, run := range runs {
 		// The same wrapped job: a tick that comes due during the first run is skipped like any other.
 		job := s.cron.Entry(s.cron.Schedule(schedule, cron.FuncJob(run))).WrappedJob
-		s.first.Go(job.Run)
+		s.jobs = append(s.jobs, job)
+		s.extra.Go(job.Run)
 	}
 	s.cron.Start()
 	return s
 }
 
+// also makes the i-th run whenever the channel says so, too.
+func (s *scheduler) also(i int, now <-chan struct{}) {
+	s.extra.Go(func() { // ends with stop
+		for {
+			select {
+			case <-now:
+				s.jobs[i].Run()
+			case <-s.end:
+				return
+			}
+		}
+	})
+}
+
 // stop ends the schedule and waits for the run under way.
 func (s *scheduler) stop(ctx context.Context) error {
 	jobs := s.cron.Stop()
+	close(s.end)
 	ended := make(chan struct{})
 	go func() { // ends with the runs
 		defer close(ended)
 		<-jobs.Done()
-		s.first.Wait()
+		s.extra.Wait()
 	}()
 	select {
 	case <-ended:

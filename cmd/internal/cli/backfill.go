@@ -42,6 +42,12 @@ calls, and detail calls only for orders that changed.`,
   ordersync backfill --from -30d`,
 		Args: cobra.NoArgs,
 	}
+	return f.of(cmd, p, p.runBackfill)
+}
+
+// of gives a verb these flags, and has it run with what they say.
+func (f *backfillFlags) of(cmd *cobra.Command, p *program,
+	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
 	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp)
 	cmd.Flags().StringVar(&f.to, "to", "now", "end before orders created at this `time`")
 	cmd.Flags().BoolVar(&f.force, "force", false, "walk complete windows again too")
@@ -55,7 +61,7 @@ calls, and detail calls only for orders that changed.`,
 		if err != nil {
 			return err
 		}
-		return p.runBackfill(cmd.Context(), cfg, now, r, f)
+		return run(cmd.Context(), cfg, now, r, *f)
 	}
 	return cmd
 }
@@ -111,7 +117,7 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 // backfillWith runs a backfill with its progress on standard error.
 func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (engine.Summary, *engine.Progress, error) {
 	progress := new(engine.Progress)
-	stop := p.follow(ctx, &view{run: progress, calls: a.Calls})
+	stop := p.follow(ctx, backfillTask("backfill", progress, a))
 	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
 	stop()
 	return summary, progress, err

@@ -162,7 +162,7 @@ func (p *program) present(ctx context.Context, a *app.App, lane schema.Lane, ids
 			stored[i] = o.OrderID
 		}
 		progress := new(engine.Progress)
-		stop := p.follow(ctx, &view{run: progress, unit: "orders", calls: a.Calls, detail: func() string { return "looked at" }})
+		stop := p.follow(ctx, ordersTask("look at", progress, a))
 		summary, err := a.Fetch(ctx, time.Now().UTC(), lane, stored, progress)
 		stop()
 		for _, l := range summary.Lanes {

@@ -23,6 +23,7 @@ type program struct {
 	out, err io.Writer
 	file     string // -c
 	console  *console
+	machine  bool // a program reads: --json
 }
 
 // Run runs the command line and gives the exit code. ctx ends when the program shall stop softly.
@@ -50,6 +51,7 @@ See it work, with an invented account and nothing to set up:
 Then your own account:
   cp config.example.yaml ordersync.yaml       and edit it
   ordersync check                             is everything in place?
+  ordersync plan --from 2024-01-01            what would it cost to fill the past?
   ordersync backfill --from 2024-01-01        fill the past
   ordersync run                               keep up from now on
   ordersync verify                            is the copy exact?
@@ -78,8 +80,11 @@ func (p *program) root() *cobra.Command {
 	root.Flags().Lookup("version").Hidden = true
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.demo(), p.run(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(), p.products(), p.track(), p.cancel(), p.check(),
-		p.monitoring(), p.healthcheck(), p.simulate())
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
+	}
+	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
+		p.products(), p.track(), p.cancel(), p.check(), p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}

@@ -36,7 +36,7 @@ func (p *program) logger(c config.Log, least slog.Level) *slog.Logger {
 	if c.SlogLevel() == slog.LevelDebug {
 		o.Level = slog.LevelDebug // who asks for everything gets it
 	}
-	if c.Format == config.FormatJSON || c.Format == config.FormatAuto && !isTerminal(p.err) {
+	if c.Format == config.FormatJSON || c.Format == config.FormatAuto && (p.machine || !isTerminal(p.err)) {
 		return slog.New(slog.NewJSONHandler(p.console, o))
 	}
 	return slog.New(slog.NewTextHandler(p.console, o))

@@ -188,7 +188,7 @@ func TestWarehouseCannotBeHad(t *testing.T) {
 	w := newWorld(t, 10)
 	w.write("ordersync.yaml", "accounts: [{name: main, source: bss, endpoint: \""+w.url+"\", credentials: {access_key_id: testid, access_key_secret: \"${TEST_SECRET}\"}}]\n"+
 		"clickhouse: {addr: [\"127.0.0.1:1\"], password: \"${TEST_SECRET}\"}\n")
-	for _, args := range [][]string{{"run"}, {"backfill", "--from", "-1d"}, {"status"}, {"sql", "SELECT 1"}, {"verify"}, {"rejects"}, {"replay"},
+	for _, args := range [][]string{{"run"}, {"backfill", "--from", "-1d"}, {"plan", "--from", "-1d"}, {"status"}, {"sql", "SELECT 1"}, {"verify"}, {"rejects"}, {"replay"},
 		{"rejects", "accept", "1", "--note", "x"}} {
 		contains(t, w.run(3, args...).err, "127.0.0.1:1", "nothing listens there")
 	}

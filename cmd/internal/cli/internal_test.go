@@ -1,18 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -110,42 +106,6 @@ func TestWords(t *testing.T) {
 		if got := span(d); got != want {
 			t.Errorf("%v: %s", d, got)
 		}
-	}
-}
-
-// Where there is no terminal, progress is a line now and then.
-func TestProgressLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		p := &program{err: &out, console: &console{to: &out}}
-		var run engine.Progress
-		var calls atomic.Int64
-		stop := p.follow(t.Context(), &view{run: &run, calls: calls.Load})
-		run.Windows.Store(1440)
-		run.Done.Store(360)
-		run.Details.Store(1000)
-		run.Items.Store(2500)
-		calls.Store(1200)
-		time.Sleep(lineEvery + time.Second)
-		stop()
-		if want := "windows 360/1,440  1,000 orders  2,500 items  120 calls/s  ETA 30s\n"; out.String() != want {
-			t.Errorf("%q instead of %q", out.String(), want)
-		}
-	})
-}
-
-func TestRateForgets(t *testing.T) {
-	start := time.Unix(0, 0)
-	calls := int64(0)
-	v := &view{run: &engine.Progress{}, calls: func() int64 { return calls }, start: start}
-	for s := range 60 {
-		if s < 30 {
-			calls += 100
-		}
-		v.rate(start.Add(time.Duration(s+1) * time.Second))
-	}
-	if got := v.rate(start.Add(61 * time.Second)); got != 0 {
-		t.Errorf("half a minute after the last call: %v calls/s", got)
 	}
 }
 

@@ -35,7 +35,9 @@ it once a day. Sources without such a list are left out.`,
 		if err != nil {
 			return err
 		}
+		stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
 		found := a.Products(cmd.Context())
+		stop()
 		p.showProducts(found, time.Since(start), asJSON)
 		var errs []error
 		for _, n := range found {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +20,6 @@ func blocks(t *testing.T, language string) (titles, texts []string) {
 	return titles, texts
 }
 
-<<<<<<< HEAD
-=======
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -30,32 +29,6 @@ func readFile(t *testing.T, path string) string {
 	return string(content)
 }
 
-// The cookbook of the README answers what it says, on real data.
-func TestReadmeCookbook(t *testing.T) {
-	t.Parallel()
-	w := newWorldWith(t, simulator.Options{Orders: 500})
-	w.configure()
-	w.run(0, "backfill", "--from", "-24h")
-	titles, queries := blocks(t, "sql")
-	if len(queries) < 8 {
-		t.Fatalf("the README has %d queries", len(queries))
-	}
-	// What these ask for has not happened yet in an account that was synced a moment ago.
-	nothing := map[string]bool{"What changed yesterday?": true, "What did the orders look like at a moment?": true}
-	for i, q := range queries {
-		r := w.run(0, "sql", "--format", "csv", q)
-		if rows := strings.Count(r.out, "\n") - 1; rows < 1 && !nothing[titles[i]] {
-			t.Errorf("%s no row:\n%s", titles[i], r.out)
-		}
-	}
-	// The last one: all but what is open, which is the hour under way, and for two minutes the one before it.
-	whole := w.run(0, "sql", "--format", "csv", "SELECT count() AS windows, countIf(verdict != 'open') AS whole FROM sync_windows").out
-	if got := w.run(0, "sql", "--format", "csv", queries[len(queries)-1]).out; got != whole || !strings.Contains(got, "25,2") {
-		t.Errorf("%s instead of %s", got, whole)
-	}
-}
-
->>>>>>> monitoring
 func TestReadmeConfiguration(t *testing.T) {
 	t.Parallel()
 	_, texts := blocks(t, "yaml")

@@ -64,7 +64,7 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 		return err
 	}
 	progress := new(engine.Progress)
-	stop := p.follow(ctx, &view{run: progress, unit: "spans", detail: func() string { return "made again" }})
+	stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
 	summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
 	stop()
 	accounts := []replayAccount{}

@@ -76,7 +76,7 @@ func (p *program) withLane(cmd *cobra.Command, cfg *config.Config, f laneFlags, 
 func (p *program) runTrack(ctx context.Context, a *app.App, lane schema.Lane, ids []string, asJSON bool) error {
 	now := time.Now().UTC()
 	progress := new(engine.Progress)
-	stop := p.follow(ctx, &view{run: progress, unit: "orders", calls: a.Calls, detail: func() string { return "" }})
+	stop := p.follow(ctx, ordersTask("track", progress, a))
 	summary, err := a.Track(ctx, now, lane, ids, operator(), progress)
 	stop()
 	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), lane, ids)

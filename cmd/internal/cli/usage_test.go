@@ -16,6 +16,8 @@ func TestUsage(t *testing.T) {
 		{"nothing-like-it", `unknown verb "nothing-like-it"`},
 		{"backfill --form 2024-01-01", "unknown flag --form; did you mean --force or --from?"},
 		{"backfill", "--from is required"},
+		{"plan", "--from is required"},
+		{"plan --from 2024-01-01 --too now", "did you mean --to?"},
 		{"backfill --from yesterday", `--from: "yesterday" is not a time`},
 		{"backfill --from 2024-02-01 --to 2024-01-01", "is not before"},
 		{"backfill --from 2024-01-01 extra", "Run 'ordersync backfill --help' for usage."},

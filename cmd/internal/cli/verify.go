@@ -71,7 +71,7 @@ func (p *program) runVerify(ctx context.Context, cfg *config.Config, now time.Ti
 		return err
 	}
 	progress := new(engine.Progress)
-	stop := p.follow(ctx, &view{run: progress, calls: a.Calls, detail: func() string { return plural(a.Calls(), "call") }})
+	stop := p.follow(ctx, verifyTask(progress, a))
 	found, err := a.Verify(ctx, now, app.VerifyOptions{
 		VerifyOptions: engine.VerifyOptions{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
 	}, progress)

@@ -28,6 +28,8 @@ type Options struct {
 	// Ready reports nil while the warehouse answers. Without it there would be nothing to serve, and an orchestrator
 	// should not call that ready.
 	Ready func(context.Context) error
+	// ReadyText is what is said then; nil for "ok".
+	ReadyText func() string
 	// About is the text of the front page.
 	About string
 	Log   *slog.Logger
@@ -48,7 +50,11 @@ func Handler(o Options) http.Handler {
 			text(w, http.StatusServiceUnavailable, "the warehouse does not answer")
 			return
 		}
-		text(w, http.StatusOK, "ok")
+		body := "ok"
+		if o.ReadyText != nil {
+			body = o.ReadyText()
+		}
+		text(w, http.StatusOK, body)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		text(w, http.StatusOK, o.About)

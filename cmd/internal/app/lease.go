@@ -1,0 +1,236 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ordersync/ordersync/sink"
+)
+
+// Of several daemons on one warehouse one works on each account, and the others stand by: what they would fetch is
+// fetched already, and the quota would be spent twice. Each claims its accounts in the warehouse and renews the claims;
+// the oldest live claim leads. An account has a claim of its own, because it has a quota of its own: daemons with other
+// accounts do not get in its way.
+//
+// A claim is no lock. Two daemons may both lead for a moment: when they start in the same instant, or when one has slept
+// for longer than a claim lives. That costs calls and nothing else (I3, I9), and ends with the next renewal. So a daemon
+// whose claims cannot be renewed goes on: the warehouse that cannot take a claim cannot take rows either.
+const (
+	// leaseEvery leaves room for two renewals that fail, and for a takeover within a minute.
+	leaseEvery   = 15 * time.Second
+	leaseTimeout = 10 * time.Second
+	// leaseConfirm is how soon a claim that has just begun to lead is looked at again: an older one may have been on its
+	// way at the same time.
+	leaseConfirm = time.Second
+)
+
+// errOutranked is why a run ends when another daemon turns out to lead.
+var errOutranked = errors.New("another daemon works on the account")
+
+// thisProcess begins the ids of all holders in this process, so that they are told from those of one that is gone and
+// had the same process id, as the first process of a container always has.
+var thisProcess = rand.Text()[:12]
+
+// leases are this daemon's claims on its accounts.
+type leases struct {
+	log      *slog.Logger
+	accounts []string
+	holder   string
+	host     string
+	every    time.Duration
+	mu       sync.Mutex
+	claims   map[string]*claim // by account; the map is not changed after newLeases
+}
+
+// claim is what is known of one account's claim.
+type claim struct {
+	leads  sink.Lease              // as of the last renewal; the zero value before the first
+	gained chan struct{}           // holds one when the account came to be led by this daemon: a run is due
+	cancel context.CancelCauseFunc // of the run under way; nil where there is none
+}
+
+func newLeases(log *slog.Logger, logins []*login) *leases {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	l := &leases{log: log, holder: thisProcess + "-" + rand.Text()[:12], host: host, every: leaseEvery, claims: map[string]*claim{}}
+	for _, a := range logins {
+		l.accounts = append(l.accounts, a.name)
+		l.claims[a.name] = &claim{gained: make(chan struct{}, 1)}
+	}
+	return l
+}
+
+// process says for people, and for other daemons of this machine, where this one runs.
+func (l *leases) process() string { return fmt.Sprintf("%s:%d", l.host, os.Getpid()) }
+
+// start claims the accounts and keeps renewing the claims. The end gives them back; call it when no run is under way.
+func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Context) error, err error) {
+	if err := l.bury(ctx, s); err != nil {
+		return nil, err
+	}
+	if _, err := l.renew(ctx, s); err != nil {
+		return nil, err
+	}
+	beats, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var beating sync.WaitGroup
+	beating.Go(func() { // ends with end
+		wait := min(leaseConfirm, l.every)
+		for {
+			select {
+			case <-time.After(wait):
+			case <-beats.Done():
+				return
+			}
+			wait = l.every
+			gained, err := l.renew(beats, s)
+			if err != nil && beats.Err() == nil {
+				l.log.Debug("the claims on the accounts could not be renewed", "error", err) // the ticks say it where it lasts
+			}
+			if gained {
+				wait = min(leaseConfirm, l.every)
+			}
+		}
+	})
+	return func(ctx context.Context) error {
+		cancel()
+		beating.Wait()
+		return s.ReleaseLeases(ctx, l.holder)
+	}, nil
+}
+
+// bury gives back the claims of processes of this machine that are gone, so that a daemon that crashed and is started
+// again works at once. Where host names lie, a live daemon may lose its claims by that: it then stands by.
+func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
+	leads, err := s.Leases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range leads {
+		var pid int
+		at, found := strings.CutPrefix(x.Process, l.host+":")
+		if _, err := fmt.Sscan(at, &pid); !found || err != nil || strings.HasPrefix(x.Holder, thisProcess) {
+			continue
+		}
+		if pid != os.Getpid() {
+			p, err := os.FindProcess(pid)
+			if err == nil {
+				err = p.Signal(syscall.Signal(0))
+			}
+			if !errors.Is(err, os.ErrProcessDone) {
+				continue
+			}
+		}
+		if err := s.ReleaseLeases(ctx, x.Holder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renew renews the claims, and reports whether this daemon has come to lead an account.
+func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	leads, err := s.ClaimLeases(ctx, l.holder, l.process(), l.accounts)
+	if err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, c := range l.claims {
+		before := c.leads
+		c.leads = leads[name]
+		switch {
+		case c.leads.Holder == before.Holder:
+		case c.leads.Holder != l.holder:
+			l.log.Warn("standing by: another daemon works on the account", "account", name, "daemon", c.leads.Process, "since", c.leads.Since)
+			if c.cancel != nil {
+				c.cancel(errOutranked)
+			}
+		case before.Holder != "": // else it is the first claim, and the first run comes anyway
+			l.log.Info("the daemon that worked on the account is gone: this one takes over", "account", name, "before", before.Process)
+			gained = true
+			select {
+			case c.gained <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return gained, nil
+}
+
+// led reports whether this daemon works on an account.
+func (l *leases) led(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.claims[name].leads.Holder == l.holder
+}
+
+// gained tells that an account came to be led by this daemon.
+func (l *leases) gained(name string) <-chan struct{} { return l.claims[name].gained }
+
+// run gives the context of a run, which ends when another daemon turns out to lead the account. done must be called.
+func (l *leases) run(ctx context.Context, name string) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.claims[name]
+	c.cancel = cancel
+	return ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		c.cancel = nil
+		cancel(nil)
+	}
+}
+
+// ready is what /readyz says: a daemon that stands by is ready for that, and must not be held for one that failed.
+func (l *leases) ready() string {
+	away := slices.DeleteFunc(slices.Clone(l.accounts), l.led)
+	if len(away) == 0 {
+		return "ok"
+	}
+	return "standing by: another daemon works on " + strings.Join(away, ", ")
+}
+
+// register makes the metric of each account.
+func (l *leases) register(to prometheus.Registerer) error {
+	for _, name := range l.accounts {
+		if err := to.Register(computed("leader", "1 where this daemon works on the account, 0 where it stands by for another one.",
+			prometheus.Labels{"account": name}, func() float64 {
+				if l.led(name) {
+					return 1
+				}
+				return 0
+			})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellOfDaemons warns that a daemon works on the accounts that a verb is about to work on.
+func (a *App) tellOfDaemons(ctx context.Context) {
+	leads, err := a.warehouse.Leases(ctx)
+	if err != nil {
+		return // only a hint is lost
+	}
+	for _, name := range a.leases.accounts {
+		if x, ok := leads[name]; ok && x.Holder != a.leases.holder {
+			a.log.WarnContext(ctx, "a daemon works on the account, too: the two share its quota, and each is slower", "account", name, "daemon", x.Process)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// planned is what plan --json prints.
+type planned struct {
+	ListCalls   int `json:"list_calls"`
+	DetailCalls int `json:"detail_calls"`
+	PlanCalls   int `json:"plan_calls"`
+	Seconds     float64
+	Accounts    []struct {
+		Account string
+		Seconds float64
+		Lanes   []struct {
+			Orders, Stored, Windows int
+			Skipped                 int `json:"windows_skipped"`
+			ListCalls               int `json:"list_calls"`
+			DetailCalls             int `json:"detail_calls"`
+			Error                   string
+		}
+	}
+}
+
+// What plan says is what backfill then does, and to say it changes nothing.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 300)
+	w.configure("quota: {list: 1000, detail: 1000}", "quota: {list: 100, detail: 50}")
+	w.account.ResetCounters()
+	p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out)
+	calls := w.account.Calls()
+	if calls["QueryOrders"].Total != p.PlanCalls || calls["GetOrderDetail"].Total != 0 || p.PlanCalls > 10 {
+		t.Errorf("%d calls are said, %+v were made", p.PlanCalls, calls)
+	}
+	if l := p.Accounts[0].Lanes[0]; l.Orders != 300 || l.Stored != 0 || l.Skipped != 0 || p.DetailCalls != 300 || p.Seconds != 6 || l.Error != "" {
+		t.Errorf("%+v", p)
+	}
+	w.account.ResetCounters()
+	w.run(0, "backfill", "--from", "-24h")
+	calls = w.account.Calls()
+	if list := calls["QueryOrders"].Total; list-p.ListCalls > 1 || p.ListCalls-list > 1 || calls["GetOrderDetail"].Total != p.DetailCalls {
+		t.Errorf("%d list and %d detail calls are said; came %+v", p.ListCalls, p.DetailCalls, calls)
+	}
+	r := w.run(0, "plan", "--from", "-24h", "--force")
+	contains(t, r.out, "main", "list calls", "300", "at 100 list and 50 detail calls a second", "To find this out took")
+	if strings.Contains(r.out, "skipped") {
+		t.Error(r.out)
+	}
+	contains(t, w.run(0, "plan", "--from", "-24h").out, "are complete already and are skipped")
+	for _, line := range strings.Split(r.out, "\n") {
+		if n := len([]rune(line)); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// Accounts work side by side, each at its own quota; a source that cannot list says so.
+func TestPlanOfSeveralAccounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 100)
+	w.configure("clickhouse:", `  - name: second
+    source: bss
+    endpoint: `+w.url+`
+    credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
+    quota: {list: 10, detail: 10}
+  - name: domains
+    source: domain
+    endpoint: `+w.url+`
+    credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
+clickhouse:`)
+	r := w.run(0, "plan", "--from", "-24h")
+	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take 10s at 10 list and 10 detail")
+	p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out)
+	if p.DetailCalls != 200 || p.Seconds != 10 || len(p.Accounts) != 3 || p.Accounts[0].Seconds != 0.1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestPlanIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 50)
+	w.configure("${TEST_SECRET}", "another-secret")
+	r := w.run(3, "plan", "--from", "-24h")
+	contains(t, r.err, "SignatureDoesNotMatch")
+	if strings.Contains(r.out, "ends at") {
+		t.Error(r.out)
+	}
+}

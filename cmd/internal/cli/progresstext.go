@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// words are the parts of a progress text.
+type words struct {
+	share  string   // "42%"
+	units  string   // "windows 360/1,440"
+	counts []string // "1,000 orders"
+	rate   string   // "9.8 of 10 orders/s"
+	eta    string   // "ETA 1h5m"
+}
+
+func (t *task) words(now time.Time) words {
+	s := t.state()
+	t.pace.see(now, s)
+	var w words
+	if s.known {
+		w.share = strconv.Itoa(int(100*s.share)) + "%"
+	}
+	if s.total > 0 {
+		w.units = fmt.Sprintf("%ss %s/%s", s.unit, count(s.done), count(s.total))
+	}
+	for _, c := range s.counts {
+		w.counts = append(w.counts, c.text())
+	}
+	if len(s.counts) > 0 {
+		w.rate = rateText(t.pace.rate(now, s.counts[0]))
+		if s.limit > 0 && s.limit < worthSaying {
+			w.rate += " of " + number(math.Round(10*s.limit)/10)
+		}
+		w.rate += " " + s.counts[0].things + "/s"
+	}
+	if left, ok := t.pace.left(now); ok {
+		w.eta = "ETA " + span(roughly(left))
+	}
+	return w
+}
+
+// worthSaying is where a quota begins that bounds nothing.
+const worthSaying = 1000
+
+// rateText writes a rate with two digits that say something.
+func rateText(r float64) string {
+	if r >= 100 {
+		return count(int64(r))
+	}
+	return strconv.FormatFloat(r, 'f', 1, 64)
+}
+
+// line is the progress as a line of text.
+func (t *task) line(now time.Time) string {
+	w := t.words(now)
+	parts := append([]string{w.units}, w.counts...)
+	text := t.verb
+	if w.share != "" {
+		text += " " + w.share
+	}
+	return text + ": " + joined(append(parts, w.rate, w.eta), ", ")
+}
+
+// attrs are the progress for a program.
+func (t *task) attrs(now time.Time) []slog.Attr {
+	s := t.state()
+	t.pace.see(now, s)
+	attrs := []slog.Attr{slog.String("verb", t.verb)}
+	if s.known {
+		attrs = append(attrs, slog.Float64("share", s.share))
+	}
+	if s.total > 0 {
+		attrs = append(attrs, slog.Int64(s.unit+"s", s.done), slog.Int64(s.unit+"s_total", s.total))
+	}
+	for _, c := range s.counts {
+		attrs = append(attrs, slog.Int64(c.things, c.n))
+	}
+	if len(s.counts) > 0 {
+		name := s.counts[0].things + "_per_second"
+		attrs = append(attrs, slog.Float64(name, t.pace.rate(now, s.counts[0])))
+		if s.limit > 0 {
+			attrs = append(attrs, slog.Float64(name+"_limit", s.limit))
+		}
+	}
+	if left, ok := t.pace.left(now); ok {
+		attrs = append(attrs, slog.Float64("eta_seconds", left.Seconds()), slog.Time("ends_at", now.Add(left).UTC().Truncate(time.Second)))
+	}
+	return attrs
+}
+
+// joined joins the texts that are not empty.
+func joined(texts []string, with string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), with)
+}
+
+const (
+	widestBar = 30 // columns
+	leastBar  = 8  // with less than that there is none
+)
+
+// pieces are the texts around a bar, which are asked for while it is drawn.
+type pieces struct {
+	mu    sync.Mutex
+	verb  string
+	words words
+}
+
+func (t *task) pieces(now time.Time) (string, words) { return t.verb, t.words(now) }
+
+func (p *pieces) set(verb string, w words) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.verb, p.words = verb, w
+}
+
+// before is the text to the left of the bar.
+func (p *pieces) before(decor.Statistics) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return joined([]string{p.verb, p.words.share}, " ")
+}
+
+// after is the text to its right: as much as there is room for, and what matters most in any case.
+func (p *pieces) after(s decor.Statistics) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.words
+	first := w.units
+	if len(w.counts) > 0 {
+		first = w.counts[0]
+	}
+	all := append(slices.Clone(w.counts), w.rate, w.eta)
+	if len(w.counts) == 0 {
+		all = append([]string{w.units}, all...)
+	}
+	most := []string{first, w.rate, w.eta}
+	for i, parts := range [][]string{all, most, most, {first, w.eta}, {w.eta}} {
+		room := s.AvailableWidth
+		if i < 2 {
+			room -= leastBar + 2 // a bar, with a blank on either side
+		}
+		if text := joined(parts, "  "); runewidth.StringWidth(text) <= room {
+			return text
+		}
+	}
+	return ""
+}
+
+// bar draws the bar itself, where there is room for it and something to show.
+func (p *pieces) bar(fill mpb.BarFiller) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		p.mu.Lock()
+		known := p.words.share != ""
+		p.mu.Unlock()
+		if !known || s.AvailableWidth < leastBar {
+			return nil
+		}
+		return fill.Fill(w, s)
+	})
+}

@@ -1,0 +1,69 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Lease is a daemon's claim on an account. ClickHouse has no compare-and-swap, so a claim is not a lock: two daemons may
+// for a moment both believe that they lead, and what they store must be right all the same.
+type Lease struct {
+	Account string
+	Holder  string    // random
+	Process string    // for a person
+	Since   time.Time // by the server's clock
+}
+
+// LeaseLife is how long a claim lives without being renewed. All daemons of a warehouse must agree on it.
+const LeaseLife = 40 * time.Second
+
+// live is the claims that were renewed in time. All times are of the server's clock: those of hosts differ.
+var live = fmt.Sprintf(" sync_leases FINAL WHERE NOT released AND renewed_at > now64(6) - toIntervalMillisecond(%d) ", LeaseLife.Milliseconds())
+
+// ClaimLeases claims accounts for a holder, or renews its claims, and returns the claim that leads each of them. A claim
+// that was not renewed in time has lost its place and is a new one.
+func (s *Sink) ClaimLeases(ctx context.Context, holder, process string, accounts []string) (map[string]Lease, error) {
+	// One statement reads the old claim and writes the new one, by one clock. It is not tried again: the next one comes soon.
+	err := s.conn.Exec(ctx, `INSERT INTO sync_leases (account, holder, process, since, renewed_at, released)
+		SELECT name, ?, ?, if(toUnixTimestamp64Micro(old.since) = 0, now64(6, 'UTC'), old.since), now64(6, 'UTC'), 0
+		FROM (SELECT arrayJoin(?) AS name) AS new
+		LEFT JOIN (SELECT account, since FROM`+live+`AND holder = ?) AS old ON old.account = new.name`,
+		holder, process, accounts, holder)
+	if err != nil {
+		return nil, fmt.Errorf("claim the accounts: %w", err)
+	}
+	return s.Leases(ctx)
+}
+
+// Leases returns the claim that leads each account, by account. One that nobody claims is not there.
+func (s *Sink) Leases(ctx context.Context) (map[string]Lease, error) {
+	out := map[string]Lease{}
+	err := s.each(ctx, "SELECT account, holder, process, toUnixTimestamp64Milli(since) FROM"+live+
+		"ORDER BY account, since, holder LIMIT 1 BY account", nil, func(rows driver.Rows) error {
+		var l Lease
+		var since int64
+		if err := rows.Scan(&l.Account, &l.Holder, &l.Process, &since); err != nil {
+			return err
+		}
+		l.Since = fromMilliseconds(since)
+		out[l.Account] = l
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the claims on the accounts: %w", err)
+	}
+	return out, nil
+}
+
+// ReleaseLeases gives the claims of a holder back, so that another one can lead at once.
+func (s *Sink) ReleaseLeases(ctx context.Context, holder string) error {
+	err := s.conn.Exec(ctx, `INSERT INTO sync_leases (account, holder, process, since, renewed_at, released)
+		SELECT account, holder, process, since, now64(6, 'UTC'), 1 FROM sync_leases FINAL WHERE holder = ?`, holder)
+	if err != nil {
+		return fmt.Errorf("give the accounts back: %w", err)
+	}
+	return nil
+}
