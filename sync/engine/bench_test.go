@@ -77,8 +77,8 @@ func startSimulator(b *testing.B, latency time.Duration) (endpoint string) {
 
 // BenchmarkBackfill compares the whole pipeline (signing, retries, decoding, ledger, a real ClickHouse) with bare
 // net/http workers that fetch the same pages and details and throw them away. Both share the machine with the vendor
-// and, the pipeline, with ClickHouse. Reported: orders a second of both, their ratio, and the CPU time and allocations of
-// this process for an order.
+// and, the pipeline, with ClickHouse. Reported: orders a second of both, their ratio, and for an order the CPU time and the
+// allocations of this process, of both, and the CPU time of ClickHouse.
 func BenchmarkBackfill(b *testing.B) {
 	for _, c := range []struct {
 		latency  time.Duration
@@ -87,27 +87,50 @@ func BenchmarkBackfill(b *testing.B) {
 		b.Run(fmt.Sprintf("latency=%s/inflight=%d", c.latency, c.inFlight), func(b *testing.B) {
 			endpoint := startSimulator(b, c.latency)
 			account := simulator.NewAccount(benchAccount)
-			orders := float64(account.Len())
-			var bare, ours, cpu, allocs float64
+			var bare, ours cost
+			var server time.Duration
 			for b.Loop() {
-				bare += orders / bareFetch(b, endpoint, account, c.inFlight).Seconds()
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				used := processCPU()
-				ours += orders / pipeline(b, endpoint, c.inFlight).Seconds()
-				cpu += float64((processCPU() - used).Microseconds()) / orders
-				runtime.ReadMemStats(&after)
-				allocs += float64(after.Mallocs-before.Mallocs) / orders
+				bare.add(bareFetch(b, endpoint, account, c.inFlight))
+				used, at := pipeline(b, endpoint, c.inFlight)
+				ours.add(used)
+				server += at
 			}
-			n := float64(b.N)
-			b.ReportMetric(bare/n, "bare-orders/s")
-			b.ReportMetric(ours/n, "orders/s")
-			b.ReportMetric(ours/bare, "ratio")
-			b.ReportMetric(cpu/n, "cpu-µs/order")
-			b.ReportMetric(allocs/n, "allocs/order")
+			orders := float64(account.Len() * b.N)
+			b.ReportMetric(orders/bare.wall.Seconds(), "bare-orders/s")
+			b.ReportMetric(orders/ours.wall.Seconds(), "orders/s")
+			b.ReportMetric(bare.wall.Seconds()/ours.wall.Seconds(), "ratio")
+			b.ReportMetric(ours.cpu.Seconds()*1e6/orders, "cpu-µs/order")
+			b.ReportMetric(bare.cpu.Seconds()*1e6/orders, "bare-cpu-µs/order")
+			b.ReportMetric(server.Seconds()*1e6/orders, "clickhouse-cpu-µs/order")
+			b.ReportMetric(float64(ours.allocs)/orders, "allocs/order")
+			b.ReportMetric(float64(bare.allocs)/orders, "bare-allocs/order")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// cost is what a piece of work took: time, and of this process CPU time and allocations.
+type cost struct {
+	wall, cpu time.Duration
+	allocs    uint64
+}
+
+func (c *cost) add(o cost) {
+	c.wall += o.wall
+	c.cpu += o.cpu
+	c.allocs += o.allocs
+}
+
+func measure(work func()) cost {
+	var before, after runtime.MemStats
+	runtime.GC() // what was thrown away before is not this work's to collect
+	runtime.ReadMemStats(&before)
+	cpu, began := processCPU(), time.Now()
+	work()
+	c := cost{wall: time.Since(began), cpu: processCPU() - cpu}
+	runtime.ReadMemStats(&after)
+	c.allocs = after.Mallocs - before.Mallocs
+	return c
 }
 
 // BenchmarkQuota measures how much of a quota of 10 and 10 calls a second a backfill uses in its first minute, with its
@@ -123,7 +146,7 @@ func BenchmarkQuota(b *testing.B) {
 	defer server.Close()
 	details := func() float64 { return float64(account.Calls()["GetOrderDetail"].OK) }
 	for b.Loop() {
-		e := benchEngine(b, server.URL(), 20, 10)
+		e, _ := benchEngine(b, server.URL(), 20, 10)
 		account.ResetCounters()
 		ctx, cancel := context.WithCancel(b.Context())
 		done := make(chan struct{})
@@ -152,7 +175,7 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) *engine.Engine {
+func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) (*engine.Engine, *sink.Sink) {
 	b.Helper()
 	client, err := bss.New(bss.Options{Account: "main", Endpoint: endpoint, MaxInFlight: 2 * inFlight, Credentials: bss.Credentials{
 		AccessKeyID: "testid", AccessKeySecret: "testsecret",
@@ -169,25 +192,34 @@ func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) *en
 	b.Cleanup(func() { _ = s.Close() })
 	caller := source.NewCaller(client, source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, nil)
 	lane := engine.Lane{Lane: schema.Lane{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
-	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour})
+	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
-func pipeline(b *testing.B, endpoint string, inFlight int) time.Duration {
-	b.StopTimer()
-	e := benchEngine(b, endpoint, inFlight, 100_000)
-	b.StartTimer()
-	began := time.Now()
-	now := benchAccount.To.Add(24 * time.Hour)
-	s, err := e.Backfill(b.Context(), now, benchAccount.From, benchAccount.To, false, nil)
-	if err != nil || s.Err() != nil {
-		b.Fatal(err, s.Err())
+// pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.
+func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server time.Duration) {
+	e, s := benchEngine(b, endpoint, inFlight, 100_000)
+	before := serverCPU(b, s)
+	used = measure(func() {
+		sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
+		if err != nil || sum.Err() != nil {
+			b.Fatal(err, sum.Err())
+		}
+	})
+	return used, serverCPU(b, s) - before
+}
+
+// serverCPU is the CPU time of ClickHouse so far, merges included.
+func serverCPU(b *testing.B, s *sink.Sink) time.Duration {
+	var us uint64
+	err := s.Conn().QueryRow(b.Context(), "SELECT sum(value) FROM system.events WHERE event IN ('UserTimeMicroseconds', 'SystemTimeMicroseconds')").Scan(&us)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return time.Since(began)
+	return time.Duration(us) * time.Microsecond
 }
 
 // bareFetch fetches every page of every day and every detail with requests that were signed before.
-func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int) time.Duration {
-	b.StopTimer()
+func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int) cost {
 	var requests []*http.Request
 	for day := benchAccount.From; day.Before(benchAccount.To); day = day.AddDate(0, 0, 1) {
 		n := len(a.IDs(day, day.AddDate(0, 0, 1)))
@@ -203,32 +235,31 @@ func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int)
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer client.CloseIdleConnections()
-	queue := make(chan *http.Request)
-	var wg sync.WaitGroup
-	b.StartTimer()
-	began := time.Now()
-	for range workers {
-		wg.Go(func() {
-			for r := range queue {
-				resp, err := client.Do(r)
-				if err != nil {
-					b.Error(err)
-					continue
+	return measure(func() {
+		queue := make(chan *http.Request)
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for r := range queue {
+					resp, err := client.Do(r)
+					if err != nil {
+						b.Error(err)
+						continue
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					if resp.StatusCode != http.StatusOK {
+						b.Errorf("%s", resp.Status)
+					}
 				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				_ = resp.Body.Close()
-				if resp.StatusCode != http.StatusOK {
-					b.Errorf("%s", resp.Status)
-				}
-			}
-		})
-	}
-	for _, r := range requests {
-		queue <- r
-	}
-	close(queue)
-	wg.Wait()
-	return time.Since(began)
+			})
+		}
+		for _, r := range requests {
+			queue <- r
+		}
+		close(queue)
+		wg.Wait()
+	})
 }
 
 // signed makes a request as the vendor's documents say (ACS3-HMAC-SHA256), without our client.

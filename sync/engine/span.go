@@ -130,7 +130,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	}
 	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
-		o := &res.Order
+		o := res.Order
 		more, write := seen(res)
 		out.Rejects = append(out.Rejects, more...)
 		r.progress.Details.Add(1)
