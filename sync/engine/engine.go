@@ -67,6 +67,11 @@ type Store interface {
 	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
 	// Windows gives the ledger rows that start in [from, to), oldest first.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
+	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
+	// ledger's first window that no window covers, as windows without a verdict.
+	Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error)
+	// Count counts the stored orders of a range.
+	Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error)
 	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
 	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.

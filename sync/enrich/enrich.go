@@ -68,7 +68,7 @@ func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map
 func (e *Enricher) one(ctx context.Context, o *schema.Order, stored []string) Result {
 	d, err := e.Detailer.Detail(ctx, o.OwnerID, o.OrderID)
 	if err == nil && o.Fingerprint == 0 {
-		err = unlisted(&o, d.Order)
+		err = unlisted(o, d.Order)
 	}
 	if err != nil {
 		o.DetailStatus = schema.DetailPending
