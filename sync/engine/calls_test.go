@@ -22,7 +22,7 @@ func TestBackfillWastesNoCall(t *testing.T) {
 		{"sparse", 30, 150, -1},
 		{"ordinary", 8, 2_000, 0},
 		{"dense", 1, 3_500, -1},
-		{"an hour with half of the orders", 3, 2_500, 1_250},
+		{"a busy hour", 4, 2_000, 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
