@@ -56,7 +56,7 @@ type Store interface {
 	// Orders gives the rows of these orders of a range, Items their items; all of the range where ids is nil.
 	Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
 	Items(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
-	// ItemIDs gives the ids of the stored items of these orders of a range, by order id.
+	// ItemIDs gives the ids of the stored items of these orders of a range, or of all where ids is nil, by order id.
 	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
 	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
 	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)

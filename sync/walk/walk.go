@@ -189,6 +189,7 @@ func (r *reading) listing(calls int, err error) Listing {
 	case err != nil:
 		l.Verdict = schema.Failed
 	}
+	l.Orders = make([]schema.Order, 0, len(r.rows))
 	for _, row := range r.rows {
 		switch {
 		case row.reject != nil:

@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -65,36 +67,53 @@ func ACS3(ctx context.Context, base url.URL, version, action, userAgent string, 
 	return r.WithContext(ctx)
 }
 
+// signer is what a signature takes, kept for the next one.
+type signer struct {
+	secret           string
+	mac              hash.Hash // HMAC-SHA256 by the secret
+	text, names, sum []byte
+}
+
+var signers = sync.Pool{New: func() any { return new(signer) }}
+
 // signACS3 gives the Authorization of a request. query is encoded and sorted.
 func signACS3(host, query string, h http.Header, key Key) string {
-	var text, list [1024]byte // hold nearly every request, so nothing is allocated
-	canonical := append(text[:0], "POST\n/\n"...)
+	s := signers.Get().(*signer)
+	defer signers.Put(s)
+	if s.mac == nil || s.secret != key.Secret {
+		s.secret, s.mac = key.Secret, hmac.New(sha256.New, []byte(key.Secret))
+	}
+	canonical := append(s.text[:0], "POST\n/\n"...)
 	canonical = append(canonical, query...)
 	canonical = append(canonical, "\nhost:"...)
 	canonical = append(canonical, host...)
-	names := append(list[:0], "host"...)
-	for _, s := range signedHeaders {
-		if values := h[s.header]; len(values) > 0 {
+	names := append(s.names[:0], "host"...)
+	for _, signed := range signedHeaders {
+		if values := h[signed.header]; len(values) > 0 {
 			canonical = append(canonical, '\n')
-			canonical = append(canonical, s.name...)
+			canonical = append(canonical, signed.name...)
 			canonical = append(canonical, ':')
 			canonical = append(canonical, values[0]...)
 			names = append(names, ';')
-			names = append(names, s.name...)
+			names = append(names, signed.name...)
 		}
 	}
 	canonical = append(canonical, "\n\n"...)
 	canonical = append(canonical, names...)
 	canonical = append(canonical, "\n"+emptySHA256...)
-
 	sum := sha256.Sum256(canonical)
-	mac := hmac.New(sha256.New, []byte(key.Secret))
-	_, _ = mac.Write(hex.AppendEncode(append(text[:0], acs3+"\n"...), sum[:]))
 
-	out := append(text[:0], acs3+" Credential="...)
-	out = append(out, key.ID...)
-	out = append(out, ",SignedHeaders="...)
-	out = append(out, names...)
-	out = append(out, ",Signature="...)
-	return string(hex.AppendEncode(out, mac.Sum(sum[:0])))
+	text := hex.AppendEncode(append(canonical[:0], acs3+"\n"...), sum[:])
+	s.mac.Reset()
+	_, _ = s.mac.Write(text)
+	s.sum = s.mac.Sum(s.sum[:0])
+
+	text = append(text[:0], acs3+" Credential="...)
+	text = append(text, key.ID...)
+	text = append(text, ",SignedHeaders="...)
+	text = append(text, names...)
+	text = append(text, ",Signature="...)
+	text = hex.AppendEncode(text, s.sum)
+	s.text, s.names = text, names
+	return string(text)
 }
