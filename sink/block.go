@@ -106,8 +106,6 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 		"deduplicate_blocks_in_dependent_materialized_views": 1,
 		// An asynchronous insert would be confirmed before it is stored, or mixed with other blocks (I1).
 		"async_insert": 0,
-		// Blocks hold a row once as a rule; to look for rows that replace each other is for merges, and for FINAL until then.
-		"optimize_on_insert": 0,
 	}))
 	batch, err := s.conn.PrepareBatch(ctx, b.query)
 	if err != nil {
