@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -134,37 +135,65 @@ func measure(work func()) cost {
 }
 
 // BenchmarkQuota measures how much of a quota of 10 and 10 calls a second a backfill uses in its first minute, with its
-// beginning and without its first ten seconds.
+// beginning and without its first ten seconds, and what share of its calls is throttled: alone, and beside another client
+// that takes half of the quota, of which there is half to use then.
 func BenchmarkQuota(b *testing.B) {
-	o := benchAccount
-	o.Quota = simulator.Quota{List: 10, Detail: 10}
-	account := simulator.NewAccount(o)
-	server := simulator.New(account)
-	if err := server.Start("127.0.0.1:0"); err != nil {
-		b.Fatal(err)
+	const quota = 10
+	for name, others := range map[string]float64{"alone": 0, "shared": quota / 2} {
+		b.Run(name, func(b *testing.B) {
+			o := benchAccount
+			o.Quota = simulator.Quota{List: quota, Detail: quota}
+			server := simulator.New(simulator.NewAccount(o))
+			if err := server.Start("127.0.0.1:0"); err != nil {
+				b.Fatal(err)
+			}
+			defer server.Close()
+			for b.Loop() {
+				var details, throttled, all atomic.Int64
+				e, _ := benchEngine(b, server.URL(), 20, quota, func(api string, reason source.Reason, _ time.Duration) {
+					all.Add(1)
+					switch {
+					case reason == source.Throttled:
+						throttled.Add(1)
+					case api == "detail":
+						details.Add(1)
+					}
+				})
+				ctx, cancel := context.WithCancel(b.Context())
+				var running sync.WaitGroup
+				running.Go(func() { _, _ = e.Backfill(ctx, benchAccount.To, benchAccount.From, benchAccount.To, false, nil) })
+				if others > 0 {
+					running.Go(func() { takeQuota(ctx, b, server.URL(), others) })
+				}
+				time.Sleep(10 * time.Second)
+				early := details.Load()
+				time.Sleep(50 * time.Second)
+				used := func(details int64, seconds float64) float64 { return float64(details) / ((quota - others) * seconds) }
+				b.ReportMetric(used(details.Load(), 60), "quota-used")
+				b.ReportMetric(used(details.Load()-early, 50), "quota-used-after-10s")
+				b.ReportMetric(100*float64(throttled.Load())/float64(all.Load()), "throttled-%")
+				cancel()
+				running.Wait()
+			}
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	defer server.Close()
-	details := func() float64 { return float64(account.Calls()["GetOrderDetail"].OK) }
-	for b.Loop() {
-		e, _ := benchEngine(b, server.URL(), 20, 10)
-		account.ResetCounters()
-		ctx, cancel := context.WithCancel(b.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = e.Backfill(ctx, benchAccount.To, benchAccount.From, benchAccount.To, false, nil)
-		}()
-		time.Sleep(10 * time.Second)
-		early := details()
-		time.Sleep(50 * time.Second)
-		b.ReportMetric(details()/600, "quota-used")
-		b.ReportMetric((details()-early)/500, "quota-used-after-10s")
-		calls := account.Calls()
-		b.ReportMetric(float64(calls["GetOrderDetail"].Throttled+calls["QueryOrders"].Throttled), "throttled")
-		cancel()
-		<-done
+}
+
+// takeQuota is another program that uses the same account: so many calls a second of each kind, whatever comes of them.
+func takeQuota(ctx context.Context, b *testing.B, endpoint string, perSecond float64) {
+	client := benchClient(b, endpoint, 4)
+	tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_, _ = client.Detail(ctx, "", "1")
+			_, _ = client.List(ctx, source.Query{Start: benchAccount.From, End: benchAccount.To})
+		case <-ctx.Done():
+			return
+		}
 	}
-	b.ReportMetric(0, "ns/op")
 }
 
 func processCPU() time.Duration {
@@ -175,7 +204,7 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) (*engine.Engine, *sink.Sink) {
+func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 	b.Helper()
 	client, err := bss.New(bss.Options{Account: "main", Endpoint: endpoint, MaxInFlight: 2 * inFlight, Credentials: bss.Credentials{
 		AccessKeyID: "testid", AccessKeySecret: "testsecret",
@@ -184,20 +213,25 @@ func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) (*e
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
+	return client
+}
+
+func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
+	b.Helper()
 	addr, database := sinktest.Database(b)
 	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	caller := source.NewCaller(client, source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, nil)
+	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
 	lane := engine.Lane{Lane: schema.Lane{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
 	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
 // pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.
 func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server time.Duration) {
-	e, s := benchEngine(b, endpoint, inFlight, 100_000)
+	e, s := benchEngine(b, endpoint, inFlight, 100_000, nil)
 	before := serverCPU(b, s)
 	used = measure(func() {
 		sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
