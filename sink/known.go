@@ -3,7 +3,6 @@ package sink
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -66,24 +65,22 @@ func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return known, nil
 }
 
-// ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id.
-// What a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
+// ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id, or
+// of all where orderIDs is nil. What a refreshed detail does not show any more gets a tombstone, so the engine must know
+// what there was.
 func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
 	items := map[string][]string{}
-	for ids := range slices.Chunk(orderIDs, maxIDs) {
-		err := s.each(ctx, "SELECT order_id, item_id FROM order_item_rows"+final+
-			"WHERE "+inRange+" AND order_id IN (?) ORDER BY order_id, item_id"+finalSettings,
-			append(rangeArgs(lane, from, to), ids), func(rows driver.Rows) error {
-				var order, item string
-				if err := rows.Scan(&order, &item); err != nil {
-					return err
-				}
-				items[order] = append(items[order], item)
-				return nil
-			})
-		if err != nil {
-			return nil, fmt.Errorf("read the stored items: %w", err)
+	const query = "SELECT order_id, item_id FROM order_item_rows" + final
+	err := s.byID(ctx, query, "order_id, item_id", lane, from, to, orderIDs, func(rows driver.Rows) error {
+		var order, item string
+		if err := rows.Scan(&order, &item); err != nil {
+			return err
 		}
+		items[order] = append(items[order], item)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the stored items: %w", err)
 	}
 	return items, nil
 }

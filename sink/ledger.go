@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -12,13 +13,52 @@ import (
 
 // Windows returns the ledger rows of a lane whose windows start in [from, to), by start. A zero time is no bound.
 func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
+	return s.windows(ctx, "", lane, from, to)
+}
+
+// Undone returns what is not done of a lane before a time, by start: the windows that the ledger does not hold as complete,
+// and between its first window and that time the stretches without any, as windows without a verdict. The server looks
+// for both, so that a ledger of years costs no more than one of a day.
+func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error) {
+	out, err := s.windows(ctx, "AND verdict != 'complete' ", lane, time.Time{}, before)
+	if err != nil {
+		return nil, err
+	}
+	args := append(rangeArgs(lane, time.Time{}, before), bound(before), bound(before))
+	err = s.each(ctx, `SELECT covered, start FROM (
+			SELECT start, max(end) OVER (ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
+			FROM (
+				SELECT toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end
+				FROM sync_window_rows FINAL WHERE `+windowsInRange+`
+				UNION ALL SELECT toInt64(?), toInt64(?)
+			)
+		) WHERE covered != 0 AND covered < start`, args, func(rows driver.Rows) error {
+		var start, end int64
+		if err := rows.Scan(&start, &end); err != nil {
+			return err
+		}
+		out = append(out, schema.Window{Lane: lane, Start: fromMilliseconds(start), End: fromMilliseconds(end)})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for gaps in the ledger: %w", err)
+	}
+	slices.SortFunc(out, func(a, b schema.Window) int { return a.Start.Compare(b.Start) })
+	return out, nil
+}
+
+// windowsInRange is inRange for the ledger.
+const windowsInRange = "account = ? AND owner_id = ?" +
+	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"
+
+// windows returns ledger rows; which is a further condition.
+func (s *Sink) windows(ctx context.Context, which string, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
 	var out []schema.Window
 	err := s.each(ctx, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
 		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
 		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version
-		FROM sync_window_rows FINAL WHERE account = ? AND owner_id = ?
-		AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')
+		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
 		ORDER BY window_start`, rangeArgs(lane, from, to), func(rows driver.Rows) error {
 		w := schema.Window{Lane: lane}
 		var start, end int64
@@ -47,6 +87,16 @@ func optional(ms *int64) time.Time {
 		return time.Time{}
 	}
 	return fromMilliseconds(*ms)
+}
+
+// Count counts the stored orders of a lane that were created in [from, to).
+func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error) {
+	var n uint64
+	err := s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+inRange+finalSettings, rangeArgs(lane, from, to)...).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the stored orders: %w", withRemedy(err))
+	}
+	return int(n), nil
 }
 
 // Counts recomputes from the stored rows what the ledger says of the windows of [from, to), which are of the given
@@ -85,87 +135,4 @@ func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duratio
 		return nil, fmt.Errorf("count the stored rows: %w", err)
 	}
 	return out, nil
-}
-
-// LaneSummary is what the ledger says of one lane, in short.
-type LaneSummary struct {
-	schema.Lane
-	Windows  map[schema.Verdict]int
-	Orders   uint64 // stored, by the ledger
-	Rejected uint64
-	Pending  uint64
-
-	Oldest, Newest time.Time // start of the first and end of the last window
-
-	// The newest complete stretch: windows that follow each other without a gap, all complete, the last of them being
-	// the newest complete window there is. Both are zero where no window is complete. Lag is counted from its end.
-	CompleteFrom, CompleteTo time.Time
-
-	// Gaps counts the places between Oldest and Newest that no window covers, and Missing adds up their lengths (I2).
-	Gaps    int
-	Missing time.Duration
-
-	LastFinished time.Time // when the newest walk of any window ended
-}
-
-// Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
-// account and owner.
-func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
-	var out []LaneSummary
-	var end time.Time // of the window before
-	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(window_end), verdict, stored, rejected, pending, toUnixTimestamp64Milli(finished_at)
-		FROM sync_window_rows FINAL WHERE ? = '' OR account = ? ORDER BY account, owner_id, window_start`, []any{account, account}, func(rows driver.Rows) error {
-		var w schema.Window
-		var startMS, endMS int64
-		var finished *int64
-		var verdict string
-		if err := rows.Scan(&w.Source, &w.Account, &w.OwnerID, &startMS, &endMS, &verdict, &w.Stored, &w.Rejected,
-			&w.Pending, &finished); err != nil {
-			return err
-		}
-		w.Start, w.End, w.Verdict = fromMilliseconds(startMS), fromMilliseconds(endMS), schema.Verdict(verdict)
-		w.FinishedAt = optional(finished)
-		if n := len(out); n == 0 || out[n-1].Account != w.Account || out[n-1].OwnerID != w.OwnerID {
-			out = append(out, LaneSummary{Lane: w.Lane, Windows: map[schema.Verdict]int{}, Oldest: w.Start})
-			end = w.Start
-		}
-		out[len(out)-1].add(w, end)
-		end = later(end, w.End)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	return out, nil
-}
-
-// add takes the lane's next window into account; end is where the windows before it end.
-func (l *LaneSummary) add(w schema.Window, end time.Time) {
-	l.Source = w.Source
-	l.Windows[w.Verdict]++
-	l.Orders += uint64(w.Stored)
-	l.Rejected += uint64(w.Rejected)
-	l.Pending += uint64(w.Pending)
-	l.Newest = later(l.Newest, w.End)
-	l.LastFinished = later(l.LastFinished, w.FinishedAt)
-	if gap := w.Start.Sub(end); gap > 0 {
-		l.Gaps++
-		l.Missing += gap
-	}
-	if w.Verdict != schema.Complete {
-		return
-	}
-	// A window that does not follow on the stretch begins a new one: there was a gap, or windows that are not complete.
-	if l.CompleteTo.IsZero() || w.Start.After(l.CompleteTo) {
-		l.CompleteFrom = w.Start
-	}
-	l.CompleteTo = later(l.CompleteTo, w.End)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

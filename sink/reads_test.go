@@ -163,6 +163,46 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+func TestUndone(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
+	window := func(hour, hours int, v schema.Verdict) schema.Window {
+		return schema.Window{Lane: lane, Start: at(hour), End: at(hour + hours), Verdict: v, Version: 1}
+	}
+	all := must[[]schema.Window](t)
+	equal(t, all(s.Undone(t.Context(), lane, at(9))), nil)
+	write(t, s, sink.Batch{Windows: []schema.Window{
+		window(2, 1, schema.Complete), window(3, 1, schema.Short), window(4, 1, schema.Open), window(7, 1, schema.Complete),
+		window(8, 1, schema.Failed), window(9, 1, schema.Complete),
+	}})
+	other := window(0, 1, schema.Failed)
+	other.OwnerID = "1"
+	healed := window(8, 1, schema.Complete)
+	healed.Version = 2
+	write(t, s, sink.Batch{Windows: []schema.Window{other, healed}})
+	short, open := window(3, 1, schema.Short), window(4, 1, schema.Open)
+	for _, c := range []struct {
+		before int
+		want   []schema.Window
+	}{
+		{2, nil},
+		{3, nil},
+		{4, []schema.Window{short}},
+		{6, []schema.Window{short, open, window(5, 1, "")}},
+		{9, []schema.Window{short, open, window(5, 2, "")}},
+		{12, []schema.Window{short, open, window(5, 2, ""), window(10, 2, "")}},
+	} {
+		got := all(s.Undone(t.Context(), lane, at(c.before)))
+		for i := range got {
+			if got[i].Verdict == "" {
+				got[i].Version = 1
+			}
+		}
+		equal(t, got, c.want)
+	}
+}
+
 func TestRejects(t *testing.T) {
 	t.Parallel()
 	s := open(t)

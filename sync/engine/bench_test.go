@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -77,8 +78,8 @@ func startSimulator(b *testing.B, latency time.Duration) (endpoint string) {
 
 // BenchmarkBackfill compares the whole pipeline (signing, retries, decoding, ledger, a real ClickHouse) with bare
 // net/http workers that fetch the same pages and details and throw them away. Both share the machine with the vendor
-// and, the pipeline, with ClickHouse. Reported: orders a second of both, their ratio, and the CPU time and allocations of
-// this process for an order.
+// and, the pipeline, with ClickHouse. Reported: orders a second of both, their ratio, and for an order the CPU time and the
+// allocations of this process, of both, and the CPU time of ClickHouse.
 func BenchmarkBackfill(b *testing.B) {
 	for _, c := range []struct {
 		latency  time.Duration
@@ -87,61 +88,112 @@ func BenchmarkBackfill(b *testing.B) {
 		b.Run(fmt.Sprintf("latency=%s/inflight=%d", c.latency, c.inFlight), func(b *testing.B) {
 			endpoint := startSimulator(b, c.latency)
 			account := simulator.NewAccount(benchAccount)
-			orders := float64(account.Len())
-			var bare, ours, cpu, allocs float64
+			var bare, ours cost
+			var server time.Duration
 			for b.Loop() {
-				bare += orders / bareFetch(b, endpoint, account, c.inFlight).Seconds()
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				used := processCPU()
-				ours += orders / pipeline(b, endpoint, c.inFlight).Seconds()
-				cpu += float64((processCPU() - used).Microseconds()) / orders
-				runtime.ReadMemStats(&after)
-				allocs += float64(after.Mallocs-before.Mallocs) / orders
+				bare.add(bareFetch(b, endpoint, account, c.inFlight))
+				used, at := pipeline(b, endpoint, c.inFlight)
+				ours.add(used)
+				server += at
 			}
-			n := float64(b.N)
-			b.ReportMetric(bare/n, "bare-orders/s")
-			b.ReportMetric(ours/n, "orders/s")
-			b.ReportMetric(ours/bare, "ratio")
-			b.ReportMetric(cpu/n, "cpu-µs/order")
-			b.ReportMetric(allocs/n, "allocs/order")
+			orders := float64(account.Len() * b.N)
+			b.ReportMetric(orders/bare.wall.Seconds(), "bare-orders/s")
+			b.ReportMetric(orders/ours.wall.Seconds(), "orders/s")
+			b.ReportMetric(bare.wall.Seconds()/ours.wall.Seconds(), "ratio")
+			b.ReportMetric(ours.cpu.Seconds()*1e6/orders, "cpu-µs/order")
+			b.ReportMetric(bare.cpu.Seconds()*1e6/orders, "bare-cpu-µs/order")
+			b.ReportMetric(server.Seconds()*1e6/orders, "clickhouse-cpu-µs/order")
+			b.ReportMetric(float64(ours.allocs)/orders, "allocs/order")
+			b.ReportMetric(float64(bare.allocs)/orders, "bare-allocs/order")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
+// cost is what a piece of work took: time, and of this process CPU time and allocations.
+type cost struct {
+	wall, cpu time.Duration
+	allocs    uint64
+}
+
+func (c *cost) add(o cost) {
+	c.wall += o.wall
+	c.cpu += o.cpu
+	c.allocs += o.allocs
+}
+
+func measure(work func()) cost {
+	var before, after runtime.MemStats
+	runtime.GC() // what was thrown away before is not this work's to collect
+	runtime.ReadMemStats(&before)
+	cpu, began := processCPU(), time.Now()
+	work()
+	c := cost{wall: time.Since(began), cpu: processCPU() - cpu}
+	runtime.ReadMemStats(&after)
+	c.allocs = after.Mallocs - before.Mallocs
+	return c
+}
+
 // BenchmarkQuota measures how much of a quota of 10 and 10 calls a second a backfill uses in its first minute, with its
-// beginning and without its first ten seconds.
+// beginning and without its first ten seconds, and what share of its calls is throttled: alone, and beside another client
+// that takes half of the quota, of which there is half to use then.
 func BenchmarkQuota(b *testing.B) {
-	o := benchAccount
-	o.Quota = simulator.Quota{List: 10, Detail: 10}
-	account := simulator.NewAccount(o)
-	server := simulator.New(account)
-	if err := server.Start("127.0.0.1:0"); err != nil {
-		b.Fatal(err)
+	const quota = 10
+	for name, others := range map[string]float64{"alone": 0, "shared": quota / 2} {
+		b.Run(name, func(b *testing.B) {
+			o := benchAccount
+			o.Quota = simulator.Quota{List: quota, Detail: quota}
+			server := simulator.New(simulator.NewAccount(o))
+			if err := server.Start("127.0.0.1:0"); err != nil {
+				b.Fatal(err)
+			}
+			defer server.Close()
+			for b.Loop() {
+				var details, throttled, all atomic.Int64
+				e, _ := benchEngine(b, server.URL(), 20, quota, func(api string, reason source.Reason, _ time.Duration) {
+					all.Add(1)
+					switch {
+					case reason == source.Throttled:
+						throttled.Add(1)
+					case api == "detail":
+						details.Add(1)
+					}
+				})
+				ctx, cancel := context.WithCancel(b.Context())
+				var running sync.WaitGroup
+				running.Go(func() { _, _ = e.Backfill(ctx, benchAccount.To, benchAccount.From, benchAccount.To, false, nil) })
+				if others > 0 {
+					running.Go(func() { takeQuota(ctx, b, server.URL(), others) })
+				}
+				time.Sleep(10 * time.Second)
+				early := details.Load()
+				time.Sleep(50 * time.Second)
+				used := func(details int64, seconds float64) float64 { return float64(details) / ((quota - others) * seconds) }
+				b.ReportMetric(used(details.Load(), 60), "quota-used")
+				b.ReportMetric(used(details.Load()-early, 50), "quota-used-after-10s")
+				b.ReportMetric(100*float64(throttled.Load())/float64(all.Load()), "throttled-%")
+				cancel()
+				running.Wait()
+			}
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	defer server.Close()
-	details := func() float64 { return float64(account.Calls()["GetOrderDetail"].OK) }
-	for b.Loop() {
-		e := benchEngine(b, server.URL(), 20, 10)
-		account.ResetCounters()
-		ctx, cancel := context.WithCancel(b.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = e.Backfill(ctx, benchAccount.To, benchAccount.From, benchAccount.To, false, nil)
-		}()
-		time.Sleep(10 * time.Second)
-		early := details()
-		time.Sleep(50 * time.Second)
-		b.ReportMetric(details()/600, "quota-used")
-		b.ReportMetric((details()-early)/500, "quota-used-after-10s")
-		calls := account.Calls()
-		b.ReportMetric(float64(calls["GetOrderDetail"].Throttled+calls["QueryOrders"].Throttled), "throttled")
-		cancel()
-		<-done
+}
+
+// takeQuota is another program that uses the same account: so many calls a second of each kind, whatever comes of them.
+func takeQuota(ctx context.Context, b *testing.B, endpoint string, perSecond float64) {
+	client := benchClient(b, endpoint, 4)
+	tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_, _ = client.Detail(ctx, "", "1")
+			_, _ = client.List(ctx, source.Query{Start: benchAccount.From, End: benchAccount.To})
+		case <-ctx.Done():
+			return
+		}
 	}
-	b.ReportMetric(0, "ns/op")
 }
 
 func processCPU() time.Duration {
@@ -152,7 +204,7 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) *engine.Engine {
+func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 	b.Helper()
 	client, err := bss.New(bss.Options{Account: "main", Endpoint: endpoint, MaxInFlight: 2 * inFlight, Credentials: bss.Credentials{
 		AccessKeyID: "testid", AccessKeySecret: "testsecret",
@@ -161,33 +213,47 @@ func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64) *en
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
+	return client
+}
+
+func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
+	b.Helper()
 	addr, database := sinktest.Database(b)
 	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	caller := source.NewCaller(client, source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, nil)
+	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
 	lane := engine.Lane{Lane: schema.Lane{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
-	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour})
+	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
-func pipeline(b *testing.B, endpoint string, inFlight int) time.Duration {
-	b.StopTimer()
-	e := benchEngine(b, endpoint, inFlight, 100_000)
-	b.StartTimer()
-	began := time.Now()
-	now := benchAccount.To.Add(24 * time.Hour)
-	s, err := e.Backfill(b.Context(), now, benchAccount.From, benchAccount.To, false, nil)
-	if err != nil || s.Err() != nil {
-		b.Fatal(err, s.Err())
+// pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.
+func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server time.Duration) {
+	e, s := benchEngine(b, endpoint, inFlight, 100_000, nil)
+	before := serverCPU(b, s)
+	used = measure(func() {
+		sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
+		if err != nil || sum.Err() != nil {
+			b.Fatal(err, sum.Err())
+		}
+	})
+	return used, serverCPU(b, s) - before
+}
+
+// serverCPU is the CPU time of ClickHouse so far, merges included.
+func serverCPU(b *testing.B, s *sink.Sink) time.Duration {
+	var us uint64
+	err := s.Conn().QueryRow(b.Context(), "SELECT sum(value) FROM system.events WHERE event IN ('UserTimeMicroseconds', 'SystemTimeMicroseconds')").Scan(&us)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return time.Since(began)
+	return time.Duration(us) * time.Microsecond
 }
 
 // bareFetch fetches every page of every day and every detail with requests that were signed before.
-func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int) time.Duration {
-	b.StopTimer()
+func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int) cost {
 	var requests []*http.Request
 	for day := benchAccount.From; day.Before(benchAccount.To); day = day.AddDate(0, 0, 1) {
 		n := len(a.IDs(day, day.AddDate(0, 0, 1)))
@@ -203,32 +269,31 @@ func bareFetch(b *testing.B, endpoint string, a *simulator.Account, workers int)
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer client.CloseIdleConnections()
-	queue := make(chan *http.Request)
-	var wg sync.WaitGroup
-	b.StartTimer()
-	began := time.Now()
-	for range workers {
-		wg.Go(func() {
-			for r := range queue {
-				resp, err := client.Do(r)
-				if err != nil {
-					b.Error(err)
-					continue
+	return measure(func() {
+		queue := make(chan *http.Request)
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for r := range queue {
+					resp, err := client.Do(r)
+					if err != nil {
+						b.Error(err)
+						continue
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					if resp.StatusCode != http.StatusOK {
+						b.Errorf("%s", resp.Status)
+					}
 				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				_ = resp.Body.Close()
-				if resp.StatusCode != http.StatusOK {
-					b.Errorf("%s", resp.Status)
-				}
-			}
-		})
-	}
-	for _, r := range requests {
-		queue <- r
-	}
-	close(queue)
-	wg.Wait()
-	return time.Since(began)
+			})
+		}
+		for _, r := range requests {
+			queue <- r
+		}
+		close(queue)
+		wg.Wait()
+	})
 }
 
 // signed makes a request as the vendor's documents say (ACS3-HMAC-SHA256), without our client.

@@ -87,19 +87,28 @@ func (c *committer) loop(ctx context.Context) error {
 	})()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()
-	var b schema.Batch
-	flush := func() error {
-		if b.Rows() == 0 {
+	// While one batch is written the next is gathered.
+	var b, writing schema.Batch
+	done := make(chan error, 1)
+	wrote := func(err error) error {
+		// The batch after the next takes the same memory; what it held must not keep payloads alive.
+		clear(writing.Orders)
+		clear(writing.Items)
+		writing = schema.Batch{Orders: writing.Orders[:0], Items: writing.Items[:0]}
+		return err
+	}
+	settle := func() error { // waits for the write under way
+		if writing.Rows() == 0 {
 			return nil
 		}
-		if err := c.engine.store.Write(write, b); err != nil {
-			return fmt.Errorf("commit: %w", err)
+		return wrote(<-done)
+	}
+	flush := func() error {
+		if err := settle(); err != nil || b.Rows() == 0 {
+			return err
 		}
-		c.engine.Committed(b)
-		// The next batch takes the same memory; what it held must not keep payloads alive.
-		clear(b.Orders)
-		clear(b.Items)
-		b = schema.Batch{Orders: b.Orders[:0], Items: b.Items[:0]}
+		b, writing = writing, b
+		go func(b schema.Batch) { done <- c.write(write, b) }(writing) // settle waits for it
 		return nil
 	}
 	for {
@@ -107,7 +116,10 @@ func (c *committer) loop(ctx context.Context) error {
 		select {
 		case more, ok := <-c.in:
 			if !ok {
-				return flush()
+				if err := flush(); err != nil {
+					return err
+				}
+				return settle()
 			}
 			b.Orders = append(b.Orders, more.Orders...)
 			b.Items = append(b.Items, more.Items...)
@@ -117,13 +129,29 @@ func (c *committer) loop(ctx context.Context) error {
 			if len(b.Orders)+len(b.Items) < c.engine.FlushRows && written == nil {
 				continue
 			}
+		case err := <-done:
+			if err = wrote(err); err != nil {
+				return err
+			}
+			continue
 		case <-tick.C:
 		}
 		if err := flush(); err != nil {
 			return err
 		}
 		if written != nil {
+			if err := settle(); err != nil {
+				return err
+			}
 			close(written)
 		}
 	}
+}
+
+func (c *committer) write(ctx context.Context, b schema.Batch) error {
+	if err := c.engine.store.Write(ctx, b); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	c.engine.Committed(b)
+	return nil
 }

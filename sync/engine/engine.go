@@ -56,7 +56,7 @@ type Store interface {
 	// Orders gives the rows of these orders of a range, Items their items; all of the range where ids is nil.
 	Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
 	Items(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
-	// ItemIDs gives the ids of the stored items of these orders of a range, by order id.
+	// ItemIDs gives the ids of the stored items of these orders of a range, or of all where ids is nil, by order id.
 	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
 	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
 	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
@@ -67,6 +67,11 @@ type Store interface {
 	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
 	// Windows gives the ledger rows that start in [from, to), oldest first.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
+	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
+	// ledger's first window that no window covers, as windows without a verdict.
+	Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error)
+	// Count counts the stored orders of a range.
+	Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error)
 	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
 	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.

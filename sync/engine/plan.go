@@ -28,54 +28,72 @@ func (r *laneRun) backfillJobs(ctx context.Context, iv window.Interval, force bo
 	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
 }
 
-// early cuts the first job into a window, two, four, and so on, so that the first details are fetched while the rest of
-// that day is still being listed. Without it the quota of details lies idle for the time of whole listings.
+// early cuts the first window off the first job, so that the first details are fetched while the rest of that day is still
+// being listed. Without it the quota of details lies idle for the time of a whole listing. A window is enough: with equal
+// quotas the details of an hour take as long as the listing of a day.
 func early(jobs []job, size time.Duration) []job {
-	if len(jobs) == 0 {
+	if len(jobs) == 0 || jobs[0].End.Sub(jobs[0].Start) == size {
 		return jobs
 	}
-	var out []job
-	rest := jobs[0]
-	for step := size; rest.End.Sub(rest.Start) > step; step *= 2 {
-		first := rest
-		first.End = rest.Start.Add(step)
-		rest.Start = first.End
-		out = append(out, first)
-	}
-	return append(append(out, rest), jobs[1:]...)
+	first := jobs[0]
+	first.End = first.Start.Add(size)
+	jobs[0].Start = first.End
+	return append([]job{first}, jobs...)
 }
 
-// tickJobs plans a tick: live traffic, and the gaps between the oldest window of the ledger and the lookback.
+// tickJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
+// the ledger it reads only that, so that a tick costs no more after years.
 func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
-	ledger, err := r.store.Windows(ctx, r.lane.Lane, time.Time{}, time.Time{})
+	ledger, err := r.store.Windows(ctx, r.lane.Lane, live.Start, live.End)
 	if err != nil {
 		return nil, nil, err
 	}
 	jobs = r.jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
-	if len(ledger) == 0 || !ledger[0].Start.Before(live.Start) {
-		return jobs, nil, nil
+	undone, err := r.store.Undone(ctx, r.lane.Lane, live.Start)
+	if err != nil {
+		return nil, nil, err
 	}
-	waiting := map[int64]bool{}
-	for _, w := range ledger {
-		if w.Verdict != schema.Complete && w.Verdict != schema.Open && window.RetryAt(w.FinishedAt, w.Attempts).After(r.now) {
-			waiting[w.Start.Unix()] = true
-		}
-	}
-	// A row that could not become an order can only be had again by listing its window.
-	due := r.open.windows(func(j schema.Reject) bool {
+	var due []window.Interval
+	// A row that could not become an order can only be had again by listing its window, complete as that may be.
+	again := r.open.windows(func(j schema.Reject) bool {
 		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
 	})
-	past := window.Interval{Start: ledger[0].Start, End: live.Start}.Align(r.Window)
-	missing := slices.DeleteFunc(window.Missing(past, r.Window, ledger, due), func(w window.Interval) bool {
-		return waiting[w.Start.Unix()]
-	})
-	for _, w := range past.Tile(r.Window) {
-		if waiting[w.Start.Unix()] { // nothing to do in this run, and yet not whole
-			r.sumUp(func(s *LaneSummary) { s.Waiting++ })
+	for _, u := range undone {
+		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
+			delete(again, w.Start.Unix())
+			switch u.Verdict {
+			case schema.Short, schema.Failed:
+				if window.RetryAt(u.FinishedAt, u.Attempts).After(r.now) {
+					r.sumUp(func(s *LaneSummary) { s.Waiting++ }) // nothing to do in this run, and yet not whole
+					continue
+				}
+			}
+			due = append(due, w)
 		}
 	}
-	return jobs, r.jobs(missing, ledger, source.Backfill, until), nil
+	var listed []window.Interval
+	for start := range again {
+		if w := (window.Interval{Start: time.Unix(start, 0).UTC()}); w.Start.Before(live.Start) {
+			w.End = w.Start.Add(r.Window)
+			listed = append(listed, w)
+		}
+	}
+	slices.SortFunc(listed, earliest)
+	for _, span := range window.Spans(listed) {
+		complete, err := r.store.Windows(ctx, r.lane.Lane, span.Start, span.End)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, w := range complete { // what is not in the ledger lies before its beginning
+			due = append(due, window.Interval{Start: w.Start, End: w.End})
+		}
+		undone = append(undone, complete...)
+	}
+	slices.SortFunc(due, earliest)
+	return jobs, r.jobs(due, undone, source.Backfill, until), nil
 }
+
+func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
 func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
 	prior := make(map[int64]schema.Window, len(due))

@@ -85,7 +85,7 @@ func (b rebuilt) changedBy(res enrich.Result) bool {
 	if res.Err != nil { // nothing was learned of its lines
 		return res.Order.Content() != b.stored.Content()
 	}
-	b.order, b.items = res.Order, res.Items
+	b.order, b.items = *res.Order, res.Items
 	b.compare()
 	return b.differs()
 }

@@ -100,6 +100,9 @@ func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]sche
 		// The newest fetch wins, even where the clock of this machine went back.
 		o.Version = max(o.Version, k.Version+1)
 		o.ItemCount = k.ItemCount
+		if todo == nil {
+			todo = make([]schema.Order, 0, len(l.Orders)-i)
+		}
 		todo = append(todo, *o)
 	}
 	return todo, nil
@@ -119,9 +122,12 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 // details fetches the details of orders that were created in iv and hands the rows over. Each result is first shown to
 // the caller, who may have more rejects to hand over, and says whether there is anything to write.
 func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
-	ids := make([]string, len(todo))
-	for i := range todo {
-		ids[i] = todo[i].OrderID
+	var ids []string // of a few orders; of many, which are most of the interval's, it is cheaper not to name them
+	if len(todo) <= chunk {
+		ids = make([]string, len(todo))
+		for i := range todo {
+			ids[i] = todo[i].OrderID
+		}
 	}
 	// Also for orders that are not stored: a crash may have come between their items and them.
 	stored, err := r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End, ids)
@@ -137,7 +143,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	}
 	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
-		o := &res.Order
+		o := res.Order
 		more, write := seen(res)
 		out.Rejects = append(out.Rejects, more...)
 		r.progress.Details.Add(1)

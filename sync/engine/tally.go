@@ -78,7 +78,7 @@ func (t *tally) order(o *schema.Order, items uint32, status string) {
 
 // detail counts an order whose detail was asked for.
 func (t *tally) detail(res enrich.Result) {
-	t.order(&res.Order, res.Order.ItemCount, res.Order.DetailStatus)
+	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus)
 	t.at(res.Order.CreateTime).DetailCalls++
 }
 

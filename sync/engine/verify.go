@@ -259,12 +259,8 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
 func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
-	counts, err := v.store.Counts(ctx, v.lane.Lane, 24*time.Hour, iv.Start, iv.End)
-	n := v.open.listed(iv)
-	for _, c := range counts {
-		n += int(c.Stored)
-	}
-	return n, err
+	n, err := v.store.Count(ctx, v.lane.Lane, iv.Start, iv.End)
+	return n + v.open.listed(iv), err
 }
 
 func (v *verification) around(at time.Time) window.Interval {

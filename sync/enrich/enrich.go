@@ -5,6 +5,7 @@ package enrich
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -26,7 +27,7 @@ type Enricher struct {
 
 // Result is one order with its detail.
 type Result struct {
-	Order   schema.Order    // brought up to date; DetailPending where the detail could not be had
+	Order   *schema.Order   // one of those that were asked for, brought up to date; DetailPending where the detail could not be had
 	Items   []schema.Item   // the order's line items, and tombstones for stored ones that vanished
 	Rejects []schema.Reject // lines that are not items, or the order itself where its detail could not be had
 	Err     error           // why the detail could not be had
@@ -36,58 +37,45 @@ type Result struct {
 // gives the ids of the items that the warehouse holds now, by order id. It returns an error only where going on makes no
 // sense: ctx ended, the credentials are refused, or yield failed; a detail that cannot be had is in its Result (I4).
 func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map[string][]string, yield func(Result) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, gctx := errgroup.WithContext(ctx)
-	results := make(chan *Result, max(1, e.Parallel))
+	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
+	var one sync.Mutex // of those who yield
 	// Workers, and not a goroutine an order: a goroutine's stack has to grow before it can make a call.
 	for range min(max(1, e.Parallel), len(orders)) {
 		g.Go(func() error {
-			for gctx.Err() == nil {
+			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(orders) {
 					return nil
 				}
-				r := e.one(gctx, orders[i], stored[orders[i].OrderID])
-				if r.Err != nil && (gctx.Err() != nil || source.ReasonOf(r.Err) == source.Auth) {
+				r := e.one(ctx, &orders[i], stored[orders[i].OrderID])
+				if r.Err != nil && (ctx.Err() != nil || source.ReasonOf(r.Err) == source.Auth) {
 					return r.Err
 				}
-				results <- r // somebody always takes it: the loop below ends after the workers
+				one.Lock()
+				err := yield(r)
+				one.Unlock()
+				if err != nil {
+					return err
+				}
 			}
-			return context.Cause(gctx)
+			return context.Cause(ctx)
 		})
 	}
-	done := make(chan error, 1)
-	go func() { // ends with the group
-		done <- g.Wait()
-		close(results)
-	}()
-	var failed error
-	for r := range results {
-		if failed == nil {
-			if failed = yield(*r); failed != nil {
-				cancel()
-			}
-		}
-	}
-	if err := <-done; failed == nil {
-		failed = err
-	}
-	return failed
+	return g.Wait()
 }
 
-func (e *Enricher) one(ctx context.Context, o schema.Order, stored []string) *Result {
+func (e *Enricher) one(ctx context.Context, o *schema.Order, stored []string) Result {
 	d, err := e.Detailer.Detail(ctx, o.OwnerID, o.OrderID)
 	if err == nil && o.Fingerprint == 0 {
-		err = unlisted(&o, d.Order)
+		err = unlisted(o, d.Order)
 	}
 	if err != nil {
 		o.DetailStatus = schema.DetailPending
-		return &Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
+		return Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
 	}
-	items := Apply(&o, d)
-	return &Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
+	items := Apply(o, d)
+	return Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
 }
 
 // unlisted takes over an order that no listing has shown, which is what its detail says.
@@ -139,7 +127,7 @@ func spelledLike(row, detail string) string {
 }
 
 // tombstones marks the stored items that a refreshed detail no longer has.
-func tombstones(o schema.Order, items []schema.Item, stored []string) []schema.Item {
+func tombstones(o *schema.Order, items []schema.Item, stored []string) []schema.Item {
 	var out []schema.Item
 next:
 	for _, id := range stored {
@@ -157,7 +145,7 @@ next:
 }
 
 // Missing is the reject of an order whose detail could not be had. Its list row is stored and says so.
-func Missing(o schema.Order, err error) schema.Reject {
+func Missing(o *schema.Order, err error) schema.Reject {
 	return schema.Reject{
 		Lane: o.Lane, ID: "detail-" + o.OrderID, Stage: schema.RejectDetail, OrderID: o.OrderID, CreateTime: o.CreateTime,
 		Reason: string(source.ReasonOf(err)), Message: err.Error(), Raw: o.Raw,

@@ -125,9 +125,15 @@ func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	w := &waiter{granted: make(chan *Permit, 1)}
 	p := priorityOf(ctx)
 	b.mu.Lock()
+	if w, _ := b.first(); w == nil {
+		if permit, _ := b.next(time.Now()); permit != nil {
+			b.mu.Unlock()
+			return permit, nil
+		}
+	}
+	w := &waiter{granted: make(chan *Permit, 1)}
 	b.waiting[p] = append(b.waiting[p], w)
 	b.grant()
 	b.mu.Unlock()
@@ -149,32 +155,41 @@ func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
 
 // grant hands out all permits that are due and arms the timer for the next one. The lock is held.
 func (b *Budget) grant() {
-	now := time.Now()
 	for {
 		w, queue := b.first()
 		if w == nil {
 			return
 		}
-		b.grow(now)
-		i := int(b.calls % uint64(len(b.slots)))
-		if b.slots[i].busy {
-			return // Sent or Done comes back here
+		permit, wait := b.next(time.Now())
+		switch {
+		case permit != nil:
+			b.waiting[queue] = b.waiting[queue][1:]
+			w.granted <- permit
+			continue
+		case wait == 0: // Sent or Done comes back here
+		case b.timer == nil:
+			b.timer = time.AfterFunc(wait, b.wake)
+		default:
+			b.timer.Reset(wait)
 		}
-		at := latest(b.paused, b.pace.Add(-paceSlack), b.slots[i].free)
-		if wait := at.Sub(now); wait > 0 {
-			if b.timer == nil {
-				b.timer = time.AfterFunc(wait, b.wake)
-			} else {
-				b.timer.Reset(wait)
-			}
-			return
-		}
-		b.waiting[queue] = b.waiting[queue][1:]
-		b.calls++
-		b.slots[i].busy = true
-		b.pace = latest(b.pace, now).Add(time.Duration(float64(time.Second) / b.rate))
-		w.granted <- &Permit{b: b, slot: i}
+		return
 	}
+}
+
+// next gives the next permit if it is due, and else how long that takes; zero where nobody knows. The lock is held.
+func (b *Budget) next(now time.Time) (*Permit, time.Duration) {
+	b.grow(now)
+	i := int(b.calls % uint64(len(b.slots)))
+	if b.slots[i].busy {
+		return nil, 0
+	}
+	if wait := latest(b.paused, b.pace.Add(-paceSlack), b.slots[i].free).Sub(now); wait > 0 {
+		return nil, wait
+	}
+	b.calls++
+	b.slots[i].busy = true
+	b.pace = latest(b.pace, now).Add(time.Duration(float64(time.Second) / b.rate))
+	return &Permit{b: b, slot: i}, 0
 }
 
 func (b *Budget) wake() {

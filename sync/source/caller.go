@@ -73,9 +73,17 @@ func (c *Caller) Detail(ctx context.Context, ownerID, orderID string) (Detail, e
 // call is the retry decorator: every try waits for the budget anew, and the waits between tries are decided by what the
 // last try met.
 func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (T, error) {
-	w := &waits{api: a, policy: c.policy, began: time.Now()}
-	return backoff.RetryWithData(func() (T, error) {
-		t, err := once(ctx, c, a, do)
+	began := time.Now()
+	first, err := once(ctx, c, a, do)
+	if err == nil { // nearly always, so that no retry need be prepared
+		a.down.Store(false)
+		return first, nil
+	}
+	w := &waits{api: a, policy: c.policy, began: began}
+	return backoff.RetryWithData(func() (t T, _ error) {
+		if w.last != nil {
+			t, err = once(ctx, c, a, do)
+		}
 		if w.last = err; err == nil {
 			a.down.Store(false)
 			return t, nil
@@ -88,10 +96,9 @@ func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 }
 
 // once makes one call within the budget.
-func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (T, error) {
+func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (t T, err error) {
 	permit, err := a.budget.Acquire(ctx)
 	if err != nil {
-		var t T
 		return t, err
 	}
 	if a.budget.traced() {
@@ -100,9 +107,12 @@ func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 		})
 	}
 	start := time.Now()
-	t, err := do(ctx)
-	reason := ReasonOf(err)
-	permit.Done(reason, detailsOf(err).RetryAfter)
+	t, err = do(ctx)
+	reason, retryAfter := OK, time.Duration(0)
+	if err != nil {
+		reason, retryAfter = ReasonOf(err), detailsOf(err).RetryAfter
+	}
+	permit.Done(reason, retryAfter)
 	c.observe(a.name, reason, time.Since(start))
 	return t, err
 }

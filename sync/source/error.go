@@ -88,11 +88,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // ReasonOf classifies any error: OK for nil, the Reason of an Error, and what the standard library's errors mean.
 func ReasonOf(err error) Reason {
+	if err == nil {
+		return OK
+	}
 	var e *Error
 	var n net.Error
 	switch {
-	case err == nil:
-		return OK
 	case errors.As(err, &e):
 		return e.Reason
 	case errors.Is(err, context.Canceled):

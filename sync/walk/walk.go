@@ -74,8 +74,12 @@ const (
 // is in the listings' verdicts.
 func (w *Walker) Walk(ctx context.Context, iv window.Interval, yield func(Listing) error) error {
 	k := &walking{Walker: w, yield: yield}
-	return k.walk(ctx, iv, w.PageSize)
+	_, err := k.walk(ctx, iv, w.PageSize, unknown)
+	return err
 }
+
+// unknown is a TotalCount that nobody knows.
+const unknown = -1
 
 // walking is one Walk under way.
 type walking struct {
@@ -85,13 +89,17 @@ type walking struct {
 	failures int // of the vendor, in a row
 }
 
-func (k *walking) walk(ctx context.Context, iv window.Interval, size int) error {
+// walk reads an interval, of which it may be known about how many rows it has, and gives its TotalCount.
+func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int) (total int, err error) {
 	if iv.Empty() {
-		return nil
+		return unknown, nil
+	}
+	if a, b, ok := iv.Halve(k.Window); ok && about > maxPages*size {
+		return about, k.halves(ctx, a, b, size, about) // no call need tell that this is too long
 	}
 	r, err := k.read(ctx, iv, size, false)
 	if err != nil && fatal(ctx, err) {
-		return err
+		return unknown, err
 	}
 	var split *splitError
 	disagrees := errors.As(err, &split)
@@ -107,24 +115,44 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size int) error 
 	}
 	if disagrees && !split.final || failed && k.failures <= maxFailures {
 		if a, b, ok := iv.Halve(k.Window); ok && (!failed || reason == source.Timeout || iv.End.Sub(iv.Start) > k.Window) {
-			if err := k.walk(ctx, a, size); err != nil {
-				return err
+			total = unknown
+			if disagrees && split.tooLong {
+				total = r.first
 			}
-			return k.walk(ctx, b, size)
+			return total, k.halves(ctx, a, b, size, total)
 		}
 		switch {
 		case disagrees && split.tooLong:
 			// One second holds more than the threshold: there is no smaller question, so all its pages are read.
 			if r, err = k.read(ctx, iv, size, true); err != nil && fatal(ctx, err) {
-				return err
+				return unknown, err
 			}
 		case size < r.size:
-			return k.walk(ctx, iv, size)
+			return k.walk(ctx, iv, size, about)
 		}
 	}
 	l := r.listing(k.calls, err)
 	k.calls = 0
-	return k.yield(l)
+	if l.Verdict == schema.Complete {
+		total = r.total
+	} else {
+		total = unknown
+	}
+	return total, k.yield(l)
+}
+
+// halves walks the two halves of an interval of which the TotalCount may be known.
+func (k *walking) halves(ctx context.Context, a, b window.Interval, size, total int) error {
+	first, err := k.walk(ctx, a, size, unknown)
+	if err != nil {
+		return err
+	}
+	rest := unknown
+	if total != unknown && first != unknown {
+		rest = total - first
+	}
+	_, err = k.walk(ctx, b, size, rest)
+	return err
 }
 
 func (k *walking) read(ctx context.Context, iv window.Interval, size int, whole bool) (*reading, error) {
@@ -161,6 +189,7 @@ func (r *reading) listing(calls int, err error) Listing {
 	case err != nil:
 		l.Verdict = schema.Failed
 	}
+	l.Orders = make([]schema.Order, 0, len(r.rows))
 	for _, row := range r.rows {
 		switch {
 		case row.reject != nil:

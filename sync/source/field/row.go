@@ -15,6 +15,10 @@ type Row struct {
 	seen    uint64
 	Reason  string // a label of a reject; empty while nothing is wrong
 	Message string
+
+	// The amount that was read last, and what was read. Most amounts of a record are the same.
+	text   string
+	amount schema.Money
 }
 
 // Check says what is wrong with a payload as a whole. Rows of an answer need no such check: the answer had it.
@@ -134,6 +138,9 @@ func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
 	default:
 		r.wrongType(key, v)
 	}
+	if s == r.text {
+		return r.amount
+	}
 	if strings.TrimSpace(s) == "" {
 		return schema.Money{}
 	}
@@ -142,6 +149,7 @@ func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
 		r.Fail(reason, key+": "+err.Error()+": "+Excerpt(s))
 		return schema.Money{}
 	}
+	r.text, r.amount = s, m
 	return m
 }
 

@@ -89,7 +89,7 @@ func New(o Options) (*Client, error) {
 	base.Path = OrDefault(o.Path, "/")
 	c := &Client{o: o, base: base, http: o.Transport}
 	if c.http == nil {
-		c.http = NewTransport(OrDefault(o.DialTimeout, DefaultDialTimeout), max(OrDefault(o.MaxInFlight, DefaultInFlight), 1))
+		c.http = NewTransport(base, OrDefault(o.DialTimeout, DefaultDialTimeout), max(OrDefault(o.MaxInFlight, DefaultInFlight), 1), nil)
 	}
 	if c.o.NextVersion == nil {
 		c.o.NextVersion = tickClock

@@ -25,22 +25,40 @@ func Sort(args []Arg) {
 // Encode makes a query of sorted arguments.
 func Encode(args []Arg) string {
 	var b strings.Builder
+	b.Grow(40 * len(args))
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte('&')
 		}
 		b.WriteString(a.Name)
 		b.WriteByte('=')
-		b.WriteString(strings.ReplaceAll(url.QueryEscape(a.Value), "+", "%20"))
+		escape(&b, a.Value)
 	}
 	return b.String()
+}
+
+// escape writes a value as RFC 3986 wants it, which is how signatures want it.
+func escape(b *strings.Builder, s string) {
+	const hexadecimal = "0123456789ABCDEF"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hexadecimal[c>>4])
+			b.WriteByte(hexadecimal[c&15])
+		}
+	}
 }
 
 // Nonce has the form of the vendor's SDK's: 32 hexadecimal digits.
 func Nonce() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	var digits [32]byte
+	hex.Encode(digits[:], b[:])
+	return string(digits[:])
 }
 
 // Timestamp is how signed requests say when they were made: whole seconds, UTC.
@@ -74,7 +92,7 @@ func (v V1) Request(ctx context.Context, base url.URL, action string, args []Arg
 	Sort(args)
 	base.RawQuery = Encode(args)
 	r := &http.Request{
-		Method: v.Method, URL: &base, Host: base.Host, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {v.UserAgent}},
+		Method: v.Method, URL: &base, Host: base.Host, Header: http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"gzip"}, "User-Agent": {v.UserAgent}},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	if v.Method == http.MethodGet {

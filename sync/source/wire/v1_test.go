@@ -60,13 +60,13 @@ func TestV1OnTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			transport := NewTransport(time.Second, 1)
+			transport := NewTransport(*base, time.Second, 1, nil)
 			resp, err := transport.RoundTrip(v.Request(t.Context(), *base, "OrderDetail", args("OrderId", "1", "Note", "a b*c~d+e/中&x=y"), Key{ID: testKey, Secret: testSecret, Token: token}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
-			transport.CloseIdleConnections()
+			transport.(*direct).CloseIdleConnections()
 			q := got.URL.Query()
 			var signed []Arg
 			for k := range q {

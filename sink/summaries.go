@@ -1,0 +1,90 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// LaneSummary is what the ledger says of one lane, in short.
+type LaneSummary struct {
+	schema.Lane
+	Windows  map[schema.Verdict]int
+	Orders   uint64 // stored, by the ledger
+	Rejected uint64
+	Pending  uint64
+
+	Oldest, Newest time.Time // start of the first and end of the last window
+
+	// The newest complete stretch: windows that follow each other without a gap, all complete, the last of them being
+	// the newest complete window there is. Both are zero where no window is complete. Lag is counted from its end.
+	CompleteFrom, CompleteTo time.Time
+
+	// Gaps counts the places between Oldest and Newest that no window covers, and Missing adds up their lengths (I2).
+	Gaps    int
+	Missing time.Duration
+
+	LastFinished time.Time // when the newest walk of any window ended
+}
+
+// summaries adds the ledger up on the server. covered is where the windows before one end, and whole where the complete
+// ones before it do: a window that begins after the one follows a gap, and a complete one that begins after the other
+// begins a complete stretch. Both are 0 where there is none before it.
+const summaries = `
+SELECT
+    argMax(source, start), account, owner_id, sumMap(map(toString(verdict), toUInt64(1))),
+    sum(stored), sum(rejected), sum(pending), min(start), max(end),
+    maxIf(start, verdict = 'complete' AND (whole = 0 OR start > whole)), maxIf(end, verdict = 'complete'),
+    countIf(covered != 0 AND start > covered), sumIf(start - covered, covered != 0 AND start > covered),
+    max(ifNull(finished, 0))
+FROM (
+    SELECT *,
+        max(end) OVER before AS covered,
+        max(if(verdict = 'complete', end, 0)) OVER before AS whole
+    FROM (
+        SELECT source, account, owner_id, verdict, stored, rejected, pending,
+            toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end,
+            toUnixTimestamp64Milli(finished_at) AS finished
+        FROM sync_window_rows FINAL WHERE ? = '' OR account = ?
+    )
+    WINDOW before AS (PARTITION BY account, owner_id ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+GROUP BY account, owner_id
+ORDER BY account, owner_id`
+
+// Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
+// account and owner.
+func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
+	var out []LaneSummary
+	err := s.each(ctx, summaries, []any{account, account}, func(rows driver.Rows) error {
+		l := LaneSummary{Windows: map[schema.Verdict]int{}}
+		var verdicts map[string]uint64
+		var gaps uint64
+		var oldest, newest, from, to, missing, finished int64
+		if err := rows.Scan(&l.Source, &l.Account, &l.OwnerID, &verdicts, &l.Orders, &l.Rejected, &l.Pending, &oldest, &newest,
+			&from, &to, &gaps, &missing, &finished); err != nil {
+			return err
+		}
+		for v, n := range verdicts {
+			l.Windows[schema.Verdict(v)] = int(n)
+		}
+		l.Oldest, l.Newest = fromMilliseconds(oldest), fromMilliseconds(newest)
+		if l.Windows[schema.Complete] > 0 {
+			l.CompleteFrom, l.CompleteTo = fromMilliseconds(from), fromMilliseconds(to)
+		}
+		if finished != 0 {
+			l.LastFinished = fromMilliseconds(finished)
+		}
+		l.Gaps, l.Missing = int(gaps), time.Duration(missing)*time.Millisecond
+		out = append(out, l)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"unsafe"
+)
+
+// maxBody is far beyond the largest page that anybody would ask for.
+const maxBody = 64 << 20
+
+var errTooLong = errors.New("the answer is longer than 64 MiB; ask for smaller pages")
+
+// buffers for bodies whose length is not known: a page is read into one that has the size of earlier pages, and then
+// copied once.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readBody reads a whole body, and closes it.
+func readBody(resp *http.Response) (string, error) {
+	defer resp.Body.Close()
+	from := io.Reader(resp.Body)
+	zipped := resp.Header.Get("Content-Encoding") == "gzip"
+	if n := resp.ContentLength; n > 0 && n <= maxBody && !zipped {
+		b := make([]byte, n)
+		read, err := io.ReadFull(from, b)
+		return unsafe.String(unsafe.SliceData(b), read), err // nobody writes to b any more
+	}
+	if zipped {
+		z, err := gzip.NewReader(from)
+		if err != nil {
+			return "", err
+		}
+		from = z
+	}
+	buf := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		const keep = 1 << 20 // a rare giant must not stay
+		if buf.Cap() <= keep {
+			buf.Reset()
+			buffers.Put(buf)
+		}
+	}()
+	n, err := buf.ReadFrom(io.LimitReader(from, maxBody+1))
+	if n > maxBody {
+		return "", errTooLong
+	}
+	return buf.String(), err
+}
