@@ -109,63 +109,51 @@ type LaneSummary struct {
 }
 
 // Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
-// account and owner.
+// account and owner. The server sums up: a ledger has a row for each hour of each lane, and this is asked at every tick and
+// for every look at the status.
 func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
 	var out []LaneSummary
-	var end time.Time // of the window before
-	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(window_end), verdict, stored, rejected, pending, toUnixTimestamp64Milli(finished_at)
-		FROM sync_window_rows FINAL WHERE ? = '' OR account = ? ORDER BY account, owner_id, window_start`, []any{account, account}, func(rows driver.Rows) error {
-		var w schema.Window
-		var startMS, endMS int64
+	// covered and whole are where the windows before a window end, all of them and the complete ones; 0 before the first.
+	// A complete window that does not follow on the complete ones begins a new stretch: there was a gap, or windows that
+	// are not complete.
+	err := s.each(ctx, `SELECT any(source), account, owner_id, countIf(verdict = 'complete'), countIf(verdict = 'open'),
+			countIf(verdict = 'short'), countIf(verdict = 'failed'), sum(stored), sum(rejected), sum(pending),
+			toInt64(min(start)), toInt64(max(end)), toInt64(maxIf(start, verdict = 'complete' AND start > whole)),
+			toInt64(maxIf(end, verdict = 'complete')), countIf(covered > 0 AND start > covered),
+			toInt64(sumIf(start - covered, covered > 0 AND start > covered)), max(finished)
+		FROM (
+			SELECT source, account, owner_id, verdict, stored, rejected, pending,
+				toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end,
+				toUnixTimestamp64Milli(finished_at) AS finished,
+				max(end) OVER before AS covered, maxIf(end, verdict = 'complete') OVER before AS whole
+			FROM sync_window_rows FINAL WHERE ? = '' OR account = ?
+			WINDOW before AS (PARTITION BY account, owner_id ORDER BY window_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+		)
+		GROUP BY account, owner_id ORDER BY account, owner_id`, []any{account, account}, func(rows driver.Rows) error {
+		var l LaneSummary
+		var complete, open, short, failed, gaps uint64
+		var oldest, newest, from, to, missing int64
 		var finished *int64
-		var verdict string
-		if err := rows.Scan(&w.Source, &w.Account, &w.OwnerID, &startMS, &endMS, &verdict, &w.Stored, &w.Rejected,
-			&w.Pending, &finished); err != nil {
+		if err := rows.Scan(&l.Source, &l.Account, &l.OwnerID, &complete, &open, &short, &failed, &l.Orders, &l.Rejected,
+			&l.Pending, &oldest, &newest, &from, &to, &gaps, &missing, &finished); err != nil {
 			return err
 		}
-		w.Start, w.End, w.Verdict = fromMilliseconds(startMS), fromMilliseconds(endMS), schema.Verdict(verdict)
-		w.FinishedAt = optional(finished)
-		if n := len(out); n == 0 || out[n-1].Account != w.Account || out[n-1].OwnerID != w.OwnerID {
-			out = append(out, LaneSummary{Lane: w.Lane, Windows: map[schema.Verdict]int{}, Oldest: w.Start})
-			end = w.Start
+		l.Windows = map[schema.Verdict]int{}
+		for v, n := range map[schema.Verdict]uint64{schema.Complete: complete, schema.Open: open, schema.Short: short, schema.Failed: failed} {
+			if n > 0 {
+				l.Windows[v] = int(n)
+			}
 		}
-		out[len(out)-1].add(w, end)
-		end = later(end, w.End)
+		l.Oldest, l.Newest, l.LastFinished = fromMilliseconds(oldest), fromMilliseconds(newest), optional(finished)
+		if complete > 0 {
+			l.CompleteFrom, l.CompleteTo = fromMilliseconds(from), fromMilliseconds(to)
+		}
+		l.Gaps, l.Missing = int(gaps), time.Duration(missing)*time.Millisecond
+		out = append(out, l)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	return out, nil
-}
-
-// add takes the lane's next window into account; end is where the windows before it end.
-func (l *LaneSummary) add(w schema.Window, end time.Time) {
-	l.Source = w.Source
-	l.Windows[w.Verdict]++
-	l.Orders += uint64(w.Stored)
-	l.Rejected += uint64(w.Rejected)
-	l.Pending += uint64(w.Pending)
-	l.Newest = later(l.Newest, w.End)
-	l.LastFinished = later(l.LastFinished, w.FinishedAt)
-	if gap := w.Start.Sub(end); gap > 0 {
-		l.Gaps++
-		l.Missing += gap
-	}
-	if w.Verdict != schema.Complete {
-		return
-	}
-	// A window that does not follow on the stretch begins a new one: there was a gap, or windows that are not complete.
-	if l.CompleteTo.IsZero() || w.Start.After(l.CompleteTo) {
-		l.CompleteFrom = w.Start
-	}
-	l.CompleteTo = later(l.CompleteTo, w.End)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
