@@ -16,6 +16,7 @@ import (
 type Progress struct {
 	Windows   atomic.Int64 // planned
 	Done      atomic.Int64 // closed, whatever their verdict
+	Orders    atomic.Int64 // that the listings of the closed windows showed
 	Items     atomic.Int64 // items written
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for
@@ -110,6 +111,7 @@ func (r *laneRun) summary(err error) LaneSummary {
 // closed takes a window into the summary.
 func (r *laneRun) closed(ctx context.Context, w schema.Window) {
 	r.progress.Done.Add(1)
+	r.progress.Orders.Add(int64(w.Listed))
 	r.sumUp(func(s *LaneSummary) {
 		if s.Windows == nil {
 			s.Windows = map[schema.Verdict]int{}

@@ -58,6 +58,7 @@ type App struct {
 	logins   []*login
 	flush    time.Duration
 	away     atomic.Bool // the warehouse did not answer at the last tick
+	history  history
 
 	warehouse *Warehouse
 	web       *web.Server
