@@ -157,8 +157,7 @@ func (a *App) start(ctx context.Context) error {
 		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, Log: a.log,
-		About: "ordersync " + Build().Version + "\n\n/metrics  /healthz  /readyz",
+		Metrics: a.registry, Ready: a.warehouse.Ping, Status: a.Status, Log: a.log,
 	})
 	if err != nil {
 		return err
