@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -15,8 +16,8 @@ import (
 const (
 	// beat is how often a run under way says how far it is.
 	beat = 10 * time.Second
-	// historyTimeout bounds one write of the history: a run waits for the last one.
-	historyTimeout = 3 * time.Second
+	// historyTimeout bounds one write of the history: a run waits for the last one, so it is short.
+	historyTimeout = 5 * time.Second
 	// mostOwed bounds what is kept for a warehouse that is away.
 	mostOwed = 100
 )
@@ -126,7 +127,11 @@ func (a *App) writeHistory(ctx context.Context, run sink.Run) {
 	case run.State != sink.RunRunning && len(a.history.owed) < mostOwed:
 		a.history.owed = append(a.history.owed, run)
 	}
-	a.log.Warn("the history of runs could not be written", "state", run.State, "error", err)
+	level := slog.LevelDebug // the next sign of life comes soon
+	if run.State != sink.RunRunning {
+		level = slog.LevelWarn
+	}
+	a.log.Log(ctx, level, "the history of runs could not be written", "state", run.State, "error", err)
 }
 
 // names are those of all accounts.

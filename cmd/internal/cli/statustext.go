@@ -63,14 +63,14 @@ func (p *program) statusText(r *status.Report) {
 	for i := range r.Spend {
 		p.spend(&r.Spend[i])
 	}
-	next := ""
+	fmt.Fprintln(p.out)
 	if !r.NextTick.IsZero() {
-		next = "; the next tick of `ordersync run` is due in " + span(r.NextTick.Sub(r.Now))
+		fmt.Fprintf(p.out, "the next tick of `ordersync run` is due in %s\n", span(r.NextTick.Sub(r.Now)))
 	}
 	if r.OK {
-		fmt.Fprintf(p.out, "\n%s; times are UTC%s\n", p.paint("all is well", text.FgGreen), next)
+		fmt.Fprintf(p.out, "%s; times are UTC\n", p.paint("all is well", text.FgGreen))
 	} else {
-		fmt.Fprintf(p.out, "\n%s, see above; times are UTC%s\n", p.paint("not all is well", text.FgRed), next)
+		fmt.Fprintf(p.out, "%s, see above; times are UTC\n", p.paint("not all is well", text.FgRed))
 	}
 }
 
@@ -104,8 +104,7 @@ func (p *program) lane(l *status.Lane) {
 		fmt.Fprintf(p.out, "  windows: %s; last walked %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
 	}
 	if v := l.Verified; v != nil && v.Differences == 0 && v.Error == "" {
-		fmt.Fprintf(p.out, "%s: verified %s, from %s to %s by %s: the copy agrees with the source\n", l.Name(), shortTime(&v.Finished),
-			shortTime(&v.From), shortTime(&v.To), plural(v.Calls, "call"))
+		fmt.Fprintf(p.out, "%s: verified %s by %s: the copy agrees with the source\n", l.Name(), shortTime(&v.Finished), plural(v.Calls, "call"))
 	}
 	if l.Accepted > 0 {
 		fmt.Fprintf(p.out, "%s: %s accepted by an operator (`ordersync rejects --all`)\n", l.Name(), plural(l.Accepted, "reject"))
@@ -178,7 +177,7 @@ func (p *program) runs(title string, runs []status.Run) {
 
 // spend prints what was ordered in a currency.
 func (p *program) spend(s *status.Spend) {
-	fmt.Fprintf(p.out, "\nlast %d days: %s orders, %s %s before tax, of those neither unpaid nor cancelled\n", len(s.Days), count(s.Orders),
+	fmt.Fprintf(p.out, "\nlast %d days: %s orders, %s %s before tax, paid or refunded\n", len(s.Days), count(s.Orders),
 		format.Amount(s.Amount), s.Currency)
 	for _, x := range s.Products[:min(len(s.Products), terminalTop)] {
 		name := x.Code

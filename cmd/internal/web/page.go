@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -289,17 +290,12 @@ func newMapView(l *status.Lane, cell time.Duration) mapView {
 			m.Heads = append(m.Heads, fmt.Sprintf("%02d:00", i*24/heads))
 		}
 	}
-	most := 0
-	for _, d := range l.Coverage {
-		for i := range d.Cells {
-			most = max(most, d.Cells[i].Orders)
-		}
-	}
+	steps := newSteps(l.Coverage)
 	for _, d := range l.Coverage {
 		row := mapRow{Weekday: d.Day.Format("Mon"), Day: d.Day.Format("02 Jan"), Cells: make([]mapCell, len(d.Cells))}
 		for i := range d.Cells {
 			c := &d.Cells[i]
-			row.Cells[i] = mapCell{class(c, most), c.Why}
+			row.Cells[i] = mapCell{class(c, steps), c.Why}
 			if 2*i >= len(d.Cells) {
 				row.Cells[i].Class += " right" // what it says opens to the left
 			}
@@ -312,14 +308,36 @@ func newMapView(l *status.Lane, cell time.Duration) mapView {
 	return m
 }
 
-// class is how a cell looks: its state; where it is complete, in four steps, how much was ordered; and whether something
-// in it is not whole.
-func class(c *status.Cell, most int) string {
+// steps are from how many orders on a complete cell is darker: with the first, as half of the cells that have some, and
+// as one in ten of them.
+type steps [3]int
+
+func newSteps(days []status.Day) steps {
+	var orders []int
+	for _, d := range days {
+		for i := range d.Cells {
+			if n := d.Cells[i].Orders; n > 0 {
+				orders = append(orders, n)
+			}
+		}
+	}
+	slices.Sort(orders)
+	if len(orders) == 0 {
+		return steps{1, 1, 1}
+	}
+	return steps{1, orders[len(orders)/2], orders[len(orders)*9/10]}
+}
+
+// class is how a cell looks: its state; where it is complete, how much was ordered; and whether something in it is not
+// whole.
+func class(c *status.Cell, from steps) string {
 	s := string(c.State)
 	if c.State == status.Complete {
 		step := 0
-		if c.Orders > 0 {
-			step = 1 + min(2, 3*c.Orders/(most+1))
+		for _, n := range from {
+			if c.Orders >= n {
+				step++
+			}
 		}
 		s += " n" + strconv.Itoa(step)
 	}

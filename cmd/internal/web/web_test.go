@@ -53,7 +53,7 @@ func TestPaths(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "answer"}, func() float64 { return 42 }))
 	s := listen(t, web.Options{
-		Metrics: registry, About: "about",
+		Metrics: registry,
 		Ready: func(context.Context) error { return away },
 	})
 	for _, c := range []struct {
@@ -64,7 +64,6 @@ func TestPaths(t *testing.T) {
 		{"/metrics", 200, "answer 42"},
 		{"/healthz", 200, "ok"},
 		{"/readyz", 200, "ok"},
-		{"/", 200, "about"},
 		{"/nothing", 404, ""},
 	} {
 		if status, body := get(t, s.URL()+c.path); status != c.status || !strings.Contains(body, c.body) {
