@@ -61,7 +61,9 @@ const (
 const RunSilence = time.Minute
 
 // Lost reports whether the run ended without a word.
-func (r *Run) Lost(now time.Time) bool { return r.State == RunRunning && now.Sub(r.UpdatedAt) > RunSilence }
+func (r *Run) Lost(now time.Time) bool {
+	return r.State == RunRunning && now.Sub(r.UpdatedAt) > RunSilence
+}
 
 var runTable = &table[Run]{
 	name:  "sync_run_rows",

@@ -132,7 +132,7 @@ func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell
 	case c.State == Open:
 		c.Why += " Its end, or its time to settle, was not past when it was walked."
 	case c.State.Bad():
-		c.Why += fmt.Sprintf(" %s (%s)", oneLine(worst.Error), format.Plural(int(worst.Attempts), "attempt"))
+		c.Why += fmt.Sprintf(" %s (%s).", oneLine(worst.Error), format.Plural(int(worst.Attempts), "attempt"))
 	}
 	c.Why += fmt.Sprintf(" %s, %s", format.Plural(c.Orders, "order"), format.Plural(int(items), "item"))
 	if c.Rejected > 0 {

@@ -38,6 +38,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"date":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 	"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"join":   func(words []string) string { return strings.Join(words, ", ") },
+	"prose":  prose,
 	"eta": func(r status.Run) string {
 		if left, ok := r.ETA(); ok {
 			return format.Span(left.Round(time.Second))
@@ -56,6 +57,19 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		return int(100 * part / whole)
 	},
 }).Parse(pageText))
+
+// prose is text in which commands stand between backticks.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
+}
 
 // countAny is for the template, which knows no generics.
 func countAny(n any) string {
