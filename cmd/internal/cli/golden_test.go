@@ -78,8 +78,8 @@ func TestBackfillAndLook(t *testing.T) {
 	}
 	// It fits a terminal of 80 columns, a day a line, and is plain text where there is none.
 	week := w.run(0, "status", "--days", "7").out
-	if days := regexp.MustCompile(`(?m)^  [A-Z][a-z]{2} \d{4}-\d\d-\d\d`).FindAllString(week, -1); len(days) != 7 {
-		t.Errorf("%d days instead of 7:\n%s", len(days), week)
+	if days := regexp.MustCompile(`(?m)^  [A-Z][a-z]{2} \d{4}-\d\d-\d\d  [# o.]+$`).FindAllString(week, -1); len(days) < 2 || len(days) > 3 {
+		t.Errorf("%d days with hours that were synced, of the last 24 of them:\n%s", len(days), week)
 	}
 	for line := range strings.Lines(week) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 || strings.Contains(line, "\x1b") {

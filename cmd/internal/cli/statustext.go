@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,9 +91,12 @@ func (p *program) problems(r *status.Report) {
 func (p *program) lane(l *status.Lane) {
 	fmt.Fprintf(p.out, "\n%s: ", p.paint(l.Name(), text.Bold))
 	if lag, ok := l.Lag(); ok {
-		fmt.Fprintf(p.out, "complete to %s, %s behind; %s orders since %s\n", shortTime(l.CompleteTo), span(lag), count(l.Orders), shortTime(l.Oldest))
+		fmt.Fprintf(p.out, "complete to %s, %s behind\n", shortTime(l.CompleteTo), span(lag))
 	} else {
-		fmt.Fprintf(p.out, "nothing is complete yet; %s orders\n", count(l.Orders))
+		fmt.Fprintln(p.out, "nothing is complete yet")
+	}
+	if l.Oldest != nil {
+		fmt.Fprintf(p.out, "  %s created since %s\n", plural(l.Orders, "order"), shortTime(l.Oldest))
 	}
 	var windows []string
 	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
@@ -112,8 +116,12 @@ func (p *program) lane(l *status.Lane) {
 	p.heatMap(l.Coverage)
 }
 
-// heatMap prints a line a day, the newest first, with a gap after each quarter.
+// heatMap prints a line a day, the newest first, with a gap after each quarter. Days before the first that was ever
+// synced are left out.
 func (p *program) heatMap(days []status.Day) {
+	for len(days) > 0 && !slices.ContainsFunc(days[len(days)-1].Cells, func(c status.Cell) bool { return c.State != status.Before }) {
+		days = days[:len(days)-1]
+	}
 	if len(days) == 0 {
 		return
 	}
@@ -144,7 +152,7 @@ func (p *program) legend() string {
 			words = append(words, p.paint(m.sign, m.colors...)+" "+s.Word())
 		}
 	}
-	return strings.Join(append(words, "blank: not synced"), "   ")
+	return strings.Join(append(words, "blank: not synced"), "  ")
 }
 
 // running prints how far a run is.
@@ -177,14 +185,14 @@ func (p *program) runs(title string, runs []status.Run) {
 
 // spend prints what was ordered in a currency.
 func (p *program) spend(s *status.Spend) {
-	fmt.Fprintf(p.out, "\nlast %d days: %s orders, %s %s before tax, paid or refunded\n", len(s.Days), count(s.Orders),
+	fmt.Fprintf(p.out, "\nlast %d days: %s, %s %s before tax, paid or refunded\n", len(s.Days), plural(s.Orders, "order"),
 		format.Amount(s.Amount), s.Currency)
 	for _, x := range s.Products[:min(len(s.Products), terminalTop)] {
 		name := x.Code
 		if x.Name != "" {
 			name = x.Name + " (" + x.Code + ")"
 		}
-		fmt.Fprintf(p.out, "  %-36s %10s orders %22s %s\n", printable(name), count(x.Orders), format.Amount(x.Amount), s.Currency)
+		fmt.Fprintf(p.out, "  %-34s %16s %20s %s\n", printable(name), plural(x.Orders, "order"), format.Amount(x.Amount), s.Currency)
 	}
 }
 
