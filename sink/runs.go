@@ -116,6 +116,24 @@ func (s *Sink) FailedRuns(ctx context.Context, now, since time.Time, n int) ([]R
 		since, n, bound(now.Add(-RunSilence)))
 }
 
+// LastSuccesses gives when a tick of each account last left nothing undone, of those that began since a time.
+func (s *Sink) LastSuccesses(ctx context.Context, since time.Time) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	err := s.each(ctx, `SELECT arrayJoin(accounts) AS account, toUnixTimestamp64Milli(assumeNotNull(max(finished_at)))
+		FROM sync_run_rows FINAL WHERE kind = 'tick' AND state = 'ok' AND started_at >= fromUnixTimestamp64Milli(?, 'UTC')
+		GROUP BY account`, []any{bound(since)}, func(rows driver.Rows) error {
+		var account string
+		var at int64
+		err := rows.Scan(&account, &at)
+		out[account] = fromMilliseconds(at)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the history of runs: %w", err)
+	}
+	return out, nil
+}
+
 // runs returns the last n runs since a time that fulfil a condition, the newest first.
 func (s *Sink) runs(ctx context.Context, where string, since time.Time, n int, args ...any) ([]Run, error) {
 	var out []Run

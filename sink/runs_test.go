@@ -37,6 +37,13 @@ func TestRuns(t *testing.T) {
 	equal(t, get(s.FailedRuns(t.Context(), now, day, 10)), []sink.Run{lost, full})
 	equal(t, get(s.FailedRuns(t.Context(), now, day.Add(1), 10)), []sink.Run{lost})
 	equal(t, get(s.RunningRuns(t.Context(), now, day)), []sink.Run{going})
+	lost.State, lost.Accounts, lost.FinishedAt, lost.Version = sink.RunOK, []string{"a", "b"}, day.Add(5*time.Hour), 9
+	if err := s.WriteRuns(t.Context(), []sink.Run{lost}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, must[map[string]time.Time](t)(s.LastSuccesses(t.Context(), day)), map[string]time.Time{"a": lost.FinishedAt, "b": lost.FinishedAt})
+	equal(t, must[map[string]time.Time](t)(s.LastSuccesses(t.Context(), day.Add(2*time.Hour))), nil)
+	lost = runs[2]
 	if !lost.Lost(now) || going.Lost(now) || full.Lost(now.AddDate(1, 0, 0)) {
 		t.Error("Lost disagrees with the queries")
 	}
@@ -73,6 +80,7 @@ func TestSpend(t *testing.T) {
 	}
 	equal(t, got, want)
 	equal(t, len(must[[]sink.Spend](t)(s.Spend(t.Context(), day.AddDate(0, 0, 1), day.AddDate(0, 0, 2)))), 1)
+	equal(t, must[uint64](t)(s.CountOrders(t.Context(), lane)), 6)
 }
 
 func TestRejectGroups(t *testing.T) {

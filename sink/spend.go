@@ -7,6 +7,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // Spend is what was ordered of one product on one day (UTC), in one currency. Currencies are never added up.
@@ -49,4 +51,14 @@ func (s *Sink) Spend(ctx context.Context, from, to time.Time) ([]Spend, error) {
 		return nil, fmt.Errorf("add up the orders: %w", err)
 	}
 	return out, nil
+}
+
+// CountOrders counts the stored orders of a lane. Where there is a ledger, that knows it without a look at the orders.
+func (s *Sink) CountOrders(ctx context.Context, lane schema.Lane) (n uint64, err error) {
+	err = s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE account = ? AND owner_id = ?"+finalSettings,
+		lane.Account, lane.OwnerID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the orders: %w", err)
+	}
+	return n, nil
 }

@@ -57,7 +57,7 @@ page, and --json prints what its /api/status gives.`,
 			return err
 		}
 		defer w.Close()
-		report, err := status.Build(cmd.Context(), cfg, w.Sink, now, q)
+		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Lanes(cfg), w.Sink, now, q)
 		if err != nil {
 			return err
 		}

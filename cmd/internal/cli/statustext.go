@@ -90,9 +90,15 @@ func (p *program) problems(r *status.Report) {
 // lane prints what is known of a lane, and its heat map.
 func (p *program) lane(l *status.Lane) {
 	fmt.Fprintf(p.out, "\n%s: ", p.paint(l.Name(), text.Bold))
-	if lag, ok := l.Lag(); ok {
+	lag, ok := l.Lag()
+	switch {
+	case l.ByID && ok:
+		fmt.Fprintf(p.out, "%s, tracked by their ids, refreshed %s ago\n", plural(l.Orders, "order"), span(lag))
+	case l.ByID:
+		fmt.Fprintf(p.out, "%s, tracked by their ids, never refreshed\n", plural(l.Orders, "order"))
+	case ok:
 		fmt.Fprintf(p.out, "complete to %s, %s behind\n", shortTime(l.CompleteTo), span(lag))
-	} else {
+	default:
 		fmt.Fprintln(p.out, "nothing is complete yet")
 	}
 	if l.Oldest != nil {
@@ -170,10 +176,14 @@ func (p *program) runs(title string, runs []status.Run) {
 	if len(runs) == 0 {
 		return
 	}
-	fmt.Fprintf(p.out, "\n%-19s %-8s %-7s %9s %9s %8s %8s %5s\n", title, "what", "result", "took", "windows", "changed", "details", "lists")
+	fmt.Fprintf(p.out, "\n%-16s %-8s %-16s %-7s %8s %7s %11s\n", title, "what", "account", "result", "took", "windows", "changed")
 	for _, r := range runs[:min(len(runs), terminalRuns)] {
-		fmt.Fprintf(p.out, "%-19s %-8s %-7s %9s %9s %8s %8s %5s\n", r.StartedAt.UTC().Format(time.DateTime), r.Kind, r.State, span(r.Took()),
-			count(r.WindowsDone), count(r.Changed), count(r.DetailCalls), count(r.ListCalls))
+		accounts := []rune(printable(strings.Join(r.Accounts, ", ")))
+		if len(accounts) > 16 {
+			accounts = append(accounts[:15], '…')
+		}
+		fmt.Fprintf(p.out, "%-16s %-8s %-16s %-7s %8s %7s %11s\n", shortTime(&r.StartedAt), r.Kind, string(accounts), r.State, span(r.Took()),
+			count(r.WindowsDone), count(r.Changed))
 		switch {
 		case r.Error != "":
 			fmt.Fprintf(p.out, "  %s\n", strings.Join(strings.Fields(r.Error), " "))

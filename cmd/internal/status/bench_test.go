@@ -34,7 +34,7 @@ func BenchmarkBuild(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		r, err := status.Build(b.Context(), config.Default(), s, now, status.Query{})
+		r, err := status.Build(b.Context(), config.Default().Schedule, nil, s, now, status.Query{})
 		if err != nil || len(r.Failures) != 20 || len(r.Spend) != 1 || r.Spend[0].Orders < 35_000 || len(r.Accounts[0].Coverage) != 35 {
 			b.Fatalf("%v: %+v", err, r)
 		}

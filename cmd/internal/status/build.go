@@ -40,8 +40,14 @@ type LaneError struct{ Name string }
 
 func (e *LaneError) Error() string { return fmt.Sprintf("there is no account %q", e.Name) }
 
-// Build makes a report. The configuration gives the schedule and the accounts that should be there.
-func Build(ctx context.Context, cfg *config.Config, w *sink.Sink, now time.Time, q Query) (*Report, error) {
+// Expected is a lane that the configuration names.
+type Expected struct {
+	schema.Lane
+	ByID bool // its orders cannot be listed, so they are tracked by their ids
+}
+
+// Build makes a report. The configuration gives the schedule and the lanes that should be there.
+func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
 		lanes                     []sink.LaneSummary
 		rejects                   []sink.RejectCount
@@ -49,32 +55,41 @@ func Build(ctx context.Context, cfg *config.Config, w *sink.Sink, now time.Time,
 		verified                  []sink.Verification
 		recent, failures, running []sink.Run
 		spend                     []sink.Spend
+		successes                 map[string]time.Time
 		today                     = now.UTC().Truncate(24 * time.Hour)
 		spendFrom                 = today.AddDate(0, 0, 1-spendDays)
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) { spend, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
-	g.Go(func() (err error) { lanes, err = w.Summaries(gctx); return err })
+	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, ""); return err })
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
-	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx); return err })
+	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx, ""); return err })
 	g.Go(func() (err error) { recent, err = w.RecentRuns(gctx, now.Add(-runsSince), runsShown); return err })
 	g.Go(func() (err error) {
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
 		return err
 	})
+	g.Go(func() (err error) { successes, err = w.LastSuccesses(gctx, now.Add(-runsSince)); return err })
 	g.Go(func() (err error) { running, err = w.RunningRuns(gctx, now, now.Add(-runningFor)); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	s := newSchedule(cfg.Schedule, now)
+	s := newSchedule(times, now)
 	r := &Report{
 		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Lane{}, Budgets: []Budget{}, Rejects: []Reject{},
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(spend, spendFrom),
 	}
-	for _, l := range withConfigured(lanes, cfg.Accounts) {
-		r.Accounts = append(r.Accounts, newLane(l, of(rejects, l.Lane), verification(verified, l.Lane), now, s.behindAfter()))
+	for _, l := range withExpected(lanes, expected) {
+		byID := slices.ContainsFunc(expected, func(e Expected) bool { return e.ByID && same(e.Lane, l.Lane) })
+		if byID {
+			var err error
+			if l.Orders, err = w.CountOrders(ctx, l.Lane); err != nil {
+				return nil, err
+			}
+		}
+		r.Accounts = append(r.Accounts, newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), successes[l.Account], now, s.behindAfter()))
 	}
 	for _, x := range groups {
 		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
@@ -86,20 +101,22 @@ func Build(ctx context.Context, cfg *config.Config, w *sink.Sink, now time.Time,
 	return r, nil
 }
 
-// withConfigured adds the accounts that have no line in the ledger: that is the worst case, not none.
-func withConfigured(lanes []sink.LaneSummary, accounts []config.Account) []sink.LaneSummary {
-	for i := range accounts {
-		name := accounts[i].Name
-		if !slices.ContainsFunc(lanes, func(l sink.LaneSummary) bool { return l.Account == name }) {
-			lanes = append(lanes, sink.LaneSummary{Lane: schema.Lane{Source: accounts[i].Source, Account: name}})
+// withExpected adds the lanes that have no line in the ledger: that is the worst case, not none.
+func withExpected(lanes []sink.LaneSummary, expected []Expected) []sink.LaneSummary {
+	for _, e := range expected {
+		if !slices.ContainsFunc(lanes, func(l sink.LaneSummary) bool { return same(l.Lane, e.Lane) }) {
+			lanes = append(lanes, sink.LaneSummary{Lane: e.Lane, Windows: map[schema.Verdict]int{}})
 		}
 	}
 	return lanes
 }
 
+// same compares lanes as they are told apart: an account has one source.
+func same(a, b schema.Lane) bool { return a.Account == b.Account && a.OwnerID == b.OwnerID }
+
 func of(counts []sink.RejectCount, lane schema.Lane) sink.RejectCount {
 	for _, c := range counts {
-		if c.Account == lane.Account && c.OwnerID == lane.OwnerID {
+		if same(c.Lane, lane) {
 			return c
 		}
 	}
@@ -108,7 +125,7 @@ func of(counts []sink.RejectCount, lane schema.Lane) sink.RejectCount {
 
 func verification(all []sink.Verification, lane schema.Lane) *Verification {
 	for _, v := range all {
-		if v.Account == lane.Account && v.OwnerID == lane.OwnerID {
+		if same(v.Lane, lane) {
 			return &Verification{v.From, v.To, v.FinishedAt, v.Calls, v.Differences, v.Error}
 		}
 	}
@@ -130,15 +147,19 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) er
 	cell := max(s.Window, time.Hour)
 	r.Map = Map{From: from, To: from.AddDate(0, 0, days), Days: days, CellSeconds: int(cell.Seconds())}
 	var shown []int
+	known := false
 	for i := range r.Accounts {
 		l := &r.Accounts[i]
 		r.Map.LedgerFrom = first(r.Map.LedgerFrom, l.Oldest, time.Time.Before)
 		r.Map.LedgerTo = first(r.Map.LedgerTo, l.Newest, time.Time.After)
 		if q.Lane == "" || q.Lane == l.Name() {
-			shown = append(shown, i)
+			known = true
+			if !l.ByID {
+				shown = append(shown, i)
+			}
 		}
 	}
-	if q.Lane != "" && len(shown) == 0 {
+	if !known && q.Lane != "" {
 		return &LaneError{q.Lane}
 	}
 	slices.SortStableFunc(shown, func(a, b int) int {
@@ -171,17 +192,25 @@ func first(a, b *time.Time, before func(time.Time, time.Time) bool) *time.Time {
 	return a
 }
 
-// judge says whether all is well. What is wrong with an account is said there; the last tick matters where it failed and
-// no account says why.
+// judge says whether all is well. What is wrong with an account is said there; its last tick matters where that failed and
+// nothing else says why.
 func (r *Report) judge() {
-	r.OK = true
+	said := map[string]bool{}
 	for i := range r.Accounts {
-		r.OK = r.OK && len(r.Accounts[i].Problems) == 0
+		if l := &r.Accounts[i]; len(l.Problems) > 0 {
+			said[l.Account] = true
+		}
 	}
-	last := slices.IndexFunc(r.Runs, func(x Run) bool { return x.Kind == sink.RunTick && x.FinishedAt != nil })
-	if r.OK && last >= 0 && r.Runs[last].State == string(sink.RunFailed) {
-		r.Problems = append(r.Problems, "the last tick failed: "+oneLine(r.Runs[last].Error))
-		r.OK = false
+	r.OK = len(said) == 0
+	for i := range r.Runs {
+		x := &r.Runs[i]
+		if account := strings.Join(x.Accounts, ", "); x.Kind == sink.RunTick && x.FinishedAt != nil && !said[account] {
+			said[account] = true // the newest comes first
+			if x.State == string(sink.RunFailed) {
+				r.Problems = append(r.Problems, "the last tick of "+account+" failed: "+oneLine(x.Error))
+				r.OK = false
+			}
+		}
 	}
 }
 

@@ -34,24 +34,31 @@ func (s schedule) grace() time.Duration { return 2*s.tick + time.Minute }
 // behindAfter is the lag that a daemon in good health stays below.
 func (s schedule) behindAfter() time.Duration { return s.Window + s.Settle + s.grace() }
 
-func newLane(l sink.LaneSummary, rejects sink.RejectCount, last *Verification, now time.Time, behind time.Duration) Lane {
+func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Verification, success, now time.Time, behind time.Duration) Lane {
 	a := Lane{
+		ByID: byID, LastSuccess: format.TimeOrNull(success),
 		Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
 		Orders: l.Orders, OpenRejects: rejects.Open, Accepted: rejects.Accepted, Pending: l.Pending, Verified: last, Problems: []string{},
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
 		Oldest: format.TimeOrNull(l.Oldest), Newest: format.TimeOrNull(l.Newest), LastRun: format.TimeOrNull(l.LastFinished),
 	}
 	problem := func(text string, args ...any) { a.Problems = append(a.Problems, fmt.Sprintf(text, args...)) }
+	done := l.CompleteTo
+	if byID {
+		done = success
+	}
 	switch {
-	case len(l.Windows) == 0:
+	case byID && done.IsZero():
+		problem("never refreshed: give its orders by their ids with `ordersync track --account %s ID…`, then `ordersync run`", l.Account)
+	case len(l.Windows) == 0 && !byID:
 		problem("never synced: run `ordersync backfill --from …`, then `ordersync run`")
-	case l.CompleteTo.IsZero():
+	case done.IsZero():
 		problem("no window is complete yet")
 	default:
-		lag := now.Sub(l.CompleteTo).Seconds()
+		lag := now.Sub(done).Seconds()
 		a.LagSeconds = &lag
-		if now.Sub(l.CompleteTo) > behind {
-			problem("behind by %s: is `ordersync run` running?", format.Span(now.Sub(l.CompleteTo)))
+		if now.Sub(done) > behind {
+			problem("behind by %s: is `ordersync run` running?", format.Span(now.Sub(done)))
 		}
 	}
 	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {

@@ -46,8 +46,9 @@ type Map struct {
 type Lane struct {
 	Account      string                 `json:"account"`
 	OwnerID      string                 `json:"owner_id,omitempty"`
+	ByID         bool                   `json:"by_id,omitempty"` // its orders are tracked by their ids: it has no windows
 	Windows      map[schema.Verdict]int `json:"windows"`
-	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete
+	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete; by id, since the last success
 	CompleteFrom *time.Time             `json:"complete_from"`
 	CompleteTo   *time.Time             `json:"complete_to"`
 	Oldest       *time.Time             `json:"oldest"`
@@ -59,6 +60,7 @@ type Lane struct {
 	Accepted     int                    `json:"accepted_rejects"`
 	Pending      uint64                 `json:"pending"`
 	LastRun      *time.Time             `json:"last_run"`
+	LastSuccess  *time.Time             `json:"last_success"`      // when a tick last left nothing undone
 	Verified     *Verification          `json:"last_verification"` // null where there was none
 	Problems     []string               `json:"problems"`
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
@@ -67,7 +69,8 @@ type Lane struct {
 // Name is the lane as people see it.
 func (l *Lane) Name() string { return schema.Lane{Account: l.Account, OwnerID: l.OwnerID}.String() }
 
-// Lag is now minus the end of the newest complete stretch; ok is false while nothing is complete.
+// Lag is now minus the end of the newest complete stretch, or since the last success where orders are tracked by their
+// ids; ok is false while there is none.
 func (l *Lane) Lag() (lag time.Duration, ok bool) {
 	if l.LagSeconds == nil {
 		return 0, false

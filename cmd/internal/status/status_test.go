@@ -58,7 +58,11 @@ func ledger(t *testing.T, s *sink.Sink, lane schema.Lane, from, to time.Time, ch
 
 func build(t *testing.T, s *sink.Sink, cfg *config.Config, q status.Query) *status.Report {
 	t.Helper()
-	r, err := status.Build(t.Context(), cfg, s, now, q)
+	var expected []status.Expected
+	for _, a := range cfg.Accounts {
+		expected = append(expected, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name}, ByID: a.Source == config.SourceDomain})
+	}
+	r, err := status.Build(t.Context(), cfg.Schedule, expected, s, now, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +143,7 @@ func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
 	r = build(t, s, config.Default(), status.Query{Days: 1, From: today.AddDate(0, 0, -1), Lane: "main"})
 	equal(t, picture(r.Accounts[0]), []string{"24 ########################"})
 	var unknown *status.LaneError
-	if _, err := status.Build(t.Context(), config.Default(), s, now, status.Query{Lane: "other"}); !errors.As(err, &unknown) {
+	if _, err := status.Build(t.Context(), config.Default().Schedule, nil, s, now, status.Query{Lane: "other"}); !errors.As(err, &unknown) {
 		t.Errorf("%v", err)
 	}
 }
@@ -302,6 +306,37 @@ func TestSpend(t *testing.T) {
 	}
 	if dollars.Currency != "USD" || dollars.Amount.String() != "7" {
 		t.Errorf("%+v", dollars)
+	}
+}
+
+// Where orders are tracked by their ids there are no hours, and the last success says how fresh they are.
+func TestTrackedByID(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	cfg := config.Default()
+	cfg.Accounts = []config.Account{config.NewAccount("names", config.SourceDomain)}
+	if l := build(t, s, cfg, status.Query{}).Accounts[0]; len(l.Problems) != 1 || !strings.Contains(l.Problems[0], "ordersync track --account names") {
+		t.Errorf("%+v", l)
+	}
+	run := sink.Run{ID: "1", Kind: sink.RunTick, State: sink.RunOK, Accounts: []string{"names"}, StartedAt: now.Add(-time.Minute),
+		UpdatedAt: now.Add(-time.Minute), FinishedAt: now.Add(-time.Minute)}
+	if err := s.WriteRuns(t.Context(), []sink.Run{run}); err != nil {
+		t.Fatal(err)
+	}
+	order := schema.Order{Lane: schema.Lane{Source: "domain", Account: "names"}, OrderID: "1", CreateTime: today, FetchedAt: now, Version: 1}
+	if err := s.Write(t.Context(), sink.Batch{Orders: []schema.Order{order}}); err != nil {
+		t.Fatal(err)
+	}
+	r := build(t, s, cfg, status.Query{Lane: "names"})
+	if lag, _ := r.Accounts[0].Lag(); !r.OK || lag != time.Minute || r.Accounts[0].Coverage != nil || r.Accounts[0].Orders != 1 || !r.Accounts[0].ByID {
+		t.Errorf("%+v", r.Accounts[0])
+	}
+	run.ID, run.State, run.StartedAt, run.Error = "2", sink.RunFailed, now.Add(-time.Second), "one order is gone"
+	if err := s.WriteRuns(t.Context(), []sink.Run{run}); err != nil {
+		t.Fatal(err)
+	}
+	if r := build(t, s, cfg, status.Query{}); r.OK || !strings.Contains(r.Problems[0], "the last tick of names failed: one order is gone") {
+		t.Errorf("%+v", r.Problems)
 	}
 }
 

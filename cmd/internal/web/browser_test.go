@@ -115,7 +115,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	return &site{sink: s, now: now, Server: listen(t, web.Options{Status: func(ctx context.Context, q status.Query) (*status.Report, error) {
-		r, err := status.Build(ctx, config.Default(), s, now, q)
+		r, err := status.Build(ctx, config.Default().Schedule, nil, s, now, q)
 		if err == nil {
 			r.Budgets = []status.Budget{{Account: lane.Account, API: "detail", Quota: 10, Rate: 7, Used: .5}}
 		}

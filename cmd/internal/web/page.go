@@ -29,8 +29,8 @@ var styleText string
 // pageTemplate is the status page: one document, without JavaScript and with nothing to load.
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style":  func() template.CSS { return template.CSS(styleText) },
-	"count":  func(n any) string { return countAny(n) },
-	"plural": func(n int, thing string) string { return format.Plural(n, thing) },
+	"count":  countAny,
+	"plural": pluralAny,
 	"span":   format.Span,
 	"amount": format.Amount,
 	"time":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
@@ -71,15 +71,19 @@ func prose(text string) template.HTML {
 	return template.HTML(b.String())
 }
 
-// countAny is for the template, which knows no generics.
+// countAny and pluralAny are for the template, which knows no generics.
 func countAny(n any) string {
-	switch n := n.(type) {
-	case int:
-		return format.Count(n)
-	case uint64:
+	if n, ok := n.(uint64); ok {
 		return format.Count(n)
 	}
-	return fmt.Sprint(n)
+	return format.Count(n.(int))
+}
+
+func pluralAny(n any, thing string) string {
+	if n, ok := n.(uint64); ok {
+		return format.Plural(n, thing)
+	}
+	return format.Plural(n.(int), thing)
 }
 
 // page answers for the status page and the same as JSON.
