@@ -31,8 +31,8 @@ var allowed = map[string][]string{
 	"cmd/internal/cli":       {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 	"cmd/internal/config":    {},
 	"cmd/internal/format":    {},
-	"cmd/internal/status":    {"schema", "sink", "cmd/internal/config", "cmd/internal/format"},
-	"cmd/internal/web":       {"schema", "sink", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format"},
+	"cmd/internal/status":    {"schema", "sink", "sync/window", "cmd/internal/config", "cmd/internal/format"},
+	"cmd/internal/web":       {"schema", "sink", "sync/window", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format"},
 	"cmd/ordersync":          {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // State says what is known of the time of a cell.
@@ -97,10 +98,10 @@ func (s span) cover(oldest time.Time, windows []schema.Window) []Day {
 // cellOf says what the windows in a cell say of it: the worst counts.
 func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell {
 	c := Cell{Start: start, End: end}
-	// What should be covered of the cell, less what is.
-	lacking := max(0, earlier(end, s.due).Sub(later(start, oldest)))
+	should := window.Interval{Start: start, End: end}.Clip(window.Interval{Start: oldest, End: s.due})
+	lacking := length(should)
 	for _, w := range windows {
-		lacking -= max(0, earlier(earlier(end, w.End), s.due).Sub(later(start, w.Start)))
+		lacking -= length(should.Clip(window.Interval{Start: w.Start, End: w.End}))
 	}
 	switch {
 	case len(windows) == 0 && !start.Before(s.due):
@@ -173,16 +174,4 @@ func oneLine(text string) string {
 	return string(runes)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
+func length(iv window.Interval) time.Duration { return max(0, iv.End.Sub(iv.Start)) }
