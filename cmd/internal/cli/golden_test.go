@@ -87,6 +87,7 @@ func TestBackfillAndLook(t *testing.T) {
 		}
 	}
 	contains(t, w.run(2, "status", "--days", "101").err, "--days 101 is not from 1 to 100")
+	contains(t, w.run(2, "status", "--account", "other").err, `--account: there is no account "other"`)
 	s := decode[status](t, w.run(0, "status", "--json").out)
 	if !s.OK || s.Accounts[0].Orders != 300 || s.Accounts[0].LagSeconds <= 0 || s.Accounts[0].LagSeconds > 2*3600 {
 		t.Errorf("%+v", s)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,6 +59,9 @@ page, and --json prints what its /api/status gives.`,
 		}
 		defer w.Close()
 		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Lanes(cfg), w.Sink, now, q)
+		if unknown := (*status.LaneError)(nil); errors.As(err, &unknown) {
+			return usage(cmd, fmt.Errorf("--account: %w", err))
+		}
 		if err != nil {
 			return err
 		}
