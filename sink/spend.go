@@ -32,7 +32,7 @@ func (s *Sink) Spend(ctx context.Context, from, to time.Time) ([]Spend, error) {
 			WHERE create_time >= fromUnixTimestamp64Milli(?, 'UTC') AND create_time < fromUnixTimestamp64Milli(?, 'UTC')
 			GROUP BY day, currency, code
 		) AS spent LEFT JOIN (
-			SELECT product_code, any(product_name) AS name FROM product_rows GROUP BY product_code
+			SELECT product_code, argMax(product_name, version) AS name FROM product_rows GROUP BY product_code
 		) AS names ON names.product_code = spent.code
 		ORDER BY day, currency, code`+finalSettings, []any{bound(from), bound(to)}, func(rows driver.Rows) error {
 		var p Spend
