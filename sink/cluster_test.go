@@ -98,6 +98,11 @@ func fillCluster(t testing.TB, sinks ...*sink.Sink) {
 		if err := s.WriteProducts(t.Context(), []schema.Product{p}); err != nil {
 			t.Fatal(err)
 		}
+		r := sink.Run{ID: "1", Kind: sink.RunTick, State: sink.RunOK, Accounts: []string{"main"}, StartedAt: day,
+			UpdatedAt: day.Add(time.Duration(i) * time.Minute), FinishedAt: day.Add(time.Duration(i) * time.Minute), Version: uint64(i)}
+		if err := s.WriteRuns(t.Context(), []sink.Run{r}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -142,6 +147,14 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("found")(found, err)
 	unsettled, err := s.Unsettled(ctx, lane)
 	keep("unsettled")(unsettled, err)
+	spend, err := s.Spend(ctx, from, to)
+	keep("spend")(spend, err)
+	groups, err := s.RejectGroups(ctx)
+	keep("reject groups")(groups, err)
+	runs, err := s.RecentRuns(ctx, day, 10)
+	keep("runs")(runs, err)
+	successes, err := s.LastSuccesses(ctx, day)
+	keep("successes")(successes, err)
 	return out
 }
 

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -91,6 +92,37 @@ func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
 			}
 			c.Open, c.Accepted, c.AcceptedDetails = int(open), int(accepted), int(details)
 			out = append(out, c)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("count the rejects: %w", err)
+	}
+	return out, nil
+}
+
+// RejectGroup is how many rejects of a lane are open for one reason.
+type RejectGroup struct {
+	schema.Lane
+	Stage, Reason       string
+	Count               int
+	FirstSeen, LastSeen time.Time
+}
+
+// RejectGroups sums up the rejects that wait for an operator, by lane, stage and reason, the most numerous first.
+func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
+	var out []RejectGroup
+	err := s.each(ctx, `SELECT any(source), account, owner_id, stage, reason, count() AS n, toUnixTimestamp64Milli(min(first_seen)),
+		toUnixTimestamp64Milli(max(last_seen)) FROM reject_rows FINAL WHERE resolved = 0 AND isNull(accepted_at)
+		GROUP BY account, owner_id, stage, reason ORDER BY n DESC, account, owner_id, stage, reason`, nil,
+		func(rows driver.Rows) error {
+			var g RejectGroup
+			var n uint64
+			var first, last int64
+			if err := rows.Scan(&g.Source, &g.Account, &g.OwnerID, &g.Stage, &g.Reason, &n, &first, &last); err != nil {
+				return err
+			}
+			g.Count, g.FirstSeen, g.LastSeen = int(n), fromMilliseconds(first), fromMilliseconds(last)
+			out = append(out, g)
 			return nil
 		})
 	if err != nil {

@@ -6,6 +6,7 @@ import "sync/atomic"
 type Progress struct {
 	Windows   atomic.Int64 // planned
 	Done      atomic.Int64 // closed, whatever their verdict
+	Orders    atomic.Int64 // that the listings of the closed windows showed
 	Items     atomic.Int64 // items written
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for

@@ -98,6 +98,7 @@ func (r *laneRun) summary(err error) LaneSummary {
 // closed takes a window into the summary, and writes its line; prior is what the ledger said of it.
 func (r *laneRun) closed(ctx context.Context, w, prior schema.Window) {
 	r.progress.Done.Add(1)
+	r.progress.Orders.Add(int64(w.Listed))
 	r.sumUp(func(s *LaneSummary) {
 		if s.Windows == nil {
 			s.Windows = map[schema.Verdict]int{}

@@ -59,6 +59,7 @@ type App struct {
 	flush    time.Duration
 	leases   *leases
 	away     atomic.Bool // the warehouse did not answer at the last tick
+	history  history
 
 	warehouse *Warehouse
 	web       *web.Server
@@ -172,8 +173,7 @@ func (a *App) start(ctx context.Context) error {
 		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Log: a.log,
-		About: "ordersync " + Build().Version + "\n\n/metrics  /healthz  /readyz",
+		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log,
 	})
 	if err != nil {
 		return err

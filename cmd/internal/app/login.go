@@ -50,7 +50,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 		l.caller = source.NewCaller(client, l.list, l.detail, source.DefaultPolicy, l.observer(m))
 		calls = l.caller
 	}
-	for _, owner := range slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) {
+	for _, owner := range owners(a) {
 		l.lanes = append(l.lanes, engine.Lane{
 			Lane:   schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight,
@@ -58,6 +58,9 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	}
 	return l, nil
 }
+
+// owners are the account's own orders, which have no owner, and those whose orders it may read.
+func owners(a *config.Account) []string { return slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) }
 
 // observer counts the login's calls.
 func (l *login) observer(m *Metrics) source.Observer {

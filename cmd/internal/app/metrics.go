@@ -46,7 +46,7 @@ var (
 	apis     = []string{"list", "detail"} // the ones with a budget of the configuration
 	calls    = append(slices.Clone(apis), productsAPI)
 	verdicts = []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed}
-	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications"}
+	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications", "sync_run_rows"}
 )
 
 const namespace = "ordersync"

@@ -106,6 +106,7 @@ func TestMetricsCount(t *testing.T) {
 ordersync_insert_retries_total{table="order_item_rows"} 0
 ordersync_insert_retries_total{table="order_rows"} 1
 ordersync_insert_retries_total{table="reject_rows"} 0
+ordersync_insert_retries_total{table="sync_run_rows"} 0
 ordersync_insert_retries_total{table="sync_verifications"} 0
 ordersync_insert_retries_total{table="sync_window_rows"} 0
 # HELP ordersync_insert_rows_total Rows that the warehouse confirmed.
@@ -113,6 +114,7 @@ ordersync_insert_retries_total{table="sync_window_rows"} 0
 ordersync_insert_rows_total{table="order_item_rows"} 0
 ordersync_insert_rows_total{table="order_rows"} 7
 ordersync_insert_rows_total{table="reject_rows"} 0
+ordersync_insert_rows_total{table="sync_run_rows"} 0
 ordersync_insert_rows_total{table="sync_verifications"} 0
 ordersync_insert_rows_total{table="sync_window_rows"} 0
 # HELP ordersync_items_written_total Line item rows that the warehouse confirmed, tombstones included.

@@ -23,6 +23,10 @@ const pingTimeout = 10 * time.Second
 func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
 	ctx = withRun(ctx)
 	a.tellOfDaemons(ctx)
+	if p == nil {
+		p = new(engine.Progress)
+	}
+	end := a.record(ctx, sink.RunBackfill, a.names(), from, to, p)
 	summaries, errs := make([]engine.Summary, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
@@ -33,7 +37,9 @@ func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool,
 	for _, s := range summaries {
 		out.Lanes = append(out.Lanes, s.Lanes...)
 	}
-	return out, a.blame(ctx, joinDistinct(errs))
+	err := a.blame(ctx, joinDistinct(errs))
+	end(outcome{summary: out, err: err})
+	return out, err
 }
 
 // joinDistinct joins errors, of which several may say the same: what ends all runs ends each of them.
@@ -57,14 +63,17 @@ func (a *App) blame(ctx context.Context, err error) error {
 }
 
 // runOnce does one scheduled run of an account. now is the time of everything in it.
-func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (engine.Summary, error) {
+func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Summary, err error) {
 	if err := a.ping(ctx); err != nil {
-		return engine.Summary{}, &EnvironmentError{err}
+		return s, &EnvironmentError{err}
 	}
 	if !a.leases.led(l.name) { // what the daemon that works on it has done is shown all the same
-		return engine.Summary{}, a.refresh(ctx, l)
+		return s, a.refresh(ctx, l)
 	}
-	s, err := l.engine.Tick(ctx, now, a.schedule.Next(now), nil)
+	p := new(engine.Progress)
+	end := a.record(ctx, sink.RunTick, []string{l.name}, now.Add(-a.cfg.Schedule.Lookback), now, p)
+	defer func() { end(outcome{summary: s, err: err}) }()
+	s, err = l.engine.Tick(ctx, now, a.schedule.Next(now), p)
 	var environment *EnvironmentError
 	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
 		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so

@@ -49,13 +49,17 @@ var errNeverSynced = errors.New("nothing was ever synced: run `ordersync backfil
 
 // Verify compares the warehouse with the source, account by account, and records what came of it. Open must have been
 // called. The error is of the verification as a whole; what concerns one account is in its Verified.
-func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) ([]Verified, error) {
+func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) (out []Verified, err error) {
 	ctx = withRun(ctx)
+	if p == nil {
+		p = new(engine.Progress)
+	}
+	end := a.record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
+	defer func() { end(verified(out, err)) }()
 	ledger, err := a.warehouse.Summaries(ctx, "")
 	if err != nil {
 		return nil, a.blame(ctx, err)
 	}
-	var out []Verified
 	for _, l := range a.logins {
 		for _, lane := range l.lanes {
 			v, err := a.verify(ctx, now, l, lane, ledger, o, p)
@@ -66,6 +70,17 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 		}
 	}
 	return out, nil
+}
+
+// verified is what the history says of a verification.
+func verified(lanes []Verified, err error) outcome {
+	o := outcome{err: err}
+	for _, v := range lanes {
+		o.windows += v.Windows
+		o.differences += v.Differences
+		o.err = errors.Join(o.err, v.Err, v.Undone)
+	}
+	return o
 }
 
 // verify verifies one lane of an account. It returns an error where going on with the next one makes no sense.
@@ -148,9 +163,14 @@ func ledgerRange(lane schema.Lane, ledger []sink.LaneSummary, now, from, to time
 
 // Replay makes the rows of [from, to) again from their stored payloads, without any call. A zero bound is that of each
 // account's own ledger. Open must have been called.
-func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (engine.Summary, error) {
+func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (all engine.Summary, err error) {
 	ctx = withRun(ctx)
-	all := engine.Summary{Started: now}
+	if p == nil {
+		p = new(engine.Progress)
+	}
+	end := a.record(ctx, sink.RunReplay, a.names(), from, to, p)
+	defer func() { end(outcome{summary: all, err: err}) }()
+	all.Started = now
 	ledger, err := a.warehouse.Summaries(ctx, "")
 	if err != nil {
 		return all, a.blame(ctx, err)
@@ -172,24 +192,28 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 	return all, nil
 }
 
-// verifyDue verifies the lanes of an account whose last verification is too long ago. Ticks call it, so it never runs
-// beside one of the same account.
+// verifyDue verifies the lanes of an account whose last verification is too long ago; of one that was never synced the
+// tick has said why. Ticks call it, so it never runs beside one of the same account.
 func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	due := slices.DeleteFunc(slices.Clone(l.lanes), func(lane engine.Lane) bool {
-		return !lane.Lists() || now.Before(l.nextVerification(lane.Lane))
+		synced := slices.ContainsFunc(l.ledger, func(s sink.LaneSummary) bool { return s.OwnerID == lane.OwnerID })
+		return !lane.Lists() || !synced || now.Before(l.nextVerification(lane.Lane))
 	})
 	if len(due) == 0 {
 		return
 	}
+	p := new(engine.Progress)
+	var done []Verified
+	end := a.record(ctx, sink.RunVerify, []string{l.name}, time.Time{}, time.Time{}, p)
+	defer func() { end(verified(done, nil)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
 	defer cancel()
 	for _, lane := range due {
-		v, err := a.verify(ctx, now, l, lane, l.ledger, VerifyOptions{}, nil)
+		v, err := a.verify(ctx, now, l, lane, l.ledger, VerifyOptions{}, p)
+		done = append(done, v)
 		switch {
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit):
 			return
-		case errors.Is(v.Err, errNeverSynced):
-			continue // there is no window yet: the tick has said why
 		case err != nil:
 			a.log.ErrorContext(ctx, "what the verification found could not be recorded", lane.LogAttr(), "error", err)
 		}

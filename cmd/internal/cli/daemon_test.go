@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,9 +28,10 @@ func TestRun(t *testing.T) {
 	p.wait(`"msg":"tick"`)
 	p.wait(`"msg":"tick"`)
 	for path, want := range map[string][]string{
-		"/healthz": {"ok"},
-		"/readyz":  {"ok"},
-		"/":        {"ordersync devel"},
+		"/healthz":    {"ok"},
+		"/readyz":     {"ok"},
+		"/":           {"ordersync devel", "<h2>Coverage</h2>", "main list", "main detail"},
+		"/api/status": {`"account":"main"`, `"kind":"tick"`, `"quota":1000`},
 		"/metrics": {`ordersync_orders_written_total{account="main"} 100`, `ordersync_api_calls_total{account="main",api="list",reason="throttled"} 0`,
 			"ordersync_next_tick_timestamp_seconds", `ordersync_windows{account="main",verdict="short"} 0`},
 	} {
@@ -43,6 +45,9 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		contains(t, string(body), want...)
+		if strings.Contains(string(body), secret) {
+			t.Errorf("%s shows the secret (I10)", path)
+		}
 	}
 	p.signal(syscall.SIGTERM)
 	contains(t, p.end(0), "stopping", "stopped")

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ordersync/ordersync/sink/sinktest"
 )
@@ -74,6 +76,18 @@ func TestBackfillAndLook(t *testing.T) {
 			Problems   []string
 		}
 	}
+	// It fits a terminal of 80 columns, a day a line, and is plain text where there is none.
+	week := w.run(0, "status", "--days", "7").out
+	if days := regexp.MustCompile(`(?m)^  [A-Z][a-z]{2} \d{4}-\d\d-\d\d  [# o.]+$`).FindAllString(week, -1); len(days) < 2 || len(days) > 3 {
+		t.Errorf("%d days with hours that were synced, of the last 24 of them:\n%s", len(days), week)
+	}
+	for line := range strings.Lines(week) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 || strings.Contains(line, "\x1b") {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
+	contains(t, w.run(2, "status", "--days", "101").err, "--days 101 is not from 1 to 100")
+	contains(t, w.run(2, "status", "--account", "other").err, `--account: there is no account "other"`)
 	s := decode[status](t, w.run(0, "status", "--json").out)
 	if !s.OK || s.Accounts[0].Orders != 300 || s.Accounts[0].LagSeconds <= 0 || s.Accounts[0].LagSeconds > 2*3600 {
 		t.Errorf("%+v", s)
@@ -87,7 +101,7 @@ func TestStatusTellsWhatIsBehind(t *testing.T) {
 	w.configure()
 	w.run(0, "backfill", "--from", "-24h", "--to", "-20h")
 	w.run(0, "backfill", "--from", "-16h", "--to", "-12h")
-	contains(t, w.run(1, "status").out, "behind by", "1 gaps", "main:")
+	contains(t, w.run(1, "status").out, "behind by", "1 gaps", "main:", "!!!!", "! missing", "not all is well")
 	contains(t, w.run(1, "status", "--json").out, `"ok": false`)
 }
 

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
@@ -99,7 +100,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []s
 		o, stored := byID[id]
 		lines[i] = orderLine{
 			OrderID: id, Account: lane.Account, OwnerID: lane.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
-			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: timeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
+			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: format.TimeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
 		}
 		if o.Pretax.Valid {
 			lines[i].Amount = o.Pretax.Decimal.String()

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 )
 
@@ -195,7 +196,7 @@ func newRejectLine(r schema.Reject) rejectLine {
 	l := rejectLine{
 		ID: r.ID, Account: r.Account, OwnerID: r.OwnerID, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
 		Message: r.Message, FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Attempts: r.Attempts,
-		NextAttempt: timeOrNull(r.NextAttempt), AcceptedAt: timeOrNull(r.AcceptedAt), AcceptedBy: r.AcceptedBy, Note: r.Note,
+		NextAttempt: format.TimeOrNull(r.NextAttempt), AcceptedAt: format.TimeOrNull(r.AcceptedAt), AcceptedBy: r.AcceptedBy, Note: r.Note,
 	}
 	switch {
 	case r.Resolved:

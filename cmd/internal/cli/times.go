@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -61,34 +62,10 @@ func parseSpan(text string) (time.Duration, error) {
 }
 
 // count writes a number with separators, as people read it.
-func count[T int | int64 | uint64](n T) string {
-	digits := strconv.FormatInt(int64(n), 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func count[T int | int64 | uint64](n T) string { return format.Count(n) }
 
 // plural writes a number of things.
-func plural[T int | int64 | uint64](n T, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return count(n) + " " + thing + "s"
-}
+func plural[T int | int64 | uint64](n T, thing string) string { return format.Plural(n, thing) }
 
 // span writes a duration in two units at most.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d < 0:
-		return "-" + span(-d)
-	case d >= day:
-		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
-	}
-	return d.Round(100 * time.Millisecond).String()
-}
+func span(d time.Duration) string { return format.Span(d) }

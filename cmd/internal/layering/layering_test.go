@@ -27,11 +27,13 @@ var allowed = map[string][]string{
 	"sink":                    {"schema"},
 	"sink/embedded":           {},
 	"sink/sinktest":           {"sink/embedded"},
-	"cmd/internal/app":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/web"},
+	"cmd/internal/app":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format", "cmd/internal/web"},
 	"cmd/internal/cli":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 	"cmd/internal/config":     {},
+	"cmd/internal/format":     {},
 	"cmd/internal/monitoring": {},
-	"cmd/internal/web":        {},
+	"cmd/internal/status":     {"schema", "sink", "sync/window", "cmd/internal/config", "cmd/internal/format"},
+	"cmd/internal/web":        {"schema", "sink", "sync/window", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format"},
 	"cmd/ordersync":           {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 }
 

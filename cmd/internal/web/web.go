@@ -1,4 +1,5 @@
-// Package web serves what ordersync tells about itself over HTTP: metrics, health and readiness.
+// Package web serves what ordersync tells about itself over HTTP: the status page and the same as JSON, metrics, health and
+// readiness.
 //
 // Nothing here asks for a password, and nothing here shows a secret (I10); the configuration says on which address it
 // listens.
@@ -15,8 +16,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ordersync/ordersync/cmd/internal/status"
 )
 
 // readyTimeout bounds a readiness check: an orchestrator asks again soon, and a slow yes is a no.
@@ -30,13 +34,13 @@ type Options struct {
 	Ready func(context.Context) error
 	// ReadyText is what is said then; nil for "ok".
 	ReadyText func() string
-	// About is the text of the front page.
-	About string
-	Log   *slog.Logger
+	// Status makes the report that the front page and /api/status show.
+	Status func(context.Context, status.Query) (*status.Report, error)
+	Log    *slog.Logger // nil for silence
 }
 
-// Handler answers the paths that ordersync serves.
-func Handler(o Options) http.Handler {
+// handler answers the paths that ordersync serves.
+func handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -56,10 +60,10 @@ func Handler(o Options) http.Handler {
 		}
 		text(w, http.StatusOK, body)
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		text(w, http.StatusOK, o.About)
-	})
-	return mux
+	p := &page{log: o.Log, reports: newReports(o.Status)}
+	mux.HandleFunc("GET /{$}", p.html)
+	mux.HandleFunc("GET /api/status", p.json)
+	return gzhttp.GzipHandler(mux)
 }
 
 func text(w http.ResponseWriter, status int, body string) {
@@ -90,7 +94,7 @@ func Listen(addr string, o Options) (*Server, error) {
 		listener: l,
 		failed:   make(chan error, 1),
 		http: &http.Server{
-			Handler:           Handler(o),
+			Handler:           handler(o),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      30 * time.Second,

@@ -6,15 +6,20 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/cmd/internal/web"
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { sinktest.Main(m) }
 
 func listen(t *testing.T, o web.Options) *web.Server {
 	t.Helper()
@@ -53,8 +58,8 @@ func TestPaths(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "answer"}, func() float64 { return 42 }))
 	s := listen(t, web.Options{
-		Metrics: registry, About: "about",
-		Ready: func(context.Context) error { return away },
+		Metrics: registry,
+		Ready:   func(context.Context) error { return away },
 	})
 	for _, c := range []struct {
 		path   string
@@ -64,7 +69,6 @@ func TestPaths(t *testing.T) {
 		{"/metrics", 200, "answer 42"},
 		{"/healthz", 200, "ok"},
 		{"/readyz", 200, "ok"},
-		{"/", 200, "about"},
 		{"/nothing", 404, ""},
 	} {
 		if status, body := get(t, s.URL()+c.path); status != c.status || !strings.Contains(body, c.body) {
@@ -82,6 +86,21 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// A server that was stopped leaves nothing running.
+func TestStopLeavesNothing(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	s, err := web.Listen("127.0.0.1:0", web.Options{Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get(t, s.URL()+"/healthz")
+	http.DefaultClient.CloseIdleConnections()
+	if err := s.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	goleak.VerifyNone(t, before)
+}
+
 func TestReadyIsBounded(t *testing.T) {
 	s := listen(t, web.Options{Ready: func(ctx context.Context) error {
 		if _, bounded := ctx.Deadline(); !bounded {
@@ -97,5 +116,106 @@ func TestAddressTaken(t *testing.T) {
 	_, err := web.Listen(s.Addr(), web.Options{Metrics: prometheus.NewRegistry()})
 	if err == nil || !strings.Contains(err.Error(), "http.listen") {
 		t.Errorf("no remedy in %v", err)
+	}
+}
+
+// What is asked for is checked, and an unusable question never reaches the warehouse.
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	var asked []status.Query
+	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
+		asked = append(asked, q)
+		if q.Lane == "other" {
+			return nil, &status.LaneError{Name: q.Lane}
+		}
+		return &status.Report{Map: status.Map{From: q.From, To: q.From.AddDate(0, 0, 1)}}, nil
+	}})
+	for _, c := range []struct {
+		query  string
+		status int
+		says   string
+	}{
+		{"", 200, ""},
+		{"?from=2024-01-31&days=7&lane=main/1", 200, ""},
+		{"?lane=other", 404, "other"},
+		{"?days=0", 400, "days"},
+		{"?days=101", 400, "days"},
+		{"?days=x", 400, "days"},
+		{"?from=yesterday", 400, "from"},
+		{"?from=0001-01-01", 400, "from"},
+	} {
+		for _, path := range []string{"/", "/api/status"} {
+			if code, body := get(t, s.URL()+path+c.query); code != c.status || !strings.Contains(body, c.says) {
+				t.Errorf("%s%s: %d %s", path, c.query, code, body)
+			}
+		}
+	}
+	if len(asked) < 3 || asked[1] != (status.Query{From: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC), Days: 7, Lane: "main/1"}) {
+		t.Errorf("asked: %+v", asked)
+	}
+	// Nothing can be done on the page.
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+		r, _ := http.NewRequest(method, s.URL()+"/", nil)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s: %d", method, resp.StatusCode)
+		}
+	}
+}
+
+// Without a warehouse the page says so, in its own words: a cause may name what strangers need not know.
+func TestWarehouseAway(t *testing.T) {
+	t.Parallel()
+	s := listen(t, web.Options{Status: func(context.Context, status.Query) (*status.Report, error) {
+		return nil, errors.New("dial tcp 10.0.0.1:9000: connection refused")
+	}})
+	for path, want := range map[string]string{"/": "<h2>No status</h2>", "/api/status": `{"error":"the warehouse does not answer`} {
+		code, body := get(t, s.URL()+path)
+		if code != http.StatusServiceUnavailable || !strings.Contains(body, want) || strings.Contains(body, "10.0.0.1") {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+}
+
+// Many who look at the same time cost as much as one.
+func TestViewersShareAReport(t *testing.T) {
+	t.Parallel()
+	var made atomic.Int64
+	s := listen(t, web.Options{Status: func(context.Context, status.Query) (*status.Report, error) {
+		made.Add(1)
+		return &status.Report{OK: true}, nil
+	}})
+	var viewers sync.WaitGroup
+	for range 50 {
+		viewers.Go(func() { get(t, s.URL()+"/api/status") })
+	}
+	viewers.Wait()
+	get(t, s.URL()+"/")
+	// More than once only where they came more than three seconds apart.
+	if n := made.Load(); n > 3 {
+		t.Errorf("%d reports for 51 views", n)
+	}
+}
+
+func TestPageAllowsNothing(t *testing.T) {
+	t.Parallel()
+	s := listen(t, web.Options{Status: func(context.Context, status.Query) (*status.Report, error) {
+		return &status.Report{Problems: []string{"<script>alert(1)</script>"}}, nil
+	}})
+	resp, err := http.Get(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || strings.Contains(string(body), "<script>") || !strings.Contains(string(body), "&lt;script&gt;") {
+		t.Errorf("%v: %s", err, body)
+	}
+	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'unsafe-inline'; img-src data:;") {
+		t.Errorf("Content-Security-Policy: %s", csp)
 	}
 }

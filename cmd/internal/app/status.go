@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// Status reports how everything stands, with the call budgets of this process. Open must have been called.
+func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error) {
+	r, err := status.Build(ctx, a.cfg.Schedule, Lanes(a.cfg), a.warehouse.Sink, time.Now().UTC(), q)
+	if err != nil {
+		return nil, err
+	}
+	r.Version = Build().Version
+	for i, l := range a.logins {
+		quota := a.cfg.Accounts[i].Quota
+		r.Budgets = append(r.Budgets, budget(l.name, apis[0], quota.List, l.list), budget(l.name, apis[1], quota.Detail, l.detail))
+	}
+	return r, nil
+}
+
+// Lanes are those of the configured accounts.
+func Lanes(c *config.Config) []status.Expected {
+	var out []status.Expected
+	for i := range c.Accounts {
+		a := &c.Accounts[i]
+		byID := !source.CanList(vendors[a.Source].blank)
+		for _, owner := range owners(a) {
+			out = append(out, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID})
+		}
+	}
+	return out
+}
+
+func budget(account, api string, quota float64, b *source.Budget) status.Budget {
+	return status.Budget{
+		Account: account, API: api, Quota: quota, Rate: b.Rate(), Used: max(0, min(1, 1-float64(b.Left())/max(1, quota))),
+	}
+}

@@ -1,0 +1,45 @@
+package cli_test
+
+import (
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+)
+
+// Colours are for people at a terminal who have not asked for none; what they say is there without them.
+func TestStatusOnATerminal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20)
+	w.configure()
+	w.run(0, "backfill", "--from", "-6h")
+	w.sql("ALTER TABLE sync_window_rows DELETE WHERE window_start = toStartOfHour(now()) - INTERVAL 3 HOUR")
+	shown := func(environment ...string) string {
+		cmd := w.command("status", "--days", "2")
+		cmd.Env = append(append(cmd.Env, "TERM=xterm-256color", "FORCE_COLOR=", "NO_COLOR="), environment...)
+		terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer terminal.Close()
+		var text strings.Builder
+		_, _ = io.Copy(&text, terminal) // a terminal whose program has ended gives an error
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 1 {
+			t.Errorf("exit code %d for a ledger with a gap\n%s", code, text.String())
+		}
+		return text.String()
+	}
+	const red, green = "\x1b[97;41m!\x1b[0m", "\x1b[32m#\x1b[0m"
+	contains(t, shown(), red, green, "1 gaps, 1h0m in all")
+	plain := shown("NO_COLOR=1")
+	if strings.Contains(plain, "\x1b") {
+		t.Errorf("colours in spite of NO_COLOR: %q", plain)
+	}
+	contains(t, plain, "! missing", "not all is well")
+	if hours := regexp.MustCompile(`(?m)^  [A-Z][a-z]{2} \d{4}-\d\d-\d\d  [#o !.]*![#o !.]*\r?$`); !hours.MatchString(plain) {
+		t.Errorf("no gap in:\n%s", plain)
+	}
+}

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ordersync/ordersync/cmd/internal/format"
+	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
+)
+
+const (
+	terminalDays = 14 // of a heat map: two weeks leave room for the rest
+	terminalRuns = 5
+	terminalTop  = 5 // products
+)
+
+// marks are how a heat map shows states: each is told from the others without colour.
+var marks = map[status.State]struct {
+	sign   string
+	colors text.Colors
+}{
+	status.Complete: {"#", text.Colors{text.FgGreen}},
+	status.Open:     {"o", text.Colors{text.FgHiBlue}},
+	status.Short:    {"s", text.Colors{text.FgBlack, text.BgYellow}},
+	status.Failed:   {"F", text.Colors{text.FgHiWhite, text.BgMagenta}},
+	status.Missing:  {"!", text.Colors{text.FgHiWhite, text.BgRed}},
+	status.NotYet:   {".", text.Colors{text.FgHiBlack}},
+	status.Before:   {" ", nil},
+}
+
+// paint colours text where a person sees it and has not asked for none (no-color.org).
+func (p *program) paint(s string, colors ...text.Color) string {
+	if !isTerminal(p.out) || os.Getenv("NO_COLOR") != "" || len(colors) == 0 {
+		return s
+	}
+	return text.Colors(colors).Sprint(s)
+}
+
+// statusText prints a report within 80 columns, but for problems and errors, which are as long as they are.
+func (p *program) statusText(r *status.Report) {
+	if len(r.Accounts) == 0 {
+		fmt.Fprintln(p.out, "The ledger is empty, and no account is configured.")
+		return
+	}
+	p.problems(r)
+	for i := range r.Accounts {
+		p.lane(&r.Accounts[i])
+	}
+	fmt.Fprintf(p.out, "\n%s\n", p.legend())
+	for i := range r.Running {
+		p.running(&r.Running[i])
+	}
+	p.runs("failed runs", r.Failures)
+	p.runs("last runs", r.Runs)
+	for _, x := range r.Rejects {
+		fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
+	}
+	for i := range r.Spend {
+		p.spend(&r.Spend[i])
+	}
+	fmt.Fprintln(p.out)
+	if !r.NextTick.IsZero() {
+		fmt.Fprintf(p.out, "the next tick of `ordersync run` is due in %s\n", span(r.NextTick.Sub(r.Now)))
+	}
+	if r.OK {
+		fmt.Fprintf(p.out, "%s; times are UTC\n", p.paint("all is well", text.FgGreen))
+	} else {
+		fmt.Fprintf(p.out, "%s, see above; times are UTC\n", p.paint("not all is well", text.FgRed))
+	}
+}
+
+// problems come first: they are what the report is read for.
+func (p *program) problems(r *status.Report) {
+	for _, text := range r.Problems {
+		fmt.Fprintln(p.out, text)
+	}
+	for i := range r.Accounts {
+		if l := &r.Accounts[i]; len(l.Problems) > 0 {
+			fmt.Fprintf(p.out, "%s\n  %s\n", p.paint(l.Name()+":", text.FgRed, text.Bold), strings.Join(l.Problems, "\n  "))
+		}
+	}
+}
+
+// lane prints what is known of a lane, and its heat map.
+func (p *program) lane(l *status.Lane) {
+	fmt.Fprintf(p.out, "\n%s: ", p.paint(l.Name(), text.Bold))
+	lag, ok := l.Lag()
+	switch {
+	case l.ByID && ok:
+		fmt.Fprintf(p.out, "%s, tracked by their ids, refreshed %s ago\n", plural(l.Orders, "order"), span(lag))
+	case l.ByID:
+		fmt.Fprintf(p.out, "%s, tracked by their ids, never refreshed\n", plural(l.Orders, "order"))
+	case ok:
+		fmt.Fprintf(p.out, "complete to %s, %s behind\n", shortTime(l.CompleteTo), span(lag))
+	default:
+		fmt.Fprintln(p.out, "nothing is complete yet")
+	}
+	if l.Oldest != nil {
+		fmt.Fprintf(p.out, "  %s created since %s\n", plural(l.Orders, "order"), shortTime(l.Oldest))
+	}
+	var windows []string
+	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
+		if n := l.Windows[v]; n > 0 {
+			windows = append(windows, fmt.Sprintf("%s %s", count(n), v))
+		}
+	}
+	if len(windows) > 0 {
+		fmt.Fprintf(p.out, "  windows: %s; last walked %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
+	}
+	if v := l.Verified; v != nil && v.Differences == 0 && v.Error == "" {
+		fmt.Fprintf(p.out, "%s: verified %s by %s: the copy agrees with the source\n", l.Name(), shortTime(&v.Finished), plural(v.Calls, "call"))
+	}
+	if l.Accepted > 0 {
+		fmt.Fprintf(p.out, "%s: %s accepted by an operator (`ordersync rejects --all`)\n", l.Name(), plural(l.Accepted, "reject"))
+	}
+	p.heatMap(l.Coverage)
+}
+
+// heatMap prints a line a day, the newest first, with a gap after each quarter. Days before the first that was ever
+// synced are left out.
+func (p *program) heatMap(days []status.Day) {
+	for len(days) > 0 && !slices.ContainsFunc(days[len(days)-1].Cells, func(c status.Cell) bool { return c.State != status.Before }) {
+		days = days[:len(days)-1]
+	}
+	if len(days) == 0 {
+		return
+	}
+	quarter := (len(days[0].Cells) + 3) / 4
+	var head strings.Builder
+	for i := 0; i < len(days[0].Cells); i += quarter {
+		fmt.Fprintf(&head, "%-*s ", quarter, days[0].Cells[i].Start.Format("15"))
+	}
+	fmt.Fprintf(p.out, "  %-15s %s\n", "hour, UTC", strings.TrimSpace(head.String()))
+	for _, d := range days {
+		var line strings.Builder
+		for i := range d.Cells {
+			if i > 0 && i%quarter == 0 {
+				line.WriteByte(' ')
+			}
+			m := marks[d.Cells[i].State]
+			line.WriteString(p.paint(m.sign, m.colors...))
+		}
+		fmt.Fprintf(p.out, "  %s\n", strings.TrimRight(d.Day.Format("Mon 2006-01-02")+"  "+line.String(), " "))
+	}
+}
+
+// legend explains the marks.
+func (p *program) legend() string {
+	var words []string
+	for _, s := range status.States {
+		if m := marks[s]; s != status.Before {
+			words = append(words, p.paint(m.sign, m.colors...)+" "+s.Word())
+		}
+	}
+	return strings.Join(append(words, "blank: not synced"), "  ")
+}
+
+// running prints how far a run is.
+func (p *program) running(r *status.Run) {
+	fmt.Fprintf(p.out, "\nrunning: %s of process %s for %s, %s of %s windows, %s orders, %s items", r.Kind, r.Process, span(r.Took()),
+		count(r.WindowsDone), count(r.WindowsPlanned), count(r.Orders), count(r.Items))
+	if left, ok := r.ETA(); ok {
+		fmt.Fprintf(p.out, ", done in %s", span(left.Round(time.Second)))
+	}
+	fmt.Fprintln(p.out)
+}
+
+// runs prints the newest of some runs.
+func (p *program) runs(title string, runs []status.Run) {
+	if len(runs) == 0 {
+		return
+	}
+	fmt.Fprintf(p.out, "\n%-16s %-8s %-16s %-7s %8s %7s %11s\n", title, "what", "account", "result", "took", "windows", "changed")
+	for _, r := range runs[:min(len(runs), terminalRuns)] {
+		accounts := []rune(printable(strings.Join(r.Accounts, ", ")))
+		if len(accounts) > 16 {
+			accounts = append(accounts[:15], '…')
+		}
+		fmt.Fprintf(p.out, "%-16s %-8s %-16s %-7s %8s %7s %11s\n", shortTime(&r.StartedAt), r.Kind, string(accounts), r.State, span(r.Took()),
+			count(r.WindowsDone), count(r.Changed))
+		switch {
+		case r.Error != "":
+			fmt.Fprintf(p.out, "  %s\n", strings.Join(strings.Fields(r.Error), " "))
+		case r.State == status.Lost:
+			fmt.Fprintf(p.out, "  process %s ended without a word; its last sign of life was at %s\n", r.Process, r.UpdatedAt.UTC().Format(time.DateTime))
+		}
+	}
+}
+
+// spend prints what was ordered in a currency.
+func (p *program) spend(s *status.Spend) {
+	fmt.Fprintf(p.out, "\nlast %d days: %s, %s %s before tax, paid or refunded\n", len(s.Days), plural(s.Orders, "order"),
+		format.Amount(s.Amount), s.Currency)
+	for _, x := range s.Products[:min(len(s.Products), terminalTop)] {
+		name := x.Code
+		if x.Name != "" {
+			name = x.Name + " (" + x.Code + ")"
+		}
+		fmt.Fprintf(p.out, "  %-34s %16s %20s %s\n", printable(name), plural(x.Orders, "order"), format.Amount(x.Amount), s.Currency)
+	}
+}
+
+func shortTime(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}

@@ -1,0 +1,65 @@
+// Package format writes numbers, durations and amounts the way that people read them, the same in a terminal and on the
+// page.
+package format
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Count writes a number with separators, as people read it.
+func Count[T int | int64 | uint64](n T) string {
+	digits := strconv.FormatInt(int64(n), 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// Plural writes a number of things.
+func Plural[T int | int64 | uint64](n T, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return Count(n) + " " + thing + "s"
+}
+
+// Span writes a duration in two units at most.
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < 0:
+		return "-" + Span(-d)
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// Amount writes an amount of money to the cent, for reading: reports for machines carry all digits.
+func Amount(d decimal.Decimal) string {
+	whole, cents, _ := strings.Cut(d.Abs().StringFixed(2), ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if d.Round(2).IsNegative() {
+		whole = "-" + whole
+	}
+	return whole + "." + cents
+}
+
+// TimeOrNull is a time as reports for machines show it: null where there is none.
+func TimeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

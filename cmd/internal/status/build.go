@@ -1,0 +1,247 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/format"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+)
+
+// Query says what the heat maps show; the zero Query is the usual view.
+type Query struct {
+	From time.Time // the first day; zero for the days that end today
+	Days int       // zero for DefaultDays
+	Lane string    // the one lane, as account or account/owner; empty for as many as fit
+}
+
+// Bounds of a report: it has to be read, and made while others wait for it.
+const (
+	DefaultDays = 35
+	MaxDays     = 100
+	maxMaps     = 8
+	spendDays   = 30
+	topProducts = 10
+	runsShown   = 20
+	runsSince   = 90 * 24 * time.Hour // nobody asks for older runs here; sync_runs has them
+	runningFor  = 30 * 24 * time.Hour // no run takes longer
+	atOnce      = 4                   // queries, so that a sync under way keeps its connections
+)
+
+// LaneError says that there is no lane of that name.
+type LaneError struct{ Name string }
+
+func (e *LaneError) Error() string { return fmt.Sprintf("there is no account %q", e.Name) }
+
+// Expected is a lane that the configuration names.
+type Expected struct {
+	schema.Lane
+	ByID bool // its orders cannot be listed, so they are tracked by their ids
+}
+
+// Build makes a report. The configuration gives the schedule and the lanes that should be there.
+func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
+	var (
+		lanes                     []sink.LaneSummary
+		rejects                   []sink.RejectCount
+		groups                    []sink.RejectGroup
+		verified                  []sink.Verification
+		recent, failures, running []sink.Run
+		spend                     []sink.Spend
+		successes                 map[string]time.Time
+		today                     = now.UTC().Truncate(24 * time.Hour)
+		spendFrom                 = today.AddDate(0, 0, 1-spendDays)
+	)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	g.Go(func() (err error) { spend, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
+	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, ""); return err })
+	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
+	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
+	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx, ""); return err })
+	g.Go(func() (err error) { recent, err = w.RecentRuns(gctx, now.Add(-runsSince), runsShown); return err })
+	g.Go(func() (err error) {
+		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
+		return err
+	})
+	g.Go(func() (err error) { successes, err = w.LastSuccesses(gctx, now.Add(-runsSince)); return err })
+	g.Go(func() (err error) { running, err = w.RunningRuns(gctx, now, now.Add(-runningFor)); return err })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	s := newSchedule(times, now)
+	r := &Report{
+		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Lane{}, Budgets: []Budget{}, Rejects: []Reject{},
+		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(spend, spendFrom),
+	}
+	for _, l := range withExpected(lanes, expected) {
+		byID := slices.ContainsFunc(expected, func(e Expected) bool { return e.ByID && same(e.Lane, l.Lane) })
+		if byID {
+			var err error
+			if l.Orders, err = w.CountOrders(ctx, l.Lane); err != nil {
+				return nil, err
+			}
+		}
+		r.Accounts = append(r.Accounts, newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), successes[l.Account], now, s.behindAfter()))
+	}
+	for _, x := range groups {
+		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
+	}
+	if err := r.maps(ctx, w, s, q); err != nil {
+		return nil, err
+	}
+	r.judge()
+	return r, nil
+}
+
+// withExpected adds the lanes that have no line in the ledger: that is the worst case, not none.
+func withExpected(lanes []sink.LaneSummary, expected []Expected) []sink.LaneSummary {
+	for _, e := range expected {
+		if !slices.ContainsFunc(lanes, func(l sink.LaneSummary) bool { return same(l.Lane, e.Lane) }) {
+			lanes = append(lanes, sink.LaneSummary{Lane: e.Lane, Windows: map[schema.Verdict]int{}})
+		}
+	}
+	return lanes
+}
+
+// same compares lanes as they are told apart: an account has one source.
+func same(a, b schema.Lane) bool { return a.Account == b.Account && a.OwnerID == b.OwnerID }
+
+func of(counts []sink.RejectCount, lane schema.Lane) sink.RejectCount {
+	for _, c := range counts {
+		if same(c.Lane, lane) {
+			return c
+		}
+	}
+	return sink.RejectCount{}
+}
+
+func verification(all []sink.Verification, lane schema.Lane) *Verification {
+	for _, v := range all {
+		if same(v.Lane, lane) {
+			return &Verification{v.From, v.To, v.FinishedAt, v.Calls, v.Differences, v.Error}
+		}
+	}
+	return nil
+}
+
+// maps makes the heat maps of the lanes that are shown: the one that was asked for, or the first ones, where those with
+// problems come first.
+func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) error {
+	days := q.Days
+	if days == 0 {
+		days = DefaultDays
+	}
+	days = max(1, min(days, MaxDays))
+	from := q.From.UTC().Truncate(24 * time.Hour)
+	if q.From.IsZero() {
+		from = r.Now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-days)
+	}
+	cell := max(s.Window, time.Hour)
+	r.Map = Map{From: from, To: from.AddDate(0, 0, days), Days: days, CellSeconds: int(cell.Seconds())}
+	var shown []int
+	known := false
+	for i := range r.Accounts {
+		l := &r.Accounts[i]
+		r.Map.LedgerFrom = first(r.Map.LedgerFrom, l.Oldest, time.Time.Before)
+		r.Map.LedgerTo = first(r.Map.LedgerTo, l.Newest, time.Time.After)
+		if q.Lane == "" || q.Lane == l.Name() {
+			known = true
+			if !l.ByID {
+				shown = append(shown, i)
+			}
+		}
+	}
+	if !known && q.Lane != "" {
+		return &LaneError{q.Lane}
+	}
+	slices.SortStableFunc(shown, func(a, b int) int {
+		return min(len(r.Accounts[b].Problems), 1) - min(len(r.Accounts[a].Problems), 1)
+	})
+	shown = shown[:min(len(shown), max(1, maxMaps*DefaultDays/max(days, DefaultDays)))]
+	r.Map.Lanes = len(shown)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, i := range shown {
+		l := &r.Accounts[i]
+		g.Go(func() error {
+			windows, err := w.Windows(ctx, schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, r.Map.From, r.Map.To)
+			var oldest time.Time
+			if l.Oldest != nil {
+				oldest = *l.Oldest
+			}
+			l.Coverage = span{from: from, days: days, cell: cell, due: r.Now.Add(-s.grace())}.cover(oldest, windows)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// first is the one of two times that comes first in an order; null is none.
+func first(a, b *time.Time, before func(time.Time, time.Time) bool) *time.Time {
+	if a == nil || b != nil && before(*b, *a) {
+		return b
+	}
+	return a
+}
+
+// judge says whether all is well. What is wrong with an account is said there; its last tick matters where that failed and
+// nothing else says why.
+func (r *Report) judge() {
+	said := map[string]bool{}
+	for i := range r.Accounts {
+		if l := &r.Accounts[i]; len(l.Problems) > 0 {
+			said[l.Account] = true
+		}
+	}
+	r.OK = len(said) == 0
+	for i := range r.Runs {
+		x := &r.Runs[i]
+		if account := strings.Join(x.Accounts, ", "); x.Kind == sink.RunTick && x.FinishedAt != nil && !said[account] {
+			said[account] = true // the newest comes first
+			if x.State == string(sink.RunFailed) {
+				r.Problems = append(r.Problems, "the last tick of "+account+" failed: "+oneLine(x.Error))
+				r.OK = false
+			}
+		}
+	}
+}
+
+func newRuns(runs []sink.Run, now time.Time) []Run {
+	out := make([]Run, len(runs))
+	for i := range runs {
+		out[i] = newRun(&runs[i], now)
+	}
+	return out
+}
+
+func newRun(x *sink.Run, now time.Time) Run {
+	r := Run{
+		ID: x.ID, Kind: x.Kind, State: string(x.State), Process: x.Process, Accounts: x.Accounts, From: format.TimeOrNull(x.From),
+		To: format.TimeOrNull(x.To), StartedAt: x.StartedAt, UpdatedAt: x.UpdatedAt, FinishedAt: format.TimeOrNull(x.FinishedAt),
+		WindowsPlanned: x.Planned, WindowsDone: x.Done, Orders: x.Orders, Changed: x.Changed, Items: x.Items, Rejected: x.Rejected,
+		ListCalls: x.ListCalls, DetailCalls: x.DetailCalls, Error: strings.TrimSpace(x.Error),
+	}
+	until := x.FinishedAt
+	switch {
+	case x.Lost(now):
+		r.State, until = Lost, x.UpdatedAt
+	case until.IsZero():
+		until = now
+		if x.Done > 0 && x.Done < x.Planned {
+			// The windows to come take as long as those before, as of its last sign of life.
+			took := x.UpdatedAt.Sub(x.StartedAt).Seconds()
+			left := max(0, took/float64(x.Done)*float64(x.Planned-x.Done)-now.Sub(x.UpdatedAt).Seconds())
+			r.ETASeconds = &left
+		}
+	}
+	r.Seconds = max(0, until.Sub(x.StartedAt).Seconds())
+	return r
+}

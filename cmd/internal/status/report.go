@@ -1,0 +1,180 @@
+// Package status says how the sync stands: which hours are covered and how well, how far behind it is, what runs and what
+// ran, what is wrong, and what was ordered. It is one report, made of the warehouse's own tables and so the same for the
+// page, its JSON and the terminal, whichever process did the work.
+//
+// Nothing in a report is a secret (I10).
+package status
+
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+)
+
+// Report is how everything stands at a moment. Times are UTC; amounts are exact.
+type Report struct {
+	OK       bool      `json:"ok"` // no problem anywhere
+	Now      time.Time `json:"now"`
+	Version  string    `json:"version,omitempty"` // of ordersync
+	NextTick time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
+	Problems []string  `json:"problems"`          // those of no single account
+	Map      Map       `json:"map"`
+	Accounts []Lane    `json:"accounts"`
+	Running  []Run     `json:"running"`
+	Failures []Run     `json:"failures"` // the newest runs that failed, however many succeeded since
+	Runs     []Run     `json:"runs"`     // the newest runs
+	Budgets  []Budget  `json:"budgets"`  // of the process that made the report; empty where it makes no calls
+	Rejects  []Reject  `json:"rejects"`  // that wait for an operator
+	Spend    []Spend   `json:"spend"`    // of the last 30 days, by currency
+}
+
+// Map says what the heat maps of the lanes show, and of how much.
+type Map struct {
+	From        time.Time  `json:"from"` // the first day
+	To          time.Time  `json:"to"`   // the day after the last
+	Days        int        `json:"days"`
+	CellSeconds int        `json:"cell_seconds"`
+	LedgerFrom  *time.Time `json:"ledger_from"` // the first window of all; null for an empty ledger
+	LedgerTo    *time.Time `json:"ledger_to"`
+	Lanes       int        `json:"lanes"` // that have a map; the others have to be asked for by name
+}
+
+// Lane is how one lane stands: an account, or an owner within it.
+type Lane struct {
+	Account      string                 `json:"account"`
+	OwnerID      string                 `json:"owner_id,omitempty"`
+	ByID         bool                   `json:"by_id,omitempty"` // its orders are tracked by their ids: it has no windows
+	Windows      map[schema.Verdict]int `json:"windows"`
+	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete; by id, since the last success
+	CompleteFrom *time.Time             `json:"complete_from"`
+	CompleteTo   *time.Time             `json:"complete_to"`
+	Oldest       *time.Time             `json:"oldest"`
+	Newest       *time.Time             `json:"newest"`
+	Gaps         int                    `json:"gaps"`
+	GapSeconds   float64                `json:"gap_seconds"`
+	Orders       uint64                 `json:"orders"`
+	OpenRejects  int                    `json:"open_rejects"`
+	Accepted     int                    `json:"accepted_rejects"`
+	Pending      uint64                 `json:"pending"`
+	LastRun      *time.Time             `json:"last_run"`
+	LastSuccess  *time.Time             `json:"last_success"`      // when a tick last left nothing undone
+	Verified     *Verification          `json:"last_verification"` // null where there was none
+	Problems     []string               `json:"problems"`
+	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
+}
+
+// Name is the lane as people see it.
+func (l *Lane) Name() string { return schema.Lane{Account: l.Account, OwnerID: l.OwnerID}.String() }
+
+// Lag is now minus the end of the newest complete stretch, or since the last success where orders are tracked by their
+// ids; ok is false while there is none.
+func (l *Lane) Lag() (lag time.Duration, ok bool) {
+	if l.LagSeconds == nil {
+		return 0, false
+	}
+	return time.Duration(*l.LagSeconds * float64(time.Second)), true
+}
+
+// Verification is the last one of all that the ledger covered.
+type Verification struct {
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to"`
+	Finished    time.Time `json:"finished_at"`
+	Calls       int       `json:"calls"`
+	Differences int       `json:"differences"` // left
+	Error       string    `json:"error,omitempty"`
+}
+
+// Run is one run.
+type Run struct {
+	ID         string       `json:"id"`
+	Kind       sink.RunKind `json:"kind"`
+	State      string       `json:"state"` // running, ok, failed, stopped, or lost: it ended without a word
+	Process    string       `json:"process"`
+	Accounts   []string     `json:"accounts"`
+	From       *time.Time   `json:"from"` // of creation times; null for each account's own ledger
+	To         *time.Time   `json:"to"`
+	StartedAt  time.Time    `json:"started_at"`
+	UpdatedAt  time.Time    `json:"updated_at"` // its last sign of life
+	FinishedAt *time.Time   `json:"finished_at"`
+	Seconds    float64      `json:"seconds"` // until now, or until its end
+	ETASeconds *float64     `json:"eta_seconds"`
+
+	WindowsPlanned uint64 `json:"windows_planned"`
+	WindowsDone    uint64 `json:"windows_done"`
+	Orders         uint64 `json:"orders"`
+	Changed        uint64 `json:"changed"`
+	Items          uint64 `json:"items"`
+	Rejected       uint64 `json:"rejected"`
+	ListCalls      uint64 `json:"list_calls"`
+	DetailCalls    uint64 `json:"detail_calls"`
+	Error          string `json:"error,omitempty"`
+}
+
+// Lost is the state of a run that ended without a word.
+const Lost = "lost"
+
+// Took is how long the run took, or has taken so far.
+func (r *Run) Took() time.Duration { return time.Duration(r.Seconds * float64(time.Second)) }
+
+// ETA is how long it will still take; ok is false where that cannot be said.
+func (r *Run) ETA() (left time.Duration, ok bool) {
+	if r.ETASeconds == nil {
+		return 0, false
+	}
+	return time.Duration(*r.ETASeconds * float64(time.Second)), true
+}
+
+// Budget is how one call budget stands.
+type Budget struct {
+	Account string  `json:"account"`
+	API     string  `json:"api"`
+	Quota   float64 `json:"quota"` // calls a second that the vendor allows, by the configuration
+	Rate    float64 `json:"rate"`  // calls a second that the budget allows itself; it learns from throttles
+	Used    float64 `json:"used"`  // of the quota, in the last second: 0 to 1
+}
+
+// Reject is how many records of a lane wait for an operator for one reason.
+type Reject struct {
+	Account   string    `json:"account"`
+	OwnerID   string    `json:"owner_id,omitempty"`
+	Stage     string    `json:"stage"`
+	Reason    string    `json:"reason"`
+	Count     int       `json:"count"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// Name is the lane as people see it.
+func (r *Reject) Name() string { return schema.Lane{Account: r.Account, OwnerID: r.OwnerID}.String() }
+
+// Spend is what was ordered in one currency. Currencies are never added up.
+type Spend struct {
+	Currency string `json:"currency"`
+	Total
+	Days     []SpendDay `json:"days"`     // each day, the oldest first
+	Products []Product  `json:"products"` // the ten that cost the most
+}
+
+// Total is a number of orders, whatever became of them, and the amount before tax of those that are neither unpaid nor
+// cancelled.
+type Total struct {
+	Orders uint64          `json:"orders"`
+	Amount decimal.Decimal `json:"pretax_amount"`
+}
+
+// SpendDay is one day, in UTC.
+type SpendDay struct {
+	Day time.Time `json:"day"`
+	Total
+}
+
+// Product is one product.
+type Product struct {
+	Code string `json:"product_code"`
+	Name string `json:"product_name,omitempty"` // empty where it is not known
+	Total
+}

@@ -1,0 +1,357 @@
+package status_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
+)
+
+func TestMain(m *testing.M) { sinktest.Main(m) }
+
+var (
+	lane = schema.Lane{Source: "bss", Account: "main"}
+	// now is a Wednesday. What lies before 13:19, two ticks and a minute ago, should be in the ledger.
+	now   = time.Date(2026, 11, 25, 13, 30, 0, 0, time.UTC)
+	today = now.Truncate(24 * time.Hour)
+)
+
+func open(t *testing.T) *sink.Sink {
+	t.Helper()
+	addr, database := sinktest.Database(t)
+	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// ledger writes complete hours of a lane from..to, and the hour of to as open; change alters a row, or drops it.
+func ledger(t *testing.T, s *sink.Sink, lane schema.Lane, from, to time.Time, change func(*schema.Window) (keep bool)) {
+	t.Helper()
+	var b sink.Batch
+	for at := from; !at.After(to); at = at.Add(time.Hour) {
+		w := schema.Window{Lane: lane, Start: at, End: at.Add(time.Hour), Verdict: schema.Complete, Stored: 2, Items: 3, ListCalls: 1,
+			DetailCalls: 2, FinishedAt: at.Add(time.Hour), Version: 1}
+		if at.Equal(to) {
+			w.Verdict = schema.Open
+		}
+		if change == nil || change(&w) {
+			b.Windows = append(b.Windows, w)
+		}
+	}
+	if err := s.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func build(t *testing.T, s *sink.Sink, cfg *config.Config, q status.Query) *status.Report {
+	t.Helper()
+	var expected []status.Expected
+	for _, a := range cfg.Accounts {
+		expected = append(expected, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name}, ByID: a.Source == config.SourceDomain})
+	}
+	r, err := status.Build(t.Context(), cfg.Schedule, expected, s, now, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// picture draws a lane's map, a line a day, the newest first.
+func picture(l status.Lane) []string {
+	signs := map[status.State]string{status.Complete: "#", status.Open: "o", status.Short: "s", status.Failed: "F", status.Missing: "!",
+		status.NotYet: ".", status.Before: "-"}
+	var out []string
+	for _, d := range l.Coverage {
+		line := d.Day.Format("02 ")
+		for _, c := range d.Cells {
+			line += signs[c.State]
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func equal[T any](t *testing.T, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("not as expected (-want +got):\n%s", diff)
+	}
+}
+
+func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	first := today.AddDate(0, 0, -2).Add(20 * time.Hour)
+	ledger(t, s, lane, first, today.Add(13*time.Hour), func(w *schema.Window) bool {
+		switch w.Start {
+		case today.Add(2 * time.Hour):
+			w.Verdict, w.Error, w.Attempts = schema.Short, "TotalCount says 5 and 4 came", 3
+		case today.Add(3 * time.Hour):
+			w.Verdict, w.Error = schema.Failed, "503\nagain and again"
+		case today.Add(4 * time.Hour), today.Add(5 * time.Hour):
+			return false
+		case today.Add(6 * time.Hour):
+			w.Rejected, w.Pending = 1, 2
+		}
+		return true
+	})
+	r := build(t, s, config.Default(), status.Query{Days: 4})
+	l := r.Accounts[0]
+	equal(t, picture(l), []string{
+		"25 ##sF!!#######o..........",
+		"24 ########################",
+		"23 --------------------####",
+		"22 ------------------------",
+	})
+	hours := l.Coverage[0].Cells
+	for i, parts := range map[int][]string{
+		0:  {"Wed 2026-11-25 00:00–01:00: complete. 2 orders, 3 items; 1 list call, 2 detail calls; walked 2026-11-25 01:00:00."},
+		2:  {"short. TotalCount says 5 and 4 came (3 attempts)"},
+		3:  {"failed. 503 again and again"},
+		4:  {"missing", "ordersync backfill --from 2026-11-25T04:00:00Z --to 2026-11-25T05:00:00Z"},
+		6:  {"complete", "1 rejected, 2 without items"},
+		13: {"open", "was not past"},
+		14: {"not yet"},
+		23: {"23:00–24:00"},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(hours[i].Why, part) {
+				t.Errorf("hour %d: %q is not in %q", i, part, hours[i].Why)
+			}
+		}
+	}
+	if r.OK || l.Gaps != 1 || len(l.Problems) != 4 {
+		t.Errorf("ok %v, %+v", r.OK, l)
+	}
+	if got := r.Map; !got.From.Equal(today.AddDate(0, 0, -3)) || !got.To.Equal(today.AddDate(0, 0, 1)) || !got.LedgerFrom.Equal(first) || got.CellSeconds != 3600 {
+		t.Errorf("%+v", got)
+	}
+	// Older days, by name.
+	r = build(t, s, config.Default(), status.Query{Days: 1, From: today.AddDate(0, 0, -1), Lane: "main"})
+	equal(t, picture(r.Accounts[0]), []string{"24 ########################"})
+	var unknown *status.LaneError
+	if _, err := status.Build(t.Context(), config.Default().Schedule, nil, s, now, status.Query{Lane: "other"}); !errors.As(err, &unknown) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A daemon that has stopped leaves hours that are missing, and not "not yet": its page must not look calm (I8).
+func TestMapOfAStoppedDaemon(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ledger(t, s, lane, today, today.Add(9*time.Hour), nil)
+	r := build(t, s, config.Default(), status.Query{Days: 1})
+	equal(t, picture(r.Accounts[0]), []string{"25 #########o!!!!.........."})
+	if r.OK || !strings.Contains(r.Accounts[0].Problems[0], "behind by") {
+		t.Errorf("%+v", r.Accounts[0].Problems)
+	}
+}
+
+// Windows that are shorter than an hour share a cell, and longer ones are cells themselves.
+func TestMapOfOtherWindows(t *testing.T) {
+	t.Parallel()
+	at := func(minutes int) time.Time { return today.Add(time.Duration(minutes) * time.Minute) }
+	for length, c := range map[time.Duration]struct {
+		verdicts map[int]schema.Verdict // by the minute of today at which a window starts; "" for none
+		want     string
+	}{
+		30 * time.Minute: {map[int]schema.Verdict{90: "", 150: schema.Short, 180: schema.Failed, 210: schema.Short, 780: ""}, "25 #!sF#########!.........."},
+		8 * time.Hour:    {map[int]schema.Verdict{0: "", 480: schema.Open}, "25 !o."},
+		24 * time.Hour:   {map[int]schema.Verdict{0: schema.Open}, "25 o"},
+	} {
+		t.Run(length.String(), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			cfg := config.Default()
+			cfg.Schedule.Window = length
+			var b sink.Batch
+			for m := -24 * 60; at(m).Before(now); m += int(length.Minutes()) {
+				v, special := c.verdicts[m]
+				if special && v == "" {
+					continue
+				}
+				if !special {
+					v = schema.Complete
+				}
+				b.Windows = append(b.Windows, schema.Window{Lane: lane, Start: at(m), End: at(m).Add(length), Verdict: v, Version: 1})
+			}
+			if err := s.Write(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, picture(build(t, s, cfg, status.Query{Days: 1}).Accounts[0]), []string{c.want})
+		})
+	}
+}
+
+// With many lanes those with problems get the maps.
+func TestMapsOfManyLanes(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	cfg := config.Default()
+	for i := range 20 {
+		l := lane
+		l.OwnerID = fmt.Sprintf("%02d", i)
+		ledger(t, s, l, today, today.Add(13*time.Hour), func(w *schema.Window) bool {
+			return i%10 != 7 || w.Start.Hour() != 5
+		})
+	}
+	cfg.Accounts = []config.Account{config.NewAccount("never", config.SourceBSS)}
+	maps := func(q status.Query) (names []string) {
+		r := build(t, s, cfg, q)
+		for i := range r.Accounts {
+			if r.Accounts[i].Coverage != nil {
+				names = append(names, r.Accounts[i].Name())
+			}
+		}
+		if len(r.Accounts) != 21 || len(names) != r.Map.Lanes {
+			t.Errorf("%d lanes, %d maps of %d", len(r.Accounts), len(names), r.Map.Lanes)
+		}
+		return names
+	}
+	equal(t, maps(status.Query{}), []string{"main/00", "main/01", "main/02", "main/03", "main/04", "main/07", "main/17", "never"})
+	equal(t, maps(status.Query{Days: 100}), []string{"main/07", "main/17"})
+	equal(t, maps(status.Query{Lane: "main/11"}), []string{"main/11"})
+}
+
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ledger(t, s, lane, today, today.Add(13*time.Hour), nil)
+	run := func(id string, kind sink.RunKind, state sink.RunState, ago, took time.Duration) sink.Run {
+		r := sink.Run{ID: id, Kind: kind, State: state, StartedAt: now.Add(-ago), UpdatedAt: now.Add(-ago + took)}
+		if state != sink.RunRunning {
+			r.FinishedAt = r.UpdatedAt
+		}
+		return r
+	}
+	going := run("going", sink.RunBackfill, sink.RunRunning, 110*time.Second, 100*time.Second)
+	going.Planned, going.Done = 1000, 250
+	failed := run("failed", sink.RunTick, sink.RunFailed, time.Hour, time.Second)
+	failed.Error = "nothing went well"
+	runs := []sink.Run{going, failed, run("lost", sink.RunBackfill, sink.RunRunning, 2*time.Hour, time.Minute)}
+	if err := s.WriteRuns(t.Context(), runs); err != nil {
+		t.Fatal(err)
+	}
+	// The last tick failed, and no account says why.
+	if r := build(t, s, config.Default(), status.Query{}); r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "nothing went well") {
+		t.Errorf("ok %v: %v", r.OK, r.Problems)
+	}
+	runs = nil
+	for i := range 30 {
+		runs = append(runs, run(fmt.Sprint(i), sink.RunTick, sink.RunOK, time.Duration(59-i)*time.Minute, time.Second))
+	}
+	if err := s.WriteRuns(t.Context(), runs); err != nil {
+		t.Fatal(err)
+	}
+	r := build(t, s, config.Default(), status.Query{})
+	if !r.OK || len(r.Runs) != 20 || r.Runs[0].ID != "going" {
+		t.Errorf("ok %v, %d runs: %+v", r.OK, len(r.Runs), r.Runs[0])
+	}
+	// 30 successes since have not pushed them out.
+	if f := r.Failures; len(f) != 2 || f[0].ID != "failed" || f[1].ID != "lost" || f[1].State != status.Lost || f[1].Took() != time.Minute {
+		t.Errorf("%+v", f)
+	}
+	if len(r.Running) != 1 {
+		t.Fatalf("%+v", r.Running)
+	}
+	// 250 windows took 100 seconds, so 750 take 300, of which 10 have passed since.
+	if left, ok := r.Running[0].ETA(); !ok || left != 290*time.Second || r.Running[0].Took() != 110*time.Second {
+		t.Errorf("%s left, %s so far", left, r.Running[0].Took())
+	}
+}
+
+func TestSpend(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var b sink.Batch
+	add := func(n int, at time.Time, product, currency, amount string) {
+		b.Orders = append(b.Orders, schema.Order{
+			Lane: lane, OrderID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
+			Amounts: schema.Amounts{Pretax: schema.Money{Decimal: decimal.RequireFromString(amount), Valid: true}}, Version: 1,
+		})
+	}
+	for i := range 12 {
+		add(i, today, fmt.Sprintf("p%02d", i), "CNY", fmt.Sprintf("%d.000000000001", i))
+	}
+	add(100, today.AddDate(0, 0, -29), "p00", "CNY", "1000")
+	add(101, today.AddDate(0, 0, -30), "p00", "CNY", "5") // too old
+	add(102, now, "p00", "USD", "7")
+	if err := s.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	r := build(t, s, config.Default(), status.Query{})
+	if len(r.Spend) != 2 {
+		t.Fatalf("%+v", r.Spend)
+	}
+	yuan, dollars := r.Spend[0], r.Spend[1]
+	if yuan.Currency != "CNY" || yuan.Orders != 13 || yuan.Amount.String() != "1066.000000000012" || len(yuan.Days) != 30 ||
+		yuan.Days[0].Amount.String() != "1000" || yuan.Days[29].Orders != 12 || yuan.Days[1].Orders != 0 {
+		t.Errorf("%+v", yuan)
+	}
+	if p := yuan.Products; len(p) != 10 || p[0].Code != "p00" || p[0].Orders != 2 || p[1].Code != "p11" {
+		t.Errorf("%+v", p)
+	}
+	if dollars.Currency != "USD" || dollars.Amount.String() != "7" {
+		t.Errorf("%+v", dollars)
+	}
+}
+
+// Where orders are tracked by their ids there are no hours, and the last success says how fresh they are.
+func TestTrackedByID(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	cfg := config.Default()
+	cfg.Accounts = []config.Account{config.NewAccount("names", config.SourceDomain)}
+	if l := build(t, s, cfg, status.Query{}).Accounts[0]; len(l.Problems) != 1 || !strings.Contains(l.Problems[0], "ordersync track --account names") {
+		t.Errorf("%+v", l)
+	}
+	run := sink.Run{ID: "1", Kind: sink.RunTick, State: sink.RunOK, Accounts: []string{"names"}, StartedAt: now.Add(-time.Minute),
+		UpdatedAt: now.Add(-time.Minute), FinishedAt: now.Add(-time.Minute)}
+	if err := s.WriteRuns(t.Context(), []sink.Run{run}); err != nil {
+		t.Fatal(err)
+	}
+	order := schema.Order{Lane: schema.Lane{Source: "domain", Account: "names"}, OrderID: "1", CreateTime: today, FetchedAt: now, Version: 1}
+	if err := s.Write(t.Context(), sink.Batch{Orders: []schema.Order{order}}); err != nil {
+		t.Fatal(err)
+	}
+	r := build(t, s, cfg, status.Query{Lane: "names"})
+	if lag, _ := r.Accounts[0].Lag(); !r.OK || lag != time.Minute || r.Accounts[0].Coverage != nil || r.Accounts[0].Orders != 1 || !r.Accounts[0].ByID {
+		t.Errorf("%+v", r.Accounts[0])
+	}
+	run.ID, run.State, run.StartedAt, run.Error = "2", sink.RunFailed, now.Add(-time.Second), "one order is gone"
+	if err := s.WriteRuns(t.Context(), []sink.Run{run}); err != nil {
+		t.Fatal(err)
+	}
+	if r := build(t, s, cfg, status.Query{}); r.OK || !strings.Contains(r.Problems[0], "the last tick of names failed: one order is gone") {
+		t.Errorf("%+v", r.Problems)
+	}
+}
+
+// What never was, and what was removed.
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	if r := build(t, s, config.Default(), status.Query{}); !r.OK || len(r.Accounts) != 0 || r.NextTick.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	cfg := config.Default()
+	cfg.Accounts = []config.Account{config.NewAccount("main", config.SourceBSS)}
+	r := build(t, s, cfg, status.Query{Days: 1})
+	if r.OK || len(r.Accounts) != 1 || !strings.Contains(r.Accounts[0].Problems[0], "never synced") {
+		t.Errorf("%+v", r.Accounts)
+	}
+	equal(t, picture(r.Accounts[0]), []string{"25 --------------.........."})
+}

@@ -1,0 +1,200 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ordersync/ordersync/cmd/internal/format"
+	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/sink"
+)
+
+// view is a report as the template shows it.
+type view struct {
+	*status.Report
+	Worst               *status.Lane // the one that is furthest behind; nil for none
+	Maps                []mapView
+	Others              []*status.Lane // without a map
+	Older, Newer, Today string         // links; empty where there is nothing
+	Ranges              []link
+	Only                string // the lane that was asked for
+	Live                bool   // something runs that is worth watching
+	Orders              uint64
+	OpenRejects         int
+	Legend              []status.State
+	Charts              []chart
+}
+
+type link struct {
+	Text, URL string
+	Current   bool
+}
+
+func newView(r *status.Report, asked url.Values) *view {
+	v := &view{Report: r, Only: asked.Get("lane"), Legend: status.States}
+	for i := range r.Accounts {
+		l := &r.Accounts[i]
+		lag, ok := l.Lag()
+		if worst, _ := v.worstLag(); ok && (v.Worst == nil || lag > worst) {
+			v.Worst = l
+		}
+		v.Orders += l.Orders
+		v.OpenRejects += l.OpenRejects
+		if l.Coverage == nil {
+			v.Others = append(v.Others, l)
+		} else {
+			v.Maps = append(v.Maps, newMapView(l, time.Duration(r.Map.CellSeconds)*time.Second))
+		}
+	}
+	for _, x := range r.Running {
+		v.Live = v.Live || x.Kind != sink.RunTick
+	}
+	for i := range r.Spend {
+		v.Charts = append(v.Charts, newChart(&r.Spend[i]))
+	}
+	to := func(from time.Time, days int) string {
+		q := url.Values{}
+		if !from.IsZero() {
+			q.Set("from", from.Format(time.DateOnly))
+		}
+		if days != status.DefaultDays {
+			q.Set("days", strconv.Itoa(days))
+		}
+		if v.Only != "" {
+			q.Set("lane", v.Only)
+		}
+		return "/?" + q.Encode()
+	}
+	if r.Map.LedgerFrom != nil && r.Map.LedgerFrom.Before(r.Map.From) {
+		v.Older = to(r.Map.From.AddDate(0, 0, -r.Map.Days), r.Map.Days)
+	}
+	if !r.Map.To.After(r.Now) {
+		v.Newer, v.Today = to(r.Map.To, r.Map.Days), to(time.Time{}, r.Map.Days)
+		if r.Map.To.AddDate(0, 0, r.Map.Days).After(r.Now) {
+			v.Newer = v.Today
+		}
+	}
+	for _, n := range []int{7, status.DefaultDays, status.MaxDays} {
+		last := r.Map.To.AddDate(0, 0, -n)
+		if v.Newer == "" {
+			last = time.Time{}
+		}
+		v.Ranges = append(v.Ranges, link{format.Plural(n, "day"), to(last, n), n == r.Map.Days})
+	}
+	return v
+}
+
+func (v *view) worstLag() (time.Duration, bool) {
+	if v.Worst == nil {
+		return 0, false
+	}
+	return v.Worst.Lag()
+}
+
+// Lag is how far behind the worst lane is.
+func (v *view) Lag() time.Duration {
+	lag, _ := v.worstLag()
+	return lag.Round(time.Second)
+}
+
+// Last is the last day of the maps.
+func (v *view) Last() time.Time { return v.Map.To.AddDate(0, 0, -1) }
+
+// NextIn is the time until the next tick is due.
+func (v *view) NextIn() time.Duration { return v.NextTick.Sub(v.Now).Round(time.Second) }
+
+// ProblemCount counts all problems.
+func (v *view) ProblemCount() int {
+	n := len(v.Problems)
+	for i := range v.Accounts {
+		n += len(v.Accounts[i].Problems)
+	}
+	return n
+}
+
+// Ago is how long ago a time was.
+func (v *view) Ago(t time.Time) string {
+	return format.Span(max(0, v.Now.Sub(t).Round(time.Second))) + " ago"
+}
+
+// mapView is the heat map of a lane.
+type mapView struct {
+	*status.Lane
+	Columns int
+	Heads   []string // over the columns, each over as many
+	Rows    []mapRow
+}
+
+// HeadSpan is how many columns a head is over.
+func (m *mapView) HeadSpan() int { return m.Columns / max(1, len(m.Heads)) }
+
+type mapRow struct {
+	Weekday, Day string
+	Cells        []mapCell
+}
+
+type mapCell struct{ Class, Why string }
+
+func newMapView(l *status.Lane, cell time.Duration) mapView {
+	m := mapView{Lane: l, Columns: int(24 * time.Hour / cell)}
+	if heads := 4; m.Columns%heads == 0 {
+		for i := range heads {
+			m.Heads = append(m.Heads, fmt.Sprintf("%02d:00", i*24/heads))
+		}
+	}
+	steps := newSteps(l.Coverage)
+	for _, d := range l.Coverage {
+		row := mapRow{Weekday: d.Day.Format("Mon"), Day: d.Day.Format("02 Jan"), Cells: make([]mapCell, len(d.Cells))}
+		for i := range d.Cells {
+			c := &d.Cells[i]
+			row.Cells[i] = mapCell{class(c, steps), c.Why}
+			if 2*i >= len(d.Cells) {
+				row.Cells[i].Class += " right" // what it says opens to the left
+			}
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	return m
+}
+
+// steps are from how many orders on a complete cell is darker: with the first, as half of the cells that have some, and
+// as one in ten of them.
+type steps [3]int
+
+func newSteps(days []status.Day) steps {
+	var orders []int
+	for _, d := range days {
+		for i := range d.Cells {
+			if n := d.Cells[i].Orders; n > 0 {
+				orders = append(orders, n)
+			}
+		}
+	}
+	slices.Sort(orders)
+	if len(orders) == 0 {
+		return steps{1, 1, 1}
+	}
+	return steps{1, orders[len(orders)/2], orders[len(orders)*9/10]}
+}
+
+// class is how a cell looks: its state; where it is complete, how much was ordered; and whether something in it is not
+// whole.
+func class(c *status.Cell, from steps) string {
+	s := string(c.State)
+	if c.State == status.Complete {
+		step := 0
+		for _, n := range from {
+			if c.Orders >= n {
+				step++
+			}
+		}
+		s += " n" + strconv.Itoa(step)
+	}
+	if c.Rejected+c.Pending > 0 {
+		s += " marked"
+	}
+	return s
+}
