@@ -24,15 +24,15 @@ WHERE payment_status = 'Paid'
 GROUP BY ALL
 ORDER BY month, spent DESC
 LIMIT 4 BY month`},
-	{"What became of the orders?", `SELECT if(payment_status = '', '(refund)', payment_status) AS status, count() AS orders,
-       sum(pretax_amount) AS amount
+	{"What became of the orders?", `SELECT if(payment_status = '', '(refund)', payment_status) AS status, currency,
+       count() AS orders, sum(pretax_amount) AS amount
 FROM orders
-GROUP BY status
+GROUP BY ALL
 ORDER BY orders DESC`},
-	{"Who ordered most?", `SELECT if(operator = '', '(the account itself)', operator) AS operator,
+	{"Who ordered most?", `SELECT if(operator = '', '(the account itself)', operator) AS operator, currency,
        uniqExact(order_id) AS orders, count() AS items, sum(pretax_amount) AS amount
 FROM order_items
-GROUP BY operator
+GROUP BY ALL
 ORDER BY orders DESC
 LIMIT 5`},
 	{"Is anything missing? (the ledger, one row a window of an hour)", `SELECT verdict, count() AS windows, min(window_start) AS first, max(window_end) AS last,
