@@ -166,12 +166,13 @@ func BenchmarkQuota(b *testing.B) {
 					running.Go(func() { takeQuota(ctx, b, server.URL(), others) })
 				}
 				time.Sleep(10 * time.Second)
-				early := details.Load()
+				early, earlyThrottled, earlyAll := details.Load(), throttled.Load(), all.Load()
 				time.Sleep(50 * time.Second)
 				used := func(details int64, seconds float64) float64 { return float64(details) / ((quota - others) * seconds) }
 				b.ReportMetric(used(details.Load(), 60), "quota-used")
 				b.ReportMetric(used(details.Load()-early, 50), "quota-used-after-10s")
 				b.ReportMetric(100*float64(throttled.Load())/float64(all.Load()), "throttled-%")
+				b.ReportMetric(100*float64(throttled.Load()-earlyThrottled)/float64(all.Load()-earlyAll), "throttled-%-after-10s")
 				cancel()
 				running.Wait()
 			}

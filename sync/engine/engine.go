@@ -127,7 +127,7 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 		o.Committed = func(schema.Batch) {}
 	}
 	if o.FlushRows == 0 {
-		o.FlushRows = 12_000
+		o.FlushRows = 7_000 // two such batches are held: one is written while the next is gathered
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
