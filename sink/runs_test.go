@@ -50,7 +50,7 @@ func TestRuns(t *testing.T) {
 	equal(t, texts(t, s.Conn(), "SELECT kind, error FROM sync_runs WHERE id = 'full'"), []string{"('backfill','it\\'s undone')"})
 }
 
-func TestSpend(t *testing.T) {
+func TestSpendADay(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	paid, unpaid, refund, dollars, next, none := order(1), order(2), order(3), order(4), order(24*60), order(5)
