@@ -79,7 +79,9 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	log.wait(t, "tick", 1)
+	// Between two ticks: a row that is on its way would be tried again for two minutes.
+	log.wait(t, "verified: the copy agrees with the source", 1)
+	log.wait(t, "the run is done", log.count("the run is done")+1)
 	way.cut()
 	log.wait(t, away, 1)
 	if got := get(t, a.URL()+"/readyz"); !strings.Contains(got, "does not answer") {
