@@ -38,7 +38,7 @@ const (
 	// After a throttle the rate falls to backOff of itself, and grows back by growth of the quota a second. With these,
 	// about one call in a hundred is throttled while somebody else uses a part of the quota that does not change.
 	backOff = 0.85
-	growth  = 0.005
+	growth  = 0.0025
 	// minShare of the quota is always tried: a budget never starves.
 	minShare = 0.05
 )
