@@ -290,8 +290,9 @@ func (v *verification) repairAll(ctx context.Context) error {
 		}
 	}
 	jobs := v.jobs(windows, ledger, source.Verify, time.Time{})
+	shared := &repair{orders: orders} // one for all jobs, which run side by side: its lock is the map's
 	for i := range jobs {
-		jobs[i].repair = &repair{orders: orders}
+		jobs[i].repair = shared
 	}
 	if err := v.walk(ctx, jobs); err != nil {
 		return err
