@@ -36,7 +36,7 @@ func NewCanceller(a *App) *Canceller {
 
 // Able says why the orders of an account cannot be cancelled, or nothing.
 func (c *Canceller) Able(account string) error {
-	l, err := c.login(account)
+	l, err := c.app.login(account)
 	if err != nil {
 		return err
 	}
@@ -44,15 +44,6 @@ func (c *Canceller) Able(account string) error {
 		return fmt.Errorf("orders of account %s cannot be cancelled: its source has no such API", account)
 	}
 	return nil
-}
-
-func (c *Canceller) login(account string) (*login, error) {
-	for _, l := range c.app.logins {
-		if l.name == account {
-			return l, nil
-		}
-	}
-	return nil, fmt.Errorf("there is no account %q", account)
 }
 
 // Cancel has one order cancelled at the vendor's, brings the warehouse up to date with what became of it, and keeps an
@@ -87,7 +78,7 @@ func (c *Canceller) Cancel(ctx context.Context, lane schema.Lane, orderID, by st
 
 // call makes the call and notes what the vendor said.
 func (c *Canceller) call(ctx context.Context, k *schema.Cancellation) {
-	l, _ := c.login(k.Account)
+	l, _ := c.app.login(k.Account)
 	vendor := bss.NewCanceller(l.client.(*bss.Client))
 	caller := source.NewCaller(l.client, l.list, l.detail, cancelPolicy, l.observer(c.app.metrics))
 	asked := false

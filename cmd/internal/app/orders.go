@@ -50,11 +50,20 @@ func (a *App) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []
 }
 
 func (a *App) fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *engine.Progress) (engine.Summary, error) {
+	l, err := a.login(lane.Account)
+	if err != nil {
+		return engine.Summary{}, err
+	}
+	s, err := l.engine.Fetch(ctx, now, lane, ids, p)
+	return s, a.blame(ctx, err)
+}
+
+// login finds an account by its name.
+func (a *App) login(account string) (*login, error) {
 	for _, l := range a.logins {
-		if l.name == lane.Account {
-			s, err := l.engine.Fetch(ctx, now, lane, ids, p)
-			return s, a.blame(ctx, err)
+		if l.name == account {
+			return l, nil
 		}
 	}
-	return engine.Summary{}, fmt.Errorf("there is no account %q", lane.Account)
+	return nil, fmt.Errorf("there is no account %q", account)
 }
