@@ -18,7 +18,6 @@ import (
 type block struct {
 	table   string
 	query   string
-	token   string
 	rows    int
 	packets int
 	encode  func(packet int, into *packet) error
@@ -40,7 +39,7 @@ const (
 )
 
 // newBlock makes an insert of rows of one partition.
-func newBlock[T any](t *table[T], partition string, rows []*T) *block {
+func newBlock[T any](t *table[T], rows []*T) *block {
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		names[i] = c.name
@@ -48,7 +47,6 @@ func newBlock[T any](t *table[T], partition string, rows []*T) *block {
 	packets := chunks(t, rows, maxPacketRows, maxPacketBytes)
 	return &block{
 		table:   t.name,
-		token:   t.name + "/" + partition + "/" + uuid.NewString(),
 		query:   "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ")",
 		rows:    len(rows),
 		packets: len(packets),
@@ -101,9 +99,8 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	ctx, settle := untilSettled(ctx)
 	defer settle()
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"insert_deduplication_token": b.token,
-		// A retry must also reach order_versions where the first try reached order_rows only.
-		"deduplicate_blocks_in_dependent_materialized_views": 1,
+		// Another one for each try, so that no server takes a block for one that it has (see the package's documentation).
+		"insert_deduplication_token": uuid.NewString(),
 		// An asynchronous insert would be confirmed before it is stored, or mixed with other blocks (I1).
 		"async_insert": 0,
 	}))

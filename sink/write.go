@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,8 +51,8 @@ type table[T any] struct {
 // write stores rows of one table.
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 	for _, part := range split(t, rows) {
-		for _, chunk := range chunks(t, part.rows, maxBlockRows, maxBlockBytes) {
-			if err := s.insert(ctx, newBlock(t, part.name, chunk)); err != nil {
+		for _, chunk := range chunks(t, part, maxBlockRows, maxBlockBytes) {
+			if err := s.insert(ctx, newBlock(t, chunk)); err != nil {
 				return err
 			}
 		}
@@ -61,16 +60,10 @@ func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 	return nil
 }
 
-// part is the rows of one partition, in the order of the sorting key.
-type part[T any] struct {
-	name string
-	rows []*T
-}
-
 // split sorts rows into their partitions: an insert that spans partitions would not be atomic. Rows are handed over in
 // the order of the sorting key, which saves the server from sorting them.
-func split[T any](t *table[T], rows []T) []part[T] {
-	var parts []part[T]
+func split[T any](t *table[T], rows []T) [][]*T {
+	var parts [][]*T
 	index := map[int]int{}
 	for i := range rows {
 		month := 0
@@ -82,15 +75,15 @@ func split[T any](t *table[T], rows []T) []part[T] {
 		if !ok {
 			p = len(parts)
 			index[month] = p
-			parts = append(parts, part[T]{name: fmt.Sprint(month)})
-			if len(index) == 1 {
-				parts[p].rows = make([]*T, 0, len(rows))
+			parts = append(parts, nil)
+			if p == 0 {
+				parts[p] = make([]*T, 0, len(rows))
 			}
 		}
-		parts[p].rows = append(parts[p].rows, &rows[i])
+		parts[p] = append(parts[p], &rows[i])
 	}
-	for _, p := range parts {
-		slices.SortFunc(p.rows, t.compare)
+	for _, part := range parts {
+		slices.SortFunc(part, t.compare)
 	}
 	return parts
 }

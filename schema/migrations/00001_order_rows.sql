@@ -3,7 +3,7 @@
 
 -- Storage of the orders. Every version of a row shares the partition of its order's creation, so one insert of one
 -- month is atomic and FINAL never has to look across partitions. Partitions that nothing writes to any more are merged
--- to one part after an hour. The deduplication window lets a retried insert be recognised by its token.
+-- to one part after an hour.
 -- The index on order_id serves look-ups by id alone; the one on detail_status finds the few pending orders.
 
 CREATE TABLE IF NOT EXISTS order_rows
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS order_rows
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead';
 

@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS order_item_rows
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, item_id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead';
 

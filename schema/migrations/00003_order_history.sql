@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS order_versions
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, fetched_at)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead';
 

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS sync_window_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (account, owner_id, window_start)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the ledger. Read the view sync_windows instead';
 

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS product_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (account, product_code, product_type, subscription_type)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the product names. Read the view products instead';
 

@@ -1,8 +1,7 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- What verifications found, one row each: a log, so nothing replaces a row. The deduplication window makes a row that
--- is sent again after a broken connection count once.
+-- What verifications found, one row each: a log. A row is only replaced by itself, sent again after a broken connection.
 
 CREATE TABLE IF NOT EXISTS sync_verifications
 (
@@ -21,7 +20,6 @@ CREATE TABLE IF NOT EXISTS sync_verifications
     started_at DateTime64(3, 'UTC') COMMENT 'When it began, UTC',
     finished_at DateTime64(3, 'UTC') COMMENT 'When it ended, UTC'
 )
-ENGINE = MergeTree
+ENGINE = ReplacingMergeTree
 ORDER BY (account, owner_id, finished_at)
-SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Verifications of the copy against its ledger and the source, one row each';

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS tracked_order_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (account, owner_id, order_id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the tracked orders. Read the view tracked_orders instead';
 
@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS cancellation_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (account, id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the cancellations. Read the view cancellations instead';
 

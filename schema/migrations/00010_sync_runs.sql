@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS sync_run_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (started_at, id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the history of runs. Read the view sync_runs instead';
 

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS order_rows_local ON CLUSTER 'main'
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version, is_deleted)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead';
 
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS order_item_rows_local ON CLUSTER 'main'
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version, is_deleted)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, item_id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead';
 
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS order_versions_local ON CLUSTER 'main'
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, fetched_at)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead';
 
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS sync_window_rows_local ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (account, owner_id, window_start)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the ledger. Read the view sync_windows instead';
 
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS reject_rows_local ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (account, id)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the rejects. Read the view rejects instead';
 
@@ -102,7 +102,7 @@ CREATE TABLE IF NOT EXISTS product_rows_local ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (account, product_code, product_type, subscription_type)
-SETTINGS non_replicated_deduplication_window = 1000, min_age_to_force_merge_seconds = 3600,
+SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Storage of the product names. Read the view products instead';
 
@@ -127,9 +127,8 @@ COMMENT 'For every order with its detail: its amounts against the sums over its 
 
 CREATE TABLE IF NOT EXISTS sync_verifications_local ON CLUSTER 'main'
 (…)
-ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 ORDER BY (account, owner_id, finished_at)
-SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Verifications of the copy against its ledger and the source, one row each';
 
 CREATE TABLE IF NOT EXISTS sync_verifications ON CLUSTER 'main' AS sync_verifications_local

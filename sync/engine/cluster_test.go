@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -91,8 +92,13 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 	end := start.AddDate(0, 0, 3)
 	now := end.Add(time.Hour)
 	w.engine.FlushRows = 300
-	var once sync.Once
-	reached, stopped := make(chan struct{}), make(chan struct{})
+	var once, first sync.Once
+	reached, recorded, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	w.engine.Committed = func(b schema.Batch) {
+		if len(b.Windows) > 0 {
+			first.Do(func() { close(recorded) })
+		}
+	}
 	w.account.SetFault(func(r simulator.FaultRequest) simulator.Action {
 		if r.API == "GetOrderDetail" && r.Number == 700 {
 			once.Do(func() { close(reached) })
@@ -109,7 +115,13 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 		s, err := w.engine.Backfill(t.Context(), now, start, now, false, nil)
 		ended <- outcome{s, err}
 	}()
-	<-reached
+	for _, c := range []chan struct{}{reached, recorded} { // a part is whole; the order that is held back keeps another from being so
+		select {
+		case <-c:
+		case o := <-ended:
+			t.Fatal("the backfill ended: ", o.err, o.summary.Err())
+		}
+	}
 	n.Stop(t, 1)
 	close(stopped)
 	o := <-ended
