@@ -23,7 +23,7 @@ type Run struct {
 	UpdatedAt  time.Time // the last sign of life
 	FinishedAt time.Time // zero while it runs
 
-	Planned, Done uint64 // windows; spans of windows in a replay
+	Planned, Done uint64 // windows; spans of windows in a replay, orders in track
 	Orders        uint64 // that the listings showed
 	Changed       uint64 // of these, new or changed
 	Items         uint64
@@ -43,6 +43,8 @@ const (
 	RunBackfill RunKind = "backfill"
 	RunVerify   RunKind = "verify"
 	RunReplay   RunKind = "replay"
+	RunTrack    RunKind = "track"
+	RunProducts RunKind = "products"
 )
 
 // RunState says how a run stands.

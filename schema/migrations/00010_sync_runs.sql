@@ -7,7 +7,7 @@
 CREATE TABLE IF NOT EXISTS sync_run_rows
 (
     id String COMMENT 'Id of the run, as on its log lines',
-    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify or replay',
+    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track or products',
     state LowCardinality(String) COMMENT 'running, ok, failed (something was left undone) or stopped (it was told to)',
     process String COMMENT 'Host name and process id of the program that ran it',
     accounts Array(String) COMMENT 'Names of the accounts that it was for',
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS sync_run_rows
     started_at DateTime64(3, 'UTC') COMMENT 'When it began, UTC',
     updated_at DateTime64(3, 'UTC') COMMENT 'When it last gave a sign of life, UTC: every ten seconds while it runs',
     finished_at Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended, UTC; NULL = it runs, or its process ended without a word',
-    windows_planned UInt64 COMMENT 'Windows to be walked or verified; of a replay, spans of windows',
+    windows_planned UInt64 COMMENT 'Windows to be walked or verified; of a replay, spans of windows; of track, orders',
     windows_done UInt64 COMMENT 'Of these, how many are done, whatever their verdict',
     orders UInt64 COMMENT 'Orders that the listings showed',
     changed UInt64 COMMENT 'Of these, how many were new or changed',
@@ -36,7 +36,7 @@ COMMENT 'Storage of the history of runs. Read the view sync_runs instead';
 CREATE OR REPLACE VIEW sync_runs
 (
     id String COMMENT 'Id of the run, as on its log lines',
-    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify or replay',
+    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track or products',
     state LowCardinality(String) COMMENT 'running, ok, failed (something was left undone) or stopped (it was told to)',
     process String COMMENT 'Host name and process id of the program that ran it',
     accounts Array(String) COMMENT 'Names of the accounts that it was for',
@@ -45,7 +45,7 @@ CREATE OR REPLACE VIEW sync_runs
     started_at DateTime64(3, 'UTC') COMMENT 'When it began, UTC',
     updated_at DateTime64(3, 'UTC') COMMENT 'When it last gave a sign of life, UTC: every ten seconds while it runs',
     finished_at Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended, UTC; NULL = it runs, or its process ended without a word',
-    windows_planned UInt64 COMMENT 'Windows to be walked or verified; of a replay, spans of windows',
+    windows_planned UInt64 COMMENT 'Windows to be walked or verified; of a replay, spans of windows; of track, orders',
     windows_done UInt64 COMMENT 'Of these, how many are done, whatever their verdict',
     orders UInt64 COMMENT 'Orders that the listings showed',
     changed UInt64 COMMENT 'Of these, how many were new or changed',
@@ -61,4 +61,4 @@ SELECT
     id, kind, state, process, accounts, range_start, range_end, started_at, updated_at, finished_at,
     windows_planned, windows_done, orders, changed, items, rejected, list_calls, detail_calls, error, version
 FROM sync_run_rows FINAL
-COMMENT 'The history of runs: ticks, backfills, verifications and replays, one row each';
+COMMENT 'The history of runs: ticks, backfills, verifications and so on, one row each';

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,69 @@ func TestHistory(t *testing.T) {
 			!want.is(r) || r.ID == "" || r.FinishedAt.Before(r.StartedAt) || len(r.Accounts) != 1 || !strings.Contains(r.Process, "/") {
 			t.Errorf("run %d: %+v", i, r)
 		}
+	}
+}
+
+// So do those that are about single orders and about names, the daemon's too.
+func TestHistoryOfTrackAndProducts(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	lane, err := a.Lane("main", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ids := range [][]string{account.IDs(time.Time{}, time.Time{})[:3], {"1"}} {
+		if _, err := a.Track(t.Context(), now, lane, ids, "somebody", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := a.Products(t.Context())[0]; n.Err != nil {
+		t.Fatal(n.Err)
+	}
+	runs, err := a.Warehouse().RecentRuns(t.Context(), now.Add(-time.Hour), 10)
+	if err != nil || len(runs) != 3 {
+		t.Fatalf("%d runs of 3, %v", len(runs), err)
+	}
+	for i, want := range []struct {
+		kind  sink.RunKind
+		state sink.RunState
+		is    func(sink.Run) bool
+	}{
+		{sink.RunProducts, sink.RunOK, func(r sink.Run) bool { return r.ListCalls == 2 && r.Error == "" }},
+		{sink.RunTrack, sink.RunFailed, func(r sink.Run) bool { return r.Planned == 1 && r.DetailCalls == 1 && r.Error != "" }},
+		{sink.RunTrack, sink.RunOK, func(r sink.Run) bool {
+			return r.Planned == 3 && r.Done == 3 && r.DetailCalls == 3 && r.Items > 0 && r.Error == ""
+		}},
+	} {
+		if r := runs[i]; r.Kind != want.kind || r.State != want.state || !want.is(r) || r.FinishedAt.IsZero() || !slices.Equal(r.Accounts, []string{"main"}) {
+			t.Errorf("run %d: %+v", i, r)
+		}
+	}
+
+	// The names are a day old and the daemon may not ask: no tick fails by that, and the history says so.
+	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
+	if err := conn.Exec(t.Context(), "TRUNCATE TABLE product_rows"); err != nil {
+		t.Fatal(err)
+	}
+	account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+		if r.API != "QueryProductList" {
+			return simulator.Action{}
+		}
+		return simulator.Action{Error: &simulator.Error{Code: "NoPermission", Status: 403}}
+	})
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "the product names could not be refreshed; those of before stay", 1)
+	failed, err := a.Warehouse().FailedRuns(t.Context(), time.Now(), now, 10)
+	if err != nil || len(failed) == 0 || failed[0].Kind != sink.RunProducts || !strings.Contains(failed[0].Error, "bss:QueryProductList") {
+		t.Errorf("%+v, %v", failed, err)
 	}
 }
 

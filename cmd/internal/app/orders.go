@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
@@ -32,14 +33,19 @@ func (a *App) Lane(account, owner string) (schema.Lane, error) {
 }
 
 // Track records that orders are to be kept fresh until they are settled, and fetches them. Open must have been called.
-func (a *App) Track(ctx context.Context, now time.Time, lane schema.Lane, ids []string, by string, p *engine.Progress) (engine.Summary, error) {
+func (a *App) Track(ctx context.Context, now time.Time, lane schema.Lane, ids []string, by string, p *engine.Progress) (s engine.Summary, err error) {
 	ctx = withRun(ctx)
+	if p == nil {
+		p = new(engine.Progress)
+	}
+	end := a.record(ctx, sink.RunTrack, []string{lane.Account}, time.Time{}, time.Time{}, p)
+	defer func() { end(outcome{summary: s, err: err}) }()
 	var tracked []schema.Tracked
 	for _, id := range ids {
 		tracked = append(tracked, schema.Tracked{Lane: lane, OrderID: id, AddedAt: now, AddedBy: by, Version: uint64(now.UnixNano())})
 	}
 	if err := a.warehouse.Track(ctx, tracked); err != nil {
-		return engine.Summary{}, a.blame(ctx, err)
+		return s, a.blame(ctx, err)
 	}
 	return a.fetch(ctx, now, lane, ids, p)
 }

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
@@ -13,7 +16,7 @@ const (
 	productsAPI   = "products"
 	productsQuota = 10 // calls a second that the vendor allows for QueryProductList
 	productsEvery = 24 * time.Hour
-	productsAgain = time.Hour // how soon the daemon tries again what failed
+	productsAgain = time.Hour // how soon the daemon tries again what failed and was not refused
 )
 
 // products is what a login needs for its product names.
@@ -38,15 +41,23 @@ type ProductNames struct {
 // Products refreshes the product names of every account whose source tells them. Open must have been called. What concerns
 // one account is in its ProductNames.
 func (a *App) Products(ctx context.Context) []ProductNames {
-	ctx = withRun(ctx)
-	var out []ProductNames
-	for _, l := range a.logins {
-		out = append(out, a.refreshProducts(ctx, l))
+	return a.refreshProducts(withRun(ctx), a.names(), a.logins...)
+}
+
+// refreshProducts is one run in the history.
+func (a *App) refreshProducts(ctx context.Context, accounts []string, logins ...*login) (out []ProductNames) {
+	p := new(engine.Progress)
+	end := a.record(ctx, sink.RunProducts, accounts, time.Time{}, time.Time{}, p)
+	var errs []error
+	for _, l := range logins {
+		n := a.productsOf(ctx, l, p)
+		out, errs = append(out, n), append(errs, n.Err)
 	}
+	end(outcome{err: errors.Join(errs...)})
 	return out
 }
 
-func (a *App) refreshProducts(ctx context.Context, l *login) ProductNames {
+func (a *App) productsOf(ctx context.Context, l *login, p *engine.Progress) ProductNames {
 	n := ProductNames{Account: l.name}
 	lister, ok := l.client.(productLister)
 	if !ok {
@@ -56,7 +67,7 @@ func (a *App) refreshProducts(ctx context.Context, l *login) ProductNames {
 	if l.products.budget == nil {
 		l.products.budget = source.NewBudget(productsQuota)
 	}
-	list, err := l.allProducts(ctx, lister)
+	list, err := l.allProducts(ctx, lister, p)
 	if err == nil {
 		err = a.blame(ctx, a.warehouse.WriteProducts(ctx, list))
 	}
@@ -66,7 +77,7 @@ func (a *App) refreshProducts(ctx context.Context, l *login) ProductNames {
 
 // allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
 // out by its number.
-func (l *login) allProducts(ctx context.Context, from productLister) ([]schema.Product, error) {
+func (l *login) allProducts(ctx context.Context, from productLister, progress *engine.Progress) ([]schema.Product, error) {
 	type page struct {
 		products []schema.Product
 		total    int
@@ -76,6 +87,7 @@ func (l *login) allProducts(ctx context.Context, from productLister) ([]schema.P
 	var all []schema.Product
 	for n := 1; ; n++ {
 		p, err := source.Call(ctx, l.caller, productsAPI, l.products.budget, func(ctx context.Context) (p page, err error) {
+			progress.ListCalls.Add(1)
 			p.products, p.total, err = from.Products(ctx, n, 0)
 			return p, err
 		})
@@ -98,7 +110,7 @@ func (l *login) allProducts(ctx context.Context, from productLister) ([]schema.P
 }
 
 // productsDue refreshes the names of an account once a day. Ticks call it. Names are a convenience: that they could not be
-// had is logged, and makes no run fail.
+// had is logged and is in the history, and makes no tick fail.
 func (a *App) productsDue(ctx context.Context, l *login, now time.Time) {
 	if _, ok := l.client.(productLister); !ok || now.Before(l.products.due) {
 		return
@@ -110,12 +122,15 @@ func (a *App) productsDue(ctx context.Context, l *login, now time.Time) {
 			return
 		}
 	}
-	n := a.refreshProducts(ctx, l)
+	n := a.refreshProducts(ctx, []string{l.name}, l)[0]
 	if ctx.Err() != nil {
 		return
 	}
 	if n.Err != nil {
 		l.products.due = now.Add(productsAgain)
+		if source.ReasonOf(n.Err) == source.Auth { // only a person changes that, and each try is a failed run in the history
+			l.products.due = now.Add(productsEvery)
+		}
 		a.log.WarnContext(ctx, "the product names could not be refreshed; those of before stay", "account", l.name, "error", n.Err)
 		return
 	}
