@@ -18,8 +18,8 @@ import (
 	"github.com/ordersync/ordersync/sync/source/field"
 )
 
-// Metrics are all that ordersync counts. Labels are bounded: accounts come from the configuration, the others are small
-// enumerations. Every label set that is known beforehand exists from the start, with zero, because an alert cannot see
+// Metrics are all that ordersync counts. Labels are bounded: accounts and owners come from the configuration, the others are
+// small enumerations. Every label set that is known beforehand exists from the start, with zero, because an alert cannot see
 // the first event of a series that appears with it.
 type Metrics struct {
 	lastSuccess *prometheus.GaugeVec     // account
@@ -33,6 +33,7 @@ type Metrics struct {
 	insertTime  *prometheus.HistogramVec // table
 	retries     *prometheus.CounterVec   // table
 	differences *prometheus.GaugeVec     // account
+	verifiedAt  *prometheus.GaugeVec     // account, owner_id
 	warehouseUp prometheus.Gauge
 
 	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds; 0 for none. The map is
@@ -81,6 +82,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 		retries: counter("insert_retries_total", "Blocks that had to be sent again.", "table"),
 		differences: gauge("verify_differences",
 			"Differences that the last verification of everything found and that are left.", "account"),
+		verifiedAt: gauge("verification_timestamp_seconds",
+			"When the last verification of everything was finished; 0 where none is known.", "account", "owner_id"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		completeTo: make(map[string]*atomic.Int64, len(accounts)),
@@ -126,7 +129,7 @@ func (m *Metrics) begin(account string) {
 func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule cron.Schedule) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.warehouseUp, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.warehouseUp, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(schedule.Next(time.Now().UTC()))
@@ -137,6 +140,11 @@ func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule c
 		"version": b.Version, "revision": b.Revision, "go": b.Go,
 	}, func() float64 { return 1 }))
 	for _, l := range logins {
+		for _, lane := range l.lanes {
+			if lane.Lists() { // the others are verified by hand only
+				m.verifiedAt.WithLabelValues(lane.Account, lane.OwnerID)
+			}
+		}
 		cs = append(cs, computed("lag_seconds",
 			"Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
 			prometheus.Labels{"account": l.name}, func() float64 { return m.lag(l.name, time.Now()) }))
@@ -238,11 +246,15 @@ func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
 	}
 }
 
-// verified takes over what the last verifications of an account's lanes found.
+// verified takes over what the last verifications of an account's lanes found. One that ended early says nothing about the
+// rest, so the one before it counts.
 func (m *Metrics) verified(account string, last []sink.Verification) {
 	sum := 0
 	for _, v := range last {
 		sum += v.Differences
+		if v.Error == "" {
+			m.verifiedAt.WithLabelValues(v.Account, v.OwnerID).Set(seconds(v.FinishedAt))
+		}
 	}
 	m.differences.WithLabelValues(account).Set(float64(sum))
 }

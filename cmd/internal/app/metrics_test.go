@@ -37,6 +37,7 @@ var contract = []string{
 	"ordersync_next_tick_timestamp_seconds{}",
 	"ordersync_orders_written_total{account}",
 	"ordersync_rejects_total{account,reason}",
+	"ordersync_verification_timestamp_seconds{account,owner_id}",
 	"ordersync_verify_differences{account}",
 	"ordersync_warehouse_up{}",
 	"ordersync_windows{account,verdict}",
@@ -167,6 +168,40 @@ func TestLag(t *testing.T) {
 	a.metrics.ledger("main", []sink.LaneSummary{own, {Lane: schema.Lane{Account: "main", OwnerID: "2"}}})
 	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
 		t.Errorf("a lane without any complete window counts: %v", lag)
+	}
+}
+
+// Each lane has the time of its own last verification, and what ended early is none.
+func TestVerificationTime(t *testing.T) {
+	cfg := config.Default()
+	reseller := config.NewAccount("main", config.SourceBSS)
+	reseller.OwnerIDs = []string{"1", "2"}
+	domains := config.NewAccount("domains", config.SourceDomain)
+	domains.Credentials = config.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"}
+	cfg.Accounts = []config.Account{reseller, domains}
+	registry := prometheus.NewRegistry()
+	a, err := New(Options{Config: cfg, Registry: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1_700_000_000, 0)
+	verification := func(owner, failure string, at time.Time) sink.Verification {
+		return sink.Verification{Lane: schema.Lane{Account: "main", OwnerID: owner}, FinishedAt: at, Error: failure, Differences: 1}
+	}
+	a.metrics.verified("main", []sink.Verification{verification("", "", at), verification("1", "cut", at)})
+	a.metrics.verified("main", []sink.Verification{verification("", "cut", at.Add(time.Hour)), verification("1", "", at.Add(time.Minute))})
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP ordersync_verification_timestamp_seconds When the last verification of everything was finished; 0 where none is known.
+# TYPE ordersync_verification_timestamp_seconds gauge
+ordersync_verification_timestamp_seconds{account="main",owner_id=""} 1.7e+09
+ordersync_verification_timestamp_seconds{account="main",owner_id="1"} 1.70000006e+09
+ordersync_verification_timestamp_seconds{account="main",owner_id="2"} 0
+# HELP ordersync_verify_differences Differences that the last verification of everything found and that are left.
+# TYPE ordersync_verify_differences gauge
+ordersync_verify_differences{account="domains"} 0
+ordersync_verify_differences{account="main"} 2
+`), "ordersync_verification_timestamp_seconds", "ordersync_verify_differences"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -68,8 +68,11 @@ func TestDailyVerification(t *testing.T) {
 	if n := log.count(agreed); n != 1 {
 		t.Errorf("%d verifications in a few ticks", n)
 	}
-	if metrics := get(t, first.URL()+"/metrics"); !strings.Contains(metrics, `ordersync_verify_differences{account="main"} 0`) {
-		t.Error("no metric of the verification")
+	metrics := get(t, first.URL()+"/metrics")
+	for _, metric := range []string{`ordersync_verify_differences{account="main"} 0`, `ordersync_verification_timestamp_seconds{account="main",owner_id=""} 1.`} {
+		if !strings.Contains(metrics, metric) {
+			t.Errorf("%s is not in\n%s", metric, metrics)
+		}
 	}
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
