@@ -25,8 +25,8 @@ type products struct {
 	due    time.Time // when the daemon asks next; zero for at once
 }
 
-// productLister is a client whose vendor tells the names of its products.
-type productLister interface {
+// ProductLister is a client whose vendor tells the names of its products.
+type ProductLister interface {
 	Products(ctx context.Context, page, size int) ([]schema.Product, int, error)
 }
 
@@ -59,7 +59,7 @@ func (a *App) refreshProducts(ctx context.Context, accounts []string, logins ...
 
 func (a *App) productsOf(ctx context.Context, l *login, p *engine.Progress) ProductNames {
 	n := ProductNames{Account: l.name}
-	lister, ok := l.client.(productLister)
+	lister, ok := l.client.(ProductLister)
 	if !ok {
 		return n
 	}
@@ -77,7 +77,7 @@ func (a *App) productsOf(ctx context.Context, l *login, p *engine.Progress) Prod
 
 // allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
 // out by its number.
-func (l *login) allProducts(ctx context.Context, from productLister, progress *engine.Progress) ([]schema.Product, error) {
+func (l *login) allProducts(ctx context.Context, from ProductLister, progress *engine.Progress) ([]schema.Product, error) {
 	type page struct {
 		products []schema.Product
 		total    int
@@ -112,7 +112,7 @@ func (l *login) allProducts(ctx context.Context, from productLister, progress *e
 // productsDue refreshes the names of an account once a day. Ticks call it. Names are a convenience: that they could not be
 // had is logged and is in the history, and makes no tick fail.
 func (a *App) productsDue(ctx context.Context, l *login, now time.Time) {
-	if _, ok := l.client.(productLister); !ok || now.Before(l.products.due) {
+	if _, ok := l.client.(ProductLister); !ok || now.Before(l.products.due) {
 		return
 	}
 	if l.products.due.IsZero() { // another process may have asked

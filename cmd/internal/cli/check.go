@@ -24,9 +24,10 @@ func (p *program) check() *cobra.Command {
 		Use:   "check",
 		Short: "Check configuration, credentials, permissions and ClickHouse",
 		Long: `Check, one line each, whether everything is in place, and say what to do where
-it is not. For each account it asks for one row of the order list and for one
-order's detail, so that keys, permissions and the way to the vendor are tried
-for real.
+it is not. For each account it asks for one row of the order list, for one
+order's detail and, where there is one, for a row of the product list, so that
+keys, permissions and the way to the vendor are tried for real. The product
+names are a convenience: that they cannot be had is a warning.
 
 With --policy it calls nobody, and prints the RAM policy that the accounts of
 the configuration need and no more, for the RAM console or
@@ -114,7 +115,7 @@ func (c *checks) all(ctx context.Context, p *program) {
 	c.warehouse(ctx, p, cfg)
 }
 
-// account makes the two calls that a sync makes.
+// account makes the calls that a sync makes.
 func (c *checks) account(ctx context.Context, a *config.Account) {
 	name := func(what string) string { return what + " of " + a.Name }
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -135,6 +136,13 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 		}
 	} else {
 		c.unknownOrder(ctx, client, name("order detail"))
+	}
+	if lister, ok := client.(app.ProductLister); ok {
+		if _, _, err := lister.Products(ctx, 1, 1); err != nil {
+			c.warn(name("product list"), "%v; only the product names need this call", err)
+		} else {
+			c.good(name("product list"), "answers")
+		}
 	}
 	c.clock(name("clock"), clock)
 }

@@ -23,7 +23,7 @@ func TestBackfillAndLook(t *testing.T) {
 
 	r := w.run(0, "check")
 	contains(t, r.out, "ok     configuration", "ok     order list of main", "ok     order detail of main",
-		"ok     clock of main", "ok     clickhouse")
+		"ok     product list of main", "ok     clock of main", "ok     clickhouse")
 	if r.err != "" {
 		t.Errorf("standard error of check: %s", r.err)
 	}

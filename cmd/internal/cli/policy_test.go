@@ -95,6 +95,7 @@ func TestPolicyIsTheLeast(t *testing.T) {
 		verb := []string{"backfill", "--from", "-24h"}
 		if call == "QueryProductList" {
 			verb = []string{"products"}
+			contains(t, w.run(0, "check").out, "warn   product list of main", action, "only the product names need", "ok     order list of main")
 		}
 		contains(t, w.run(3, verb...).err, action)
 	}
