@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -355,44 +354,4 @@ func TestBackfillThroughTheApp(t *testing.T) {
 	if a.Calls() < orders {
 		t.Errorf("%d calls", a.Calls())
 	}
-}
-
-// Secrets must be in nothing that the app says (I10).
-func TestNoSecretInTheLog(t *testing.T) {
-	t.Parallel()
-	_, cfg := vendor(t)
-	cfg.Accounts[0].Credentials.AccessKeySecret = "s3cr3t-of-the-account"
-	var out bytes.Buffer
-	var mu sync.Mutex
-	log := newLines()
-	both := slog.New(slog.NewJSONHandler(io.MultiWriter(&locked{&mu, &out}, log), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := app.New(app.Options{Config: cfg, Log: both})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Stop()
-	if err := a.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	log.wait(t, "tick: something was left undone", 1)
-	metrics := get(t, a.URL()+"/metrics")
-	mu.Lock()
-	defer mu.Unlock()
-	if strings.Contains(out.String()+metrics, "s3cr3t") {
-		t.Errorf("the secret is in\n%s", out.String())
-	}
-	if !strings.Contains(metrics, `ordersync_last_success_timestamp_seconds{account="main"} 0`) {
-		t.Errorf("a run that was refused looks like a success:\n%s", metrics)
-	}
-}
-
-type locked struct {
-	mu *sync.Mutex
-	to io.Writer
-}
-
-func (l *locked) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.to.Write(b)
 }

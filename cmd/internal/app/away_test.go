@@ -1,15 +1,18 @@
 package app_test
 
 import (
+	"bytes"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// proxy is a way to ClickHouse that can be cut.
+// proxy is a way to ClickHouse that can be cut, and that asks for a password where one is set: the embedded server has none.
 type proxy struct {
+	password string // set before the first connection
 	to       string
 	addr     string
 	mu       sync.Mutex
@@ -48,9 +51,25 @@ func (p *proxy) open(t *testing.T) {
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
 			p.done.Go(func() { _, _ = io.Copy(in, out); in.Close() })
-			p.done.Go(func() { _, _ = io.Copy(out, in); out.Close() })
+			p.done.Go(func() { p.forward(out, in); out.Close() })
 		}
 	})
+}
+
+// forward takes the password off a client's first packet, which has it after its length. Without it the server is not asked.
+func (p *proxy) forward(out io.Writer, in io.Reader) {
+	if p.password != "" {
+		hello := make([]byte, 4096)
+		n, err := in.Read(hello)
+		before, after, found := bytes.Cut(hello[:n], append([]byte{byte(len(p.password))}, p.password...))
+		if err != nil || !found {
+			return
+		}
+		if _, err := out.Write(slices.Concat(before, []byte{0}, after)); err != nil {
+			return
+		}
+	}
+	_, _ = io.Copy(out, in)
 }
 
 func (p *proxy) cut() {

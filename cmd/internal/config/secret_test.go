@@ -112,6 +112,12 @@ func TestSecretsAreNotInErrors(t *testing.T) {
 		"accounts:\n  - {name: a, source: bss, credentials: [%s]}",
 		"accounts:\n  - {name: a, source: bss, endpoint: 'https://u:%s@host'}",
 		"clickhouse: {addr: ['u:%s@host:9000']}",
+		"clickhouse: {addr: ['clickhouse://u:%s@host:9000/db']}",
+		"clickhouse: {addr: ['tcp://host:9000?username=u&password=%s']}",
+		"clickhouse: {addr: ['host:9000?password=%s']}",
+		"clickhouse: {addr: ['host:9000/%s']}",
+		"clickhouse: {addr: 'http://u:%s@host:8123'}",
+		"clickhouse: {username: 'u:%s@host'}",
 		// A secret that lost its key, its colon or its quotes.
 		"clickhouse: {password, %s}",
 		"clickhouse: {password, %s, %s}",
