@@ -186,6 +186,9 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 	if l.verified, err = a.warehouse.LastVerifications(ctx, l.name); err != nil {
 		return err
 	}
+	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
+		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == v.OwnerID })
+	})
 	if l.lists() {
 		lanes := make([]sink.LaneSummary, len(l.lanes)) // one that the ledger does not know yet is behind all others
 		for i, lane := range l.lanes {

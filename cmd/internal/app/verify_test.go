@@ -11,6 +11,8 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
@@ -127,6 +129,31 @@ func TestDailyVerification(t *testing.T) {
 	waitMetric(t, third, `ordersync_verify_differences{account="main"} 0`)
 	if n := log.count(differed); n != 1 {
 		t.Errorf("the differences were told %d times", n)
+	}
+}
+
+// What was found of an owner that is configured no more is nobody's metric: nothing would ever heal it.
+func TestVerificationOfWhatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	_, cfg := vendor(t)
+	a := newApp(t, cfg, newLines())
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().UTC()
+	for owner, differences := range map[string]int{"": 1, "9": 3} {
+		if err := a.Warehouse().WriteVerification(t.Context(), sink.Verification{
+			Lane: schema.Lane{Source: config.SourceBSS, Account: "main", OwnerID: owner}, From: at.Add(-time.Hour), To: at, Whole: true,
+			Windows: 1, Differences: differences, StartedAt: at, FinishedAt: at,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if metrics := get(t, a.URL()+"/metrics"); !strings.Contains(metrics, `ordersync_verify_differences{account="main"} 1`) || strings.Contains(metrics, `owner_id="9"`) {
+		t.Error(metrics)
 	}
 }
 

@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,4 +44,28 @@ func TestStatusOnATerminal(t *testing.T) {
 	if hours := regexp.MustCompile(`(?m)^  [A-Z][a-z]{2} \d{4}-\d\d-\d\d  [#o !.]*![#o !.]*\r?$`); !hours.MatchString(plain) {
 		t.Errorf("no gap in:\n%s", plain)
 	}
+}
+
+// An account that was taken out of the configuration is neither behind nor failing, and its orders are not forgotten.
+func TestStatusOfWhatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20)
+	w.configure("name: main", "name: old")
+	w.run(0, "backfill", "--from", "-6h")
+	w.sql("INSERT INTO sync_window_rows SELECT * REPLACE ('short' AS verdict, version + 1 AS version) FROM sync_window_rows FINAL ORDER BY window_start LIMIT 1")
+	contains(t, w.run(1, "status").out, "old:\n  1 windows are short", "not all is well")
+
+	text, err := os.ReadFile(filepath.Join(w.dir, "ordersync.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("ordersync.yaml", strings.Replace(string(text), "name: old", "name: main", 1))
+	w.run(0, "backfill", "--from", "-6h")
+	shown := w.run(0, "status").out
+	contains(t, shown, "main: complete to", "old: not configured, complete to", "1 short", "all is well")
+	if strings.Contains(shown, "windows are short") {
+		t.Errorf("a problem of what is not configured:\n%s", shown)
+	}
+	contains(t, w.run(0, "status", "--json").out, `"not_configured": true`)
+	contains(t, w.run(0, "status", "--account", "old").out, "hour, UTC")
 }

@@ -92,6 +92,10 @@ func (p *program) lane(l *status.Lane) {
 	fmt.Fprintf(p.out, "\n%s: ", p.paint(l.Name(), text.Bold))
 	lag, ok := l.Lag()
 	switch {
+	case l.Unconfigured && l.CompleteTo != nil:
+		fmt.Fprintf(p.out, "not configured, complete to %s\n", shortTime(l.CompleteTo))
+	case l.Unconfigured:
+		fmt.Fprintln(p.out, "not configured")
 	case l.ByID && ok:
 		fmt.Fprintf(p.out, "%s, tracked by their ids, refreshed %s ago\n", plural(l.Orders, "order"), span(lag))
 	case l.ByID:

@@ -46,7 +46,8 @@ type Expected struct {
 	ByID bool // its orders cannot be listed, so they are tracked by their ids
 }
 
-// Build makes a report. The configuration gives the schedule and the lanes that should be there.
+// Build makes a report. The configuration gives the schedule and the lanes that should be there; where it names none, all
+// that the ledger knows should be.
 func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
 		lanes                     []sink.LaneSummary
@@ -82,14 +83,19 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(spend, spendFrom),
 	}
 	for _, l := range withExpected(lanes, expected) {
-		byID := slices.ContainsFunc(expected, func(e Expected) bool { return e.ByID && same(e.Lane, l.Lane) })
+		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Lane, l.Lane) })
+		byID := i >= 0 && expected[i].ByID
 		if byID {
 			var err error
 			if l.Orders, err = w.CountOrders(ctx, l.Lane); err != nil {
 				return nil, err
 			}
 		}
-		r.Accounts = append(r.Accounts, newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), successes[l.Account], now, s.behindAfter()))
+		lane := newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), successes[l.Account], now, s.behindAfter())
+		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
+			lane.Unconfigured, lane.LagSeconds, lane.Problems = true, nil, []string{}
+		}
+		r.Accounts = append(r.Accounts, lane)
 	}
 	for _, x := range groups {
 		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
@@ -97,7 +103,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	if err := r.maps(ctx, w, s, q); err != nil {
 		return nil, err
 	}
-	r.judge()
+	r.judge(expected)
 	return r, nil
 }
 
@@ -154,7 +160,7 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) er
 		r.Map.LedgerTo = first(r.Map.LedgerTo, l.Newest, time.Time.After)
 		if q.Lane == "" || q.Lane == l.Name() {
 			known = true
-			if !l.ByID {
+			if !l.ByID && (!l.Unconfigured || q.Lane != "") {
 				shown = append(shown, i)
 			}
 		}
@@ -177,7 +183,11 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) er
 			if l.Oldest != nil {
 				oldest = *l.Oldest
 			}
-			l.Coverage = span{from: from, days: days, cell: cell, due: r.Now.Add(-s.grace())}.cover(oldest, windows)
+			due := r.Now.Add(-s.grace())
+			if l.Unconfigured { // nothing comes after what there is
+				due = *l.Newest
+			}
+			l.Coverage = span{from: from, days: days, cell: cell, due: due}.cover(oldest, windows)
 			return err
 		})
 	}
@@ -194,7 +204,7 @@ func first(a, b *time.Time, before func(time.Time, time.Time) bool) *time.Time {
 
 // judge says whether all is well. What is wrong with an account is said there; its last tick matters where that failed and
 // nothing else says why.
-func (r *Report) judge() {
+func (r *Report) judge(expected []Expected) {
 	said := map[string]bool{}
 	for i := range r.Accounts {
 		if l := &r.Accounts[i]; len(l.Problems) > 0 {
@@ -204,7 +214,9 @@ func (r *Report) judge() {
 	r.OK = len(said) == 0
 	for i := range r.Runs {
 		x := &r.Runs[i]
-		if account := strings.Join(x.Accounts, ", "); x.Kind == sink.RunTick && x.FinishedAt != nil && !said[account] {
+		account := strings.Join(x.Accounts, ", ")
+		configured := len(expected) == 0 || slices.ContainsFunc(expected, func(e Expected) bool { return e.Account == account })
+		if x.Kind == sink.RunTick && x.FinishedAt != nil && configured && !said[account] {
 			said[account] = true // the newest comes first
 			if x.State == string(sink.RunFailed) {
 				r.Problems = append(r.Problems, "the last tick of "+account+" failed: "+oneLine(x.Error))

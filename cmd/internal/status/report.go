@@ -46,7 +46,8 @@ type Map struct {
 type Lane struct {
 	Account      string                 `json:"account"`
 	OwnerID      string                 `json:"owner_id,omitempty"`
-	ByID         bool                   `json:"by_id,omitempty"` // its orders are tracked by their ids: it has no windows
+	ByID         bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
+	Unconfigured bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
 	Windows      map[schema.Verdict]int `json:"windows"`
 	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete; by id, since the last success
 	CompleteFrom *time.Time             `json:"complete_from"`

@@ -60,7 +60,10 @@ func build(t *testing.T, s *sink.Sink, cfg *config.Config, q status.Query) *stat
 	t.Helper()
 	var expected []status.Expected
 	for _, a := range cfg.Accounts {
-		expected = append(expected, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name}, ByID: a.Source == config.SourceDomain})
+		for _, owner := range append([]string{""}, a.OwnerIDs...) {
+			l := schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}
+			expected = append(expected, status.Expected{Lane: l, ByID: a.Source == config.SourceDomain})
+		}
 	}
 	r, err := status.Build(t.Context(), cfg.Schedule, expected, s, now, q)
 	if err != nil {
@@ -201,14 +204,15 @@ func TestMapsOfManyLanes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	cfg := config.Default()
+	cfg.Accounts = []config.Account{config.NewAccount("main", config.SourceBSS)} // its own orders were never synced
 	for i := range 20 {
 		l := lane
 		l.OwnerID = fmt.Sprintf("%02d", i)
+		cfg.Accounts[0].OwnerIDs = append(cfg.Accounts[0].OwnerIDs, l.OwnerID)
 		ledger(t, s, l, today, today.Add(13*time.Hour), func(w *schema.Window) bool {
 			return i%10 != 7 || w.Start.Hour() != 5
 		})
 	}
-	cfg.Accounts = []config.Account{config.NewAccount("never", config.SourceBSS)}
 	maps := func(q status.Query) (names []string) {
 		r := build(t, s, cfg, q)
 		for i := range r.Accounts {
@@ -221,7 +225,7 @@ func TestMapsOfManyLanes(t *testing.T) {
 		}
 		return names
 	}
-	equal(t, maps(status.Query{}), []string{"main/00", "main/01", "main/02", "main/03", "main/04", "main/07", "main/17", "never"})
+	equal(t, maps(status.Query{}), []string{"main/00", "main/01", "main/02", "main/03", "main/04", "main/07", "main/17", "main"})
 	equal(t, maps(status.Query{Days: 100}), []string{"main/07", "main/17"})
 	equal(t, maps(status.Query{Lane: "main/11"}), []string{"main/11"})
 }
@@ -341,6 +345,44 @@ func TestTrackedByID(t *testing.T) {
 }
 
 // What never was, and what was removed.
+// What is configured no more stays visible with what it holds, and nothing is wrong with it: an owner of an account, and a
+// whole account whose last tick failed.
+func TestNotConfigured(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ledger(t, s, lane, today, today.Add(13*time.Hour), nil)
+	for _, old := range []schema.Lane{{Source: "bss", Account: "main", OwnerID: "7"}, {Source: "bss", Account: "old"}} {
+		ledger(t, s, old, today.AddDate(0, 0, -1), today.Add(-20*time.Hour), func(w *schema.Window) bool {
+			if w.Start.Equal(today.AddDate(0, 0, -1).Add(time.Hour)) {
+				w.Verdict = schema.Short
+			}
+			return true
+		})
+	}
+	if err := s.WriteRuns(t.Context(), []sink.Run{{ID: "1", Kind: sink.RunTick, State: sink.RunFailed, Accounts: []string{"old"}, Error: "refused",
+		StartedAt: now.Add(-time.Hour), UpdatedAt: now.Add(-time.Hour), FinishedAt: now.Add(-time.Hour), Version: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Accounts = []config.Account{config.NewAccount("main", config.SourceBSS)}
+	r := build(t, s, cfg, status.Query{Days: 2})
+	if !r.OK || len(r.Problems) != 0 || len(r.Accounts) != 3 || r.Accounts[0].Unconfigured || r.Accounts[0].Coverage == nil {
+		t.Fatalf("%+v", r)
+	}
+	for _, l := range r.Accounts[1:] {
+		if !l.Unconfigured || l.LagSeconds != nil || len(l.Problems) != 0 || l.Orders != 10 || l.Windows[schema.Short] != 1 || l.Coverage != nil {
+			t.Errorf("%+v", l)
+		}
+	}
+	// Its map is there for who asks, and nothing is missing after its end.
+	equal(t, picture(build(t, s, cfg, status.Query{Days: 2, Lane: "main/7"}).Accounts[1]), []string{"25 ........................", "24 #s##o..................."})
+
+	// Without a configured account, as where a configuration names the warehouse only, the ledger is all there is to judge.
+	if r := build(t, s, config.Default(), status.Query{Days: 2}); r.OK || r.Accounts[2].Unconfigured || len(r.Accounts[2].Problems) != 2 {
+		t.Errorf("%+v", r.Accounts)
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	t.Parallel()
 	s := open(t)

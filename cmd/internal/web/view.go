@@ -42,7 +42,9 @@ func newView(r *status.Report, asked url.Values) *view {
 			v.Worst = l
 		}
 		v.Orders += l.Orders
-		v.OpenRejects += l.OpenRejects
+		if !l.Unconfigured {
+			v.OpenRejects += l.OpenRejects
+		}
 		if l.Coverage == nil {
 			v.Others = append(v.Others, l)
 		} else {

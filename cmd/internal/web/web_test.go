@@ -167,6 +167,29 @@ func TestQueries(t *testing.T) {
 	}
 }
 
+// What is not configured any more is shown for what it is: not behind, and not as a problem.
+func TestNotConfigured(t *testing.T) {
+	t.Parallel()
+	to := time.Date(2024, 1, 31, 5, 0, 0, 0, time.UTC)
+	old := status.Lane{Account: "old", Unconfigured: true, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
+	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
+		r := &status.Report{OK: true, Map: status.Map{CellSeconds: 3600}, Accounts: []status.Lane{old}}
+		if q.Lane != "" {
+			r.Accounts[0].Coverage = []status.Day{{Day: to.Truncate(24 * time.Hour), Cells: make([]status.Cell, 24)}}
+		}
+		return r, nil
+	}})
+	_, body := get(t, s.URL()+"/")
+	for _, part := range []string{`<a href="/?lane=old#coverage">old</a>: not configured, 1,234 orders, complete to 2024-01-31 05:00</li>`, "no record waits for you"} {
+		if !strings.Contains(body, part) {
+			t.Errorf("no %s in\n%s", part, body)
+		}
+	}
+	if _, body := get(t, s.URL()+"/?lane=old"); !strings.Contains(body, "<span>not configured</span><span>complete to <b>2024-01-31 05:00</b></span>") || strings.Contains(body, "behind <b>") {
+		t.Error(body)
+	}
+}
+
 // Without a warehouse the page says so, in its own words: a cause may name what strangers need not know.
 func TestWarehouseAway(t *testing.T) {
 	t.Parallel()
