@@ -119,18 +119,6 @@ func (s *Sink) refs(ctx context.Context, where string, args ...any) ([]schema.Or
 	return out, err
 }
 
-// MaxVersion returns the highest version that any row has, so that a new process can go on above it.
-func (s *Sink) MaxVersion(ctx context.Context) (uint64, error) {
-	var version uint64
-	err := s.conn.QueryRow(ctx, `SELECT max(v) FROM (
-		SELECT max(version) AS v FROM order_rows UNION ALL SELECT max(version) FROM order_item_rows
-		UNION ALL SELECT max(version) FROM sync_window_rows UNION ALL SELECT max(version) FROM reject_rows)`).Scan(&version)
-	if err != nil {
-		return 0, fmt.Errorf("read the highest version: %w", err)
-	}
-	return version, nil
-}
-
 // each runs a query and calls scan for every row of its result, as the rows arrive.
 func (s *Sink) each(ctx context.Context, query string, args []any, scan func(driver.Rows) error) error {
 	rows, err := s.conn.Query(ctx, query, args...)

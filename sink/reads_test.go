@@ -39,7 +39,6 @@ func TestKnown(t *testing.T) {
 		b.Orders[0].OrderID: {Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
 		b.Orders[1].OrderID: {Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
 	})
-	equal(t, must[uint64](t)(s.MaxVersion(t.Context())), 9)
 	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
 	// A bound in the middle of a millisecond, and bounds that no row can have.
