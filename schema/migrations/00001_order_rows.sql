@@ -4,7 +4,8 @@
 -- Storage of the orders. Every version of a row shares the partition of its order's creation, so one insert of one
 -- month is atomic and FINAL never has to look across partitions. Partitions that nothing writes to any more are merged
 -- to one part after an hour.
--- The index on order_id serves look-ups by id alone; the one on detail_status finds the few pending orders.
+-- The index on order_id serves look-ups by id alone; those on detail_status and payment_status find the few orders that
+-- are pending or unpaid.
 
 CREATE TABLE IF NOT EXISTS order_rows
 (
@@ -37,7 +38,8 @@ CREATE TABLE IF NOT EXISTS order_rows
     raw String COMMENT 'The list row as received (JSON)' CODEC(ZSTD(1)),
     raw_detail String COMMENT 'The order part of the detail as received (JSON), where the source has one beside the items' CODEC(ZSTD(1)),
     INDEX order_id_bloom order_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX detail_status_set detail_status TYPE set(8) GRANULARITY 1
+    INDEX detail_status_set detail_status TYPE set(8) GRANULARITY 1,
+    INDEX payment_status_set payment_status TYPE set(8) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(create_time)
