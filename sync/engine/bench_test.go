@@ -84,7 +84,7 @@ func BenchmarkBackfill(b *testing.B) {
 	for _, c := range []struct {
 		latency  time.Duration
 		inFlight int
-	}{{0, 32}, {20 * time.Millisecond, 256}} {
+	}{{0, 32}, {20 * time.Millisecond, 32}, {20 * time.Millisecond, 256}} {
 		b.Run(fmt.Sprintf("latency=%s/inflight=%d", c.latency, c.inFlight), func(b *testing.B) {
 			endpoint := startSimulator(b, c.latency)
 			account := simulator.NewAccount(benchAccount)
