@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +42,7 @@ type child struct {
 }
 
 // startChild runs the server and returns when it answers.
-func startChild(ctx context.Context, lib string, f files, at address, config string, log *slog.Logger) (*child, error) {
+func startChild(ctx context.Context, lib string, f files, at address, opts Options, log *slog.Logger) (*child, error) {
 	// The child of an owner that was killed may still be stopping; it holds this lock until it has gone.
 	lock, err := waitLock(ctx, f.serverLock, stopTimeout+lingerTimeout)
 	if err != nil {
@@ -62,7 +64,7 @@ func startChild(ctx context.Context, lib string, f files, at address, config str
 
 	c := &child{life: write, output: &output{log: log}, exited: make(chan struct{})}
 	c.cmd = exec.Command(self)
-	c.cmd.Args = serverArgs(f, at, config)
+	c.cmd.Args = serverArgs(f, at, opts)
 	c.cmd.Dir = f.work
 	c.cmd.Env = serverEnv(lib)
 	c.cmd.Stdin = read
@@ -86,7 +88,7 @@ func startChild(ctx context.Context, lib string, f files, at address, config str
 }
 
 // serverArgs is a command line of clickhouse-local, the form in which the library can open ordinary ports.
-func serverArgs(f files, at address, config string) []string {
+func serverArgs(f files, at address, opts Options) []string {
 	port := func(hostport string) string {
 		_, p, _ := net.SplitHostPort(hostport) // made or checked by us
 		return p
@@ -99,8 +101,11 @@ func serverArgs(f files, at address, config string) []string {
 		"--listen_host=" + loopback,
 		"--poll_interval=1", // seconds after which an idle native connection sees that the server stops; 10 by default
 	}
-	if config != "" {
-		args = append(args, "--config-file="+config)
+	if opts.ConfigFile != "" {
+		args = append(args, "--config-file="+opts.ConfigFile)
+	}
+	for _, name := range slices.Sorted(maps.Keys(opts.Settings)) {
+		args = append(args, "--"+name+"="+opts.Settings[name])
 	}
 	return append(args, "--output-format", "TSV", "--query", serveQuery)
 }

@@ -35,6 +35,9 @@ type Options struct {
 	// ConfigFile is an optional ClickHouse configuration, for what arguments can not say: remote_servers and macros.
 	ConfigFile string
 
+	// Settings are ClickHouse settings that every query begins with, where they are not to be the engine's own.
+	Settings map[string]string
+
 	// NativePort and HTTPPort fix the ports. Zero keeps the ports of the last time where they are free.
 	NativePort, HTTPPort int
 }
@@ -162,7 +165,7 @@ func (s *Server) startOwned(ctx context.Context, lib string) error {
 
 // start runs a child on the given ports, waits until it answers and publishes its address.
 func (s *Server) start(ctx context.Context, lib string, at address) error {
-	c, err := startChild(ctx, lib, s.files, at, s.opts.ConfigFile, s.log)
+	c, err := startChild(ctx, lib, s.files, at, s.opts, s.log)
 	if err != nil {
 		return err
 	}

@@ -36,15 +36,42 @@ import (
 // Variable chooses the server of the tests.
 const Variable = "ORDERSYNC_TEST_CLICKHOUSE"
 
-// Main is the body of TestMain: it runs the tests, stops the server that they shared and exits.
+// settings spare the tests what pays only with many rows: a query is compiled to machine code when it comes for the
+// third time, which costs more than all queries of a test.
+var settings = map[string]string{
+	"compile_expressions": "0", "compile_aggregate_expressions": "0", "compile_sort_description": "0",
+	"fsync_metadata": "0", // nor is anything to outlive the machine
+}
+
+// Main is the body of TestMain: it runs the tests, stops the server that they shared and exits. Temporary folders are in
+// memory where there is room: ClickHouse makes a dozen files for each insert.
 func Main(m *testing.M) {
 	embedded.Main()
+	leave, err := intoMemory()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sinktest:", err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	if err := errors.Join(shared.stop(), sharedPair.stop()); err != nil {
+	if err := errors.Join(shared.stop(), sharedPair.stop(), leave()); err != nil {
 		fmt.Fprintln(os.Stderr, "sinktest:", err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+// intoMemory makes the folder for temporary files one in memory, unless somebody has chosen another; the function that it
+// gives removes it.
+func intoMemory() (leave func() error, err error) {
+	memory := memory()
+	if memory == "" || os.Getenv("TMPDIR") != "" {
+		return func() error { return nil }, nil
+	}
+	dir, err := os.MkdirTemp(memory, "ordersync-test-")
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return os.RemoveAll(dir) }, os.Setenv("TMPDIR", dir)
 }
 
 // Server is the embedded server of this test process, started by the first test that asks. Tests must not stop it.
@@ -158,6 +185,7 @@ func (p *process) start() (*embedded.Server, error) {
 		// Not bound to the context of the first test: all tests share the server.
 		p.server, p.err = embedded.Open(context.Background(), embedded.Options{
 			Dir:      filepath.Join(p.dir, "clickhouse"),
+			Settings: settings,
 			Progress: announce(),
 			// A server that dies under a test is a finding: its last words belong into the test's output.
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

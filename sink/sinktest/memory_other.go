@@ -1,0 +1,5 @@
+//go:build !linux
+
+package sinktest
+
+func memory() string { return "" }
