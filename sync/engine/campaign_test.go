@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
@@ -67,6 +69,7 @@ type campaign struct {
 	pageSize int
 	script   *simulator.Script
 	living   *simulator.Living
+	watcher  watcher
 	now      time.Time // of the next run; the vendor's own clock is the machine's, because requests are signed with it
 }
 
@@ -75,13 +78,14 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	orders := 300 + rnd.IntN(1200)
 	c := &campaign{
 		seed: seed, rnd: rnd, pageSize: []int{10, 20, 20, 50}[rnd.IntN(4)],
-		now: start.AddDate(0, 0, 2+rnd.IntN(3)),
+		now: start.AddDate(0, 0, 2+rnd.IntN(3)), watcher: watcher{make(chan struct{}, 1)},
 	}
 	o := simulator.Options{
 		Seed: seed, Orders: orders, From: start, To: c.now, BusyHour: []int{0, -1, orders / 2}[rnd.IntN(3)],
 		OldestFirst: rnd.IntN(2) == 1, Boundary: simulator.Boundary(rnd.IntN(4)), MaxPageSize: c.pageSize,
 	}
-	c.world = newWorld(t, o)
+	addr, database := sinktest.Database(t)
+	c.world = newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database, Observer: c.watcher})
 	c.script = simulator.Chaos(seed)
 	c.living = simulator.NewLiving(c.account, seed)
 	t.Cleanup(func() {
