@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -44,20 +45,35 @@ var settings = map[string]string{
 }
 
 // Main is the body of TestMain: it runs the tests, stops the server that they shared and exits. Temporary folders are in
-// memory where there is room: ClickHouse makes a dozen files for each insert.
+// memory where there is room: ClickHouse makes a dozen files for each insert. Benchmarks have a server as everybody has.
 func Main(m *testing.M) {
 	embedded.Main()
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() != "" {
+		settings = nil
+		os.Exit(run(m))
+	}
 	leave, err := intoMemory()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sinktest:", err)
 		os.Exit(1)
 	}
-	code := m.Run()
-	if err := errors.Join(shared.stop(), sharedPair.stop(), leave()); err != nil {
+	code := run(m)
+	if err := leave(); err != nil {
 		fmt.Fprintln(os.Stderr, "sinktest:", err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+// run runs the tests and stops the servers that they shared.
+func run(m *testing.M) (code int) {
+	code = m.Run()
+	if err := errors.Join(shared.stop(), sharedPair.stop()); err != nil {
+		fmt.Fprintln(os.Stderr, "sinktest:", err)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // intoMemory makes the folder for temporary files one in memory, unless somebody has chosen another; the function that it
