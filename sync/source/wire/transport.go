@@ -76,7 +76,7 @@ type conn struct {
 	net.Conn
 	limited io.LimitedReader // what the header of an answer may still take
 	r       *bufio.Reader
-	w       *bufio.Writer
+	out     []byte    // the last request, whose memory the next one uses
 	since   time.Time // idle since then
 }
 
@@ -99,25 +99,31 @@ func (t *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // ask sends the request and reads the answer up to its body.
 func (c *conn) ask(r *http.Request) (*http.Response, error) {
-	err := r.Write(c.w)
-	if err == nil {
-		err = c.w.Flush()
-	}
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteRequest != nil {
-		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
-	}
-	if err != nil {
+	if err := c.send(r); err != nil {
 		return nil, err
 	}
 	c.limited.N = maxHeader
 	defer func() { c.limited.N = math.MaxInt64 }()
 	for {
-		resp, err := http.ReadResponse(c.r, r)
+		resp, err := readResponse(c.r, r)
 		if err == nil && resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue // only says that the answer will come
 		}
 		return resp, err
 	}
+}
+
+func (c *conn) send(r *http.Request) error {
+	out, ok := appendRequest(c.out[:0], r)
+	c.out = out
+	if !ok {
+		return r.Write(c) // tells who traces it, too
+	}
+	_, err := c.Write(out)
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteRequest != nil {
+		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+	}
+	return err
 }
 
 // body is an answer's. Its Close gives the connection back if all of it was read.
@@ -217,10 +223,14 @@ func (t *direct) connect(ctx context.Context) (*conn, error) {
 		}
 		raw = secure
 	}
-	c := &conn{Conn: raw, w: bufio.NewWriter(raw)}
+	return newConn(raw), nil
+}
+
+func newConn(raw net.Conn) *conn {
+	c := &conn{Conn: raw}
 	c.limited = io.LimitedReader{R: raw, N: math.MaxInt64}
 	c.r = bufio.NewReader(&c.limited)
-	return c, nil
+	return c
 }
 
 // CloseIdleConnections closes the connections that nobody uses.
