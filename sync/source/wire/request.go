@@ -12,12 +12,12 @@ import (
 // that this package makes and no others: it reports false where anything is out of the ordinary, and net/http must write it.
 func appendRequest(b []byte, r *http.Request) ([]byte, bool) {
 	const ours = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:[]"
-	path, query := r.URL.EscapedPath(), r.URL.RawQuery
+	path, query, agent := r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("User-Agent")
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost,
 		r.Body != nil && r.Body != once{}, r.ContentLength != 0, r.TransferEncoding != nil, r.Trailer != nil, r.Close,
 		r.URL.Opaque != "", !strings.HasPrefix(path, "/"), query == "" || !visible(query),
-		r.Host == "" || strings.Trim(r.Host, ours) != "", r.Header["User-Agent"] == nil:
+		r.Host == "" || strings.Trim(r.Host, ours) != "", agent == "":
 		return b, false
 	}
 	b = append(b, r.Method...)
@@ -28,7 +28,7 @@ func appendRequest(b []byte, r *http.Request) ([]byte, bool) {
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, r.Host...)
 	b = append(b, "\r\nUser-Agent: "...)
-	b = append(b, r.Header["User-Agent"][0]...)
+	b = append(b, agent...)
 	if r.Method == http.MethodPost {
 		b = append(b, "\r\nContent-Length: 0"...)
 	}
