@@ -52,7 +52,7 @@ func ACS3(ctx context.Context, base url.URL, version, action, userAgent string, 
 	set("X-Acs-Action", action)
 	set("X-Acs-Content-Sha256", emptySHA256)
 	set("X-Acs-Credentials-Provider", key.Provider)
-	set("X-Acs-Date", time.Now().UTC().Format(time.RFC3339)) // the same text as by Timestamp, sooner
+	set("X-Acs-Date", time.Now().UTC().Format(Timestamp))
 	set("X-Acs-Signature-Nonce", Nonce())
 	set("X-Acs-Version", version)
 	if key.Token != "" {

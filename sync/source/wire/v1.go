@@ -61,8 +61,8 @@ func Nonce() string {
 	return string(digits[:])
 }
 
-// Timestamp is how signed requests say when they were made: whole seconds, UTC.
-const Timestamp = "2006-01-02T15:04:05Z"
+// Timestamp is how signed requests say when they were made: whole seconds, of a time in UTC.
+const Timestamp = time.RFC3339
 
 // V1 signs requests in the way that old APIs of Alibaba Cloud, and UniCloud, want: everything is in the query, and the
 // signature is an HMAC-SHA1 over the method, "/" (whatever the path is) and the sorted query, by the vendor's own function.
