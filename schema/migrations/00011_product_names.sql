@@ -4,7 +4,7 @@
 -- orders and order_items again, with the names of the products. A code alone names no product: account, code, type and
 -- subscription type together do. The list is small and is read once a query, as a constant in which each row is looked
 -- up. That is no join, so no row can vanish or come twice (I9), whatever the list holds, and a query that does not ask
--- for the name pays nothing. The detail of an order may spell the subscription type in lower case.
+-- for the name pays a few milliseconds at the most. The detail of an order may spell the subscription type in lower case.
 
 CREATE OR REPLACE VIEW orders
 (
