@@ -1,9 +1,12 @@
 package sink_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,14 +67,7 @@ func BenchmarkWrite(b *testing.B) {
 	var server int64
 	for range b.N {
 		s := open(b)
-		ctx := clickhouse.Context(b.Context(), clickhouse.WithProfileEvents(func(events []clickhouse.ProfileEvent) {
-			for _, e := range events {
-				// Events come by thread and once more for the query (thread 0).
-				if e.ThreadID == 0 && (e.Name == "UserTimeMicroseconds" || e.Name == "SystemTimeMicroseconds") {
-					server += e.Value
-				}
-			}
-		}))
+		ctx := countServerCPU(b.Context(), &server)
 		start := time.Now()
 		if err := s.Write(ctx, batch); err != nil {
 			b.Fatal(err)
@@ -92,6 +88,49 @@ func BenchmarkWrite(b *testing.B) {
 	b.ReportMetric(wrote.Seconds()*1e6/float64(b.N*rows), "us/row")
 	b.ReportMetric(float64(server)/float64(b.N*rows), "server-us/row")
 	b.ReportMetric(barely.Seconds()*1e6/float64(b.N*rows), "bare-us/row")
+}
+
+// countServerCPU adds the CPU time of the server, in microseconds, for what is done with the context.
+func countServerCPU(ctx context.Context, us *int64) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithProfileEvents(func(events []clickhouse.ProfileEvent) {
+		for _, e := range events {
+			// Events come by thread and once more for the query (thread 0).
+			if e.ThreadID == 0 && (e.Name == "UserTimeMicroseconds" || e.Name == "SystemTimeMicroseconds") {
+				*us += e.Value
+			}
+		}
+	}))
+}
+
+// BenchmarkBatch writes, again and again, a batch of the size that a backfill writes, and reports what a row takes of this
+// process, where ClickHouse is not.
+func BenchmarkBatch(b *testing.B) {
+	s := open(b)
+	batch := many(2_700, 4_300)
+	rows := float64(len(batch.Orders) + len(batch.Items))
+	var server int64
+	ctx := countServerCPU(b.Context(), &server)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cpu := processCPU()
+	for b.Loop() {
+		if err := s.Write(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric((processCPU()-cpu).Seconds()*1e6/float64(b.N)/rows, "cpu-us/row")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N)/rows, "B/row")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N)/rows, "allocs/row")
+	b.ReportMetric(float64(server)/float64(b.N)/rows, "server-us/row")
+}
+
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 type bareTable struct {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
+	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
@@ -30,7 +33,17 @@ type packet struct {
 	types  []string
 	values []any        // what to append to a column; nil where the column's bytes are in native
 	native proto.Buffer // the columns without values, one after the other, in ClickHouse's own format
+
+	bytes  bytes.Reader // of native
+	reader *proto.Reader
 }
+
+// packets that were sent: their memory is for the next ones.
+var packets = sync.Pool{New: func() any {
+	p := new(packet)
+	p.reader = proto.NewReader(&p.bytes)
+	return p
+}}
 
 // Bounds of one packet: the driver holds it about four times, as columns, as bytes, and compressed.
 const (
@@ -58,14 +71,15 @@ func newBlock[T any](t *table[T], rows []*T) *block {
 // (I5, I6).
 func encode[T any](t *table[T], rows []*T, p *packet) error {
 	p.rows = len(rows)
-	p.names, p.types, p.values = p.names[:0], p.types[:0], p.values[:0]
+	p.names, p.types = p.names[:0], p.types[:0]
+	p.values = slices.Grow(p.values[:0], len(t.columns))[:len(t.columns)] // those of the packet before
 	p.native.Reset()
-	for _, c := range t.columns {
-		v, bad, err := c.encode(rows, &p.native)
+	for i, c := range t.columns {
+		v, bad, err := c.encode(rows, p.values[i], &p.native)
 		if err != nil {
 			return &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
 		}
-		p.names, p.types, p.values = append(p.names, c.name), append(p.types, c.chType), append(p.values, v)
+		p.names, p.types, p.values[i] = append(p.names, c.name), append(p.types, c.chType), v
 	}
 	return nil
 }
@@ -110,46 +124,68 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	}
 	defer batch.Close() // after Send it does nothing; before, it gives the connection back
 
-	var p packet
+	p := packets.Get().(*packet)
 	for n := range b.packets {
 		if n > 0 {
 			if err := batch.Flush(); err != nil {
 				return err
 			}
 		}
-		if err := b.encode(n, &p); err != nil {
+		if err := b.encode(n, p); err != nil {
 			_ = batch.Abort() // the connection ends, and with it the half-sent insert
 			return err
 		}
-		if err := b.fill(batch, &p); err != nil {
+		if err := b.fill(batch, p, n == 0); err != nil {
 			_ = batch.Abort()
 			return err
 		}
 	}
+	clear(p.values) // they must not keep payloads alive
+	packets.Put(p)  // after an error it is not, since something of it may be left unread
 	return batch.Send()
 }
 
 // fill puts a packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
 // value, with reflection, silent rounding and times that wrap in 2262. Its columns can also read the bytes that the
 // server would send, which is exact for every value of the column and several times faster; so those columns are filled
-// that way.
-func (b *block) fill(batch driver.Batch, p *packet) error {
-	reader := proto.NewReader(bytes.NewReader(p.native.Buf))
+// that way. The columns of the first packet have no memory yet.
+func (b *block) fill(batch driver.Batch, p *packet, first bool) error {
+	p.bytes.Reset(p.native.Buf)
 	for i, column := range batch.Columns() {
 		if got := string(column.Type()); got != p.types[i] {
 			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: got}
 		}
 		var err error
-		if p.values[i] != nil {
+		if texts, ok := p.values[i].([]string); ok && first {
+			err = makeRoom(column, texts)
+		}
+		switch {
+		case err != nil:
+		case p.values[i] != nil:
 			err = batch.Column(i).Append(p.values[i])
-		} else {
-			err = column.Decode(reader, p.rows)
+		default:
+			err = column.Decode(p.reader, p.rows)
 		}
 		if err != nil {
 			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: err.Error()}
 		}
 	}
 	return nil
+}
+
+// blank is never written to, so it takes no memory.
+var blank [maxPacketBytes]byte
+
+// makeRoom gives an empty String column the memory for texts. By itself it would grow by a quarter at a time, which leaves
+// five times its size to the garbage collector, in every insert.
+func makeRoom(column chcolumn.Interface, texts []string) error {
+	size := 0
+	for _, s := range texts {
+		size += len(s)
+	}
+	err := column.AppendRow(blank[:min(size, len(blank))])
+	column.Reset()
+	return err
 }
 
 // untilSettled is a context that ends with ctx until settle is called, and never after. The driver watches a batch's

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -14,8 +15,9 @@ type column[T any] struct {
 	name   string
 	chType string // as the server reports it
 	// encode either returns the values for the driver to append, or writes the column to native and returns nil. With an
-	// error it returns the index of the row that is at fault.
-	encode func(rows []*T, native *proto.Buffer) (values any, bad int, err error)
+	// error it returns the index of the row that is at fault. old are the values of a packet that was sent, whose memory
+	// is free, or nil.
+	encode func(rows []*T, old any, native *proto.Buffer) (values any, bad int, err error)
 }
 
 // text is a String column.
@@ -25,8 +27,9 @@ func text[T any](name string, value func(*T) string) column[T] {
 
 // plain is a column whose values the driver appends as they are.
 func plain[T, V any](name, chType string, value func(*T) V) column[T] {
-	return column[T]{name, chType, func(rows []*T, _ *proto.Buffer) (any, int, error) {
-		values := make([]V, len(rows))
+	return column[T]{name, chType, func(rows []*T, old any, _ *proto.Buffer) (any, int, error) {
+		values, _ := old.([]V)
+		values = slices.Grow(values[:0], len(rows))[:len(rows)]
 		for i, r := range rows {
 			values[i] = value(r)
 		}
@@ -46,7 +49,7 @@ func flag[T any](name string, value func(*T) bool) column[T] {
 
 // label is a LowCardinality(String) column: a dictionary, then for each row its index in the dictionary.
 func label[T any](name string, value func(*T) string) column[T] {
-	return column[T]{name, "LowCardinality(String)", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "LowCardinality(String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		var (
 			index = map[string]uint32{}
 			words []string
@@ -107,7 +110,7 @@ func putDictionary(native *proto.Buffer, words []string, keys []uint32) {
 
 // moment is a DateTime64(3, 'UTC') column; a row without the time is an error.
 func moment[T any](name string, value func(*T) time.Time) column[T] {
-	return column[T]{name, "DateTime64(3, 'UTC')", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "DateTime64(3, 'UTC')", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		for i, r := range rows {
 			ms, err := milliseconds(value(r))
 			if err != nil {
@@ -121,7 +124,7 @@ func moment[T any](name string, value func(*T) time.Time) column[T] {
 
 // optionalMoment is a Nullable(DateTime64(3, 'UTC')) column; a zero time is NULL.
 func optionalMoment[T any](name string, value func(*T) time.Time) column[T] {
-	return column[T]{name, "Nullable(DateTime64(3, 'UTC'))", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Nullable(DateTime64(3, 'UTC'))", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		nulls, at := nullable(native, len(rows), 8)
 		for i, r := range rows {
 			v := value(r)
@@ -141,7 +144,7 @@ func optionalMoment[T any](name string, value func(*T) time.Time) column[T] {
 
 // amount is a Nullable(Decimal(38, 12)) column.
 func amount[T any](name string, value func(*T) schema.Money) column[T] {
-	return column[T]{name, "Nullable(Decimal(38, 12))", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Nullable(Decimal(38, 12))", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		nulls, at := nullable(native, len(rows), 16)
 		for i, r := range rows {
 			v := value(r)
@@ -170,7 +173,7 @@ func nullable(native *proto.Buffer, rows, width int) (nulls, values int) {
 
 // texts is an Array(String) column: where each row's array ends, then all strings.
 func texts[T any](name string, value func(*T) []string) column[T] {
-	return column[T]{name, "Array(String)", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Array(String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		end := 0
 		for _, r := range rows {
 			end += len(value(r))
@@ -187,7 +190,7 @@ func texts[T any](name string, value func(*T) []string) column[T] {
 
 // pairs is a Map(String, String) column: where each row's map ends, then all keys, then all values.
 func pairs[T any](name string, value func(*T) map[string]string) column[T] {
-	return column[T]{name, "Map(String, String)", func(rows []*T, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Map(String, String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
 		end := 0
 		var values []string // a map is walked once only: twice would not give the same order
 		for _, r := range rows {
