@@ -58,7 +58,15 @@ func everyColumn() (schema.Order, []schema.Item) {
 
 func TestRoundTripOfEveryColumn(t *testing.T) {
 	t.Parallel()
-	s := open(t)
+	for name, local := range map[string]bool{"compressed": false, "local": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			roundTrip(t, open(t, func(c *sink.Config) { c.Local = local }))
+		})
+	}
+}
+
+func roundTrip(t *testing.T, s *sink.Sink) {
 	o, items := everyColumn()
 	bare := schema.Order{Lane: o.Lane, OrderID: "bare", CreateTime: o.CreateTime.Add(time.Millisecond), FetchedAt: late}
 	write(t, s, sink.Batch{Orders: []schema.Order{bare, o}, Items: items})

@@ -19,6 +19,7 @@ type Config struct {
 	Username string
 	Password string
 	Secure   bool // TLS, verified against the system's certificates
+	Local    bool // the server is on this machine: compressing what it is sent, and sends, would only take time
 
 	// Cluster is the name of a cluster of the server's configuration: its servers hold the rows together, see
 	// schema.Cluster. Empty = one server.
@@ -180,6 +181,9 @@ func (c Config) options(database string) *clickhouse.Options {
 	}
 	if o.DialTimeout == 0 {
 		o.DialTimeout = DefaultDialTimeout
+	}
+	if c.Local {
+		o.Compression = nil
 	}
 	if c.Cluster != "" {
 		o.Settings = clusterSettings

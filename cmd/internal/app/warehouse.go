@@ -54,6 +54,7 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 		w.server, w.native = server, server.Addr()
 		// The embedded server has neither users nor TLS.
 		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, "default", "", false
+		cfg.Local = true
 	}
 	open := sink.Open
 	if o.ReadOnly && w.server == nil {
