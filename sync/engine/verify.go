@@ -75,8 +75,8 @@ const (
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
 // against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
-// that are not past their settle time are left out. Where a vendor cannot list, there is nothing to count: only a deep
-// Verify asks, for each stored order.
+// that are not past their settle time are left out, and open ones that are while nothing after them is complete: the next run
+// closes them. Where a vendor cannot list, there is nothing to count: only a deep Verify asks, for each stored order.
 func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOptions, p *Progress) (Report, Summary, error) {
 	if p == nil {
 		p = new(Progress)
@@ -100,6 +100,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		mu.Lock()
 		defer mu.Unlock()
 		report.Differences = append(report.Differences, v.found...)
+		report.Windows -= v.waiting
 		return err
 	})
 	report.Calls = p.ListCalls.Load() + p.Details.Load()
@@ -110,8 +111,9 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 type verification struct {
 	*laneRun
 	VerifyOptions
-	iv    window.Interval
-	found []Difference
+	iv      window.Interval
+	found   []Difference
+	waiting int // windows that were left out, because the next run closes them
 }
 
 func (v *verification) run(ctx context.Context) error {
@@ -153,7 +155,7 @@ func (v *verification) differ(iv window.Interval, d Difference) {
 
 // audit holds the stored rows against the ledger and gives the stretches that the ledger holds as complete.
 func (v *verification) audit(ctx context.Context) (complete []window.Interval, err error) {
-	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.iv.End)
+	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.now)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +164,12 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 		return nil, err
 	}
 	known := make(map[int64]schema.Window, len(ledger))
+	var newest time.Time // window that is complete
 	for _, w := range ledger {
 		known[w.Start.Unix()] = w
+		if w.Verdict == schema.Complete && w.Start.After(newest) {
+			newest = w.Start
+		}
 	}
 	var missing []window.Interval
 	join := func(list []window.Interval, iv window.Interval) []window.Interval {
@@ -179,6 +185,9 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 		switch {
 		case !ok:
 			missing = join(missing, iv)
+			continue
+		case w.Verdict == schema.Open && iv.Start.After(newest):
+			v.waiting++
 			continue
 		case w.Verdict != schema.Complete:
 			v.differ(iv, Difference{Kind: Undone, Source: int(w.Listed), Stored: int(c.Stored), Note: string(w.Verdict) + ": " + w.Error})
@@ -279,7 +288,7 @@ func (v *verification) repairAll(ctx context.Context) error {
 			orders[d.OrderID] = true
 		}
 	}
-	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.iv.End)
+	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.now)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,30 @@ func TestAYearThatAgreesCostsAFewCalls(t *testing.T) {
 	}
 }
 
+// After its end a window stays open until the next run, which is no difference. It is one when runs have passed it by.
+func TestVerifyLeavesOpenWindowsToTheNextRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 2).Add(30 * time.Minute)
+	w.backfill(now)
+	now = now.Add(40 * time.Minute) // between the end of a window and the tick after it
+	if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) > 0 || r.Windows != 48 {
+		t.Errorf("%d windows, %v", r.Windows, r.Differences)
+	}
+	ledger, err := w.sink.Windows(t.Context(), w.lane, start, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := ledger[10]
+	left.Verdict, left.Version = schema.Open, left.Version+1
+	if err := w.sink.Write(t.Context(), schema.Batch{Windows: []schema.Window{left}}); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.verify(now, engine.VerifyOptions{}); w.kinds(r) != string(engine.Undone) || !r.Differences[0].Start.Equal(left.Start) {
+		t.Errorf("%v", r.Differences)
+	}
+}
+
 // What a hand does to the warehouse is found and repaired.
 func TestVerifyFindsAndRepairs(t *testing.T) {
 	t.Parallel()
