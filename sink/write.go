@@ -18,20 +18,29 @@ const (
 	maxBlockBytes = 64 << 20
 )
 
-// Write stores the batch and returns when the server has confirmed all of it. The ledger rows go last, so that a window
-// is never recorded before each of its rows is stored (I1). After an error some rows may be stored and no ledger row
-// is: writing the batch again is always right (I3).
-func (s *Sink) Write(ctx context.Context, b Batch) error {
-	if err := write(ctx, s, itemTable, b.Items); err != nil {
+// Write stores the batches as one, and returns when the server has confirmed all of it. The ledger rows go last, so that a
+// window is never recorded before each of its rows is stored (I1). After an error some rows may be stored and no ledger
+// row is: writing the same again is always right (I3).
+func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
+	if err := write(ctx, s, itemTable, of(batches, func(b *Batch) []schema.Item { return b.Items })...); err != nil {
 		return err
 	}
-	if err := write(ctx, s, orderTable, b.Orders); err != nil {
+	if err := write(ctx, s, orderTable, of(batches, func(b *Batch) []schema.Order { return b.Orders })...); err != nil {
 		return err
 	}
-	if err := write(ctx, s, rejectTable, b.Rejects); err != nil {
+	if err := write(ctx, s, rejectTable, of(batches, func(b *Batch) []schema.Reject { return b.Rejects })...); err != nil {
 		return err
 	}
-	return write(ctx, s, windowTable, b.Windows)
+	return write(ctx, s, windowTable, of(batches, func(b *Batch) []schema.Window { return b.Windows })...)
+}
+
+// of gives the rows of one kind of each batch.
+func of[T any](batches []Batch, rows func(*Batch) []T) [][]T {
+	out := make([][]T, len(batches))
+	for i := range batches {
+		out[i] = rows(&batches[i])
+	}
+	return out
 }
 
 // table says how rows of type T are written.
@@ -49,8 +58,8 @@ type table[T any] struct {
 }
 
 // write stores rows of one table.
-func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
-	for _, part := range split(t, rows) {
+func write[T any](ctx context.Context, s *Sink, t *table[T], rows ...[]T) error {
+	for _, part := range split(t, rows...) {
 		for _, chunk := range chunks(t, part, maxBlockRows, maxBlockBytes) {
 			if err := s.insert(ctx, newBlock(t, chunk)); err != nil {
 				return err
@@ -62,25 +71,31 @@ func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 
 // split sorts rows into their partitions: an insert that spans partitions would not be atomic. Rows are handed over in
 // the order of the sorting key, which saves the server from sorting them.
-func split[T any](t *table[T], rows []T) [][]*T {
+func split[T any](t *table[T], rows ...[]T) [][]*T {
 	var parts [][]*T
 	index := map[int]int{}
-	for i := range rows {
-		month := 0
-		if t.partition != nil {
-			year, m, _ := t.partition(&rows[i]).UTC().Date()
-			month = year*100 + int(m)
-		}
-		p, ok := index[month]
-		if !ok {
-			p = len(parts)
-			index[month] = p
-			parts = append(parts, nil)
-			if p == 0 {
-				parts[p] = make([]*T, 0, len(rows))
+	n := 0
+	for _, rows := range rows {
+		n += len(rows)
+	}
+	for _, rows := range rows {
+		for i := range rows {
+			month := 0
+			if t.partition != nil {
+				year, m, _ := t.partition(&rows[i]).UTC().Date()
+				month = year*100 + int(m)
 			}
+			p, ok := index[month]
+			if !ok {
+				p = len(parts)
+				index[month] = p
+				parts = append(parts, nil)
+				if p == 0 {
+					parts[p] = make([]*T, 0, n)
+				}
+			}
+			parts[p] = append(parts[p], &rows[i])
 		}
-		parts[p] = append(parts[p], &rows[i])
 	}
 	for _, part := range parts {
 		slices.SortFunc(part, t.compare)

@@ -87,28 +87,27 @@ func (c *committer) loop(ctx context.Context) error {
 	})()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()
-	// While one batch is written the next is gathered.
-	var b, writing schema.Batch
+	// While some batches are written the next are gathered.
+	var gathered, writing []schema.Batch
+	rows := 0 // orders and items that are gathered
 	done := make(chan error, 1)
 	wrote := func(err error) error {
-		// The batch after the next takes the same memory; what it held must not keep payloads alive.
-		clear(writing.Orders)
-		clear(writing.Items)
-		writing = schema.Batch{Orders: writing.Orders[:0], Items: writing.Items[:0]}
+		clear(writing) // they must not keep payloads alive
+		writing = writing[:0]
 		return err
 	}
 	settle := func() error { // waits for the write under way
-		if writing.Rows() == 0 {
+		if len(writing) == 0 {
 			return nil
 		}
 		return wrote(<-done)
 	}
 	flush := func() error {
-		if err := settle(); err != nil || b.Rows() == 0 {
+		if err := settle(); err != nil || len(gathered) == 0 {
 			return err
 		}
-		b, writing = writing, b
-		go func(b schema.Batch) { done <- c.write(write, b) }(writing) // settle waits for it
+		gathered, writing, rows = writing, gathered, 0
+		go func(batches []schema.Batch) { done <- c.write(write, batches) }(writing) // settle waits for it
 		return nil
 	}
 	for {
@@ -121,12 +120,12 @@ func (c *committer) loop(ctx context.Context) error {
 				}
 				return settle()
 			}
-			b.Orders = append(b.Orders, more.Orders...)
-			b.Items = append(b.Items, more.Items...)
-			b.Rejects = append(b.Rejects, more.Rejects...)
-			b.Windows = append(b.Windows, more.Windows...)
+			if more.Rows() > 0 {
+				gathered = append(gathered, more.Batch)
+				rows += len(more.Orders) + len(more.Items)
+			}
 			written = more.written
-			if len(b.Orders)+len(b.Items) < c.engine.FlushRows && written == nil {
+			if rows < c.engine.FlushRows && written == nil {
 				continue
 			}
 		case err := <-done:
@@ -148,10 +147,12 @@ func (c *committer) loop(ctx context.Context) error {
 	}
 }
 
-func (c *committer) write(ctx context.Context, b schema.Batch) error {
-	if err := c.engine.store.Write(ctx, b); err != nil {
+func (c *committer) write(ctx context.Context, batches []schema.Batch) error {
+	if err := c.engine.store.Write(ctx, batches...); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	c.engine.Committed(b)
+	for _, b := range batches {
+		c.engine.Committed(b)
+	}
 	return nil
 }

@@ -76,8 +76,8 @@ type Store interface {
 	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.
 	OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error)
-	// Write commits a batch.
-	Write(ctx context.Context, b schema.Batch) error
+	// Write commits batches as one.
+	Write(ctx context.Context, batches ...schema.Batch) error
 }
 
 // Lane is one lane and how to reach it.

@@ -132,4 +132,4 @@ func (s *noStore) Windows(_ context.Context, _ schema.Lane, from, to time.Time) 
 }
 
 // Write is part of Store.
-func (s *noStore) Write(context.Context, schema.Batch) error { return nil }
+func (s *noStore) Write(context.Context, ...schema.Batch) error { return nil }
