@@ -134,9 +134,9 @@ func measure(work func()) cost {
 	return c
 }
 
-// BenchmarkQuota measures how much of a quota of 10 and 10 calls a second a backfill uses in its first minute, with its
-// beginning and without its first ten seconds, and what share of its calls is throttled: alone, and beside another client
-// that takes half of the quota, of which there is half to use then.
+// BenchmarkQuota measures how much of a quota of 10 and 10 calls a second a backfill uses, in its first minute, in that
+// without the first ten seconds, and in the two minutes after it, and what share of its calls is throttled: alone, and
+// beside another client that takes half of the quota, of which there is half to use then.
 func BenchmarkQuota(b *testing.B) {
 	const quota = 10
 	for name, others := range map[string]float64{"alone": 0, "shared": quota / 2} {
@@ -165,14 +165,20 @@ func BenchmarkQuota(b *testing.B) {
 				if others > 0 {
 					running.Go(func() { takeQuota(ctx, b, server.URL(), others) })
 				}
-				time.Sleep(10 * time.Second)
-				early, earlyThrottled, earlyAll := details.Load(), throttled.Load(), all.Load()
-				time.Sleep(50 * time.Second)
-				used := func(details int64, seconds float64) float64 { return float64(details) / ((quota - others) * seconds) }
-				b.ReportMetric(used(details.Load(), 60), "quota-used")
-				b.ReportMetric(used(details.Load()-early, 50), "quota-used-after-10s")
-				b.ReportMetric(100*float64(throttled.Load())/float64(all.Load()), "throttled-%")
-				b.ReportMetric(100*float64(throttled.Load()-earlyThrottled)/float64(all.Load()-earlyAll), "throttled-%-after-10s")
+				type counts struct{ details, throttled, all int64 }
+				after := func(d time.Duration) counts {
+					time.Sleep(d)
+					return counts{details.Load(), throttled.Load(), all.Load()}
+				}
+				report := func(from, to counts, seconds float64, when string) {
+					b.ReportMetric(float64(to.details-from.details)/((quota-others)*seconds), "quota-used"+when)
+					b.ReportMetric(100*float64(to.throttled-from.throttled)/float64(to.all-from.all), "throttled-%"+when)
+				}
+				early := after(10 * time.Second)
+				minute := after(50 * time.Second)
+				report(counts{}, minute, 60, "")
+				report(early, minute, 50, "-after-10s")
+				report(minute, after(2*time.Minute), 120, "-after-1m")
 				cancel()
 				running.Wait()
 			}
