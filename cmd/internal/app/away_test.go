@@ -12,7 +12,7 @@ import (
 
 // proxy is a way to ClickHouse that can be cut, and that asks for a password where one is set: the embedded server has none.
 type proxy struct {
-	password string // set before the first connection
+	password string
 	to       string
 	addr     string
 	mu       sync.Mutex
@@ -21,9 +21,9 @@ type proxy struct {
 	done     sync.WaitGroup
 }
 
-func newProxy(t *testing.T, to string) *proxy {
+func newProxy(t *testing.T, to, password string) *proxy {
 	t.Helper()
-	p := &proxy{to: to, addr: "127.0.0.1:0"}
+	p := &proxy{password: password, to: to, addr: "127.0.0.1:0"}
 	p.open(t)
 	t.Cleanup(p.cut)
 	return p
@@ -91,7 +91,7 @@ const (
 func TestWarehouseAwayAndBack(t *testing.T) {
 	t.Parallel()
 	account, cfg := vendor(t)
-	way := newProxy(t, cfg.ClickHouse.Addr[0])
+	way := newProxy(t, cfg.ClickHouse.Addr[0], "")
 	cfg.ClickHouse.Addr = []string{way.addr}
 	log := newLines()
 	a := newApp(t, cfg, log)

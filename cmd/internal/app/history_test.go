@@ -170,7 +170,7 @@ func TestHistoryOfARunUnderWay(t *testing.T) {
 func TestHistoryIsOwed(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)
-	way := newProxy(t, cfg.ClickHouse.Addr[0])
+	way := newProxy(t, cfg.ClickHouse.Addr[0], "")
 	cfg.ClickHouse.Addr = []string{way.addr}
 	log := newLines()
 	a := newApp(t, cfg, log)

@@ -95,7 +95,8 @@ func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Cont
 				return
 			}
 			wait = l.every
-			gained, err := l.renew(beats, s)
+			// The end waits for a renewal under way: the server may carry out one that was called off after the release.
+			gained, err := l.renew(context.WithoutCancel(ctx), s)
 			if err != nil && beats.Err() == nil {
 				l.log.Debug("the claims on the accounts could not be renewed", "error", err) // the ticks say it where it lasts
 			}

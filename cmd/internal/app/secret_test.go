@@ -19,10 +19,9 @@ import (
 func TestNoSecretIsShown(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)
-	way := newProxy(t, cfg.ClickHouse.Addr[0])
-	cfg.ClickHouse.Addr = []string{way.addr}
 	cfg.ClickHouse.Password = "s3cr3t-of-the-warehouse"
-	way.password = cfg.ClickHouse.Password.Reveal()
+	way := newProxy(t, cfg.ClickHouse.Addr[0], cfg.ClickHouse.Password.Reveal())
+	cfg.ClickHouse.Addr = []string{way.addr}
 	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
 	cfg.Accounts[0].Credentials.AccessKeySecret = "s3cr3t-of-the-account"
 	hidden := func(what, text string) {

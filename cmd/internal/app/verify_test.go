@@ -196,7 +196,7 @@ func TestEachAccountIsVerifiedByItsOwnLedger(t *testing.T) {
 func TestWarehouseGoesDuringATick(t *testing.T) {
 	t.Parallel()
 	account, cfg := vendor(t)
-	way := newProxy(t, cfg.ClickHouse.Addr[0])
+	way := newProxy(t, cfg.ClickHouse.Addr[0], "")
 	cfg.ClickHouse.Addr = []string{way.addr}
 	var details atomic.Int64
 	gone := make(chan struct{})
