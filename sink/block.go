@@ -140,9 +140,12 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 			return err
 		}
 	}
+	if err := batch.Send(); err != nil {
+		return err
+	}
 	clear(p.values) // they must not keep payloads alive
 	packets.Put(p)  // after an error it is not, since something of it may be left unread
-	return batch.Send()
+	return nil
 }
 
 // fill puts a packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
