@@ -117,6 +117,8 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 		"insert_deduplication_token": uuid.NewString(),
 		// An asynchronous insert would be confirmed before it is stored, or mixed with other blocks (I1).
 		"async_insert": 0,
+		// The server need not look for rows of one key in a block: there are none, or FINAL finds them.
+		"optimize_on_insert": 0,
 	}))
 	batch, err := s.conn.PrepareBatch(ctx, b.query)
 	if err != nil {

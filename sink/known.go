@@ -65,6 +65,27 @@ func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return known, nil
 }
 
+// First returns when the oldest order of a lane that is stored and was created in [from, to) was created, or the oldest
+// order of a stored item, whichever is earlier, tombstones included; zero where there is none. It reads a few rows only,
+// since the tables are sorted by time.
+func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error) {
+	first := func(table string) string {
+		return "(SELECT toUnixTimestamp64Milli(create_time) AS created FROM " + table + " WHERE " + inRange + " ORDER BY create_time LIMIT 1)"
+	}
+	args := rangeArgs(lane, from, to)
+	var found uint64
+	var oldest int64
+	err := s.conn.QueryRow(ctx, "SELECT count(), min(created) FROM ("+first(orderTable.name)+" UNION ALL "+first(itemTable.name)+")",
+		append(args, args...)...).Scan(&found, &oldest)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the oldest stored order: %w", withRemedy(err))
+	}
+	if found == 0 {
+		return time.Time{}, nil
+	}
+	return fromMilliseconds(oldest), nil
+}
+
 // ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id, or
 // of all where orderIDs is nil. What a refreshed detail does not show any more gets a tombstone, so the engine must know
 // what there was.

@@ -46,6 +46,26 @@ func TestKnown(t *testing.T) {
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
 }
 
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	first := func(minutes int) time.Time {
+		t.Helper()
+		return must[time.Time](t)(s.First(t.Context(), lane, day.Add(time.Duration(minutes)*time.Minute), day.Add(time.Hour)))
+	}
+	equal(t, first(0), time.Time{})
+	other := order(5)
+	other.OwnerID = "42"
+	gone := order(30)
+	gone.Deleted = true
+	// One order has lost its items, and one item its order: a crash may have come between them.
+	write(t, s, sink.Batch{Orders: []schema.Order{order(20), gone, other, order(60)}, Items: []schema.Item{item(order(10), 1), item(other, 1)}})
+	for from, at := range map[int]int{0: 10, 10: 10, 11: 20, 21: 30} {
+		equal(t, first(from), day.Add(time.Duration(at)*time.Minute))
+	}
+	equal(t, first(31), time.Time{})
+}
+
 func TestManyIDs(t *testing.T) {
 	t.Parallel()
 	s := open(t)

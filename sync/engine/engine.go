@@ -53,6 +53,8 @@ type Source interface {
 type Store interface {
 	// Known gives what is stored of the orders of a range, by id.
 	Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error)
+	// First gives the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
+	First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error)
 	// Orders gives the rows of these orders of a range, Items their items; all of the range where ids is nil.
 	Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
 	Items(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
@@ -243,6 +245,8 @@ type laneRun struct {
 	sum      LaneSummary
 	failures int            // listings in a row that failed
 	whole    map[int64]bool // starts of the windows that were listed whole, in Unix seconds
+
+	blank blank
 }
 
 // spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type world struct {
 	sink     *sink.Sink
 	engine   *engine.Engine
 	lane     schema.Lane
+	store    engine.Store // what new engines write to: sink, or something around it
 
 	mu        sync.Mutex
 	committed []schema.Batch
@@ -75,7 +77,7 @@ func (w *world) open(c sink.Config) {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = s.Close() })
-	w.sink = s
+	w.sink, w.store = s, s
 	w.engine = w.newEngine(0, 20)
 }
 
@@ -92,7 +94,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
@@ -203,6 +205,45 @@ func TestBackfillAgainCostsNothing(t *testing.T) {
 		}
 	}
 	w.equal(end)
+}
+
+// asked counts what a run asks a warehouse about stored orders and items.
+type asked struct {
+	engine.Store
+	known, items atomic.Int64
+}
+
+func (a *asked) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
+	a.known.Add(1)
+	return a.Store.Known(ctx, lane, from, to)
+}
+
+func (a *asked) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error) {
+	a.items.Add(1)
+	return a.Store.ItemIDs(ctx, lane, from, to, ids)
+}
+
+// A backfill does not ask an empty warehouse for each day what there is, and yet finds what a crash has left in it: an
+// item whose order was not written, and that its detail does not have any more.
+func TestBackfillIntoABlankWarehouse(t *testing.T) {
+	t.Parallel()
+	const days = 20
+	w := newWorld(t, simulator.Options{Seed: 5, Orders: 600, From: start, To: start.AddDate(0, 0, days)})
+	now := start.AddDate(0, 0, days)
+	orders := w.account.IDs(start, now)
+	o, _ := w.account.Order(orders[len(orders)/2])
+	left := schema.Item{Lane: w.lane, OrderID: o.OrderID, ItemID: "gone", CreateTime: o.CreateTime, FetchedAt: start, Version: 1}
+	if err := w.sink.Write(t.Context(), schema.Batch{Items: []schema.Item{left}}); err != nil {
+		t.Fatal(err)
+	}
+	store := &asked{Store: w.sink}
+	w.store = store
+	w.engine = w.newEngine(0, 20)
+	w.backfill(now)
+	w.equal(now)
+	if store.known.Load() > days/4 || store.items.Load() > days/4 {
+		t.Errorf("asked %d times for orders and %d times for items", store.known.Load(), store.items.Load())
+	}
 }
 
 func TestTickFollowsWhatChanges(t *testing.T) {

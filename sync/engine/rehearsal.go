@@ -110,6 +110,11 @@ type noStore struct {
 	ledger []schema.Window
 }
 
+// First is part of Store: there is no blank stretch.
+func (s *noStore) First(_ context.Context, _ schema.Lane, from, _ time.Time) (time.Time, error) {
+	return from, nil
+}
+
 // Known is part of Store.
 func (s *noStore) Known(_ context.Context, _ schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
 	first, end := s.before(from), s.before(to)

@@ -79,7 +79,7 @@ func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]sche
 	if len(l.Orders) == 0 && t.job.repair == nil {
 		return nil, nil // a quiet day needs no look at the warehouse; a repair looks for what should not be there
 	}
-	known, err := r.store.Known(ctx, r.lane.Lane, l.Start, l.End)
+	known, err := r.known(ctx, l.Interval)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read stored orders: %w", r.lane, l.Interval, err)
 	}
@@ -122,15 +122,7 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 // details fetches the details of orders that were created in iv and hands the rows over. Each result is first shown to
 // the caller, who may have more rejects to hand over, and says whether there is anything to write.
 func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
-	var ids []string // of a few orders; of many, which are most of the interval's, it is cheaper not to name them
-	if len(todo) <= chunk {
-		ids = make([]string, len(todo))
-		for i := range todo {
-			ids[i] = todo[i].OrderID
-		}
-	}
-	// Also for orders that are not stored: a crash may have come between their items and them.
-	stored, err := r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+	stored, err := r.itemIDs(ctx, iv, todo)
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.lane, iv, err)
 	}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// blank is a stretch of time of which the warehouse holds nothing, neither an order nor an item. Most of a backfill lies in
+// one, and need not ask the warehouse for each day what there is.
+type blank struct {
+	mu      sync.Mutex
+	stretch window.Interval
+	asked   time.Time
+}
+
+// blankFor is how long a stretch is believed to be blank. This run fills it only behind itself, but somebody else may write
+// there as well, whom nothing but a lease keeps out.
+const blankFor = 30 * time.Second
+
+// isBlank reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
+// daemon is in stretches that are full.
+func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error) {
+	if !r.eager || iv.Empty() {
+		return false, nil
+	}
+	b := &r.blank
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fresh := time.Since(b.asked) < blankFor
+	if !fresh || iv.Start.Before(b.stretch.Start) || !iv.Start.Before(b.stretch.End) {
+		first, err := r.store.First(ctx, r.lane.Lane, iv.Start, r.now)
+		if err != nil {
+			return false, err
+		}
+		if first.IsZero() {
+			first = r.now
+		}
+		b.stretch, b.asked = window.Interval{Start: iv.Start, End: first}, time.Now()
+	}
+	return !iv.End.After(b.stretch.End), nil
+}
+
+// known gives what is stored of the orders of an interval.
+func (r *laneRun) known(ctx context.Context, iv window.Interval) (map[string]schema.Known, error) {
+	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
+		return nil, err
+	}
+	return r.store.Known(ctx, r.lane.Lane, iv.Start, iv.End)
+}
+
+// itemIDs gives the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
+// crash may have come between them and their items.
+func (r *laneRun) itemIDs(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string][]string, error) {
+	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
+		return nil, err
+	}
+	var ids []string // of a few orders; of many, which are most of the interval's, it is cheaper not to name them
+	if len(orders) <= chunk {
+		ids = make([]string, len(orders))
+		for i := range orders {
+			ids[i] = orders[i].OrderID
+		}
+	}
+	return r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+}
