@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -18,6 +19,7 @@ type committer struct {
 	in     chan delivery
 	ended  chan struct{} // closed when the goroutine below has ended
 	err    error         // why it ended early; read after ended
+	chunks sync.Pool     // *schema.Batch, empty, with room for a chunk of orders
 }
 
 // delivery is a part of a batch, or a request to write at once what is there.
@@ -38,7 +40,29 @@ func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) 
 	return c
 }
 
-// add hands over rows, or windows whose rows were all handed over before.
+// room is a batch without rows that has memory for n orders, a chunk at the most, and their items.
+func (c *committer) room(n int) schema.Batch {
+	if n >= chunk {
+		if b, ok := c.chunks.Get().(*schema.Batch); ok {
+			return *b
+		}
+	}
+	n = min(n, chunk)
+	return schema.Batch{Orders: make([]schema.Order, 0, n), Items: make([]schema.Item, 0, 2*n)}
+}
+
+// recycle keeps the memory of a batch that was written for the next ones: the rows of a backfill take more than anything
+// else that it throws away.
+func (c *committer) recycle(b schema.Batch) {
+	if cap(b.Orders) != chunk {
+		return // not from room
+	}
+	clear(b.Orders) // they must not keep payloads alive
+	clear(b.Items)
+	c.chunks.Put(&schema.Batch{Orders: b.Orders[:0], Items: b.Items[:0]})
+}
+
+// add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
 func (c *committer) add(b schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
@@ -153,6 +177,7 @@ func (c *committer) write(ctx context.Context, batches []schema.Batch) error {
 	}
 	for _, b := range batches {
 		c.engine.Committed(b)
+		c.recycle(b)
 	}
 	return nil
 }

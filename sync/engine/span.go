@@ -74,7 +74,7 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
 }
 
-// changed finds the orders of a listing that the warehouse does not hold in this state.
+// changed finds the orders of a listing that the warehouse does not hold in this state. They take the place of the listing's.
 func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]schema.Order, error) {
 	if len(l.Orders) == 0 && t.job.repair == nil {
 		return nil, nil // a quiet day needs no look at the warehouse; a repair looks for what should not be there
@@ -86,7 +86,7 @@ func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]sche
 	if err := t.job.repair.prepare(ctx, r, l, known); err != nil {
 		return nil, err
 	}
-	var todo []schema.Order
+	todo := l.Orders[:0]
 	for i := range l.Orders {
 		o := &l.Orders[i]
 		k, ok := known[o.OrderID]
@@ -100,9 +100,6 @@ func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]sche
 		// The newest fetch wins, even where the clock of this machine went back.
 		o.Version = max(o.Version, k.Version+1)
 		o.ItemCount = k.ItemCount
-		if todo == nil {
-			todo = make([]schema.Order, 0, len(l.Orders)-i)
-		}
 		todo = append(todo, *o)
 	}
 	return todo, nil
@@ -126,7 +123,6 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.lane, iv, err)
 	}
-	n := min(chunk, len(todo))
 	var out schema.Batch
 	flush := func() error {
 		b := out
@@ -146,7 +142,8 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 				s.Items += len(res.Items)
 			})
 			if out.Orders == nil {
-				out.Orders, out.Items = make([]schema.Order, 0, n), make([]schema.Item, 0, 2*n)
+				rows := r.commits.room(len(todo))
+				out.Orders, out.Items = rows.Orders, rows.Items
 			}
 			out.Orders = append(out.Orders, *o)
 			out.Items = append(out.Items, res.Items...)
