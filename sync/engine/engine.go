@@ -129,7 +129,7 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 		o.Committed = func(schema.Batch) {}
 	}
 	if o.FlushRows == 0 {
-		o.FlushRows = 7_000 // two such batches are held: one is written while the next is gathered
+		o.FlushRows = 5_000 // two such batches are held: one is written while the next is gathered
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
@@ -185,7 +185,7 @@ type job struct {
 	window.Interval // whole windows
 	priority        source.Priority
 	until           time.Time               // not started after this; zero for whenever
-	prior           map[int64]schema.Window // the ledger's rows of due windows, by start
+	prior           map[int64]schema.Window // the ledger's rows of due windows, by start; a new window has none
 	repair          *repair                 // what verify found; nil otherwise
 }
 

@@ -96,13 +96,14 @@ func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time
 func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
 func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
-	prior := make(map[int64]schema.Window, len(due))
+	isDue := make(map[int64]bool, len(due))
 	for _, w := range due {
-		prior[w.Start.Unix()] = schema.Window{}
+		isDue[w.Start.Unix()] = true
 	}
+	prior := map[int64]schema.Window{} // of few: what is due is hardly ever in the ledger
 	for _, w := range ledger {
-		if _, ok := prior[w.Start.Unix()]; ok {
-			prior[w.Start.Unix()] = w
+		if at := w.Start.Unix(); isDue[at] {
+			prior[at] = w
 		}
 	}
 	var out []job
