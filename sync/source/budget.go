@@ -35,10 +35,12 @@ const (
 	arrivalJitter = 15 * time.Millisecond
 	// paceSlack is how far a budget may run behind its pace and still catch up: timers are not exact.
 	paceSlack = 5 * time.Millisecond
-	// After a throttle the rate falls to backOff of itself, and grows back by growth of the quota a second. With these,
-	// about one call in a hundred is throttled while somebody else uses a part of the quota that does not change.
-	backOff = 0.85
-	growth  = 0.0025
+	// After a throttle the rate falls to what the vendor let through in the second before it, which is what others leave of
+	// the quota, and at least to backOff of itself. It grows back slowly at first and then ever faster, by growth of the
+	// quota for each second without a throttle, squared: by half of the quota in two minutes. With these, less than one call
+	// in a hundred is throttled while somebody else uses a part of the quota that does not change.
+	backOff = 0.9
+	growth  = 1.0 / 24_000
 	// minShare of the quota is always tried: a budget never starves.
 	minShare = 0.05
 )
@@ -58,15 +60,17 @@ type Budget struct {
 	pace    time.Time
 	paused  time.Time // no call before this
 	grown   time.Time // rate is up to date as of this
-	lowered time.Time
+	lowered time.Time // by the last throttle
 	waiting [priorities][]*waiter
 	timer   *time.Timer
 }
 
 // slot remembers when the vendor's sliding second lets its next call in.
 type slot struct {
-	busy bool // its call has not been written yet: nobody knows when it will arrive
-	free time.Time
+	busy    bool // its call has not been written yet: nobody knows when it will arrive
+	free    time.Time
+	sent    time.Time // when its last call was written; zero where that is not traced
+	refused bool      // its last call was throttled
 }
 
 type waiter struct {
@@ -215,7 +219,8 @@ func (b *Budget) first() (*waiter, Priority) {
 
 func (b *Budget) grow(now time.Time) {
 	if b.rate < b.quota {
-		b.rate = min(b.quota, b.rate+growth*b.quota*now.Sub(b.grown).Seconds())
+		was, is := b.grown.Sub(b.lowered).Seconds(), now.Sub(b.lowered).Seconds()
+		b.rate = min(b.quota, b.rate+growth*b.quota*(is*is-was*was))
 	}
 	b.grown = now
 }
@@ -227,8 +232,7 @@ func (p *Permit) Sent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p.sent = now
-	b.slots[p.slot].free = now.Add(b.period + arrivalJitter)
-	b.slots[p.slot].busy = false
+	b.slots[p.slot] = slot{free: now.Add(b.period + arrivalJitter), sent: now}
 	b.grant()
 }
 
@@ -246,21 +250,38 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 		s.free = now.Add(b.period)
 	}
 	if reason == Throttled {
-		b.slow(now, retryAfter)
+		s.refused = true
+		b.slow(now, p.sent, retryAfter)
 	}
 	b.grant()
 }
 
-// slow answers a throttle. Several calls in flight meet the same full second: they count once.
-func (b *Budget) slow(now time.Time, retryAfter time.Duration) {
+// slow answers the throttle of a call that was sent at some time. Several calls in flight meet the same full second: they
+// count once.
+func (b *Budget) slow(now, sent time.Time, retryAfter time.Duration) {
 	pause := max(retryAfter, time.Duration(float64(time.Second)/b.rate))
 	b.paused = latest(b.paused, now.Add(min(pause, time.Minute)))
 	if now.Sub(b.lowered) < b.period {
 		return
 	}
 	b.grow(now)
-	b.rate = max(b.rate*backOff, b.quota*minShare)
+	rate := b.rate * backOff
+	if !sent.IsZero() {
+		rate = min(rate, max(b.passed(sent), b.rate/2)) // a second in which little was asked for says little
+	}
+	b.rate = max(rate, b.quota*minShare)
 	b.lowered = now
+}
+
+// passed is how many calls a second the vendor let through in the second before a time.
+func (b *Budget) passed(at time.Time) float64 {
+	n := 0
+	for i := range b.slots {
+		if s := &b.slots[i]; !s.refused && s.sent.Before(at) && s.sent.After(at.Add(-b.period)) {
+			n++
+		}
+	}
+	return float64(n) / b.period.Seconds()
 }
 
 // unused gives back a permit whose call was never made.
