@@ -52,8 +52,8 @@ func (r *reading) read(ctx context.Context) error {
 		return err
 	}
 	r.first, r.total = v.total, v.total
-	if !r.whole && v.total > maxPages*r.size {
-		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, maxPages*r.size)}
+	if most := threshold(r.iv) * r.size; !r.whole && v.total > most {
+		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
 	if v.rows == v.total && v.rows < r.size {
 		return nil // one answer, and not full: it is whole and cannot have shifted

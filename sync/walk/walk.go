@@ -59,7 +59,11 @@ type Listing struct {
 const (
 	// maxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
 	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
-	maxPages = 50
+	maxPages = 80
+	// maxPagesShort is the threshold of a stretch of shortStretch or less, such as one in which a script renewed thousands
+	// of orders. What is asked for beyond its ends, see edge, would be a large part of its halves.
+	maxPagesShort = 500
+	shortStretch  = 250 * time.Second
 	// maxRounds bounds how often the pages of one listing are read again before it is halved or given up as short.
 	maxRounds = 6
 	// maxFailures in a row mean that the vendor is down, and not that it fails on something within the stretch.
@@ -78,6 +82,14 @@ func (w *Walker) Walk(ctx context.Context, iv window.Interval, yield func(Listin
 	return err
 }
 
+// threshold is how many pages a listing of an interval may have before it is halved.
+func threshold(iv window.Interval) int {
+	if iv.End.Sub(iv.Start) <= shortStretch {
+		return maxPagesShort
+	}
+	return maxPages
+}
+
 // unknown is a TotalCount that nobody knows.
 const unknown = -1
 
@@ -94,7 +106,7 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int)
 	if iv.Empty() {
 		return unknown, nil
 	}
-	if a, b, ok := iv.Halve(k.Window); ok && about > maxPages*size {
+	if a, b, ok := iv.Halve(k.Window); ok && about > threshold(iv)*size {
 		return about, k.halves(ctx, a, b, size, about) // no call need tell that this is too long
 	}
 	r, err := k.read(ctx, iv, size, false)
