@@ -14,7 +14,7 @@ import (
 // 10,000 orders within a few minutes cost up to a quarter more.)
 func TestListingOfAnyDensity(t *testing.T) {
 	t.Parallel()
-	const halvings = 8 // of a day, down to what is listed whole
+	const halvings = 9 // of a day, down to what is listed whole
 	day := window.Interval{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
 	for _, orders := range []int{0, 19, 300, 1100, 1600, 1700, 2100, 5000, 10_000} {
 		for _, percent := range []int{0, 30, 60, 90, 100} { // of all orders, in the burst
