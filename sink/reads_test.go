@@ -102,7 +102,7 @@ func TestFewAreFoundCheaply(t *testing.T) {
 			AND detail_status = 'pending' SETTINGS do_not_merge_across_partitions_select_final = 1`,
 		"unpaid": "SELECT order_id FROM unpaid_orders",
 	} {
-		if read := readRows(t, s, query); read > len(b.Orders)/2 {
+		if read := readRows(t, s, query); int(read) > len(b.Orders)/2 {
 			t.Errorf("finding one %s order of %d read %d rows", what, len(b.Orders), read)
 		}
 	}

@@ -76,6 +76,37 @@ func TestTheHighestVersionIsCurrent(t *testing.T) {
 	equal(t, texts(t, s.Conn(), query), []string{"('Paid',5)"})
 }
 
+// The server stores a block as it comes, so it is up to the reader that several states of an order in one block are one
+// order, also while there is no other part in the partition, and after the part was merged with others.
+func TestSeveralStatesInOneBlock(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	first, last, gone := order(1), order(1), order(2)
+	first.Version, first.PaymentStatus = 1, "Unpaid"
+	last.Version, last.FetchedAt = 2, first.FetchedAt.Add(time.Hour)
+	before := gone
+	gone.Version, gone.FetchedAt, gone.Deleted = 2, last.FetchedAt, true
+	newer := item(last, 1)
+	newer.Version = 2
+	write(t, s, sink.Batch{Orders: []schema.Order{last, before, first, gone}, Items: []schema.Item{newer, item(first, 1)}})
+	check := func(when string) {
+		t.Helper()
+		equal(t, texts(t, s.Conn(), "SELECT payment_status, version FROM orders"), []string{"('Paid',2)"})
+		equal(t, texts(t, s.Conn(), "SELECT count(), max(version) FROM order_items"), []string{"(1,2)"})
+		equal(t, number(t, s.Conn(), "SELECT count() FROM order_history"), 3) // of the deleted order, what it was
+		if t.Failed() {
+			t.Fatal(when)
+		}
+	}
+	check("in one part")
+	write(t, s, sink.Batch{Orders: []schema.Order{first}, Items: []schema.Item{item(first, 1)}})
+	check("in two parts")
+	for _, table := range []string{"order_rows", "order_item_rows", "order_versions"} {
+		exec(t, s.Conn(), "OPTIMIZE TABLE "+table+" FINAL")
+	}
+	check("merged")
+}
+
 func TestTombstones(t *testing.T) {
 	t.Parallel()
 	s := open(t)
