@@ -23,7 +23,7 @@ type Run struct {
 	UpdatedAt  time.Time // the last sign of life
 	FinishedAt time.Time // zero while it runs
 
-	Planned, Done uint64 // windows; spans of windows in a replay, orders in track
+	Planned, Done uint64 // windows; spans of windows in a replay, orders in track and fetch
 	Orders        uint64 // that the listings showed
 	Changed       uint64 // of these, new or changed
 	Items         uint64
@@ -44,6 +44,7 @@ const (
 	RunVerify   RunKind = "verify"
 	RunReplay   RunKind = "replay"
 	RunTrack    RunKind = "track"
+	RunFetch    RunKind = "fetch" // of orders by their ids, before they are cancelled
 	RunProducts RunKind = "products"
 )
 

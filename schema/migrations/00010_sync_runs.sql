@@ -7,7 +7,7 @@
 CREATE TABLE IF NOT EXISTS sync_run_rows
 (
     id String COMMENT 'Id of the run, as on its log lines',
-    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track or products',
+    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track, fetch (before a cancel) or products',
     state LowCardinality(String) COMMENT 'running, ok, failed (something was left undone) or stopped (it was told to)',
     process String COMMENT 'Host name and process id of the program that ran it',
     accounts Array(String) COMMENT 'Names of the accounts that it was for',
@@ -36,7 +36,7 @@ COMMENT 'Storage of the history of runs. Read the view sync_runs instead';
 CREATE OR REPLACE VIEW sync_runs
 (
     id String COMMENT 'Id of the run, as on its log lines',
-    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track or products',
+    kind LowCardinality(String) COMMENT 'What ran: tick (scheduled), backfill, verify, replay, track, fetch (before a cancel) or products',
     state LowCardinality(String) COMMENT 'running, ok, failed (something was left undone) or stopped (it was told to)',
     process String COMMENT 'Host name and process id of the program that ran it',
     accounts Array(String) COMMENT 'Names of the accounts that it was for',

@@ -92,12 +92,15 @@ func TestHistoryOfTrackAndProducts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := a.Fetch(t.Context(), now, lane, account.IDs(time.Time{}, time.Time{})[:2], nil); err != nil {
+		t.Fatal(err)
+	}
 	if n := a.Products(t.Context())[0]; n.Err != nil {
 		t.Fatal(n.Err)
 	}
 	runs, err := a.Warehouse().RecentRuns(t.Context(), now.Add(-time.Hour), 10)
-	if err != nil || len(runs) != 3 {
-		t.Fatalf("%d runs of 3, %v", len(runs), err)
+	if err != nil || len(runs) != 4 {
+		t.Fatalf("%d runs of 4, %v", len(runs), err)
 	}
 	for i, want := range []struct {
 		kind  sink.RunKind
@@ -105,6 +108,7 @@ func TestHistoryOfTrackAndProducts(t *testing.T) {
 		is    func(sink.Run) bool
 	}{
 		{sink.RunProducts, sink.RunOK, func(r sink.Run) bool { return r.ListCalls == 2 && r.Error == "" }},
+		{sink.RunFetch, sink.RunOK, func(r sink.Run) bool { return r.Planned == 2 && r.DetailCalls == 2 && r.Error == "" }},
 		{sink.RunTrack, sink.RunFailed, func(r sink.Run) bool { return r.Planned == 1 && r.DetailCalls == 1 && r.Error != "" }},
 		{sink.RunTrack, sink.RunOK, func(r sink.Run) bool {
 			return r.Planned == 3 && r.Done == 3 && r.DetailCalls == 3 && r.Items > 0 && r.Error == ""

@@ -33,26 +33,36 @@ func (a *App) Lane(account, owner string) (schema.Lane, error) {
 }
 
 // Track records that orders are to be kept fresh until they are settled, and fetches them. Open must have been called.
-func (a *App) Track(ctx context.Context, now time.Time, lane schema.Lane, ids []string, by string, p *engine.Progress) (s engine.Summary, err error) {
-	ctx = withRun(ctx)
-	if p == nil {
-		p = new(engine.Progress)
-	}
-	end := a.record(ctx, sink.RunTrack, []string{lane.Account}, time.Time{}, time.Time{}, p)
-	defer func() { end(outcome{summary: s, err: err}) }()
+func (a *App) Track(ctx context.Context, now time.Time, lane schema.Lane, ids []string, by string, p *engine.Progress) (engine.Summary, error) {
 	var tracked []schema.Tracked
 	for _, id := range ids {
 		tracked = append(tracked, schema.Tracked{Lane: lane, OrderID: id, AddedAt: now, AddedBy: by, Version: uint64(now.UnixNano())})
 	}
-	if err := a.warehouse.Track(ctx, tracked); err != nil {
-		return s, a.blame(ctx, err)
-	}
-	return a.fetch(ctx, now, lane, ids, p)
+	return a.recorded(ctx, sink.RunTrack, lane, p, func(ctx context.Context, p *engine.Progress) (engine.Summary, error) {
+		if err := a.warehouse.Track(ctx, tracked); err != nil {
+			return engine.Summary{}, a.blame(ctx, err)
+		}
+		return a.fetch(ctx, now, lane, ids, p)
+	})
 }
 
 // Fetch brings orders up to date by their ids. Open must have been called.
 func (a *App) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *engine.Progress) (engine.Summary, error) {
-	return a.fetch(withRun(ctx), now, lane, ids, p)
+	return a.recorded(ctx, sink.RunFetch, lane, p, func(ctx context.Context, p *engine.Progress) (engine.Summary, error) {
+		return a.fetch(ctx, now, lane, ids, p)
+	})
+}
+
+// recorded is a run over single orders, with its row in the history.
+func (a *App) recorded(ctx context.Context, kind sink.RunKind, lane schema.Lane, p *engine.Progress, run func(context.Context, *engine.Progress) (engine.Summary, error)) (engine.Summary, error) {
+	ctx = withRun(ctx)
+	if p == nil {
+		p = new(engine.Progress)
+	}
+	end := a.record(ctx, kind, []string{lane.Account}, time.Time{}, time.Time{}, p)
+	s, err := run(ctx, p)
+	end(outcome{summary: s, err: err})
+	return s, err
 }
 
 func (a *App) fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *engine.Progress) (engine.Summary, error) {
