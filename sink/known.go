@@ -66,7 +66,7 @@ func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) 
 }
 
 // First returns when the oldest order of a lane that is stored and was created in [from, to) was created, or the oldest
-// order of a stored item, whichever is earlier, tombstones included; zero where there is none. It reads a few rows only,
+// order of a stored item, whichever is earlier, tombstones included; zero where there is none. It reads little of each part,
 // since the tables are sorted by time.
 func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error) {
 	first := func(table string) string {
