@@ -30,8 +30,8 @@ func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error)
 	b := &r.blank
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	fresh := time.Since(b.asked) < blankFor
-	if !fresh || iv.Start.Before(b.stretch.Start) || !iv.Start.Before(b.stretch.End) {
+	now := time.Now()
+	if now.Sub(b.asked) > blankFor || iv.Start.Before(b.stretch.Start) || !iv.Start.Before(b.stretch.End) {
 		first, err := r.store.First(ctx, r.lane.Lane, iv.Start, r.now)
 		if err != nil {
 			return false, err
@@ -39,7 +39,7 @@ func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error)
 		if first.IsZero() {
 			first = r.now
 		}
-		b.stretch, b.asked = window.Interval{Start: iv.Start, End: first}, time.Now()
+		b.stretch, b.asked = window.Interval{Start: iv.Start, End: first}, now
 	}
 	return !iv.End.After(b.stretch.End), nil
 }
