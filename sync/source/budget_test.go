@@ -109,7 +109,10 @@ func TestBudgetSharesTheQuotaWithAnotherClient(t *testing.T) {
 		})
 		latency := func() time.Duration { return 20 * time.Millisecond }
 		b := NewBudget(10)
-		spend(t, b, v, 20, time.Minute, latency) // learn
+		learned := spend(t, b, v, 20, time.Minute, latency)
+		if share := float64(v.refused) / float64(learned); share > 0.04 {
+			t.Errorf("%.3f of the calls were throttled until it was learned", share)
+		}
 		v.refused = 0
 		ok := spend(t, b, v, 20, 20*time.Minute, latency)
 		cancel()
