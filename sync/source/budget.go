@@ -250,7 +250,7 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 		s.free = now.Add(b.period)
 	}
 	if reason == Throttled {
-		s.refused = true
+		s.refused = s.refused || s.sent.Equal(p.sent) // a late answer may find the next call in its slot
 		b.slow(now, p.sent, retryAfter)
 	}
 	b.grant()
