@@ -32,12 +32,10 @@ func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known 
 		return nil
 	}
 	listed := make(map[string]bool, len(l.Orders))
-	ids := make([]string, 0, len(l.Orders))
 	for i := range l.Orders {
 		listed[l.Orders[i].OrderID] = true
-		ids = append(ids, l.Orders[i].OrderID)
 	}
-	items, err := r.store.ItemIDs(ctx, r.lane.Lane, l.Start, l.End, ids)
+	items, err := r.itemIDs(ctx, l.Interval, l.Orders)
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.lane, l.Interval, err)
 	}
