@@ -197,6 +197,20 @@ type Reject struct {
 	Version     uint64
 }
 
+// Payload tells the payloads of one record apart: 0 for a missing detail, whose Raw is the order's list row and not what
+// failed, else the hash of Raw. The column payload of reject_rows computes the same.
+func (r *Reject) Payload() uint64 {
+	if r.Stage == RejectDetail {
+		return 0
+	}
+	return Digest(r.Raw)
+}
+
+// Covers reports whether the acceptance of this reject, if there is one, holds for another failure of the same record.
+func (r *Reject) Covers(failure *Reject) bool {
+	return !r.AcceptedAt.IsZero() && r.Reason == failure.Reason && r.Payload() == failure.Payload()
+}
+
 // Stages of a reject.
 const (
 	RejectList   = "list"   // a list row that could not be decoded
@@ -269,3 +283,21 @@ type Batch struct {
 
 // Rows is how many rows the batch holds.
 func (b *Batch) Rows() int { return len(b.Orders) + len(b.Items) + len(b.Rejects) + len(b.Windows) }
+
+// Finding is one row of sync_finding_rows: a difference that a verification found, until a look of the same depth does not
+// find it again (I12).
+type Finding struct {
+	Lane
+	ID         string // stable: the same difference found again is the same finding
+	Kind       string
+	Depth      string
+	Start, End time.Time // where it is
+	OrderID    string    // where it is about one order
+	AtSource   int       // orders at the source, or in the ledger
+	Stored     int
+	Note       string
+	FoundAt    time.Time
+	EndedAt    time.Time // zero while it is open
+	EndedBy    string
+	Version    uint64
+}

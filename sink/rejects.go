@@ -1,8 +1,10 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,33 +15,52 @@ import (
 // Rejects returns the rejects of a lane, or of all lanes where the lane is the zero Lane, oldest first. onlyOpen leaves
 // out those that were accepted or that became rows after all.
 func (s *Sink) Rejects(ctx context.Context, lane schema.Lane, onlyOpen bool) ([]schema.Reject, error) {
-	where := "1"
+	where, having := "1", ""
 	var args []any
 	if lane != (schema.Lane{}) {
 		where = "account = ? AND owner_id = ?"
 		args = append(args, lane.Account, lane.OwnerID)
 	}
 	if onlyOpen {
-		where += " AND resolved = 0 AND isNull(accepted_at)"
+		where += " AND resolved = 0"
+		having = " WHERE isNull(" + accepted + ")"
 	}
-	return s.rejects(ctx, where, args)
+	return s.rejects(ctx, where, args, having)
 }
 
 // OpenRejects returns the rejects of a lane that did not become rows, the accepted ones included: an accepted record is
 // still not stored, and a walk that meets it again must know what was decided.
 func (s *Sink) OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error) {
-	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{lane.Account, lane.OwnerID})
+	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{lane.Account, lane.OwnerID}, "")
 }
 
-// rejects returns the rejects that fulfil a condition, oldest first.
-func (s *Sink) rejects(ctx context.Context, where string, args []any) ([]schema.Reject, error) {
-	query := `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen),
-		toUnixTimestamp64Milli(last_seen), attempts, toUnixTimestamp64Milli(next_attempt),
-		toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
-		FROM reject_rows FINAL WHERE `
+// currentRejects is the FROM of a query for rejects, each with its acceptance. The condition is about the rejects' own
+// columns, and is tried before the acceptances are looked up.
+func currentRejects(columns, where string) string {
+	return `(SELECT ` + columns + `, account, id, reason, payload, accepted_at, accepted_by, note
+		FROM reject_rows FINAL WHERE ` + where + `) AS r
+		LEFT JOIN (SELECT account, id, reason, payload, toNullable(accepted_at) AS accepted_at, accepted_by, note
+			FROM reject_acceptances FINAL) AS a
+		ON a.account = r.account AND a.id = r.id AND a.reason = r.reason AND a.payload = r.payload`
+}
+
+// accepted is when a reject of currentRejects was accepted; NULL where it was not. Before there were acceptances, the
+// reject's own row said so.
+const accepted = "if(isNull(a.accepted_at), r.accepted_at, a.accepted_at)"
+
+// rejects returns the rejects that fulfil a condition of their own columns, and one that knows their acceptance, oldest
+// first.
+func (s *Sink) rejects(ctx context.Context, where string, args []any, having string) ([]schema.Reject, error) {
+	query := `SELECT r.source, r.account, r.owner_id, r.id, r.stage, r.order_id, toUnixTimestamp64Milli(r.window_start),
+		toUnixTimestamp64Milli(r.create_time), r.reason, r.message, r.raw, toUnixTimestamp64Milli(r.first_seen),
+		toUnixTimestamp64Milli(r.last_seen), r.attempts, toUnixTimestamp64Milli(r.next_attempt),
+		toUnixTimestamp64Milli(` + accepted + `),
+		if(isNull(a.accepted_at), r.accepted_by, ifNull(a.accepted_by, '')),
+		if(isNull(a.accepted_at), r.note, ifNull(a.note, '')), r.resolved, r.version
+		FROM ` + currentRejects(`source, owner_id, stage, order_id, window_start, create_time, message, raw, first_seen,
+		last_seen, attempts, next_attempt, resolved, version`, where) + having
 	var out []schema.Reject
-	err := s.each(ctx, query+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) error {
+	err := s.each(ctx, query+" ORDER BY r.first_seen, r.account, r.id", args, func(rows driver.Rows) error {
 		var r schema.Reject
 		var windowStart, created, next, accepted *int64
 		var first, last int64
@@ -65,7 +86,7 @@ func (s *Sink) rejects(ctx context.Context, where string, args []any) ([]schema.
 // FindRejects returns the rejects of an account, or of all where it is empty, whose id begins with the prefix, whatever
 // became of them, oldest first.
 func (s *Sink) FindRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "(? = '' OR account = ?) AND startsWith(id, ?)", []any{account, account, prefix})
+	return s.rejects(ctx, "(? = '' OR account = ?) AND startsWith(id, ?)", []any{account, account, prefix}, "")
 }
 
 // RejectCount is how many rejects of a lane did not become rows.
@@ -81,9 +102,10 @@ type RejectCount struct {
 // RejectCounts counts the rejects of each lane that has some, by account and owner, without reading their payloads.
 func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
 	var out []RejectCount
-	err := s.each(ctx, `SELECT any(source), account, owner_id, countIf(isNull(accepted_at)), countIf(isNotNull(accepted_at)),
-		countIf(isNotNull(accepted_at) AND stage = 'detail')
-		FROM reject_rows FINAL WHERE resolved = 0 GROUP BY account, owner_id ORDER BY account, owner_id`, nil,
+	err := s.each(ctx, `SELECT any(r.source), r.account, r.owner_id, countIf(isNull(`+accepted+`)), countIf(isNotNull(`+accepted+`)),
+		countIf(isNotNull(`+accepted+`) AND r.stage = 'detail')
+		FROM `+currentRejects("source, owner_id, stage", "resolved = 0")+`
+		GROUP BY r.account, r.owner_id ORDER BY r.account, r.owner_id`, nil,
 		func(rows driver.Rows) error {
 			var c RejectCount
 			var open, accepted, details uint64
@@ -111,9 +133,11 @@ type RejectGroup struct {
 // RejectGroups sums up the rejects that wait for an operator, by lane, stage and reason, the most numerous first.
 func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
 	var out []RejectGroup
-	err := s.each(ctx, `SELECT any(source), account, owner_id, stage, reason, count() AS n, toUnixTimestamp64Milli(min(first_seen)),
-		toUnixTimestamp64Milli(max(last_seen)) FROM reject_rows FINAL WHERE resolved = 0 AND isNull(accepted_at)
-		GROUP BY account, owner_id, stage, reason ORDER BY n DESC, account, owner_id, stage, reason`, nil,
+	err := s.each(ctx, `SELECT any(r.source), r.account, r.owner_id, r.stage, r.reason, count() AS n,
+		toUnixTimestamp64Milli(min(r.first_seen)), toUnixTimestamp64Milli(max(r.last_seen))
+		FROM `+currentRejects("source, owner_id, stage, first_seen, last_seen", "resolved = 0")+`
+		WHERE isNull(`+accepted+`)
+		GROUP BY r.account, r.owner_id, r.stage, r.reason ORDER BY n DESC, r.account, r.owner_id, r.stage, r.reason`, nil,
 		func(rows driver.Rows) error {
 			var g RejectGroup
 			var n uint64
@@ -129,4 +153,30 @@ func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
 		return nil, fmt.Errorf("count the rejects: %w", err)
 	}
 	return out, nil
+}
+
+// AcceptReject records that an operator accepts a reject, of which AcceptedAt, AcceptedBy and Note say when, who and why.
+// It holds for this failure of the record alone: the same record that fails for another reason or with another payload is
+// open again. No run can undo it, because runs do not write acceptances. Of two operators the first one counts.
+func (s *Sink) AcceptReject(ctx context.Context, r schema.Reject) error {
+	return write(ctx, s, acceptanceTable, []schema.Reject{r})
+}
+
+var acceptanceTable = &table[schema.Reject]{
+	name:  "reject_acceptances",
+	label: func(r *schema.Reject) string { return "acceptance of reject " + r.ID + " of " + r.Lane.String() },
+	size:  func(r *schema.Reject) int { return overhead + len(r.Note) },
+	compare: func(a, b *schema.Reject) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.ID, b.ID))
+	},
+	columns: []column[schema.Reject]{
+		label("account", func(r *schema.Reject) string { return r.Account }),
+		text("id", func(r *schema.Reject) string { return r.ID }),
+		label("reason", func(r *schema.Reject) string { return r.Reason }),
+		plain("payload", "UInt64", func(r *schema.Reject) uint64 { return r.Payload() }),
+		moment("accepted_at", func(r *schema.Reject) time.Time { return r.AcceptedAt }),
+		text("accepted_by", func(r *schema.Reject) string { return r.AcceptedBy }),
+		text("note", func(r *schema.Reject) string { return r.Note }),
+		plain("version", "UInt64", func(r *schema.Reject) uint64 { return ^uint64(r.AcceptedAt.UnixNano()) }), // the first one counts
+	},
 }

@@ -18,9 +18,10 @@ type Verification struct {
 	From, To    time.Time // what was verified
 	Whole       bool      // that was everything that the ledger covered
 	Deep        bool
-	Windows     int
+	Windows     int // that were compared with the source
+	LeftOut     int // windows of the range that were not
 	Calls       int
-	Differences int    // left
+	Differences int    // findings of the range that are open, those of earlier verifications included
 	Repaired    int    // found and repaired
 	Error       string // why it ended early
 	StartedAt   time.Time
@@ -44,6 +45,7 @@ var verificationTable = &table[Verification]{
 		flag("whole", func(v *Verification) bool { return v.Whole }),
 		flag("deep", func(v *Verification) bool { return v.Deep }),
 		plain("windows", "UInt64", func(v *Verification) uint64 { return uint64(v.Windows) }),
+		plain("left_out", "UInt64", func(v *Verification) uint64 { return uint64(v.LeftOut) }),
 		plain("calls", "UInt64", func(v *Verification) uint64 { return uint64(v.Calls) }),
 		plain("differences", "UInt64", func(v *Verification) uint64 { return uint64(v.Differences) }),
 		plain("repaired", "UInt64", func(v *Verification) uint64 { return uint64(v.Repaired) }),
@@ -63,20 +65,21 @@ func (s *Sink) WriteVerification(ctx context.Context, v Verification) error {
 func (s *Sink) LastVerifications(ctx context.Context, account string) ([]Verification, error) {
 	var out []Verification
 	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(range_start),
-		toUnixTimestamp64Milli(range_end), deep, windows, calls, differences, repaired, error,
+		toUnixTimestamp64Milli(range_end), deep, windows, left_out, calls, differences, repaired, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at)
 		FROM sync_verifications WHERE whole = 1 AND (? = '' OR account = ?)
 		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, []any{account, account}, func(rows driver.Rows) error {
 		v := Verification{Whole: true}
 		var from, to, started, finished int64
 		var deep uint8
-		var windows, calls, differences, repaired uint64
-		if err := rows.Scan(&v.Source, &v.Account, &v.OwnerID, &from, &to, &deep, &windows, &calls, &differences,
+		var windows, leftOut, calls, differences, repaired uint64
+		if err := rows.Scan(&v.Source, &v.Account, &v.OwnerID, &from, &to, &deep, &windows, &leftOut, &calls, &differences,
 			&repaired, &v.Error, &started, &finished); err != nil {
 			return err
 		}
 		v.From, v.To, v.Deep = fromMilliseconds(from), fromMilliseconds(to), deep != 0
-		v.Windows, v.Calls, v.Differences, v.Repaired = int(windows), int(calls), int(differences), int(repaired)
+		v.Windows, v.LeftOut, v.Calls = int(windows), int(leftOut), int(calls)
+		v.Differences, v.Repaired = int(differences), int(repaired)
 		v.StartedAt, v.FinishedAt = fromMilliseconds(started), fromMilliseconds(finished)
 		out = append(out, v)
 		return nil

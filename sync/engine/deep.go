@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
@@ -16,7 +18,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 		err := v.walker().Walk(ctx, span, func(l walk.Listing) error {
 			v.progress.ListCalls.Add(int64(l.Calls))
 			if l.Verdict != schema.Complete {
-				v.differ(l.Align(v.Window), Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
+				v.differ(ByRows, l.Interval, Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
 				return nil
 			}
 			known, err := v.store.Known(ctx, v.lane.Lane, l.Start, l.End)
@@ -29,7 +31,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 				delete(known, o.OrderID)
 				switch {
 				case !ok:
-					v.differ(v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
+					v.differ(ByRows, v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
 				case k.Fingerprint != o.Fingerprint:
 					changed = append(changed, o)
 				}
@@ -37,15 +39,36 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 			if err := v.changed(ctx, l.Interval, changed); err != nil {
 				return err
 			}
-			for id := range known {
-				v.differ(l.Align(v.Window), Difference{Kind: Extra, OrderID: id, Stored: 1})
+			if err := v.extra(ctx, &l, known); err != nil {
+				return err
 			}
+			v.looks.listing(&l)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 		v.progress.Done.Add(int64(len(span.Tile(v.Window))))
+	}
+	return nil
+}
+
+// extra looks at the stored orders that a listing does not show.
+func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[string]schema.Known) error {
+	for i := range l.Rejects {
+		delete(unlisted, l.Rejects[i].OrderID) // it is there, though it cannot be read
+	}
+	if len(unlisted) == 0 {
+		return nil
+	}
+	refs, err := v.store.Find(ctx, v.lane.Lane, slices.Collect(maps.Keys(unlisted)))
+	if err != nil {
+		return err
+	}
+	for _, o := range refs {
+		if l.Contains(o.CreateTime) {
+			v.differ(ByRows, v.around(o.CreateTime), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
+		}
 	}
 	return nil
 }
@@ -70,7 +93,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	}
 	for i := range listed {
 		if o := &listed[i]; facts[o.OrderID] != o.Facts() {
-			v.differ(v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
+			v.differ(ByRows, v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
 		}
 	}
 	return nil
@@ -88,6 +111,7 @@ func (v *verification) ask(ctx context.Context) error {
 			return err
 		}
 		if len(orders) == 0 {
+			v.looks.add(ByDetail, span)
 			continue
 		}
 		before, err := v.held(ctx, span, orders, nil)
@@ -102,16 +126,18 @@ func (v *verification) ask(ctx context.Context) error {
 			switch {
 			case res.Err != nil:
 				d.Kind, d.Note = Undone, res.Err.Error()
+				v.looks.cannot(ByDetail, d.OrderID)
 			case !b.changedBy(res):
 				return nil
 			}
-			v.differ(v.around(b.stored.CreateTime), d)
+			v.differ(ByDetail, v.around(b.stored.CreateTime), d)
 			differ = append(differ, schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: b.stored.CreateTime})
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		v.looks.add(ByDetail, span)
 	}
 	if !v.Repair || len(differ) == 0 {
 		return nil
@@ -119,19 +145,27 @@ func (v *verification) ask(ctx context.Context) error {
 	if err := v.fetch(ctx, differ); err != nil {
 		return err
 	}
+	if err := v.commits.flush(); err != nil {
+		return err
+	}
 	for i := range v.found {
 		d := &v.found[i]
-		d.Repaired = d.Kind == Changed
+		if d.Repaired = v.got[d.OrderID]; !d.Repaired { // what it says now was written
+			d.Why = "its detail could not be had"
+		}
 	}
 	return nil
 }
 
-// rows compares each stored row with what its raw payload says.
-func (v *verification) rows(ctx context.Context) error {
-	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
+// rows compares each stored row of an interval with what its raw payload says.
+func (v *verification) rows(ctx context.Context, iv window.Interval) error {
+	for _, span := range window.Spans(iv.Tile(v.Window)) {
 		err := v.rebuild(ctx, span, func(b rebuilt) error {
+			if b.stored.DetailStatus != schema.DetailOK {
+				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
+			}
 			if b.differs() {
-				v.differ(v.around(b.order.CreateTime), Difference{
+				v.differ(ByPayload, v.around(b.stored.CreateTime), Difference{
 					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
 				})
 			}
@@ -140,6 +174,7 @@ func (v *verification) rows(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		v.looks.add(ByPayload, span)
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ type Store interface {
 	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.
 	OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error)
+	// OpenFindings gives the findings of a lane that have not ended; WriteFindings records some, or that they ended.
+	OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Finding, error)
+	WriteFindings(ctx context.Context, findings []schema.Finding) error
 	// Write commits batches as one.
 	Write(ctx context.Context, batches ...schema.Batch) error
 }
@@ -149,7 +152,13 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		if err != nil {
 			return err
 		}
-		return r.walk(ctx, jobs)
+		if r.findings, err = r.openFindings(ctx, r.scope); err != nil {
+			return err
+		}
+		if err := r.walk(ctx, jobs); err != nil {
+			return err
+		}
+		return r.endFindings(ctx)
 	})
 }
 
@@ -166,6 +175,9 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err != nil {
 			return err
 		}
+		if r.findings, err = r.openFindings(ctx, window.Interval{End: now}); err != nil {
+			return err
+		}
 		if err := r.walk(ctx, jobs); err != nil {
 			return err
 		}
@@ -176,7 +188,10 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err := r.refresh(ctx, live); err != nil {
 			return err
 		}
-		return r.walk(ctx, gaps)
+		if err := r.walk(ctx, gaps); err != nil {
+			return err
+		}
+		return r.endFindings(ctx)
 	})
 }
 
@@ -243,8 +258,13 @@ type laneRun struct {
 
 	mu       sync.Mutex
 	sum      LaneSummary
-	failures int            // listings in a row that failed
-	whole    map[int64]bool // starts of the windows that were listed whole, in Unix seconds
+	failures int              // listings in a row that failed
+	whole    map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
+	unwhole  map[int64]string // why others were not
+	got      map[string]bool  // ids of the orders whose detail was asked for and had
+
+	findings []Difference // that are open, of an ordinary run, which may end some
+	looks    looks        // what it looked at, where there are any
 
 	blank blank
 }

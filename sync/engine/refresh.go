@@ -186,7 +186,15 @@ func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.
 
 // fetched counts an order that was asked for by its id.
 func (r *laneRun) fetched(res enrich.Result) {
-	r.sumUp(func(s *LaneSummary) { s.Details++ })
+	r.sumUp(func(s *LaneSummary) {
+		s.Details++
+		if res.Err == nil {
+			if r.got == nil {
+				r.got = map[string]bool{}
+			}
+			r.got[res.Order.OrderID] = true
+		}
+	})
 	if r.asked[res.Order.OrderID] {
 		r.progress.Done.Add(1)
 	}

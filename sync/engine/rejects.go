@@ -189,9 +189,12 @@ func (o openRejects) seen(j schema.Reject, now, windowStart time.Time) (row sche
 		windowStart = old.WindowStart // two listings that meet may show it; it stays with the first
 	}
 	j.WindowStart, j.LastSeen, j.FirstSeen, j.Attempts = windowStart, now, now, 1
+	if again && old.Covers(&j) {
+		return old, false
+	}
 	if again && old.Reason == j.Reason {
 		early := old.NextAttempt.After(now) // seen by the way, in a listing that was read anyhow
-		if !old.AcceptedAt.IsZero() || early && old.Raw == j.Raw {
+		if early && old.Raw == j.Raw {
 			return old, false
 		}
 		if j.FirstSeen, j.Attempts = old.FirstSeen, old.Attempts; !early {

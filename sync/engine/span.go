@@ -71,6 +71,9 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	if err := r.enrich(ctx, l, todo, t); err != nil {
 		return err
 	}
+	if len(r.findings) > 0 {
+		r.looks.listing(&l)
+	}
 	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
 }
 

@@ -104,6 +104,12 @@ func (r *laneRun) closed(ctx context.Context, w, prior schema.Window) {
 			s.Windows = map[schema.Verdict]int{}
 		}
 		s.Windows[w.Verdict]++
+		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
+			if r.unwhole == nil {
+				r.unwhole = map[int64]string{}
+			}
+			r.unwhole[w.Start.Unix()] = string(w.Verdict) + ": " + w.Error
+		}
 		s.Listed += int(w.Listed)
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,18 +33,24 @@ type Difference struct {
 	schema.Lane
 	window.Interval
 	Kind     Kind
+	Depth    Depth  // of the look that found it
 	OrderID  string // where it is about one order
 	Source   int    // orders at the source, or in the ledger
 	Stored   int    // orders in the warehouse
 	Note     string
+	FoundAt  time.Time // by an earlier verification, where this one did not look as deep or as far; else zero
 	Repaired bool
+	Why      string // it was not repaired, where that was tried
+
+	finding schema.Finding // its row, of one found earlier
 }
 
 // Report is the result of Verify.
 type Report struct {
-	From, To    time.Time // what was verified: closed windows only
-	Windows     int
-	Calls       int64 // made, those of a repair included
+	From, To    time.Time // what was asked for: closed windows only
+	Windows     int       // that were compared with the source
+	LeftOut     int       // windows that were not: the ledger does not hold them as complete, or it ended before
+	Calls       int64     // made, those of a repair included
 	Differences []Difference
 }
 
@@ -59,9 +67,10 @@ func (r Report) Left() int {
 
 // VerifyOptions say how thorough Verify is.
 type VerifyOptions struct {
-	// Deep lists everything again and compares each order, and compares each stored row with its raw payload.
+	// Deep lists everything again and compares each list row, and compares each stored row with its raw payload. It does
+	// not ask for details, but where orders cannot be listed.
 	Deep bool
-	// Repair walks the windows that differ again.
+	// Repair walks the windows that differ again, those of earlier findings included, and looks again.
 	Repair bool
 }
 
@@ -87,21 +96,25 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	if iv.Empty() {
 		return report, Summary{}, nil
 	}
-	for _, l := range e.lanes {
-		if l.Lists() {
-			report.Windows += len(iv.Tile(e.Window))
-		}
-	}
 	var mu sync.Mutex
 	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager, r.scope = true, iv
-		v := &verification{laneRun: r, iv: iv, VerifyOptions: o}
-		err := v.run(source.WithPriority(ctx, source.Verify))
+		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
+		before, err := r.openFindings(ctx, iv)
+		if err != nil {
+			return err
+		}
+		err = v.run(source.WithPriority(ctx, source.Verify), before)
+		left, failed := r.conclude(ctx, before, v.found, v.looks, v.name())
 		mu.Lock()
 		defer mu.Unlock()
-		report.Differences = append(report.Differences, v.found...)
-		report.Windows -= v.waiting
-		return err
+		report.Differences = append(append(report.Differences, v.found...), left...)
+		if r.lane.Lists() {
+			n := v.compared()
+			report.Windows += n
+			report.LeftOut += len(iv.Tile(e.Window)) - n
+		}
+		return errors.Join(err, failed)
 	})
 	report.Calls = p.ListCalls.Load() + p.Details.Load()
 	return report, summary, err
@@ -111,12 +124,33 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 type verification struct {
 	*laneRun
 	VerifyOptions
-	iv      window.Interval
-	found   []Difference
-	waiting int // windows that were left out, because the next run closes them
+	iv    window.Interval
+	found []Difference
+	looks *looks
 }
 
-func (v *verification) run(ctx context.Context) error {
+// name is what ends a finding, for people.
+func (v *verification) name() string {
+	if v.Repair {
+		return "repair"
+	}
+	return "verification"
+}
+
+// compared counts the windows that were compared with the source. At the ends of what the ledger holds it is asked for
+// less than is meant, see question.
+func (v *verification) compared() int {
+	n := 0
+	for _, w := range v.iv.Tile(v.Window) {
+		if v.looks.covers(ByCount, window.Interval{Start: w.Start.Add(verifyEdges), End: w.End.Add(-verifyEdges)}) {
+			n++
+		}
+	}
+	return n
+}
+
+// run verifies; before are the findings of the interval that are open.
+func (v *verification) run(ctx context.Context, before []Difference) error {
 	if !v.lane.Lists() {
 		return v.ask(ctx)
 	}
@@ -138,18 +172,27 @@ func (v *verification) run(ctx context.Context) error {
 		}
 	}
 	if v.Deep && v.lane.Decoder != nil {
-		if err := v.rows(ctx); err != nil {
+		if err := v.rows(ctx, v.iv); err != nil {
 			return err
 		}
 	}
-	if v.Repair && len(v.found) > 0 {
-		return v.repairAll(ctx)
+	if !v.Repair {
+		return nil
 	}
-	return nil
+	for _, d := range before {
+		if again := slices.ContainsFunc(v.found, func(f Difference) bool { return f.id() == d.id() }); !again && !v.looks.cover(&d) {
+			v.found = append(v.found, d) // this look was not as deep: it is repaired all the same
+		}
+	}
+	if len(v.found) == 0 {
+		return nil
+	}
+	return v.repairAll(ctx)
 }
 
-func (v *verification) differ(iv window.Interval, d Difference) {
-	d.Lane, d.Interval = v.lane.Lane, iv
+// differ notes a difference that a look of a depth found.
+func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
+	d.Lane, d.Interval, d.Depth = v.lane.Lane, iv, depth
 	v.found = append(v.found, d)
 }
 
@@ -172,13 +215,6 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 		}
 	}
 	var missing []window.Interval
-	join := func(list []window.Interval, iv window.Interval) []window.Interval {
-		if n := len(list); n > 0 && list[n-1].End.Equal(iv.Start) {
-			list[n-1].End = iv.End
-			return list
-		}
-		return append(list, iv)
-	}
 	for _, iv := range v.iv.Tile(v.Window) {
 		w, ok := known[iv.Start.Unix()]
 		c := counts[iv.Start]
@@ -187,22 +223,23 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 			missing = join(missing, iv)
 			continue
 		case w.Verdict == schema.Open && iv.Start.After(newest):
-			v.waiting++
-			continue
+			continue // the next run closes it
 		case w.Verdict != schema.Complete:
-			v.differ(iv, Difference{Kind: Undone, Source: int(w.Listed), Stored: int(c.Stored), Note: string(w.Verdict) + ": " + w.Error})
+			v.differ(ByLedger, iv, Difference{Kind: Undone, Source: int(w.Listed), Stored: int(c.Stored), Note: string(w.Verdict) + ": " + w.Error})
 			continue
 		case w.Stored != c.Stored || w.IDDigest != c.IDDigest:
-			v.differ(iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those of the walk"})
+			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those of the walk"})
 		case w.Items != c.Items:
-			v.differ(iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored),
+			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored),
 				Note: fmt.Sprintf("%d items in the ledger, %d stored", w.Items, c.Items)})
 		}
+		v.looks.add(ByLedger, iv)
 		complete = join(complete, iv)
 	}
 	for _, iv := range missing {
-		v.differ(iv, Difference{Kind: Missing, Note: "never walked; backfill it"})
+		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: "never walked; backfill it"})
 	}
+	v.looks.audit(v.iv)
 	return complete, nil
 }
 
@@ -223,13 +260,15 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	case err != nil:
 		return err
 	case least <= p.Total && p.Total <= most:
+		v.looks.add(ByCount, asked.Clip(iv))
 		v.progress.Done.Add(int64(len(iv.Tile(v.Window))))
 		return nil
 	case iv.End.Sub(iv.Start) > v.Window:
 		return v.halve(ctx, iv, stretch)
 	}
 	v.progress.Done.Add(1)
-	v.differ(iv, Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
+	v.looks.add(ByCount, asked.Clip(iv))
+	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
 	return nil
 }
 
@@ -277,11 +316,12 @@ func (v *verification) around(at time.Time) window.Interval {
 	return window.Interval{Start: start, End: start.Add(v.Window)}
 }
 
-// repairAll walks the windows with differences again, fetches the orders that were named, and looks whether that helped.
+// repairAll walks the windows with differences again, fetches the orders that were named, and then looks again, as deep as
+// they were found. Repaired is what was listed whole in this run and then not found again (I12).
 func (v *verification) repairAll(ctx context.Context) error {
 	due, orders := map[int64]bool{}, map[string]bool{}
 	for _, d := range v.found {
-		for _, w := range d.Tile(v.Window) {
+		for _, w := range d.Align(v.Window).Tile(v.Window) {
 			due[w.Start.Unix()] = true
 		}
 		if d.OrderID != "" {
@@ -309,22 +349,91 @@ func (v *verification) repairAll(ctx context.Context) error {
 	if err := v.commits.flush(); err != nil {
 		return err
 	}
-	again := &verification{laneRun: v.laneRun, iv: v.iv}
-	if _, err := again.audit(ctx); err != nil {
-		return err
-	}
-	still := map[int64]bool{}
-	for _, d := range again.found {
-		for _, w := range d.Tile(v.Window) {
-			still[w.Start.Unix()] = true
-		}
-	}
+	again, err := v.again(ctx)
 	for i := range v.found {
 		d := &v.found[i]
-		d.Repaired = true
-		for _, w := range d.Tile(v.Window) {
-			d.Repaired = d.Repaired && !still[w.Start.Unix()]
+		why := v.unrepaired(d)
+		switch {
+		case why != "":
+		case slices.ContainsFunc(again.found, func(f Difference) bool { return f.alike(d) }):
+			why = "it was listed whole, and still differs"
+		case !again.looks.cover(d):
+			why = "it was listed whole, and could not be compared again"
+		default:
+			d.Repaired = true
+			continue
+		}
+		d.Why = why
+	}
+	for _, f := range again.found { // what came to light only now
+		if !slices.ContainsFunc(v.found, func(d Difference) bool { return f.alike(&d) }) {
+			v.found = append(v.found, f)
 		}
 	}
-	return nil
+	return err
+}
+
+// unrepaired says why nothing was learned of a difference in this run, or nothing.
+func (v *verification) unrepaired(d *Difference) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, w := range d.Align(v.Window).Tile(v.Window) {
+		if at := w.Start.Unix(); !v.whole[at] {
+			why := "its window was not listed whole"
+			if v.unwhole[at] != "" {
+				why += ": " + v.unwhole[at]
+			}
+			return why
+		}
+	}
+	return ""
+}
+
+// again looks again at all differences, each as deep as it was found.
+func (v *verification) again(ctx context.Context) (*verification, error) {
+	again := &verification{laneRun: v.laneRun, iv: v.iv, looks: new(looks)}
+	complete, err := again.audit(ctx)
+	if err != nil {
+		return again, err
+	}
+	at := map[Depth][]window.Interval{}
+	for i := range v.found {
+		d := &v.found[i]
+		if v.unrepaired(d) == "" {
+			at[d.Depth] = join(at[d.Depth], d.Align(v.Window).Clip(v.iv))
+		}
+	}
+	clipped := func(list []window.Interval) (out []window.Interval) {
+		for _, iv := range list {
+			for _, c := range complete {
+				if part := iv.Clip(c); !part.Empty() {
+					out = append(out, part)
+				}
+			}
+		}
+		return out
+	}
+	for _, iv := range clipped(at[ByRows]) {
+		if err := again.compare(ctx, iv); err != nil {
+			return again, err
+		}
+	}
+	for _, iv := range clipped(at[ByCount]) {
+		if again.looks.covers(ByCount, iv) {
+			continue
+		}
+		for _, c := range complete {
+			if part := iv.Clip(c); !part.Empty() {
+				if err := again.count(ctx, part, c); err != nil {
+					return again, err
+				}
+			}
+		}
+	}
+	for _, iv := range at[ByPayload] {
+		if err := again.rows(ctx, iv); err != nil {
+			return again, err
+		}
+	}
+	return again, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,8 @@ func (p *program) acceptReject(account *string) *cobra.Command {
 		Short: "Accept a record that could not be stored, after looking at it",
 		Long: `Accept a reject after looking at it. It stays in the table, with who accepted it,
 when and why; it is not tried any more, and it stops making runs and status
-fail. A record that is rejected for another reason later is open again.
+fail. A record that is rejected for another reason later, or with another
+payload, is open again. A run that is under way now may still count it.
 
 The first characters of an id will do where no other id begins with them.`,
 		Args: cobra.ExactArgs(1),
@@ -120,8 +122,8 @@ func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*app.W
 	return errors.Join(do(w), w.Close())
 }
 
-// accept records that an operator accepts a reject. The new row's version is the present: a tick that is under way
-// writes with the time of its start, so it cannot undo this.
+// accept records that an operator accepts a reject. It reads the reject again afterwards: somebody else may have accepted
+// it at the same time, and a run may have brought another failure of the record since.
 func accept(ctx context.Context, w *app.Warehouse, account, prefix, note, by string, now time.Time) (schema.Reject, error) {
 	r, err := oneReject(ctx, w, account, prefix)
 	if err != nil {
@@ -134,8 +136,21 @@ func accept(ctx context.Context, w *app.Warehouse, account, prefix, note, by str
 		return r, fmt.Errorf("reject %s was accepted already, by %s at %s: %s", r.ID, r.AcceptedBy, shortTime(&r.AcceptedAt), r.Note)
 	}
 	r.AcceptedAt, r.AcceptedBy, r.Note = now, by, note
-	r.Version = max(uint64(now.UnixNano()), r.Version+1)
-	return r, w.Write(ctx, schema.Batch{Rejects: []schema.Reject{r}})
+	if err := w.AcceptReject(ctx, r); err != nil {
+		return r, err
+	}
+	after, err := oneReject(ctx, w, r.Account, r.ID)
+	switch {
+	case err != nil:
+		return r, fmt.Errorf("the reject was accepted, but could not be read again: %w", err)
+	case after.Resolved:
+		return r, fmt.Errorf("reject %s became a row meanwhile: there is nothing to accept", r.ID)
+	case after.AcceptedAt.IsZero():
+		return r, fmt.Errorf("reject %s has failed in another way meanwhile, %s: %s: look at that, too", r.ID, after.Reason, after.Message)
+	case after.AcceptedBy != by || after.Note != note:
+		return r, fmt.Errorf("reject %s was accepted already, by %s at %s: %s", r.ID, after.AcceptedBy, shortTime(&after.AcceptedAt), after.Note)
+	}
+	return after, nil
 }
 
 // oneReject finds the reject whose id begins so.
@@ -152,6 +167,11 @@ func oneReject(ctx context.Context, w *app.Warehouse, account, prefix string) (s
 		return schema.Reject{}, fmt.Errorf("no reject has an id that begins with %q: `ordersync rejects --all` lists them", prefix)
 	case 1:
 		return list[0], nil
+	}
+	// An id in full is meant as it is, even where it begins another one.
+	exact := slices.DeleteFunc(slices.Clone(list), func(r schema.Reject) bool { return r.ID != prefix })
+	if len(exact) == 1 {
+		return exact[0], nil
 	}
 	const most = 5
 	var names []string

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// # When a finding ends (I12)
+//
+// A difference that was found is a fact of its own: it stays open, whatever other verifications say, until a look of the
+// same depth at all of where it is does not find it again. The looks, and what each of them proves:
+//
+//   - the ledger, held against the stored rows, proves what is about the ledger: a window that it holds as complete is
+//     neither missing nor undone, and where its numbers agree with the rows it does not differ from them;
+//   - a TotalCount that agrees proves a number, of the seconds that were asked for, and nothing of any order;
+//   - a listing that was read whole and compared with the stored rows proves the list rows of its interval, and so their
+//     number; not those of records that could not be read;
+//   - the stored rows, made again of their payloads, prove the columns of the orders that have all their payloads;
+//   - the detail of an order, asked for by its id, proves that order.
+//
+// An ordinary run lists windows too. Once it has committed what such a listing showed, the listing has proven the list
+// rows of the orders in it. It proves their number where the ledger agrees with the stored rows as well, and that an order
+// is not there too much where that order is not stored any more.
+
+// Depth says what was compared.
+type Depth string
+
+// Depths. Each proves something of its own; ByRows proves what ByCount does.
+const (
+	ByLedger  Depth = "ledger"   // the stored rows with the ledger
+	ByCount   Depth = "counts"   // their number with the source's
+	ByRows    Depth = "rows"     // with the list rows of the source
+	ByPayload Depth = "payloads" // with the payloads that they were made of
+	ByDetail  Depth = "details"  // with the details of the source
+)
+
+// findingTimeout bounds the writing of findings after a stop.
+const findingTimeout = 30 * time.Second
+
+// looks are what was looked at, and how.
+type looks struct {
+	mu      sync.Mutex
+	at      map[Depth][]window.Interval
+	audited []window.Interval         // the ledger was read, whatever it says
+	blind   map[Depth]map[string]bool // orders that were there and could not be looked at
+}
+
+// add notes that an interval was looked at.
+func (l *looks) add(d Depth, iv window.Interval) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.at == nil {
+		l.at = map[Depth][]window.Interval{}
+	}
+	l.at[d] = join(l.at[d], iv)
+	if d == ByRows {
+		l.at[ByCount] = join(l.at[ByCount], iv)
+	}
+}
+
+func (l *looks) audit(iv window.Interval) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.audited = join(l.audited, iv)
+}
+
+// cannot notes that an order could not be looked at.
+func (l *looks) cannot(d Depth, orderID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.blind == nil {
+		l.blind = map[Depth]map[string]bool{}
+	}
+	if l.blind[d] == nil {
+		l.blind[d] = map[string]bool{}
+	}
+	l.blind[d][orderID] = true
+}
+
+// listing notes a listing that was read to its end. A row without even an order's id may be any order.
+func (l *looks) listing(x *walk.Listing) {
+	if x.Verdict != schema.Complete {
+		return
+	}
+	for i := range x.Rejects {
+		if x.Rejects[i].OrderID == "" {
+			return
+		}
+		l.cannot(ByRows, x.Rejects[i].OrderID)
+	}
+	l.add(ByRows, x.Interval)
+}
+
+// covers reports whether all of an interval was looked at.
+func (l *looks) covers(d Depth, iv window.Interval) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return within(l.at[d], iv)
+}
+
+// cover reports whether all of where a difference is was looked at, as is needed to say that it is no more.
+func (l *looks) cover(d *Difference) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case d.Depth == ByLedger && d.Kind != Ledger:
+		return within(l.audited, d.Interval)
+	case d.OrderID != "" && l.blind[d.Depth][d.OrderID]:
+		return false
+	}
+	return within(l.at[d.Depth], d.Interval)
+}
+
+// within reports whether one of some intervals that do not meet contains all of another.
+func within(list []window.Interval, iv window.Interval) bool {
+	return slices.ContainsFunc(list, func(x window.Interval) bool { return !iv.Start.Before(x.Start) && !iv.End.After(x.End) })
+}
+
+// join adds an interval to a list of sorted ones that do not meet.
+func join(list []window.Interval, iv window.Interval) []window.Interval {
+	if n := len(list); n == 0 || iv.Start.After(list[n-1].End) {
+		return append(list, iv)
+	}
+	first, _ := slices.BinarySearchFunc(list, iv.Start, func(x window.Interval, t time.Time) int { return x.End.Compare(t) })
+	last := first
+	for last < len(list) && !list[last].Start.After(iv.End) {
+		iv = window.Interval{Start: earlier(iv.Start, list[last].Start), End: later(iv.End, list[last].End)}
+		last++
+	}
+	return slices.Replace(list, first, last, iv)
+}
+
+// id is the same for the same difference found again.
+func (d *Difference) id() string {
+	text := fmt.Sprintf("%s\x00%s\x00%d\x00%d\x00%s", d.Kind, d.Depth, d.Start.UnixMilli(), d.End.UnixMilli(), d.OrderID)
+	return strconv.FormatUint(schema.Digest(text), 16)
+}
+
+// alike reports whether two differences say the same of places that meet.
+func (d *Difference) alike(o *Difference) bool {
+	return d.Kind == o.Kind && d.Depth == o.Depth && d.OrderID == o.OrderID && !d.Clip(o.Interval).Empty()
+}
+
+// earlierFinding is a finding as a difference of a report.
+func earlierFinding(f schema.Finding) Difference {
+	return Difference{
+		Lane: f.Lane, Interval: window.Interval{Start: f.Start, End: f.End}, Kind: Kind(f.Kind), Depth: Depth(f.Depth),
+		OrderID: f.OrderID, Source: f.AtSource, Stored: f.Stored, Note: f.Note, FoundAt: f.FoundAt, finding: f,
+	}
+}
+
+// openFindings gives the findings of a lane that are open and lie in an interval, or partly so.
+func (r *laneRun) openFindings(ctx context.Context, iv window.Interval) ([]Difference, error) {
+	findings, err := r.store.OpenFindings(ctx, r.lane.Lane)
+	if err != nil {
+		return nil, err
+	}
+	var out []Difference
+	for _, f := range findings {
+		if d := earlierFinding(f); !d.Clip(iv).Empty() {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// conclude says which of the findings that were open before have ended: those that looks cover and that were not found
+// again, or were repaired. It records that together with what was found, and returns those that are still open beside it.
+// It does so after a stop too: what was found is known, and what was looked at was looked at.
+func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *looks, by string) (left []Difference, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findingTimeout)
+	defer cancel()
+	now := time.Now().UTC()
+	var out []schema.Finding
+	again, repaired := map[string]bool{}, map[string]bool{}
+	for i := range found {
+		again[found[i].id()] = !found[i].Repaired
+		repaired[found[i].id()] = found[i].Repaired
+	}
+	for _, d := range before {
+		id := d.id()
+		if !again[id] && (repaired[id] || l.cover(&d)) {
+			f := d.finding
+			f.EndedAt, f.EndedBy, f.Version = now, by, nextVersion(f.Version)
+			out = append(out, f)
+			continue
+		}
+		left = append(left, d)
+	}
+	for i := range found {
+		d := &found[i]
+		version := uint64(0)
+		known := slices.ContainsFunc(left, func(b Difference) bool {
+			if b.id() == d.id() {
+				version = b.finding.Version
+				return false
+			}
+			return b.alike(d) && !d.Start.Before(b.Start) && !d.End.After(b.End)
+		})
+		if known || d.Repaired && version == 0 {
+			continue // it is a part of one that is open, or it came and went within this run
+		}
+		at := d.FoundAt
+		if at.IsZero() {
+			at = now
+		}
+		out = append(out, schema.Finding{
+			Lane: d.Lane, ID: d.id(), Kind: string(d.Kind), Depth: string(d.Depth), Start: d.Start, End: d.End, OrderID: d.OrderID,
+			AtSource: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: at, Version: nextVersion(version),
+		})
+	}
+	left = slices.DeleteFunc(left, func(d Difference) bool { return again[d.id()] })
+	return left, r.store.WriteFindings(ctx, out)
+}
+
+// endFindings ends the findings of earlier verifications that this run has proven to be no more, by what it listed whole.
+func (r *laneRun) endFindings(ctx context.Context) error {
+	var before []Difference
+	for _, d := range r.findings {
+		if r.looks.covers(ByRows, d.Align(r.Window).Clip(window.Interval{Start: d.Start, End: r.now})) {
+			before = append(before, d)
+		}
+	}
+	if len(before) == 0 {
+		return nil
+	}
+	if err := r.commits.flush(); err != nil {
+		return err
+	}
+	var windows []window.Interval
+	for i := range before {
+		windows = join(windows, before[i].Align(r.Window))
+	}
+	v := &verification{laneRun: r, looks: new(looks)}
+	proven := new(looks) // numbers are proven only where the ledger agrees with the rows
+	for _, iv := range windows {
+		v.iv = iv
+		complete, err := v.audit(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range complete {
+			if r.looks.covers(ByRows, c.Clip(window.Interval{Start: c.Start, End: r.now})) && v.looks.covers(ByLedger, c) {
+				proven.add(ByRows, c)
+			}
+		}
+	}
+	proven.at[ByLedger], proven.audited = v.looks.at[ByLedger], v.looks.audited
+	proven.blind = r.looks.blind
+	found := v.found
+	var ids []string
+	for i := range before {
+		if before[i].Kind == Extra {
+			ids = append(ids, before[i].OrderID)
+		}
+	}
+	if len(ids) > 0 {
+		stored, err := r.store.Find(ctx, r.lane.Lane, ids)
+		if err != nil {
+			return err
+		}
+		for i := range before {
+			if slices.ContainsFunc(stored, func(o schema.OrderRef) bool {
+				return o.OrderID == before[i].OrderID && before[i].Contains(o.CreateTime)
+			}) {
+				found = append(found, before[i])
+			}
+		}
+	}
+	// What the audit finds in passing is not what this run was asked for: only what was open already is concluded.
+	found = slices.DeleteFunc(found, func(d Difference) bool {
+		return !slices.ContainsFunc(before, func(b Difference) bool { return b.id() == d.id() })
+	})
+	_, err := r.conclude(ctx, before, found, proven, "run")
+	return err
+}
