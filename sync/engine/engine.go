@@ -152,7 +152,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.openFindings(ctx, r.scope); err != nil {
+		if r.findings, err = r.Findings(ctx, r.lane.Lane, r.scope.Start, r.scope.End); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
@@ -175,7 +175,7 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.openFindings(ctx, window.Interval{End: now}); err != nil {
+		if r.findings, err = r.Findings(ctx, r.lane.Lane, time.Time{}, now); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {

@@ -157,16 +157,16 @@ func earlierFinding(f schema.Finding) Difference {
 	}
 }
 
-// openFindings gives the findings of a lane that are open and lie in an interval, or partly so.
-func (r *laneRun) openFindings(ctx context.Context, iv window.Interval) ([]Difference, error) {
-	findings, err := r.store.OpenFindings(ctx, r.lane.Lane)
+// Findings returns the open findings of a lane that lie in [from, to), or partly so; a zero time is no bound.
+func (e *Engine) Findings(ctx context.Context, lane schema.Lane, from, to time.Time) ([]Difference, error) {
+	findings, err := e.store.OpenFindings(ctx, lane)
 	if err != nil {
 		return nil, err
 	}
 	var out []Difference
 	for _, f := range findings {
-		if d := earlierFinding(f); !d.Clip(iv).Empty() {
-			out = append(out, d)
+		if (from.IsZero() || f.End.After(from)) && (to.IsZero() || f.Start.Before(to)) {
+			out = append(out, earlierFinding(f))
 		}
 	}
 	return out, nil
@@ -217,7 +217,9 @@ func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *l
 			AtSource: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: at, Version: nextVersion(version),
 		})
 	}
-	left = slices.DeleteFunc(left, func(d Difference) bool { return again[d.id()] })
+	left = slices.DeleteFunc(left, func(d Difference) bool { // what is said already
+		return slices.ContainsFunc(found, func(f Difference) bool { return !f.Repaired && f.alike(&d) })
+	})
 	return left, r.store.WriteFindings(ctx, out)
 }
 
@@ -240,7 +242,7 @@ func (r *laneRun) endFindings(ctx context.Context) error {
 		windows = join(windows, before[i].Align(r.Window))
 	}
 	v := &verification{laneRun: r, looks: new(looks)}
-	proven := new(looks) // numbers are proven only where the ledger agrees with the rows
+	proven := &looks{at: map[Depth][]window.Interval{}} // numbers are proven only where the ledger agrees with the rows
 	for _, iv := range windows {
 		v.iv = iv
 		complete, err := v.audit(ctx)

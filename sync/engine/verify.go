@@ -100,7 +100,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager, r.scope = true, iv
 		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
-		before, err := r.openFindings(ctx, iv)
+		before, err := r.Findings(ctx, r.lane.Lane, iv.Start, iv.End)
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Between two ticks: a row that is on its way would be tried again for two minutes.
-	log.wait(t, "verified: the copy agrees with the source", 1)
+	log.wait(t, agreed, 1)
 	log.wait(t, "the run is done", log.count("the run is done")+1)
 	way.cut()
 	log.wait(t, away, 1)

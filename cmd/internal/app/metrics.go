@@ -47,7 +47,7 @@ var (
 	apis     = []string{"list", "detail"} // the ones with a budget of the configuration
 	calls    = append(slices.Clone(apis), productsAPI)
 	verdicts = []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed}
-	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications", "sync_run_rows"}
+	tables   = []string{"order_rows", "order_item_rows", "reject_rows", "sync_window_rows", "sync_verifications", "sync_finding_rows", "sync_run_rows"}
 )
 
 const namespace = "ordersync"
@@ -81,9 +81,9 @@ func newMetrics(accounts []config.Account) *Metrics {
 			[]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}),
 		retries: counter("insert_retries_total", "Blocks that had to be sent again.", "table"),
 		differences: gauge("verify_differences",
-			"Differences that the last verification of everything found and that are left.", "account"),
+			"Differences that verifications found and that no look of the same depth has ended.", "account"),
 		verifiedAt: gauge("verification_timestamp_seconds",
-			"When the last verification of everything was finished; 0 where none is known.", "account", "owner_id"),
+			"When the source's counts, or more, were last compared with everything; 0 where that is not known.", "account", "owner_id"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		completeTo: make(map[string]*atomic.Int64, len(accounts)),
@@ -246,15 +246,17 @@ func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
 	}
 }
 
-// verified takes over what the last verifications of an account's lanes found. One that ended early says nothing about the
-// rest, so the one before it counts.
-func (m *Metrics) verified(account string, last []sink.Verification) {
-	sum := 0
+// verified takes over when an account's lanes were last verified, and what is open of all that was ever found. A
+// verification that ended early says nothing about the rest, so the one before it counts.
+func (m *Metrics) verified(account string, last []sink.Verification, findings []sink.FindingCount) {
 	for _, v := range last {
-		sum += v.Differences
 		if v.Error == "" {
 			m.verifiedAt.WithLabelValues(v.Account, v.OwnerID).Set(seconds(v.FinishedAt))
 		}
+	}
+	sum := 0
+	for _, f := range findings {
+		sum += f.Open
 	}
 	m.differences.WithLabelValues(account).Set(float64(sum))
 }

@@ -107,6 +107,7 @@ func TestMetricsCount(t *testing.T) {
 ordersync_insert_retries_total{table="order_item_rows"} 0
 ordersync_insert_retries_total{table="order_rows"} 1
 ordersync_insert_retries_total{table="reject_rows"} 0
+ordersync_insert_retries_total{table="sync_finding_rows"} 0
 ordersync_insert_retries_total{table="sync_run_rows"} 0
 ordersync_insert_retries_total{table="sync_verifications"} 0
 ordersync_insert_retries_total{table="sync_window_rows"} 0
@@ -115,6 +116,7 @@ ordersync_insert_retries_total{table="sync_window_rows"} 0
 ordersync_insert_rows_total{table="order_item_rows"} 0
 ordersync_insert_rows_total{table="order_rows"} 7
 ordersync_insert_rows_total{table="reject_rows"} 0
+ordersync_insert_rows_total{table="sync_finding_rows"} 0
 ordersync_insert_rows_total{table="sync_run_rows"} 0
 ordersync_insert_rows_total{table="sync_verifications"} 0
 ordersync_insert_rows_total{table="sync_window_rows"} 0
@@ -188,15 +190,16 @@ func TestVerificationTime(t *testing.T) {
 	verification := func(owner, failure string, at time.Time) sink.Verification {
 		return sink.Verification{Lane: schema.Lane{Account: "main", OwnerID: owner}, FinishedAt: at, Error: failure, Differences: 1}
 	}
-	a.metrics.verified("main", []sink.Verification{verification("", "", at), verification("1", "cut", at)})
-	a.metrics.verified("main", []sink.Verification{verification("", "cut", at.Add(time.Hour)), verification("1", "", at.Add(time.Minute))})
+	findings := []sink.FindingCount{{Depth: "counts", Open: 1}, {Depth: "rows", Open: 1}}
+	a.metrics.verified("main", []sink.Verification{verification("", "", at), verification("1", "cut", at)}, findings)
+	a.metrics.verified("main", []sink.Verification{verification("", "cut", at.Add(time.Hour)), verification("1", "", at.Add(time.Minute))}, findings)
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP ordersync_verification_timestamp_seconds When the last verification of everything was finished; 0 where none is known.
+# HELP ordersync_verification_timestamp_seconds When the source's counts, or more, were last compared with everything; 0 where that is not known.
 # TYPE ordersync_verification_timestamp_seconds gauge
 ordersync_verification_timestamp_seconds{account="main",owner_id=""} 1.7e+09
 ordersync_verification_timestamp_seconds{account="main",owner_id="1"} 1.70000006e+09
 ordersync_verification_timestamp_seconds{account="main",owner_id="2"} 0
-# HELP ordersync_verify_differences Differences that the last verification of everything found and that are left.
+# HELP ordersync_verify_differences Differences that verifications found and that no look of the same depth has ended.
 # TYPE ordersync_verify_differences gauge
 ordersync_verify_differences{account="domains"} 0
 ordersync_verify_differences{account="main"} 2

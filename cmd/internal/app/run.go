@@ -189,6 +189,13 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
 		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == v.OwnerID })
 	})
+	findings, err := a.warehouse.FindingCounts(ctx, l.name)
+	if err != nil {
+		return err
+	}
+	findings = slices.DeleteFunc(findings, func(f sink.FindingCount) bool {
+		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == f.OwnerID })
+	})
 	if l.lists() {
 		lanes := make([]sink.LaneSummary, len(l.lanes)) // one that the ledger does not know yet is behind all others
 		for i, lane := range l.lanes {
@@ -200,7 +207,7 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		}
 		a.metrics.ledger(l.name, lanes)
 	}
-	a.metrics.verified(l.name, l.verified)
+	a.metrics.verified(l.name, l.verified, findings)
 	a.metrics.warehouseUp.Set(1)
 	return nil
 }

@@ -38,7 +38,8 @@ type VerifyOptions struct {
 // Verified is what the verification of one account found.
 type Verified struct {
 	sink.Verification
-	Found  []engine.Difference // the repaired ones too
+	ByID   bool                // its orders cannot be listed: their details are compared
+	Found  []engine.Difference // the repaired ones too, and those of earlier verifications that are open
 	Err    error               // why it ended early
 	Undone error               // what a repair left undone that is no difference, such as a record that could not be stored
 	Note   string              // why there was nothing to compare
@@ -84,13 +85,15 @@ func verified(lanes []Verified, err error) outcome {
 }
 
 // verify verifies one lane of an account. It returns an error where going on with the next one makes no sense.
-func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.Lane, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (Verified, error) {
-	v := Verified{Verification: sink.Verification{
+func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.Lane, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (v Verified, err error) {
+	v = Verified{Verification: sink.Verification{
 		Lane: lane.Lane, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
-	}}
+	}, ByID: !lane.Lists()}
 	if !lane.Lists() && !o.Deep {
 		v.Note = onlyDeep
-		return v, nil
+		v.Found, err = a.newEngine(lane).Findings(ctx, lane.Lane, o.From, o.To)
+		v.Differences = len(v.Found)
+		return v, err
 	}
 	r, err := a.stored(ctx, lane, ledger, now, o.From, o.To)
 	if err != nil {
@@ -99,7 +102,8 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.L
 	}
 	before := l.calls.Load()
 	report, summary, err := a.newEngine(lane).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
-	v.From, v.To, v.Windows, v.Calls, v.FinishedAt = report.From, report.To, report.Windows, int(l.calls.Load()-before), time.Now().UTC()
+	v.From, v.To, v.Windows, v.LeftOut = report.From, report.To, report.Windows, report.LeftOut
+	v.Calls, v.FinishedAt = int(l.calls.Load()-before), time.Now().UTC()
 	v.Found, v.Differences = report.Differences, report.Left()
 	v.Repaired = len(report.Differences) - report.Left()
 	if v.Err = laneErrors(summary); v.Err == nil {
@@ -113,7 +117,7 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.L
 		return v, context.Cause(ctx) // stopped: that says nothing about the copy
 	}
 	var environment *EnvironmentError
-	if errors.As(v.Err, &environment) || v.Windows == 0 {
+	if errors.As(v.Err, &environment) || v.Windows+v.LeftOut == 0 {
 		return v, nil // there is nowhere, or nothing, to be recorded
 	}
 	return v, a.warehouse.WriteVerification(context.WithoutCancel(ctx), v.Verification)
@@ -242,9 +246,9 @@ func (l *login) nextVerification(lane schema.Lane) time.Time {
 func (a *App) tell(ctx context.Context, v Verified) {
 	for _, d := range v.Found[:min(len(v.Found), loggedDifferences)] {
 		a.log.WarnContext(ctx, "difference", v.Lane.LogAttr(), "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
-			"source", d.Source, "stored", d.Stored, "note", d.Note)
+			"source", d.Source, "stored", d.Stored, "note", d.Note, "compared", d.Depth, "found_at", d.FoundAt)
 	}
-	attrs := []any{v.Lane.LogAttr(), "from", v.From, "to", v.To, "windows", v.Windows, "calls", v.Calls}
+	attrs := []any{v.Lane.LogAttr(), "from", v.From, "to", v.To, "windows", v.Windows, "left_out", v.LeftOut, "calls", v.Calls}
 	if n := v.Differences; n > 0 {
 		a.log.WarnContext(ctx, "the verification found differences", append(attrs, "differences", n,
 			"remedy", "ordersync verify --repair --account "+v.Account)...)
@@ -253,6 +257,6 @@ func (a *App) tell(ctx context.Context, v Verified) {
 	case v.Err != nil:
 		a.log.ErrorContext(ctx, "the verification was not finished", append(attrs, "error", v.Err)...)
 	case len(v.Found) == 0:
-		a.log.InfoContext(ctx, "verified: the copy agrees with the source", attrs...)
+		a.log.InfoContext(ctx, "the counts of the copy and the source agree", attrs...)
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	agreed   = "verified: the copy agrees with the source"
+	agreed   = "the counts of the copy and the source agree"
 	differed = "the verification found differences"
 )
 
@@ -144,9 +144,17 @@ func TestVerificationOfWhatIsNotConfigured(t *testing.T) {
 	for owner, differences := range map[string]int{"": 1, "9": 3} {
 		if err := a.Warehouse().WriteVerification(t.Context(), sink.Verification{
 			Lane: schema.Lane{Source: config.SourceBSS, Account: "main", OwnerID: owner}, From: at.Add(-time.Hour), To: at, Whole: true,
-			Windows: 1, Differences: differences, StartedAt: at, FinishedAt: at,
+			Windows: 1, StartedAt: at, FinishedAt: at,
 		}); err != nil {
 			t.Fatal(err)
+		}
+		for i := range differences {
+			if err := a.Warehouse().WriteFindings(t.Context(), []schema.Finding{{
+				Lane: schema.Lane{Source: config.SourceBSS, Account: "main", OwnerID: owner}, ID: fmt.Sprint(i), Kind: "changed", Depth: "rows",
+				Start: at.Add(-time.Hour), End: at, FoundAt: at, Version: 1,
+			}}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := a.Start(t.Context()); err != nil {

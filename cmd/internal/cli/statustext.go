@@ -117,8 +117,18 @@ func (p *program) lane(l *status.Lane) {
 	if len(windows) > 0 {
 		fmt.Fprintf(p.out, "  windows: %s; last walked %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
 	}
-	if v := l.Verified; v != nil && v.Differences == 0 && v.Error == "" {
-		fmt.Fprintf(p.out, "%s: verified %s by %s: the copy agrees with the source\n", l.Name(), shortTime(&v.Finished), plural(v.Calls, "call"))
+	if v := l.Verified; v != nil && v.Error == "" {
+		fmt.Fprintf(p.out, "%s: %s of %s compared %s by %s", l.Name(), v.Compared, plural(v.Windows, "window"), shortTime(&v.Finished), plural(v.Calls, "call"))
+		switch {
+		case v.Differences > 0:
+			fmt.Fprintf(p.out, ": %s then", plural(v.Differences, "difference"))
+		default:
+			fmt.Fprint(p.out, ": they agree")
+		}
+		if v.LeftOut > 0 {
+			fmt.Fprintf(p.out, "; %s left out", plural(v.LeftOut, "window"))
+		}
+		fmt.Fprintln(p.out)
 	}
 	if l.Accepted > 0 {
 		fmt.Fprintf(p.out, "%s: %s accepted by an operator (`ordersync rejects --all`)\n", l.Name(), plural(l.Accepted, "reject"))

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/format"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
@@ -28,22 +31,31 @@ func (p *program) verify() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify [--from TIME] [--to TIME]",
-		Short: "Prove that the copy is exact, or show where it is not",
+		Short: "Compare the copy with the source, and show where they differ",
 		Long: `Compare the copy with its own ledger, which costs no call, and with the source:
 the number of orders in a span by one call, against those stored. Where they
 differ the span is halved, so a year that agrees costs a handful of calls.
+That counts agree says nothing of what the orders are like.
 
 Without --from and --to it verifies all that the ledger of each account covers.
-Windows that may still receive orders are left out.
+Windows that may still receive orders, and those that the ledger does not hold
+as complete, are left out, and the result says how many.
 
---deep lists everything again and compares each order, and each stored row with
-the payload that it was made of. It costs the list calls of a backfill.
+--deep lists everything again and compares each list row, and each stored row
+with the payload that it was made of. It costs the list calls of a backfill. It
+does not ask for the details of orders, but where they cannot be listed.
 
---repair walks the windows that differ again.
+--repair walks the windows that differ again and then looks again, as deep as
+the difference was found. Repaired is what was listed whole, or fetched, and did
+not differ any more. It repairs what earlier verifications found, too.
 
-The exit code is 4 when differences are left, and 0 when all agrees or all was
-repaired. What was found is also in the table sync_verifications. The daemon
-verifies everything once a day.`,
+A difference stays open, in sync_findings, status and metrics, until a look of
+the same depth at the same place does not find it again: that two counts agree
+ends no difference between orders.
+
+The exit code is 4 when differences are left, those found earlier included, and
+0 when there are none or all were repaired. The daemon compares the counts of
+everything once a day.`,
 		Example: `  ordersync verify
   ordersync verify --from 2024-01-01 --to 2025-01-01 --repair
   ordersync verify --from -30d --deep --account main`,
@@ -51,8 +63,8 @@ verifies everything once a day.`,
 	}
 	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp+" (default: where the ledger begins)")
 	cmd.Flags().StringVar(&f.to, "to", "", "end before orders created at this `time` (default: where the ledger ends)")
-	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare each order, not only their number")
-	cmd.Flags().BoolVar(&f.repair, "repair", false, "walk the windows that differ again")
+	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
+	cmd.Flags().BoolVar(&f.repair, "repair", false, "walk the windows that differ again, and look again")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -130,32 +142,49 @@ type verifyAccount struct {
 	OwnerID     string    `json:"owner_id,omitempty"`
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`
-	Windows     int       `json:"windows"`
+	Compared    string    `json:"compared"` // counts, or list rows and stored payloads
+	Windows     int       `json:"windows"`  // compared
+	LeftOut     int       `json:"left_out"` // windows that were not
 	Calls       int       `json:"calls"`
-	Differences int       `json:"differences"` // left
+	Differences int       `json:"differences"` // open, those found earlier included
 	Repaired    int       `json:"repaired"`
 	Note        string    `json:"note,omitempty"` // why there was nothing to compare
 	Error       string    `json:"error,omitempty"`
 }
 
 type difference struct {
-	Account  string      `json:"account"`
-	OwnerID  string      `json:"owner_id,omitempty"`
-	Start    time.Time   `json:"start"`
-	End      time.Time   `json:"end"`
-	Kind     engine.Kind `json:"kind"`
-	OrderID  string      `json:"order_id,omitempty"`
-	Source   int         `json:"source"`
-	Stored   int         `json:"stored"`
-	Note     string      `json:"note,omitempty"`
-	Repaired bool        `json:"repaired"`
+	Account  string       `json:"account"`
+	OwnerID  string       `json:"owner_id,omitempty"`
+	Start    time.Time    `json:"start"`
+	End      time.Time    `json:"end"`
+	Kind     engine.Kind  `json:"kind"`
+	Depth    engine.Depth `json:"depth"` // what was compared when it was found
+	OrderID  string       `json:"order_id,omitempty"`
+	Source   int          `json:"source"`
+	Stored   int          `json:"stored"`
+	Note     string       `json:"note,omitempty"`
+	FoundAt  *time.Time   `json:"found_at,omitempty"` // of one found earlier, and not looked at as deep now
+	Repaired bool         `json:"repaired"`
+	Why      string       `json:"not_repaired,omitempty"` // why a repair did not help
+}
+
+// What was compared, in words.
+func compared(deep, lists bool) string {
+	switch {
+	case deep && lists:
+		return status.ComparedRows
+	case deep:
+		return "details"
+	}
+	return status.ComparedCounts
 }
 
 func newVerifyResult(found []app.Verified, calls int64, took time.Duration) verifyResult {
 	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []difference{}}
 	for _, v := range found {
 		r.Accounts = append(r.Accounts, verifyAccount{
-			Account: v.Account, OwnerID: v.OwnerID, From: v.From, To: v.To, Windows: v.Windows, Calls: v.Calls,
+			Account: v.Account, OwnerID: v.OwnerID, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
+			Windows: v.Windows, LeftOut: v.LeftOut, Calls: v.Calls,
 			Differences: v.Differences, Repaired: v.Repaired, Note: v.Note, Error: errorText(errors.Join(v.Err, v.Undone)),
 		})
 		r.Left += v.Differences
@@ -163,8 +192,9 @@ func newVerifyResult(found []app.Verified, calls int64, took time.Duration) veri
 		r.OK = r.OK && v.Differences == 0 && v.Err == nil && v.Undone == nil
 		for _, d := range v.Found {
 			r.Differences = append(r.Differences, difference{
-				Account: d.Account, OwnerID: d.OwnerID, Start: d.Start, End: d.End, Kind: d.Kind, OrderID: d.OrderID,
-				Source: d.Source, Stored: d.Stored, Note: d.Note, Repaired: d.Repaired,
+				Account: d.Account, OwnerID: d.OwnerID, Start: d.Start, End: d.End, Kind: d.Kind, Depth: d.Depth,
+				OrderID: d.OrderID, Source: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: format.TimeOrNull(d.FoundAt),
+				Repaired: d.Repaired, Why: d.Why,
 			})
 		}
 	}
@@ -178,12 +208,22 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 	if len(r.Differences) > 0 {
 		rows := [][]any{{"account", "from", "to", "kind", "order", "source", "stored", "note", "repaired"}}
 		for _, d := range r.Differences[:min(len(r.Differences), mostShown)] {
-			repaired := "no"
-			if d.Repaired {
+			repaired, note := "no", d.Note
+			switch {
+			case d.Repaired:
 				repaired = "yes"
+			case d.Why != "":
+				repaired = "no: " + printable(d.Why)
+			}
+			if d.FoundAt != nil {
+				note += "; found on " + shortTime(d.FoundAt)
+				if !d.Repaired && d.Why == "" {
+					note += ", and not looked at as deep now"
+				}
+				note = strings.TrimPrefix(note, "; ")
 			}
 			rows = append(rows, []any{schema.Lane{Account: d.Account, OwnerID: d.OwnerID}, shortTime(&d.Start), shortTime(&d.End),
-				d.Kind, printable(d.OrderID), d.Source, d.Stored, printable(d.Note), repaired})
+				d.Kind, printable(d.OrderID), d.Source, d.Stored, printable(note), repaired})
 		}
 		p.table(rows)
 		if n := len(r.Differences) - mostShown; n > 0 {
@@ -193,27 +233,34 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 	for _, a := range r.Accounts {
 		lane := schema.Lane{Account: a.Account, OwnerID: a.OwnerID}
 		switch {
+		case a.Note != "" && a.Differences > 0:
+			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", lane, a.Note, plural(a.Differences, "difference"))
 		case a.Note != "":
 			fmt.Fprintf(p.out, "%s: %s\n", lane, a.Note)
-		case a.Windows == 0 && a.Error != "": // the error says it
-		case a.Windows == 0 && a.Calls > 0:
+		case a.Windows+a.LeftOut == 0 && a.Error != "": // the error says it
+		case a.Windows+a.LeftOut == 0 && a.Calls > 0:
 			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", lane, plural(a.Calls, "call"), conclusion(a, f))
-		case a.Windows == 0:
+		case a.Windows+a.LeftOut == 0:
 			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", lane)
 		default:
 			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", lane, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
 				a.To.Format(time.RFC3339), plural(a.Calls, "call"), conclusion(a, f))
+			if a.LeftOut > 0 {
+				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", lane, plural(a.LeftOut, "window"))
+			}
 		}
 	}
 }
 
-// conclusion is what an account's verification comes to, in words.
+// conclusion is what an account's verification comes to, in words, and no more than was compared (I12).
 func conclusion(a verifyAccount, f verifyFlags) string {
 	switch {
 	case a.Error != "" && a.Differences == 0 && a.Repaired == 0:
 		return "not finished"
+	case a.Differences == 0 && a.Repaired == 0 && a.Windows == 0 && a.LeftOut > 0:
+		return "nothing could be compared"
 	case a.Differences == 0 && a.Repaired == 0:
-		return "all agrees"
+		return a.Compared + " agree"
 	case a.Differences == 0:
 		return plural(a.Repaired, "difference") + ", all repaired"
 	case f.repair:

@@ -16,13 +16,16 @@ type verified struct {
 	Accounts       []struct {
 		Account        string
 		Windows, Calls int
+		Compared       string
 		Differences    int
 		Repaired       int
 		Error          string
 	}
 	Differences []struct {
 		Kind     string
-		OrderID  string `json:"order_id"`
+		Depth    string
+		FoundAt  *time.Time `json:"found_at"`
+		OrderID  string     `json:"order_id"`
 		Source   int
 		Stored   int
 		Repaired bool
@@ -38,8 +41,8 @@ func TestVerify(t *testing.T) {
 	contains(t, w.run(1, "verify").err, "nothing was ever synced", "ordersync backfill --from")
 	w.run(0, "backfill", "--from", "-24h")
 	r := w.run(0, "verify")
-	contains(t, r.out, "main: ", " windows from ", ", 1 call: all agrees")
-	contains(t, w.run(0, "status").out, "main: verified", "by 1 call: the copy agrees with the source")
+	contains(t, r.out, "main: ", " windows from ", ", 1 call: counts agree")
+	contains(t, w.run(0, "status").out, "main: counts of ", "by 1 call: they agree")
 	v := decode[verified](t, w.run(0, "verify", "--deep", "--json").out)
 	if !v.OK || v.Left != 0 || len(v.Differences) != 0 || v.Calls < 2 || v.Accounts[0].Calls != v.Calls || v.Accounts[0].Windows < 23 {
 		t.Errorf("%+v", v)
@@ -53,7 +56,7 @@ func TestVerify(t *testing.T) {
 	if r.err != "" {
 		t.Errorf("standard error: %s", r.err)
 	}
-	contains(t, w.run(1, "status").out, "left 5 differences: `ordersync verify --repair`")
+	contains(t, w.run(1, "status").out, "2 differences between the stored rows and the ledger, 1 difference between stored rows and the payloads", "`ordersync verify --repair`")
 	if got := w.run(0, "sql", "--format", "tsv", "SELECT differences, deep, whole FROM sync_verifications ORDER BY finished_at DESC LIMIT 1").out; got != "differences\tdeep\twhole\n5\t1\t1\n" {
 		t.Errorf("recorded: %q", got)
 	}
@@ -62,8 +65,71 @@ func TestVerify(t *testing.T) {
 	if !v.OK || v.Left != 0 || v.Repaired != 5 || !v.Differences[0].Repaired {
 		t.Errorf("%+v", v)
 	}
-	contains(t, w.run(0, "verify", "--deep").out, "all agrees")
-	contains(t, w.run(0, "status").out, "the copy agrees with the source")
+	contains(t, w.run(0, "verify", "--deep").out, "list rows and stored payloads agree")
+	contains(t, w.run(0, "status").out, "list rows and stored payloads of ", "they agree")
+}
+
+// That counts agree does not end what a deep look found: only a look as deep does, or a repair (I12).
+func TestFindingsOutlastCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 300)
+	w.configure()
+	w.run(0, "backfill", "--from", "-24h")
+	changed := w.account.IDs(time.Time{}, time.Now().Add(-3*time.Hour))[:4]
+	for _, id := range changed {
+		if err := w.account.Change(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	contains(t, w.run(0, "verify").out, "counts agree") // which is all that it says
+	contains(t, w.run(0, "status").out, "counts of ", "they agree")
+	w.run(4, "verify", "--deep")
+	for range 2 {
+		r := w.run(4, "verify")
+		contains(t, r.out, "changed", changed[0], "not looked at as deep now", "4 differences")
+		contains(t, w.run(1, "status").out, "4 differences between the source's list rows and the copy")
+	}
+	v := decode[verified](t, w.run(4, "verify", "--json").out)
+	if v.OK || v.Left != 4 || v.Differences[0].Depth != "rows" || v.Differences[0].FoundAt == nil || v.Accounts[0].Compared != "counts" {
+		t.Errorf("%+v", v)
+	}
+	if got := w.run(0, "sql", "--format", "tsv", "SELECT differences FROM sync_verifications ORDER BY finished_at DESC LIMIT 1").out; got != "differences\n4\n" {
+		t.Errorf("recorded: %q", got)
+	}
+	// A part where nothing was found has nothing left; the rest stays open.
+	contains(t, w.run(0, "verify", "--from", "-4h", "--deep").out, "payloads agree")
+	w.run(4, "verify")
+	// The repair that status names heals what was found, though its own look is at counts.
+	contains(t, w.run(0, "verify", "--repair").out, "4 differences, all repaired")
+	w.run(0, "status")
+	w.run(0, "verify", "--deep")
+}
+
+// Repaired is what was listed whole in that run, and nothing that the vendor refused to list (I12).
+func TestNotRepairedIsNotCalledSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 300)
+	w.configure()
+	w.run(0, "backfill", "--from", "-24h")
+	id := w.account.IDs(time.Time{}, time.Now().Add(-3*time.Hour))[7]
+	if err := w.account.Change(id); err != nil {
+		t.Fatal(err)
+	}
+	w.run(4, "verify", "--deep")
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.Size > 1 { // counts are answered, pages are not
+			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter", Message: "not today"}}
+		}
+		return simulator.Action{}
+	})
+	r := w.run(4, "verify", "--repair")
+	contains(t, r.out, "1 difference left, 0 repaired", "its window was not listed whole", "not today")
+	if got := w.run(0, "sql", "--format", "tsv", "SELECT differences, repaired FROM sync_verifications ORDER BY finished_at DESC LIMIT 1").out; got != "differences\trepaired\n1\t0\n" {
+		t.Errorf("recorded: %q", got)
+	}
+	w.run(1, "status")
+	w.account.SetFault(nil)
+	contains(t, w.run(0, "verify", "--repair").out, "1 difference, all repaired")
 }
 
 // A part that is verified says nothing about the rest, and what was never walked is a difference where it is asked for.
@@ -72,14 +138,14 @@ func TestVerifyOfARange(t *testing.T) {
 	w := newWorld(t, 100)
 	w.configure()
 	w.run(0, "backfill", "--from", "-10h", "--to", "-2h")
-	contains(t, w.run(0, "verify", "--from", "-8h", "--to", "-4h").out, " windows from ", "all agrees")
+	contains(t, w.run(0, "verify", "--from", "-8h", "--to", "-4h").out, " windows from ", "counts agree")
 	if got := w.run(0, "sql", "--format", "tsv", "SELECT count() AS n FROM sync_verifications WHERE whole = 1").out; got != "n\n0\n" {
 		t.Errorf("a part is recorded as the whole: %q", got)
 	}
 	r := w.run(4, "verify", "--from", "-20h", "--account", "main")
 	contains(t, r.out, "missing", "never walked")
 	contains(t, w.run(0, "verify", "--from", "-20h", "--repair").out, "1 difference, all repaired")
-	contains(t, w.run(0, "verify", "--from", "-20h").out, "all agrees")
+	contains(t, w.run(0, "verify", "--from", "-20h").out, "counts agree")
 }
 
 // A source that refuses leaves nothing proven, whatever the warehouse's own numbers say.
@@ -217,7 +283,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("calls: %v, then %v", calls, now)
 	}
 	w.withoutSecret = false
-	contains(t, w.run(0, "verify", "--deep").out, "all agrees")
+	contains(t, w.run(0, "verify", "--deep").out, "payloads agree")
 }
 
 // sql changes the warehouse by hand.

@@ -54,6 +54,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		rejects                   []sink.RejectCount
 		groups                    []sink.RejectGroup
 		verified                  []sink.Verification
+		findings                  []sink.FindingCount
 		recent, failures, running []sink.Run
 		spend                     []sink.Spend
 		successes                 map[string]time.Time
@@ -67,6 +68,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
 	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx, ""); return err })
+	g.Go(func() (err error) { findings, err = w.FindingCounts(gctx, ""); return err })
 	g.Go(func() (err error) { recent, err = w.RecentRuns(gctx, now.Add(-runsSince), runsShown); return err })
 	g.Go(func() (err error) {
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
@@ -91,7 +93,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 				return nil, err
 			}
 		}
-		lane := newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), successes[l.Account], now, s.behindAfter())
+		lane := newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), findingsOf(findings, l.Lane), successes[l.Account], now, s.behindAfter())
 		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
 			lane.Unconfigured, lane.LagSeconds, lane.Problems = true, nil, []string{}
 		}
@@ -132,10 +134,27 @@ func of(counts []sink.RejectCount, lane schema.Lane) sink.RejectCount {
 func verification(all []sink.Verification, lane schema.Lane) *Verification {
 	for _, v := range all {
 		if same(v.Lane, lane) {
-			return &Verification{v.From, v.To, v.FinishedAt, v.Calls, v.Differences, v.Error}
+			x := &Verification{
+				From: v.From, To: v.To, Finished: v.FinishedAt, Compared: ComparedCounts, Windows: v.Windows, LeftOut: v.LeftOut,
+				Calls: v.Calls, Differences: v.Differences, Error: v.Error,
+			}
+			if v.Deep {
+				x.Compared = ComparedRows
+			}
+			return x
 		}
 	}
 	return nil
+}
+
+func findingsOf(all []sink.FindingCount, lane schema.Lane) []Findings {
+	out := []Findings{}
+	for _, f := range all {
+		if same(f.Lane, lane) {
+			out = append(out, Findings{f.Depth, f.Open, f.Found})
+		}
+	}
+	return out
 }
 
 // maps makes the heat maps of the lanes that are shown: the one that was asked for, or the first ones, where those with

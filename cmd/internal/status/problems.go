@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -34,11 +35,11 @@ func (s schedule) grace() time.Duration { return 2*s.tick + time.Minute }
 // behindAfter is the lag that a daemon in good health stays below.
 func (s schedule) behindAfter() time.Duration { return s.Window + s.Settle + s.grace() }
 
-func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Verification, success, now time.Time, behind time.Duration) Lane {
+func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Verification, findings []Findings, success, now time.Time, behind time.Duration) Lane {
 	a := Lane{
 		ByID: byID, LastSuccess: format.TimeOrNull(success),
 		Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
-		Orders: l.Orders, OpenRejects: rejects.Open, Accepted: rejects.Accepted, Pending: l.Pending, Verified: last, Problems: []string{},
+		Orders: l.Orders, OpenRejects: rejects.Open, Accepted: rejects.Accepted, Pending: l.Pending, Verified: last, Findings: findings, Problems: []string{},
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
 		Oldest: format.TimeOrNull(l.Oldest), Newest: format.TimeOrNull(l.Newest), LastRun: format.TimeOrNull(l.LastFinished),
 	}
@@ -76,12 +77,29 @@ func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Veri
 	if l.Pending > uint64(rejects.AcceptedDetails) {
 		problem("%d orders are without their items: SELECT * FROM orders WHERE detail_status = 'pending'", l.Pending-uint64(rejects.AcceptedDetails))
 	}
-	switch {
-	case last == nil:
-	case last.Differences > 0:
-		problem("the last verification, of %s, left %d differences: `ordersync verify --repair`", last.Finished.Format("2006-01-02 15:04"), last.Differences)
-	case last.Error != "":
+	if len(findings) > 0 {
+		var differ []string
+		var found time.Time
+		for _, f := range findings {
+			differ = append(differ, fmt.Sprintf("%s between %s", format.Plural(f.Open, "difference"), between[f.Depth]))
+			if f.Found.After(found) {
+				found = f.Found
+			}
+		}
+		problem("%s, the last found on %s: `ordersync verify --repair`; SELECT * FROM sync_findings WHERE isNull(ended_at)",
+			strings.Join(differ, ", "), found.Format("2006-01-02 15:04"))
+	}
+	if last != nil && last.Error != "" {
 		problem("the last verification, of %s, was not finished: %s", last.Finished.Format("2006-01-02 15:04"), last.Error)
 	}
 	return a
+}
+
+// between says of each depth what differs.
+var between = map[string]string{
+	"ledger":   "the stored rows and the ledger",
+	"counts":   "the source's counts and the copy",
+	"rows":     "the source's list rows and the copy",
+	"payloads": "stored rows and the payloads that they were made of",
+	"details":  "the source's details and the copy",
 }

@@ -63,6 +63,7 @@ type Lane struct {
 	LastRun      *time.Time             `json:"last_run"`
 	LastSuccess  *time.Time             `json:"last_success"`      // when a tick last left nothing undone
 	Verified     *Verification          `json:"last_verification"` // null where there was none
+	Findings     []Findings             `json:"findings"`          // of all verifications, that have not ended
 	Problems     []string               `json:"problems"`
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
 }
@@ -79,14 +80,31 @@ func (l *Lane) Lag() (lag time.Duration, ok bool) {
 	return time.Duration(*l.LagSeconds * float64(time.Second)), true
 }
 
-// Verification is the last one of all that the ledger covered.
+// What a verification compares. Neither asks for the details of orders.
+const (
+	ComparedCounts = "counts"                        // the vendor's number of orders, and the ledger
+	ComparedRows   = "list rows and stored payloads" // each order as the listing shows it, and each row with its payload
+)
+
+// Verification is the last one of all that the ledger covered. It says nothing of what it left out, nor of anything that
+// it did not compare.
 type Verification struct {
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`
 	Finished    time.Time `json:"finished_at"`
+	Compared    string    `json:"compared"`
+	Windows     int       `json:"windows"`  // compared
+	LeftOut     int       `json:"left_out"` // windows that were not
 	Calls       int       `json:"calls"`
-	Differences int       `json:"differences"` // left
+	Differences int       `json:"differences"` // open at its end, those of earlier verifications included
 	Error       string    `json:"error,omitempty"`
+}
+
+// Findings are how many differences of one depth verifications found that no look of that depth has ended.
+type Findings struct {
+	Depth string    `json:"depth"` // what was compared: ledger, counts, rows, payloads or details
+	Open  int       `json:"open"`
+	Found time.Time `json:"found_at"` // the last of them
 }
 
 // Run is one run.

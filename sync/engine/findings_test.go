@@ -1,0 +1,283 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+)
+
+// openFindings gives the kinds of the open findings, by where they are.
+func (w *world) openFindings() string {
+	w.Helper()
+	findings, err := w.sink.OpenFindings(w.Context(), w.lane)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var out []string
+	for _, f := range findings {
+		out = append(out, f.Kind)
+	}
+	return strings.Join(out, " ")
+}
+
+func (w *world) verifyRange(now, from, to time.Time, o engine.VerifyOptions) engine.Report {
+	w.Helper()
+	r, _, err := w.engine.Verify(w.Context(), now, from, to, o, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
+// changedOrders is a world of three days with an order that changed out of sight on each of the first two.
+func changedOrders(t *testing.T) (w *world, now time.Time) {
+	t.Helper()
+	w = newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now = start.AddDate(0, 0, 3).Add(time.Hour)
+	w.backfill(now)
+	for day := range 2 {
+		if err := w.account.Change(w.account.IDs(start.AddDate(0, 0, day).Add(2*time.Hour), now)[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w, now
+}
+
+// A finding ends by a look of the same depth at the same place, and by nothing else (I12).
+func TestWhatEndsAFinding(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return start.AddDate(0, 0, n) }
+	deep := engine.VerifyOptions{Deep: true}
+	for name, c := range map[string]struct {
+		look func(w *world, now time.Time)
+		left string // open afterwards
+	}{
+		"counts, of everything": {func(w *world, now time.Time) {
+			if r := w.verify(now, engine.VerifyOptions{}); r.Left() != 2 || r.Differences[0].FoundAt.IsZero() {
+				w.Errorf("%+v", r.Differences)
+			}
+		}, "changed changed"},
+		"a deep look that still finds them": {func(w *world, now time.Time) { w.verify(now, deep) }, "changed changed"},
+		"a repair of a part": {func(w *world, now time.Time) {
+			if r := w.verifyRange(now, day(0), day(1), engine.VerifyOptions{Repair: true}); len(r.Differences) != 1 || r.Left() != 0 {
+				w.Errorf("%+v", r.Differences)
+			}
+		}, "changed"},
+		"a repair of everything, by counts": {func(w *world, now time.Time) {
+			w.verify(now, engine.VerifyOptions{Repair: true})
+		}, ""},
+		"a backfill of a part, by force": {func(w *world, now time.Time) {
+			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(1), true, nil); err != nil {
+				w.Fatal(err)
+			}
+		}, "changed"},
+		"a scheduled run that does not come so far": {func(w *world, now time.Time) {
+			if _, err := w.engine.Tick(w.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
+				w.Fatal(err)
+			}
+		}, "changed changed"},
+		"a backfill whose listings fail": {func(w *world, now time.Time) {
+			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+				if f.OrderID == "" {
+					return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
+				}
+				return simulator.Action{}
+			})
+			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
+				w.Fatal(err)
+			}
+		}, "changed changed"},
+		"a backfill whose listings are short": {func(w *world, now time.Time) {
+			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+				return simulator.Action{Total: func(n int) int { return n + 1 }}
+			})
+			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
+				w.Fatal(err)
+			}
+		}, "changed changed"},
+		"a deep look that is cut short after the first day": {func(w *world, now time.Time) {
+			w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil)
+			w.exec("ALTER TABLE sync_finding_rows DELETE WHERE 1") // they have ended; as if they had not
+			ctx, cancel := context.WithCancel(w.Context())
+			defer cancel()
+			for i := range 2 {
+				w.account.Change(w.account.IDs(day(i).Add(2*time.Hour), now)[0])
+			}
+			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+				if f.OrderID == "" && !f.Start.Before(day(1).Add(-time.Hour)) {
+					cancel()
+				}
+				return simulator.Action{}
+			})
+			if _, _, err := w.engine.Verify(ctx, now, start, now, deep, nil); !errors.Is(err, context.Canceled) {
+				w.Error(err)
+			}
+		}, "changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, now := changedOrders(t)
+			w.T = t
+			if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
+				t.Fatalf("%+v, open: %s", r.Differences, w.openFindings())
+			}
+			c.look(w, now)
+			if left := w.openFindings(); left != c.left {
+				t.Errorf("open: %q instead of %q", left, c.left)
+			}
+		})
+	}
+}
+
+// A scheduled run that lists the windows of findings whole ends them, each by what it proves.
+func TestARunEndsFindings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	ids := w.account.IDs(now.Add(-20*time.Hour), now.Add(-2*time.Hour))
+	if err := w.account.Change(ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.account.Add(1, now.Add(-5*time.Hour+20*time.Minute))
+	w.exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[1])
+	w.verify(now.Add(time.Minute), engine.VerifyOptions{})
+	if got := w.openFindings(); got != "count" {
+		t.Fatalf("open: %s", got)
+	}
+	w.verify(now.Add(time.Minute), engine.VerifyOptions{Deep: true}) // which knows what is behind the count
+	if got := w.openFindings(); len(got) != len("altered changed absent") || strings.Contains(got, "count") {
+		t.Fatalf("open: %s", got)
+	}
+	if s, err := w.engine.Tick(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+		t.Fatal(err, s.Err())
+	}
+	// That a row is not what its payload says is not seen by listing it.
+	if got := w.openFindings(); got != "altered" {
+		t.Errorf("open: %s", got)
+	}
+	if n := w.count("SELECT count() FROM sync_findings WHERE ended_by = 'run'"); n != 2 {
+		t.Errorf("%d findings were ended by the run", n)
+	}
+}
+
+// What is left out is not compared, and no finding there ends.
+func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
+	t.Parallel()
+	w, now := changedOrders(t)
+	w.verify(now, engine.VerifyOptions{Deep: true})
+	findings, err := w.sink.OpenFindings(t.Context(), w.lane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := findings[0].Start
+	w.exec("ALTER TABLE sync_window_rows UPDATE verdict = 'short' WHERE window_start = '%s'", at.Format(time.DateTime))
+	w.exec("ALTER TABLE sync_window_rows DELETE WHERE window_start = '%s'", at.Add(3*time.Hour).Format(time.DateTime))
+	r := w.verify(now, engine.VerifyOptions{})
+	if r.LeftOut != 2 || r.Windows+r.LeftOut != 72 || r.Left() != 4 {
+		t.Errorf("%d windows, %d left out, %+v", r.Windows, r.LeftOut, r.Differences)
+	}
+	if got := w.openFindings(); got != "changed undone missing changed" {
+		t.Errorf("open: %s", got)
+	}
+	if _, err := w.engine.Backfill(t.Context(), now, start, now, false, nil); err != nil { // walks the two
+		t.Fatal(err)
+	}
+	if got := w.openFindings(); got != "changed" {
+		t.Errorf("open after the backfill: %s", got)
+	}
+}
+
+// An order in the last second of what was verified is found by a look that covers it, and a look that stops before it
+// does not end that finding.
+func TestACountCoversWhatItAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
+	now := start.AddDate(0, 0, 3).Add(time.Hour)
+	w.backfill(now)
+	w.account.Add(1, start.Add(30*time.Hour-time.Second))
+	if r := w.verify(now, engine.VerifyOptions{}); !strings.Contains(w.kinds(r), "count") {
+		t.Fatalf("%+v", r.Differences)
+	}
+	if r := w.verifyRange(now, start, start.Add(30*time.Hour), engine.VerifyOptions{}); r.Left() != 1 {
+		t.Errorf("%+v", r.Differences)
+	}
+	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+}
+
+// A repair says for each difference by itself what became of it.
+func TestRepairedIsWhatWasListedWhole(t *testing.T) {
+	t.Parallel()
+	w, now := changedOrders(t)
+	bad := start.AddDate(0, 0, 1)
+	w.verify(now, engine.VerifyOptions{Deep: true})
+	for name, fault := range map[string]simulator.Action{
+		"refused": {Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}},
+		"short":   {Total: func(n int) int { return n + 1 }},
+	} {
+		w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+			if f.OrderID == "" && f.Size > 1 && f.Start.After(bad.Add(-time.Hour)) {
+				return fault
+			}
+			return simulator.Action{}
+		})
+		r := w.verify(now, engine.VerifyOptions{Repair: true})
+		repaired, left := 0, 0
+		for _, d := range r.Differences {
+			switch {
+			case d.Repaired && d.Start.Before(bad):
+				repaired++
+			case d.Kind == engine.Undone && !d.Start.Before(bad): // the ledger says so by now
+			case !d.Repaired && d.Why != "" && !d.Start.Before(bad):
+				left++
+			default:
+				t.Errorf("%s: %+v", name, d)
+			}
+		}
+		if left != 1 {
+			t.Errorf("%s: %d left, %d repaired", name, left, repaired)
+		}
+		if open := w.openFindings(); !strings.Contains(open, "changed") {
+			t.Errorf("%s: open: %s", name, open)
+		}
+	}
+	w.account.SetFault(nil)
+	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+	w.equal(start.AddDate(0, 0, 3))
+}
+
+// Items that were altered by hand are not repaired while the order's detail cannot be had.
+func TestAlteredItemsNeedTheirDetail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
+	now := start.AddDate(0, 0, 3).Add(time.Hour)
+	w.backfill(now)
+	id := w.account.IDs(start, now)[5]
+	w.exec("ALTER TABLE order_item_rows UPDATE region = 'nowhere' WHERE order_id = '%s'", id)
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.OrderID == id {
+			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
+		}
+		return simulator.Action{}
+	})
+	for range 2 {
+		r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true})
+		if r.Left() == 0 || !strings.Contains(w.openFindings(), "altered") {
+			t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+		}
+	}
+	w.account.SetFault(nil)
+	if r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+	w.equal(start.AddDate(0, 0, 3))
+}
