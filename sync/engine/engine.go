@@ -92,6 +92,17 @@ type Lane struct {
 	Decoder  source.Decoder
 	PageSize int
 	InFlight int // listings, and details, under way at once
+	// Clock tells the vendor's clock minus this machine's, as far as it is known by now; nil for none.
+	Clock func() (offset time.Duration, known bool)
+}
+
+// offset is the vendor's clock minus this machine's; zero where it is not known.
+func (l Lane) offset() time.Duration {
+	if l.Clock == nil {
+		return 0
+	}
+	offset, _ := l.Clock()
+	return offset
 }
 
 // Lists reports whether the lane's orders can be listed. Those of one that cannot are tracked, one by one.
@@ -170,12 +181,12 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if !r.lane.Lists() {
 			return r.refreshTracked(ctx)
 		}
-		live := window.Interval{Start: now.Add(-e.Lookback), End: now}.Align(e.Window)
+		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
 		jobs, gaps, err := r.tickJobs(ctx, live, until)
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.lane.Lane, time.Time{}, now); err != nil {
+		if r.findings, err = r.Findings(ctx, r.lane.Lane, time.Time{}, r.now); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
@@ -225,7 +236,7 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	gates := newGates(on)
 	var lanes errgroup.Group
 	for i, lane := range on {
-		r := &laneRun{Engine: e, lane: lane, now: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
+		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
 		r.lane.Source = gates[lane.Source]
 		lanes.Go(func() error {
 			err := r.start(ctx)
@@ -247,7 +258,8 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 type laneRun struct {
 	*Engine
 	lane     Lane
-	now      time.Time
+	now      time.Time // the vendor's, as far as it was known at the start
+	given    time.Time // the same by this machine's clock
 	began    time.Time // on this machine's clock, when now was taken
 	commits  *committer
 	progress *Progress
@@ -289,6 +301,10 @@ func (r *laneRun) start(ctx context.Context) error {
 // clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
 // so it must be of the same clock as the now of later runs.
 func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
+
+// past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
+// answers of a process tell. Orders may still come into what this machine alone takes for past.
+func (r *laneRun) past() time.Time { return earlier(r.now, r.given.Add(r.lane.offset())) }
 
 // walk works off the jobs, several at a time.
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {

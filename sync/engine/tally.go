@@ -93,7 +93,7 @@ func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 			t.run.wholeWindow(w.Start)
 		}
 		w.Rejected = t.run.open.rejected(w.Start)
-		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.now) {
+		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.past()) {
 			w.Verdict = schema.Open
 		}
 		prior := t.job.prior[w.Start.Unix()]

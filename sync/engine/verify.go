@@ -98,6 +98,10 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	}
 	var mu sync.Mutex
 	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+		iv := iv.Clip(window.Interval{Start: iv.Start, End: r.past().Add(-e.Settle).Truncate(e.Window)})
+		if iv.Empty() {
+			return nil
+		}
 		r.eager, r.scope = true, iv
 		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
 		before, err := r.Findings(ctx, r.lane.Lane, iv.Start, iv.End)

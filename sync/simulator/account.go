@@ -79,6 +79,7 @@ type Account struct {
 
 	traffic traffic
 	fault   atomic.Pointer[Fault]
+	clock   atomic.Pointer[time.Duration] // the vendor's clock minus Options.Now; nil where nobody has set it
 }
 
 // order is the compact record: what is not here is derived from the id.
@@ -179,6 +180,18 @@ func (a *Account) behind(accounts map[string]*Account, id string) (*Account, boo
 	defer a.mu.RUnlock()
 	c, ok := accounts[id]
 	return c, ok
+}
+
+// SetClock sets the vendor's clock: it is ahead of Options.Now by so much, or behind where that is negative. From then on
+// the answers have its Date, and orders that are created after its now are not listed yet.
+func (a *Account) SetClock(ahead time.Duration) { a.clock.Store(&ahead) }
+
+// now is the time by the vendor's clock.
+func (a *Account) now() time.Time {
+	if ahead := a.clock.Load(); ahead != nil {
+		return a.o.Now().Add(*ahead)
+	}
+	return a.o.Now()
 }
 
 // SetFault installs a hook that every request of this account passes; nil removes it.

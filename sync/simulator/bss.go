@@ -59,7 +59,7 @@ func askList(c *call) *Error {
 	}
 	// The vendor documents that without a range the last hour is meant. With one end only, it says nothing.
 	if q.End.IsZero() {
-		q.End = c.account.o.Now().UTC().Truncate(time.Second)
+		q.End = c.account.now().UTC().Truncate(time.Second)
 		if q.Start.IsZero() {
 			q.Start = q.End.Add(-time.Hour)
 		}

@@ -104,5 +104,5 @@ func (a *Account) update(id string, change func(*order) error) error {
 
 // age is how many seconds ago an order was created.
 func (a *Account) age(o *order) int32 {
-	return int32(max(0, min(a.o.Now().Unix()-o.create, math.MaxInt32)))
+	return int32(max(0, min(a.now().Unix()-o.create, math.MaxInt32)))
 }

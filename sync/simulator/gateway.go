@@ -195,6 +195,9 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if account == nil || account.vendor != op.vendor {
 		return nil, nil, errUnknownKey
 	}
+	if account.clock.Load() != nil {
+		x.w.Header()["Date"] = []string{account.now().UTC().Format(http.TimeFormat)}
+	}
 	if refusal := s.believe(claim, account); refusal != nil {
 		return nil, nil, refusal
 	}
@@ -203,7 +206,7 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 
 // believe checks everything that a request claims about its sender.
 func (s *Server) believe(c *claim, a *Account) *Error {
-	now := a.o.Now()
+	now := a.now()
 	if off := now.Sub(c.at); off > skew || off < -skew {
 		return errExpired
 	}

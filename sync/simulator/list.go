@@ -14,6 +14,9 @@ type page struct {
 // The caller holds the lock of a.
 func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page) {
 	q := &c.question
+	if c.account.clock.Load() != nil {
+		to = min(to, c.account.now().Unix()+1)
+	}
 	p.lo, p.hi = a.span(from, to)
 	p.total = p.hi - p.lo
 	if match != nil {

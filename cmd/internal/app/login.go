@@ -30,6 +30,7 @@ type login struct {
 	// What only the login's ticks use, one at a time, after the start:
 	ledger   []sink.LaneSummary  // as of the last refresh
 	verified []sink.Verification // as of the last refresh
+	wrong    bool                // that this machine's clock is not the vendor's was said
 }
 
 // newLogin wires an account: client, budgets, retries, metrics.
@@ -53,7 +54,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	for _, owner := range owners(a) {
 		l.lanes = append(l.lanes, engine.Lane{
 			Lane:   schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner},
-			Source: calls, Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight,
+			Source: calls, Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
 		})
 	}
 	return l, nil
@@ -72,6 +73,14 @@ func (l *login) observer(m *Metrics) source.Observer {
 
 // lists reports whether the login's orders can be listed; otherwise they are tracked by their ids.
 func (l *login) lists() bool { return l.lanes[0].Lists() }
+
+// clock is the vendor's clock minus this machine's, as far as the answers have told.
+func (l *login) clock() (offset time.Duration, known bool) {
+	if l.client == nil {
+		return 0, false
+	}
+	return l.client.Clock().Offset()
+}
 
 func (l *login) close() {
 	if l.client != nil {

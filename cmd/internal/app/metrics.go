@@ -148,6 +148,14 @@ func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule c
 		cs = append(cs, computed("lag_seconds",
 			"Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
 			prometheus.Labels{"account": l.name}, func() float64 { return m.lag(l.name, time.Now()) }))
+		cs = append(cs, computed("clock_offset_seconds",
+			"The vendor's clock minus this machine's, 0 where that is less than the Date of answers can show; NaN while no answer has told.",
+			prometheus.Labels{"account": l.name}, func() float64 {
+				if offset, known := l.clock(); known {
+					return offset.Seconds()
+				}
+				return math.NaN()
+			}))
 		for i, b := range []*source.Budget{l.list, l.detail} {
 			labels := prometheus.Labels{"account": l.name, "api": apis[i]}
 			cs = append(cs,

@@ -109,6 +109,7 @@ func (a *App) tick(ctx context.Context, l *login) {
 	log := a.log.With("account", l.name)
 	start := time.Now()
 	_, err := a.runOnce(ctx, start.UTC(), l)
+	a.tellClock(ctx, l)
 	var environment *EnvironmentError
 	switch {
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))):
@@ -138,6 +139,21 @@ func (a *App) tick(ctx context.Context, l *login) {
 		a.productsDue(ctx, l, start.UTC())
 		a.verifyDue(ctx, l, start.UTC())
 	}
+}
+
+// tellClock writes a line when this machine's clock begins to differ from the vendor's, and one when that ends.
+func (a *App) tellClock(ctx context.Context, l *login) {
+	offset, known := l.clock()
+	switch wrong := offset != 0; {
+	case !known || wrong == l.wrong:
+		return
+	case wrong:
+		a.log.WarnContext(ctx, "this machine's clock is not the vendor's; runs go by the vendor's", "account", l.name,
+			"vendor_minus_ours", offset.Round(time.Second), "remedy", "set the clock by NTP")
+	default:
+		a.log.InfoContext(ctx, "this machine's clock agrees with the vendor's again", "account", l.name)
+	}
+	l.wrong = !l.wrong
 }
 
 // report writes one line a lane, and another one where something was left undone: that one is not repeated at every tick.

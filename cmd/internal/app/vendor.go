@@ -17,6 +17,7 @@ import (
 type Client interface {
 	source.Client
 	Close()
+	Clock() *wire.Clock // what its answers say of the vendor's clock
 }
 
 // vendor says how the accounts of one source are wired.

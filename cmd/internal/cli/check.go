@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 func (p *program) check() *cobra.Command {
@@ -123,8 +123,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	// HTTP/2 repeats requests by itself, and the vendor refuses a nonce that it has seen.
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
-	clock := &clockTransport{next: transport}
-	client, err := app.NewClient(a, clock)
+	client, err := app.NewClient(a, transport)
 	if err != nil {
 		c.bad(ctx, name("account"), &config.Error{Problems: []config.Problem{{Message: err.Error()}}})
 		return
@@ -144,7 +143,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 			c.good(name("product list"), "answers")
 		}
 	}
-	c.clock(name("clock"), clock)
+	c.clock(name("clock"), client.Clock())
 }
 
 // lane tries list and detail of the account itself or of one owner.
@@ -171,7 +170,7 @@ func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lan
 // unknownOrder tries the detail of a source that cannot list: that it knows no such order is an answer, too, and the key
 // was accepted.
 func (c *checks) unknownOrder(ctx context.Context, client source.Client, name string) {
-	_, err := client.Detail(ctx, "", "0")
+	_, err := signedAnew(func() (source.Detail, error) { return client.Detail(ctx, "", "0") })
 	switch source.ReasonOf(err) {
 	case source.OK, source.BadRequest, source.NotFound:
 		c.good(name, "answers; the source cannot list orders: `ordersync track` names them")
@@ -180,11 +179,23 @@ func (c *checks) unknownOrder(ctx context.Context, client source.Client, name st
 	}
 }
 
+// signedAnew makes a call, and once more where the vendor wants another signature, as it does of a clock that is wrong.
+func signedAnew[T any](call func() (T, error)) (T, error) {
+	t, err := call()
+	var e *source.Error
+	if errors.As(err, &e) && e.Fresh {
+		return call()
+	}
+	return t, err
+}
+
 // newest finds an order to ask for: in the last hour, which every account can be asked for at once, or in 30 days.
 func (c *checks) newest(ctx context.Context, client source.Client, owner string) (id string, found int, err error) {
 	now := time.Now().UTC()
 	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
-		page, err := client.List(ctx, source.Query{OwnerID: owner, Start: now.Add(-back), End: now, Page: 1, Size: 1})
+		page, err := signedAnew(func() (source.Page, error) {
+			return client.List(ctx, source.Query{OwnerID: owner, Start: now.Add(-back), End: now, Page: 1, Size: 1})
+		})
 		if err != nil {
 			return "", 0, err
 		}
@@ -201,48 +212,24 @@ const (
 	clockWarns = 30 * time.Second
 )
 
-func (c *checks) clock(name string, t *clockTransport) {
-	off, known := t.off()
+func (c *checks) clock(name string, clock *wire.Clock) {
+	offset, known := clock.Offset()
+	which := "ahead of"
+	if offset > 0 {
+		which = "behind"
+	}
+	off := span(offset.Abs())
 	switch {
-	case !known:
-	case off.Abs() < 2*time.Second: // the header has whole seconds
+	case !known && clock.Trouble() != "":
+		c.warn(name, "cannot be compared with the vendor's: %s; runs go by this machine's clock", clock.Trouble())
+	case !known: // no answer came, which another line says
+	case offset == 0:
 		c.good(name, "agrees with the vendor's")
-	case off.Abs() < clockWarns:
-		c.good(name, "is off by %s against the vendor's", span(off))
+	case offset.Abs() < clockWarns:
+		c.good(name, "is %s %s the vendor's; runs go by the vendor's", off, which)
 	default:
-		c.warn(name, "is off by %s against the vendor's: set it by NTP; the vendor refuses calls at %s", span(off), span(clockLimit))
+		c.warn(name, "is %s %s the vendor's: set it by NTP; runs go by the vendor's, which refuses calls at %s", off, which, span(clockLimit))
 	}
-}
-
-// clockTransport compares the vendor's clock, as its answers tell it, with ours.
-type clockTransport struct {
-	next http.RoundTripper
-	diff atomic.Pointer[time.Duration]
-}
-
-// RoundTrip is part of http.RoundTripper.
-func (t *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	before := time.Now()
-	resp, err := t.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	after := time.Now()
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		// The header was written somewhere in between and cuts off a part of a second: half of each is the best guess.
-		ours := before.Add(after.Sub(before) / 2)
-		diff := ours.Sub(date.Add(time.Second / 2))
-		t.diff.Store(&diff)
-	}
-	return resp, nil
-}
-
-// off is how far our clock is ahead, if an answer told.
-func (t *clockTransport) off() (time.Duration, bool) {
-	if d := t.diff.Load(); d != nil {
-		return *d, true
-	}
-	return 0, false
 }
 
 // warehouse opens it, which creates what is missing.

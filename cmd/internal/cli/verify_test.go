@@ -295,3 +295,24 @@ func (w *world) sql(query string, args ...any) {
 	}
 	w.run(0, "sql", "--write", query)
 }
+
+// A clock that is far off is told, and does no harm: calls are signed, and windows closed, by the vendor's.
+func TestAWrongClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 50)
+	w.configure()
+	w.account.SetClock(-90 * time.Minute)
+	contains(t, w.run(0, "check").out, "warn   clock of main", "ahead of the vendor's", "NTP")
+	w.account.SetFault(func(simulator.FaultRequest) simulator.Action {
+		return simulator.Action{Header: map[string][]string{"Age": {"60"}}}
+	})
+	contains(t, w.run(0, "check").out, "clock of main")
+	w.account.SetClock(0)
+	contains(t, w.run(0, "check").out, "cannot be compared with the vendor's", "cache")
+	w.account.SetFault(nil)
+	w.account.SetClock(-90 * time.Minute)
+	w.run(0, "backfill", "--from", "-24h")
+	if n := w.run(0, "sql", "--format", "tsv", "SELECT count() AS n FROM sync_windows WHERE verdict = 'complete' AND window_end > now() - INTERVAL 80 MINUTE").out; n != "n\n0\n" {
+		t.Errorf("closed by our clock: %q", n)
+	}
+}

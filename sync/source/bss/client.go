@@ -160,6 +160,9 @@ func New(o Options) (*Client, error) {
 // Close closes connections that are not in use.
 func (c *Client) Close() { c.wire.Close() }
 
+// Clock is what the answers say of the vendor's clock.
+func (c *Client) Clock() *wire.Clock { return c.wire.Clock() }
+
 // Format keeps secrets out of every print (I10).
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 )
 
 const (
@@ -52,7 +51,7 @@ func ACS3(ctx context.Context, base url.URL, version, action, userAgent string, 
 	set("X-Acs-Action", action)
 	set("X-Acs-Content-Sha256", emptySHA256)
 	set("X-Acs-Credentials-Provider", key.Provider)
-	set("X-Acs-Date", time.Now().UTC().Format(Timestamp))
+	set("X-Acs-Date", key.timestamp())
 	set("X-Acs-Signature-Nonce", Nonce())
 	set("X-Acs-Version", version)
 	if key.Token != "" {

@@ -67,9 +67,10 @@ type Answer struct {
 
 // Client makes calls for one login. It is safe for concurrent use.
 type Client struct {
-	o    Options
-	base url.URL
-	http http.RoundTripper
+	o     Options
+	base  url.URL
+	http  http.RoundTripper
+	clock Clock
 }
 
 // New makes a Client. It makes no call. The errors of all wrong options come together.
@@ -146,6 +147,9 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String
 // String names the login and where it calls.
 func (c *Client) String() string { return c.o.Vendor + " " + c.o.Account + " at " + c.base.Host }
 
+// Clock is what the answers say of the vendor's clock.
+func (c *Client) Clock() *Clock { return &c.clock }
+
 // Host is where the login calls.
 func (c *Client) Host() string { return c.base.Host }
 
@@ -165,12 +169,17 @@ func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, e
 	if err != nil {
 		return Answer{}, c.keyless(ctx, callCtx, action, err)
 	}
+	// The vendor refuses a time that is far from its own. Where this machine's is, the first call is refused, and is signed
+	// anew with what its answer has told.
+	key.At = c.clock.now()
 	a := Answer{Action: action, Version: c.o.NextVersion()}
+	asked := time.Now()
 	// RoundTrip, not an http.Client: a redirect is not followed, and an error does not carry the URL.
 	resp, err := c.http.RoundTrip(c.Request(callCtx, action, args, key))
 	if err != nil {
 		return Answer{}, c.broken(ctx, callCtx, action, 0, err)
 	}
+	c.clock.Observe(asked, time.Now(), resp.Header)
 	a.Status, a.Header = resp.StatusCode, resp.Header
 	a.Body, err = readBody(resp)
 	a.FetchedAt = time.Now().UTC()

@@ -20,7 +20,16 @@ import (
 // Key is what a request is signed with.
 type Key struct {
 	ID, Secret, Token string
-	Provider          string // the kind of credentials; goes into a header, as the vendor's SDK has it
+	Provider          string    // the kind of credentials; goes into a header, as the vendor's SDK has it
+	At                time.Time // when a request is signed, by the vendor's clock; zero for this machine's now
+}
+
+// timestamp is when a request is signed, as it says.
+func (k Key) timestamp() string {
+	if k.At.IsZero() {
+		k.At = time.Now()
+	}
+	return k.At.UTC().Format(Timestamp)
 }
 
 // Format keeps secrets out of every print, whatever the verb (I10).

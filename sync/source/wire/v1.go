@@ -84,7 +84,7 @@ func (v V1) Request(ctx context.Context, base url.URL, action string, args []Arg
 	args = append(slices.Grow(args, 10),
 		Arg{"Action", action}, Arg{"Format", v.Format}, Arg{"Version", v.Version}, Arg{"AccessKeyId", key.ID},
 		Arg{"SignatureMethod", "HMAC-SHA1"}, Arg{"SignatureVersion", v.SignatureVersion}, Arg{"SignatureNonce", Nonce()},
-		Arg{"Timestamp", time.Now().UTC().Format(Timestamp)})
+		Arg{"Timestamp", key.timestamp()})
 	if key.Token != "" {
 		args = append(args, Arg{"SecurityToken", key.Token})
 	}
