@@ -161,6 +161,7 @@ func (v *verification) ask(ctx context.Context) error {
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
 	for _, span := range window.Spans(iv.Tile(v.Window)) {
 		err := v.rebuild(ctx, span, func(b rebuilt) error {
+			b.make(v.laneRun, false)
 			if b.stored.DetailStatus != schema.DetailOK {
 				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
 			}

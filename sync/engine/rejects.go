@@ -92,11 +92,15 @@ func (o openRejects) lines(now time.Time) []schema.OrderRef {
 
 // rejected counts the records of a window that are not rows.
 func (o openRejects) rejected(start time.Time) uint32 {
+	return uint32(o.counted(start, schema.RejectList, schema.RejectItem))
+}
+
+// counted counts the rejects of some stages in the window that starts then.
+func (o openRejects) counted(start time.Time, stages ...string) (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := uint32(0)
 	for _, j := range o.byID {
-		if j.Stage != schema.RejectDetail && o.in(j, start) {
+		if slices.Contains(stages, j.Stage) && o.in(j, start) {
 			n++
 		}
 	}
@@ -138,6 +142,19 @@ func (o openRejects) list(stage string) []schema.Reject {
 	var out []schema.Reject
 	for _, j := range o.byID {
 		if j.Stage == stage {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// of gives the rejects of a stage of one order.
+func (o openRejects) of(orderID, stage string) []schema.Reject {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []schema.Reject
+	for _, id := range o.byOrder[orderID] {
+		if j, ok := o.byID[id]; ok && j.Stage == stage {
 			out = append(out, j)
 		}
 	}

@@ -2,17 +2,23 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // Replay makes the rows of [from, to) again from their raw payloads, and rows of the rejects that can be decoded by now,
-// with no call to the vendor. Rows that come out as they are stored are not written. An order that was a reject has no
-// items yet: its detail is fetched by the next tick.
+// with no call to the vendor. Rows that come out as they are stored are not written, nor are those whose payload cannot be
+// decoded any more: they stay as they are. An order that was a reject has no items yet: its detail is fetched by the next
+// tick. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
+// listed.
 func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progress) (Summary, error) {
 	iv := window.Interval{Start: from, End: to}
 	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(e.Window)
@@ -21,52 +27,186 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 		if r.lane.Decoder == nil {
 			return nil
 		}
-		touched := map[time.Time]bool{}
-		if err := r.replayRejects(iv, touched); err != nil {
+		a := &replay{laneRun: r, changes: map[int64]*change{}}
+		if err := a.rejects(ctx, iv); err != nil {
 			return err
 		}
 		spans := window.Spans(iv.Tile(r.Window))
 		r.progress.plan(len(spans))
 		for _, span := range spans {
-			var out schema.Batch
-			err := r.rebuild(ctx, span, func(b rebuilt) error {
-				if !b.differs() {
-					return nil
-				}
-				out.Orders = append(out.Orders, b.order)
-				out.Items = append(out.Items, b.items...)
-				r.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(b.items) })
-				touched[b.order.CreateTime.UTC().Truncate(r.Window)] = true
-				return nil
-			})
-			if err == nil {
-				err = r.commits.add(out)
-			}
-			if err != nil {
+			if err := a.rows(ctx, span); err != nil {
 				return err
 			}
 			r.progress.Done.Add(1)
 		}
-		return r.recount(ctx, touched)
+		return a.settle(ctx)
 	})
 }
 
-// replayRejects tries to decode the listed rows that could not become orders. Windows that gain an order are due again:
-// the walk that lists them makes their digest right.
-func (r *laneRun) replayRejects(iv window.Interval, touched map[time.Time]bool) error {
-	var out schema.Batch
-	for _, j := range r.open.list(schema.RejectList) {
-		o, reject := r.lane.Decoder.Order(r.lane.Lane, j.Raw)
+// replay is Replay on one lane.
+type replay struct {
+	*laneRun
+	changes  map[int64]*change // by the window's start, in Unix seconds
+	resolved []schema.Reject
+}
+
+// change is what a replay makes of a window.
+type change struct {
+	digest uint64 // of the ids that came or went
+	listed int    // records that the listing showed elsewhere, as is known by now
+}
+
+// change gives the change of the window of a time.
+func (a *replay) change(at time.Time) *change {
+	start := at.UTC().Truncate(a.Window).Unix()
+	if a.changes[start] == nil {
+		a.changes[start] = new(change)
+	}
+	return a.changes[start]
+}
+
+// rejects tries to decode the listed rows that could not become orders.
+func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
+	decoded := map[string]schema.Reject{}
+	orders := map[string]schema.Order{}
+	for _, j := range a.open.list(schema.RejectList) {
+		if j.Reason == walk.Outside {
+			continue // it could be read, and was listed where it does not belong: only another listing helps
+		}
+		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
 		if reject != nil || !iv.Contains(o.CreateTime) {
 			continue
 		}
 		o.DetailStatus, o.Version, o.FetchedAt = schema.DetailPending, j.Version, j.LastSeen
-		out.Orders = append(out.Orders, o)
-		out.Rejects = append(out.Rejects, r.open.drop(j, r.now))
-		r.sumUp(func(s *LaneSummary) { s.Changed++; s.Pending++ })
-		touched[o.CreateTime.UTC().Truncate(r.Window)] = true
+		decoded[o.OrderID], orders[o.OrderID] = j, o
 	}
-	return r.commits.add(out)
+	if len(orders) == 0 {
+		return nil
+	}
+	stored, err := a.store.Find(ctx, a.lane.Lane, slices.Collect(maps.Keys(orders)))
+	if err != nil {
+		return err
+	}
+	for _, ref := range stored {
+		o := orders[ref.OrderID]
+		if !ref.CreateTime.Equal(o.CreateTime) {
+			delete(orders, ref.OrderID) // the source has corrected its time: the walk that lists it moves it
+			continue
+		}
+		// An earlier row of it is stored, with its items, which stay until the detail is there.
+		known, err := a.store.Known(ctx, a.lane.Lane, o.CreateTime, o.CreateTime.Add(time.Millisecond))
+		if err != nil {
+			return err
+		}
+		k := known[ref.OrderID]
+		o.ItemCount, o.Version = k.ItemCount, max(o.Version, k.Version+1)
+		orders[ref.OrderID] = o
+	}
+	var out schema.Batch
+	for id, o := range orders {
+		j := decoded[id]
+		out.Orders = append(out.Orders, o)
+		a.resolved = append(a.resolved, a.open.drop(j, a.now))
+		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Pending++ })
+		to := a.change(o.CreateTime)
+		if !slices.ContainsFunc(stored, func(s schema.OrderRef) bool { return s.OrderID == id }) {
+			to.digest ^= schema.Digest(id)
+		}
+		if from := a.change(j.WindowStart); from != to { // it was counted with another window, for want of its time
+			from.listed--
+			to.listed++
+		}
+	}
+	return a.commits.add(out)
+}
+
+// rows makes the rows of a span again.
+func (a *replay) rows(ctx context.Context, span window.Interval) error {
+	var out schema.Batch
+	err := a.rebuild(ctx, span, func(b rebuilt) error {
+		b.make(a.laneRun, true)
+		switch {
+		case b.unreadable:
+			a.Log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.lane.LogAttr(),
+				"order", b.stored.OrderID, "why", b.note)
+			return nil
+		case !b.differs():
+			return nil
+		}
+		orders, items := b.written()
+		out.Orders, out.Items = append(out.Orders, orders...), append(out.Items, items...)
+		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(b.items) })
+		a.resolved = append(a.resolved, a.open.resolve(b.order.OrderID, b.rejects, a.now, schema.RejectItem)...)
+		if from, to := a.change(b.stored.CreateTime), a.change(b.order.CreateTime); from != to {
+			from.digest ^= schema.Digest(b.order.OrderID)
+			to.digest ^= schema.Digest(b.order.OrderID)
+			from.listed--
+			to.listed++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.commits.add(out)
+}
+
+// settle makes the ledger follow, and then resolves the rejects: a replay that is killed in between finds them again. The
+// evidence of a window stays what its walk saw, but for the orders that came or went here; where the stored rows are not
+// that, they have not been before, and the ledger goes on saying so.
+func (a *replay) settle(ctx context.Context) error {
+	if err := a.commits.flush(); err != nil {
+		return err
+	}
+	var windows []window.Interval
+	for start := range a.changes {
+		at := time.Unix(start, 0).UTC()
+		windows = append(windows, window.Interval{Start: at, End: at.Add(a.Window)})
+	}
+	slices.SortFunc(windows, earliest)
+	for _, span := range window.Spans(windows) {
+		ledger, err := a.store.Windows(ctx, a.lane.Lane, span.Start, span.End)
+		if err != nil {
+			return err
+		}
+		counts, err := a.store.Counts(ctx, a.lane.Lane, a.Window, span.Start, span.End)
+		if err != nil {
+			return err
+		}
+		var out schema.Batch
+		for _, w := range ledger {
+			x := a.changes[w.Start.Unix()]
+			if x == nil {
+				continue
+			}
+			before, c := w, counts[w.Start.UTC()]
+			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, a.open.rejected(w.Start)
+			if c.IDDigest == w.IDDigest^x.digest || c.IDDigest == w.IDDigest {
+				w.Stored, w.IDDigest = c.Stored, c.IDDigest
+			}
+			if x.digest != 0 || x.listed != 0 {
+				records := int(w.Stored) + a.open.counted(w.Start, schema.RejectList)
+				if int(w.Listed)+x.listed == records {
+					w.Listed = uint32(records)
+				}
+				if w.Verdict == schema.Complete && int(w.Listed) != records {
+					w.Verdict = schema.Short
+					w.Error = fmt.Sprintf("after a replay there are %d orders and rejects, and %d records were listed", records, w.Listed)
+				}
+			}
+			if w != before {
+				w.Version = nextVersion(w.Version)
+				out.Windows = append(out.Windows, w)
+			}
+		}
+		if err := a.commits.add(out); err != nil {
+			return err
+		}
+	}
+	if err := a.commits.flush(); err != nil {
+		return err
+	}
+	return a.commits.add(schema.Batch{Rejects: a.resolved})
 }
 
 // rebuilt is a stored order with its items, and the same made again from its payloads or from a new answer.
@@ -76,6 +216,9 @@ type rebuilt struct {
 	stored schema.Order
 	before []schema.Item
 	note   string
+
+	rejects    []schema.Reject // lines that are not items
+	unreadable bool            // a stored payload cannot be decoded; order and items are as they are stored
 }
 
 func (b *rebuilt) differs() bool { return b.note != "" }
@@ -90,7 +233,7 @@ func (b rebuilt) changedBy(res enrich.Result) bool {
 	return b.differs()
 }
 
-// rebuild makes the orders of a span again from their payloads.
+// rebuild reads the orders of a span, to be made again from their payloads.
 func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
 	orders, err := r.store.Orders(ctx, r.lane.Lane, span.Start, span.End, nil)
 	if err != nil || len(orders) == 0 {
@@ -102,7 +245,6 @@ func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(
 	}
 	for _, o := range orders {
 		b := held[o.OrderID]
-		b.make(r)
 		if err := yield(b); err != nil {
 			return err
 		}
@@ -110,7 +252,8 @@ func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(
 	return nil
 }
 
-func (b *rebuilt) make(r *laneRun) {
+// make makes the order again. With lines, those that were rejected are tried as well.
+func (b *rebuilt) make(r *laneRun, lines bool) {
 	stored := b.stored
 	version := stored.Version
 	var detail source.Detail
@@ -121,12 +264,32 @@ func (b *rebuilt) make(r *laneRun) {
 			version = max(version, b.before[i].Version)
 		}
 		detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
+		known := r.open.of(stored.OrderID, schema.RejectItem)
+		for _, j := range detail.Rejects {
+			if !slices.ContainsFunc(known, func(k schema.Reject) bool { return k.ID == j.ID }) {
+				b.unreadable, b.order, b.items = true, stored, b.before
+				b.note = "the raw payload of an item cannot be decoded: " + j.Message
+				return
+			}
+		}
+		if lines {
+			for _, j := range known {
+				if j.Raw != stored.RawDetail { // else it is the part about the order as a whole, which is there already
+					raws = append(raws, j.Raw)
+				}
+			}
+			if len(raws) > len(b.before) {
+				detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
+			}
+		}
+		b.rejects = detail.Rejects
 	}
 	o := stored
 	if stored.Raw != "" {
 		again, reject := r.lane.Decoder.Order(stored.Lane, stored.Raw)
 		if reject != nil {
-			b.order, b.items, b.note = stored, b.before, "the raw payload cannot be decoded: "+reject.Message
+			b.unreadable, b.order, b.items = true, stored, b.before
+			b.note = "the raw payload cannot be decoded: " + reject.Message
 			return
 		}
 		o = again
@@ -147,6 +310,30 @@ func (b *rebuilt) make(r *laneRun) {
 	for i := range b.items {
 		b.items[i].Version, b.items[i].FetchedAt = version+1, o.FetchedAt
 	}
+}
+
+// written are the rows that take the place of the stored ones, with tombstones for what is not there any more: items whose
+// payload makes another item now, and the whole order where its creation time, which is part of the key of its rows, is
+// another one (I11).
+func (b *rebuilt) written() (orders []schema.Order, items []schema.Item) {
+	orders, items = []schema.Order{b.order}, slices.Clone(b.items)
+	moved := !b.order.CreateTime.Equal(b.stored.CreateTime)
+	if moved {
+		old := b.stored
+		old.Deleted, old.Version = true, b.order.Version-1
+		b.order.Version++
+		orders = []schema.Order{old, b.order}
+		for i := range items {
+			items[i].CreateTime, items[i].Version = b.order.CreateTime, b.order.Version
+		}
+	}
+	for _, i := range b.before {
+		if moved || !slices.ContainsFunc(b.items, func(n schema.Item) bool { return n.ItemID == i.ItemID }) {
+			i.Deleted, i.Version = true, max(i.Version+1, b.order.Version-1)
+			items = append(items, i)
+		}
+	}
+	return orders, items
 }
 
 // compare says in what the rows differ from the stored ones.

@@ -222,11 +222,14 @@ func (r *reading) asked() window.Interval {
 	return window.Interval{Start: r.iv.Start.Add(-edge), End: r.iv.End.Add(edge + time.Second)}
 }
 
+// Outside is the reason of a reject that could be read, and was listed where it does not belong.
+const Outside = "outside_window"
+
 // outside makes a reject of an order that the vendor lists where it does not belong: no window would ever claim it (I4).
 func outside(o *schema.Order, asked window.Interval) schema.Reject {
 	return schema.Reject{
 		Lane: o.Lane, ID: "outside-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
-		Reason:  "outside_window",
+		Reason:  Outside,
 		Message: fmt.Sprintf("listed for %s but created at %s", asked, o.CreateTime.Format(time.RFC3339Nano)),
 		Raw:     o.Raw,
 	}
