@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -82,4 +84,121 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 	}
 	w.equal(now)
 	w.history()
+}
+
+// accept accepts all open rejects, as an operator would.
+func (w *world) accept(by string) {
+	w.Helper()
+	rejects, err := w.sink.Rejects(w.Context(), w.lane, true)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, j := range rejects {
+		j.AcceptedAt, j.AcceptedBy, j.Note = time.Now(), by, "looked at"
+		if err := w.sink.AcceptReject(w.Context(), j); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// A run that began before an acceptance writes the reject again, and cannot undo it. A different failure of the same
+// record is not accepted with it.
+func TestARunDoesNotUndoAnAcceptance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:3]
+	script := simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad[:1]}, simulator.Rule{Kind: "bad-line", Orders: bad[1:2]})
+	gone := bad[2]
+	var during atomic.Pointer[func()]
+	var healed atomic.Bool
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if do := during.Swap(nil); do != nil { // the run has begun, and read the rejects
+			(*do)()
+		}
+		if f.OrderID == gone && !healed.Load() {
+			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
+		}
+		return script.Fault(f)
+	})
+	w.backfill(now)
+	status := func() string {
+		t.Helper()
+		var out string
+		if err := w.sink.Conn().QueryRow(t.Context(), "SELECT arrayStringConcat(arraySort(groupArray(concat(stage, ' ', status))), ', ') FROM rejects").Scan(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got := status(); got != "detail open, item open, list open" {
+		t.Fatal(got)
+	}
+	if err := w.account.Change(bad[1]); err != nil { // so that all three are met again
+		t.Fatal(err)
+	}
+	accept := func() { w.accept("me") }
+	during.Store(&accept)
+	now = now.Add(2 * time.Hour)
+	if _, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count("SELECT countIf(attempts > 1) FROM rejects"); n == 0 {
+		t.Error("the run wrote none of them again: this test shows nothing")
+	}
+	if got := status(); got != "detail accepted, item open, list accepted" { // the line came with another payload
+		t.Errorf("after the run: %s", got)
+	}
+	w.accept("me")
+	s, err := w.engine.Tick(t.Context(), now.Add(time.Minute), time.Now().Add(time.Hour), nil)
+	if err != nil || s.Err() != nil || status() != "detail accepted, item accepted, list accepted" {
+		t.Errorf("%v, %v, %s", err, s.Err(), status())
+	}
+	// Healed while it is accepted: it is a row, whoever says what.
+	during.Store(&accept)
+	script.Off()
+	healed.Store(true)
+	if err := w.account.Change(bad[1]); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := w.engine.Backfill(t.Context(), now.Add(time.Hour), start, now, true, nil); err != nil || s.Err() != nil {
+		t.Fatal(err, s.Err())
+	}
+	if got := status(); got != "detail accepted, item resolved, list resolved" { // an accepted detail is not asked for
+		t.Error(got)
+	}
+}
+
+// Of two operators the first one counts, and acceptances of before there was a table for them hold.
+func TestAcceptances(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:2]
+	w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad}).Fault)
+	w.backfill(now)
+	open, err := w.sink.Rejects(t.Context(), w.lane, true)
+	if err != nil || len(open) != 2 {
+		t.Fatal(open, err)
+	}
+	old := open[1]
+	old.AcceptedAt, old.AcceptedBy, old.Version = time.Now(), "before", old.Version+1
+	if err := w.sink.Write(t.Context(), schema.Batch{Rejects: []schema.Reject{old}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"first", "second"} {
+		j := open[0]
+		j.AcceptedAt, j.AcceptedBy = time.Now(), who
+		if err := w.sink.AcceptReject(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := w.engine.Tick(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+		t.Errorf("%v, %v", err, s.Err())
+	}
+	if n := w.count("SELECT count() FROM rejects WHERE status = 'accepted' AND accepted_by IN ('first', 'before')"); n != 2 {
+		t.Errorf("%d are accepted", n)
+	}
+	if n := w.count("SELECT count() FROM reject_rows FINAL WHERE payload != xxHash64(raw)"); n != 0 {
+		t.Errorf("the payloads of %d rejects have another hash than ours", n)
+	}
 }
