@@ -39,8 +39,9 @@ type world struct {
 	sink     *sink.Sink
 	engine   *engine.Engine
 	lane     schema.Lane
-	decoder  source.Decoder // of new engines
-	store    engine.Store   // what new engines write to: sink, or something around it
+	decoder  source.Decoder                    // of new engines
+	source   func(engine.Source) engine.Source // what they have around theirs
+	store    engine.Store                      // what new engines write to: sink, or something around it
 
 	mu        sync.Mutex
 	committed []schema.Batch
@@ -55,7 +56,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 // newWorldIn has the warehouse that is named.
 func newWorldIn(t *testing.T, o simulator.Options, warehouse sink.Config) *world {
 	t.Helper()
-	w := &world{T: t, decoder: bss.Decoder{}, lane: schema.Lane{Source: bss.Vendor, Account: "main"}}
+	w := &world{T: t, decoder: bss.Decoder{}, source: func(s engine.Source) engine.Source { return s }, lane: schema.Lane{Source: bss.Vendor, Account: "main"}}
 	if o.To.IsZero() {
 		o.From, o.To = start, start.AddDate(0, 0, 3)
 	}
@@ -95,7 +96,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()

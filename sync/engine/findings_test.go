@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,4 +281,57 @@ func TestAlteredItemsNeedTheirDetail(t *testing.T) {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 	w.equal(start.AddDate(0, 0, 3))
+}
+
+// byID is a source whose orders cannot be listed.
+type byID struct{ engine.Source }
+
+func (byID) CanList() bool { return false }
+
+// Where orders cannot be listed their details are compared, and repaired is what could be fetched.
+func TestFindingsOfWhatCannotBeListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3).Add(time.Hour)
+	w.backfill(now)
+	w.source = func(s engine.Source) engine.Source { return byID{s} }
+	w.engine = w.newEngine(0, 20)
+	deep := engine.VerifyOptions{Deep: true}
+	if r := w.verify(now, deep); len(r.Differences) != 0 {
+		t.Fatalf("%+v", r.Differences)
+	}
+	ids := w.account.Unpaid()[:2]
+	for _, id := range ids {
+		if err := w.account.Pay(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
+		t.Errorf("%+v", r.Differences)
+	}
+	// The first look is answered, and what is asked for again is not.
+	var looked atomic.Bool
+	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.OrderID == ids[0] && looked.Swap(true) {
+			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
+		}
+		return simulator.Action{}
+	})
+	r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true})
+	for _, d := range r.Differences {
+		if d.Repaired != (d.OrderID == ids[1]) || d.Repaired == (d.Why != "") {
+			t.Errorf("%+v", d)
+		}
+	}
+	if r.Left() != 1 || w.openFindings() != "changed" {
+		t.Errorf("%d left, open: %s", r.Left(), w.openFindings())
+	}
+	// An order that cannot be asked for is not compared.
+	if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed undone" && w.openFindings() != "undone changed" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+	w.account.SetFault(nil)
+	if r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
 }
