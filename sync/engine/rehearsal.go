@@ -136,5 +136,10 @@ func (s *noStore) Windows(_ context.Context, _ schema.Lane, from, to time.Time) 
 	return out, nil
 }
 
+// OpenFindings is part of Store: what lists invented orders proves nothing.
+func (s *noStore) OpenFindings(context.Context, schema.Lane) ([]schema.Finding, error) {
+	return nil, nil
+}
+
 // Write is part of Store.
 func (s *noStore) Write(context.Context, ...schema.Batch) error { return nil }
