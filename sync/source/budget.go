@@ -35,42 +35,29 @@ const (
 	arrivalJitter = 15 * time.Millisecond
 	// paceSlack is how far a budget may run behind its pace and still catch up: timers are not exact.
 	paceSlack = 5 * time.Millisecond
-	// After a throttle the rate falls to what the vendor let through in the second before it, which is what others leave of
-	// the quota, and at least to backOff of itself. It grows back slowly at first and then ever faster, by growth of the
-	// quota for each second without a throttle, squared: by half of the quota in two minutes. With these, less than one call
-	// in a hundred is throttled while somebody else uses a part of the quota that does not change.
-	backOff = 0.9
-	growth  = 1.0 / 24_000
-	// minShare of the quota is always tried: a budget never starves.
-	minShare = 0.05
 )
 
 // Budget is the call budget of one login and one API: at most quota calls in any second, over all workers.
 //
 // The vendor counts calls when they arrive, in a sliding second; so a slot is free again one second after its last call
-// can have arrived, not after it was asked for. Throttles slow the whole budget, since somebody else then uses the same
-// quota, and it grows back while there are none. It is safe for concurrent use.
+// can have arrived, not after it was asked for. Where others use the same quota, a limiter finds what they leave. It is safe
+// for concurrent use.
 type Budget struct {
 	mu      sync.Mutex
-	quota   float64 // calls a second that the vendor allows
-	rate    float64 // calls a second that we make; learns from throttles
+	limiter limiter
 	period  time.Duration
 	slots   []slot // ring: call number k takes slots[k%len]
 	calls   uint64 // granted so far
 	pace    time.Time
 	paused  time.Time // no call before this
-	grown   time.Time // rate is up to date as of this
-	lowered time.Time // by the last throttle
 	waiting [priorities][]*waiter
 	timer   *time.Timer
 }
 
 // slot remembers when the vendor's sliding second lets its next call in.
 type slot struct {
-	busy    bool // its call has not been written yet: nobody knows when it will arrive
-	free    time.Time
-	sent    time.Time // when its last call was written; zero where that is not traced
-	refused bool      // its last call was throttled
+	busy bool // its call has not been written yet: nobody knows when it will arrive
+	free time.Time
 }
 
 type waiter struct {
@@ -80,19 +67,19 @@ type waiter struct {
 
 // Permit is the right to make one call.
 type Permit struct {
-	b    *Budget
-	slot int
-	sent time.Time
+	b     *Budget
+	slot  int
+	began time.Time
+	sent  time.Time // when it was written; zero where that is not traced
 }
 
 // NewBudget makes a budget of quota calls a second.
 func NewBudget(quota float64) *Budget {
 	n := max(1, int(quota))
 	return &Budget{
-		quota:  quota,
-		rate:   quota,
-		period: time.Duration(float64(n) / quota * float64(time.Second)),
-		slots:  make([]slot, n),
+		limiter: newLimiter(quota),
+		period:  time.Duration(float64(n) / quota * float64(time.Second)),
+		slots:   make([]slot, n),
 	}
 }
 
@@ -100,8 +87,7 @@ func NewBudget(quota float64) *Budget {
 func (b *Budget) Rate() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.grow(time.Now())
-	return b.rate
+	return b.limiter.rate(time.Now())
 }
 
 // Left is the number of calls that could be made at once, without waiting.
@@ -122,7 +108,7 @@ func (b *Budget) Left() int {
 }
 
 // traced reports whether it matters when exactly a call was written. With a lifted quota it does not, and costs.
-func (b *Budget) traced() bool { return b.quota < 1000 }
+func (b *Budget) traced() bool { return b.limiter.quota < 1000 }
 
 // Acquire waits for the right to make one call. The permit must be given back with Done.
 func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
@@ -182,7 +168,6 @@ func (b *Budget) grant() {
 
 // next gives the next permit if it is due, and else how long that takes; zero where nobody knows. The lock is held.
 func (b *Budget) next(now time.Time) (*Permit, time.Duration) {
-	b.grow(now)
 	i := int(b.calls % uint64(len(b.slots)))
 	if b.slots[i].busy {
 		return nil, 0
@@ -192,8 +177,8 @@ func (b *Budget) next(now time.Time) (*Permit, time.Duration) {
 	}
 	b.calls++
 	b.slots[i].busy = true
-	b.pace = latest(b.pace, now).Add(time.Duration(float64(time.Second) / b.rate))
-	return &Permit{b: b, slot: i}, 0
+	b.pace = latest(b.pace, now).Add(time.Duration(float64(time.Second) / b.limiter.rate(now)))
+	return &Permit{b: b, slot: i, began: now}, 0
 }
 
 func (b *Budget) wake() {
@@ -217,14 +202,6 @@ func (b *Budget) first() (*waiter, Priority) {
 	return nil, 0
 }
 
-func (b *Budget) grow(now time.Time) {
-	if b.rate < b.quota {
-		was, is := b.grown.Sub(b.lowered).Seconds(), now.Sub(b.lowered).Seconds()
-		b.rate = min(b.quota, b.rate+growth*b.quota*(is*is-was*was))
-	}
-	b.grown = now
-}
-
 // Sent tells that the call has been written to the connection.
 func (p *Permit) Sent() {
 	now := time.Now()
@@ -232,7 +209,7 @@ func (p *Permit) Sent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p.sent = now
-	b.slots[p.slot] = slot{free: now.Add(b.period + arrivalJitter), sent: now}
+	b.slots[p.slot] = slot{free: now.Add(b.period + arrivalJitter)}
 	b.grant()
 }
 
@@ -249,39 +226,13 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	case now.Sub(p.sent) < arrivalJitter && s.free.Equal(p.sent.Add(b.period+arrivalJitter)):
 		s.free = now.Add(b.period)
 	}
-	if reason == Throttled {
-		s.refused = s.refused || s.sent.Equal(p.sent) // a late answer may find the next call in its slot
-		b.slow(now, p.sent, retryAfter)
+	if reason == OK || reason == Throttled && !b.paused.After(now) {
+		b.limiter.answered(now, p.began, reason == Throttled)
+	}
+	if until := now.Add(retryAfter); retryAfter > 0 && until.After(b.paused) {
+		b.paused = until
 	}
 	b.grant()
-}
-
-// slow answers the throttle of a call that was sent at some time. Several calls in flight meet the same full second: they
-// count once.
-func (b *Budget) slow(now, sent time.Time, retryAfter time.Duration) {
-	pause := max(retryAfter, time.Duration(float64(time.Second)/b.rate))
-	b.paused = latest(b.paused, now.Add(min(pause, time.Minute)))
-	if now.Sub(b.lowered) < b.period {
-		return
-	}
-	b.grow(now)
-	rate := b.rate * backOff
-	if !sent.IsZero() {
-		rate = min(rate, max(b.passed(sent), b.rate/2)) // a second in which little was asked for says little
-	}
-	b.rate = max(rate, b.quota*minShare)
-	b.lowered = now
-}
-
-// passed is how many calls a second the vendor let through in the second before a time.
-func (b *Budget) passed(at time.Time) float64 {
-	n := 0
-	for i := range b.slots {
-		if s := &b.slots[i]; !s.refused && s.sent.Before(at) && s.sent.After(at.Add(-b.period)) {
-			n++
-		}
-	}
-	return float64(n) / b.period.Seconds()
 }
 
 // unused gives back a permit whose call was never made.
