@@ -35,7 +35,7 @@ type Result struct {
 
 // Enrich fetches the detail of each order and hands over the results as they come, one at a time, in no order. stored
 // gives the ids of the items that the warehouse holds now, by order id. It returns an error only where going on makes no
-// sense: ctx ended, the credentials are refused, or yield failed; a detail that cannot be had is in its Result (I4).
+// sense: ctx ended, yield failed, or no other call would fare better; a detail that cannot be had is in its Result (I4).
 func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map[string][]string, yield func(Result) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -49,7 +49,7 @@ func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map
 					return nil
 				}
 				r := e.one(ctx, &orders[i], stored[orders[i].OrderID])
-				if r.Err != nil && (ctx.Err() != nil || source.ReasonOf(r.Err) == source.Auth) {
+				if r.Err != nil && (ctx.Err() != nil || source.Final(r.Err)) {
 					return r.Err
 				}
 				one.Lock()

@@ -49,7 +49,9 @@ type Budget struct {
 	slots   []slot // ring: call number k takes slots[k%len]
 	calls   uint64 // granted so far
 	pace    time.Time
-	paused  time.Time // no call before this
+	pause   Pause
+	told    bool                     // of the pause
+	watch   func(p Pause, over bool) // nil for nobody
 	waiting [priorities][]*waiter
 	timer   *time.Timer
 }
@@ -61,7 +63,8 @@ type slot struct {
 }
 
 type waiter struct {
-	granted chan *Permit
+	granted chan *Permit // closed where the caller does not bear the pause
+	ctx     context.Context
 	gone    bool
 }
 
@@ -95,7 +98,7 @@ func (b *Budget) Left() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	if b.paused.After(now) {
+	if b.pause.Until.After(now) {
 		return 0
 	}
 	n := 0
@@ -105,6 +108,30 @@ func (b *Budget) Left() int {
 		}
 	}
 	return n
+}
+
+// Watch has long pauses told to f when they begin and when the first call is made after them. f must not use the budget.
+func (b *Budget) Watch(f func(p Pause, over bool)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watch = f
+}
+
+// Paused returns the pause that the vendor has asked for, if it is long and not over.
+func (b *Budget) Paused() (p Pause, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pause, b.told && b.pause.Until.After(time.Now())
+}
+
+// lastPause returns the last long pause, which may be over.
+func (b *Budget) lastPause() (p Pause) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pause.Asked >= longPause {
+		p = b.pause
+	}
+	return p
 }
 
 // traced reports whether it matters when exactly a call was written. With a lifted quota it does not, and costs.
@@ -117,18 +144,27 @@ func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
 	}
 	p := priorityOf(ctx)
 	b.mu.Lock()
+	if !b.pause.bears(ctx) {
+		defer b.mu.Unlock()
+		return nil, &pausedError{Pause: b.pause}
+	}
 	if w, _ := b.first(); w == nil {
 		if permit, _ := b.next(time.Now()); permit != nil {
 			b.mu.Unlock()
 			return permit, nil
 		}
 	}
-	w := &waiter{granted: make(chan *Permit, 1)}
+	w := &waiter{granted: make(chan *Permit, 1), ctx: ctx}
 	b.waiting[p] = append(b.waiting[p], w)
 	b.grant()
 	b.mu.Unlock()
 	select {
 	case permit := <-w.granted:
+		if permit == nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return nil, &pausedError{Pause: b.pause}
+		}
 		return permit, nil
 	case <-ctx.Done():
 	}
@@ -137,7 +173,9 @@ func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
 	b.mu.Unlock()
 	select {
 	case permit := <-w.granted: // granted in the same moment: the slot was not used
-		permit.unused()
+		if permit != nil {
+			permit.unused()
+		}
 	default:
 	}
 	return nil, context.Cause(ctx)
@@ -172,8 +210,12 @@ func (b *Budget) next(now time.Time) (*Permit, time.Duration) {
 	if b.slots[i].busy {
 		return nil, 0
 	}
-	if wait := latest(b.paused, b.pace.Add(-paceSlack), b.slots[i].free).Sub(now); wait > 0 {
+	if wait := latest(b.pause.Until, b.pace.Add(-paceSlack), b.slots[i].free).Sub(now); wait > 0 {
 		return nil, wait
+	}
+	if b.told {
+		b.told = false
+		b.tell(true)
 	}
 	b.calls++
 	b.slots[i].busy = true
@@ -226,13 +268,36 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	case now.Sub(p.sent) < arrivalJitter && s.free.Equal(p.sent.Add(b.period+arrivalJitter)):
 		s.free = now.Add(b.period)
 	}
-	if reason == OK || reason == Throttled && !b.paused.After(now) {
+	if reason == OK || reason == Throttled && !b.pause.Until.After(now) {
 		b.limiter.answered(now, p.began, reason == Throttled)
 	}
-	if until := now.Add(retryAfter); retryAfter > 0 && until.After(b.paused) {
-		b.paused = until
+	if until := now.Add(retryAfter); retryAfter > 0 && until.After(b.pause.Until) {
+		b.hold(Pause{Reason: reason, Asked: retryAfter, Until: until})
 	}
 	b.grant()
+}
+
+// hold begins a pause, or prolongs it. The lock is held.
+func (b *Budget) hold(p Pause) {
+	b.pause = p
+	if p.Asked >= longPause && !b.told {
+		b.told = true
+		b.tell(false)
+	}
+	for _, queue := range b.waiting {
+		for _, w := range queue {
+			if !w.gone && !p.bears(w.ctx) {
+				w.gone = true
+				close(w.granted)
+			}
+		}
+	}
+}
+
+func (b *Budget) tell(over bool) {
+	if b.watch != nil {
+		b.watch(b.pause, over)
+	}
 }
 
 // unused gives back a permit whose call was never made.

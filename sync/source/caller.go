@@ -88,7 +88,7 @@ func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 			a.down.Store(false)
 			return t, nil
 		}
-		if ctx.Err() != nil || !detailsOf(err).Fresh && !ReasonOf(err).Retryable() {
+		if ctx.Err() != nil || !detailsOf(err).Fresh && (Final(err) || !ReasonOf(err).Retryable()) {
 			return t, backoff.Permanent(err)
 		}
 		return t, err
@@ -99,6 +99,9 @@ func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (t T, err error) {
 	permit, err := a.budget.Acquire(ctx)
 	if err != nil {
+		if p, ok := errors.AsType[*pausedError](err); ok {
+			p.api = a.name
+		}
 		return t, err
 	}
 	if a.budget.traced() {
@@ -126,6 +129,7 @@ type waits struct {
 	last   error
 	signed bool // it was signed anew once already
 	tries  int
+	pauses int // that it waited for
 }
 
 // Reset is part of backoff.BackOff.
@@ -134,6 +138,10 @@ func (w *waits) Reset() {}
 // NextBackOff is part of backoff.BackOff.
 func (w *waits) NextBackOff() time.Duration {
 	reason, last := ReasonOf(w.last), detailsOf(w.last)
+	if p := w.api.budget.lastPause(); p.Until.After(w.began) && w.pauses < w.policy.MaxTries {
+		w.pauses++
+		w.began = p.Until // what the vendor asked for is no sign that the call fails
+	}
 	elapsed := time.Since(w.began)
 	switch {
 	case last.Fresh && w.signed:
@@ -150,7 +158,7 @@ func (w *waits) NextBackOff() time.Duration {
 			backoff.WithMaxInterval(w.policy.MaxWait), backoff.WithMaxElapsedTime(0))
 	}
 	w.tries++
-	wait := max(w.exp.NextBackOff(), last.RetryAfter)
+	wait := w.exp.NextBackOff() // the budget sees to it that it is as long as the vendor asked for
 	if w.tries >= w.limit(reason) || elapsed+wait > w.policy.MaxElapsed {
 		if reason == Unavailable || reason == Timeout {
 			w.api.down.Store(true)

@@ -92,8 +92,11 @@ func ReasonOf(err error) Reason {
 		return OK
 	}
 	var e *Error
+	var p *pausedError
 	var n net.Error
 	switch {
+	case errors.As(err, &p):
+		return p.Reason
 	case errors.As(err, &e):
 		return e.Reason
 	case errors.Is(err, context.Canceled):

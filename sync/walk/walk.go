@@ -177,7 +177,7 @@ func (k *walking) read(ctx context.Context, iv window.Interval, size int, whole 
 
 // fatal reports whether the walk of the whole lane ends here.
 func fatal(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || source.ReasonOf(err) == source.Auth || source.ReasonOf(err) == source.Cancelled
+	return ctx.Err() != nil || source.Final(err) || source.ReasonOf(err) == source.Cancelled
 }
 
 // splitError asks for the interval to be halved.
