@@ -24,6 +24,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/web"
 	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // stopTimeout bounds Stop: the engine takes up to 30 seconds to commit the batch in hand, and the embedded server up to
@@ -93,6 +94,7 @@ func New(o Options) (*App, error) {
 				Field: fmt.Sprintf("accounts[%d]", i), Message: err.Error(),
 			}}}
 		}
+		l.watchPauses(a.log)
 		a.logins = append(a.logins, l)
 	}
 	a.leases = newLeases(a.log, a.logins)
@@ -111,7 +113,6 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limitMemory(len(a.logins))
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
 	for _, l := range a.logins {
@@ -147,6 +148,18 @@ func (a *App) Limits() (q config.Quota) {
 		q.Detail += l.detail.Rate()
 	}
 	return q
+}
+
+// Pause returns the longest pause that a vendor has asked for, if calls wait for one now.
+func (a *App) Pause() (longest source.Pause, ok bool) {
+	for _, l := range a.logins {
+		for _, b := range []*source.Budget{l.list, l.detail} {
+			if p, paused := b.Paused(); paused && p.Until.After(longest.Until) {
+				longest, ok = p, true
+			}
+		}
+	}
+	return longest, ok
 }
 
 // Start opens what is not open yet, serves HTTP, runs once and then by the schedule. ctx bounds the start only: what was

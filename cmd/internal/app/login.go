@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -62,6 +63,20 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 
 // owners are the account's own orders, which have no owner, and those whose orders it may read.
 func owners(a *config.Account) []string { return slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) }
+
+// watchPauses logs when a vendor wants no calls for a time, and when they are made again.
+func (l *login) watchPauses(log *slog.Logger) {
+	for i, b := range []*source.Budget{l.list, l.detail} {
+		log := log.With("account", l.name, "api", apis[i])
+		b.Watch(func(p source.Pause, over bool) {
+			if over {
+				log.Info("calls are made again after the pause that the vendor asked for", "asked", p.Asked)
+				return
+			}
+			log.Warn("no calls for now: the vendor asked for a pause", "reason", p.Reason, "asked", p.Asked, "until", p.Until.UTC())
+		})
+	}
+}
 
 // observer counts the login's calls.
 func (l *login) observer(m *Metrics) source.Observer {

@@ -12,10 +12,15 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // pingTimeout bounds the question whether the warehouse is there.
 const pingTimeout = 10 * time.Second
+
+// longestWait is how long a scheduled run waits at once when the vendor asks for it. Otherwise it ends, and says until when
+// no call is made.
+const longestWait = 2 * time.Minute
 
 // Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force; of accounts
 // that cannot be listed, what is tracked. Open must have been called. The accounts are worked on side by side. The error is
@@ -104,7 +109,8 @@ func (a *App) tick(ctx context.Context, l *login) {
 	if ctx.Err() != nil {
 		return // stopped between two ticks
 	}
-	ctx, done := a.leases.run(withRun(ctx), l.name)
+	// A run that waited for longer would keep the next ones, and all that the account has besides, waiting too.
+	ctx, done := a.leases.run(source.WithLongestWait(withRun(ctx), longestWait), l.name)
 	defer done()
 	log := a.log.With("account", l.name)
 	start := time.Now()

@@ -38,7 +38,11 @@ func Lanes(c *config.Config) []status.Expected {
 }
 
 func budget(account, api string, quota float64, b *source.Budget) status.Budget {
-	return status.Budget{
+	out := status.Budget{
 		Account: account, API: api, Quota: quota, Rate: b.Rate(), Used: max(0, min(1, 1-float64(b.Left())/max(1, quota))),
 	}
+	if p, ok := b.Paused(); ok {
+		out.Pause, out.Used = p.String(), 0
+	}
+	return out
 }

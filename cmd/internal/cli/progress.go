@@ -36,6 +36,7 @@ type state struct {
 	unit   string // "window"
 	counts []counted
 	limit  float64 // of the first count, a second; 0 for none
+	waits  string  // why nothing happens now, and until when; mostly empty
 }
 
 // counted is something that is counted on the way. The first one has the rate.
@@ -55,6 +56,7 @@ func (c counted) text() string {
 func backfillTask(verb string, p *engine.Progress, a *app.App) *task {
 	return &task{verb: verb, commits: true, state: func() state {
 		s := windowsOf(p, "window")
+		s.waits = waits(a)
 		s.counts = []counted{{p.Details.Load(), "orders"}, {p.Items.Load(), "items"}}
 		s.limit = a.Limits().Detail
 		if p.Details.Load() == 0 { // nothing but listings so far, and maybe at all
@@ -68,6 +70,7 @@ func backfillTask(verb string, p *engine.Progress, a *app.App) *task {
 func verifyTask(p *engine.Progress, a *app.App) *task {
 	return &task{verb: "verify", commits: true, state: func() state {
 		s := windowsOf(p, "window")
+		s.waits = waits(a)
 		s.counts, s.limit = calls(a), a.Limits().List
 		return s
 	}}
@@ -77,6 +80,7 @@ func verifyTask(p *engine.Progress, a *app.App) *task {
 func ordersTask(verb string, p *engine.Progress, a *app.App) *task {
 	return &task{verb: verb, commits: true, state: func() state {
 		s := windowsOf(p, "order")
+		s.waits = waits(a)
 		s.counts, s.limit = calls(a), a.Limits().Detail
 		return s
 	}}
@@ -87,6 +91,14 @@ func windowsOf(p *engine.Progress, unit string) state {
 	s := state{done: p.Done.Load(), total: p.Windows.Load(), unit: unit}
 	s.share, s.known = p.Share()
 	return s
+}
+
+// waits says why no call is made now, if so.
+func waits(a *app.App) string {
+	if p, ok := a.Pause(); ok {
+		return p.String()
+	}
+	return ""
 }
 
 func calls(a *app.App) []counted { return []counted{{a.Calls(), "calls"}} }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/mattn/go-runewidth"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // someway is a task of 1440 windows a quarter through.
@@ -36,6 +38,29 @@ func TestProgressLines(t *testing.T) {
 		stop()
 		if want := "backfill 25%: windows 360/1,440, 1,000 orders, 2,500 items, 100 of 120 orders/s, ETA 30s\n"; out.String() != want {
 			t.Errorf("%q instead of %q", out.String(), want)
+		}
+	})
+}
+
+// While the vendor wants no call a line says so, and until when.
+func TestProgressWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, machine := range []bool{false, true} {
+			var out bytes.Buffer
+			p := &program{err: &out, console: &console{to: &out}, machine: machine}
+			task := someway()
+			before := task.state
+			task.state = func() state {
+				s := before()
+				s.waits = source.Pause{Asked: time.Hour, Until: time.Now().Add(5 * time.Minute)}.String()
+				return s
+			}
+			stop := p.follow(t.Context(), task)
+			time.Sleep(lineEvery + time.Second)
+			stop()
+			if want := "the vendor asked for 1h0m0s: no call before 2000-01-01 00:05:"; !strings.Contains(out.String(), want) || strings.Contains(out.String(), "ETA") {
+				t.Errorf("%q says nothing of %q", out.String(), want)
+			}
 		}
 	})
 }

@@ -22,7 +22,7 @@ type words struct {
 	units  string   // "windows 360/1,440"
 	counts []string // "1,000 orders"
 	rate   string   // "9.8 of 10 orders/s"
-	eta    string   // "ETA 1h5m"
+	eta    string   // "ETA 1h5m", or why nothing happens now
 }
 
 func (t *task) words(now time.Time) words {
@@ -45,7 +45,9 @@ func (t *task) words(now time.Time) words {
 		}
 		w.rate += " " + s.counts[0].things + "/s"
 	}
-	if left, ok := t.pace.left(now); ok {
+	if s.waits != "" {
+		w.eta = s.waits
+	} else if left, ok := t.pace.left(now); ok {
 		w.eta = "ETA " + span(roughly(left))
 	}
 	return w
@@ -94,7 +96,9 @@ func (t *task) attrs(now time.Time) []slog.Attr {
 			attrs = append(attrs, slog.Float64(name+"_limit", s.limit))
 		}
 	}
-	if left, ok := t.pace.left(now); ok {
+	if s.waits != "" {
+		attrs = append(attrs, slog.String("waits", s.waits))
+	} else if left, ok := t.pace.left(now); ok {
 		attrs = append(attrs, slog.Float64("eta_seconds", left.Seconds()), slog.Time("ends_at", now.Add(left).UTC().Truncate(time.Second)))
 	}
 	return attrs

@@ -151,9 +151,10 @@ func (r *Run) ETA() (left time.Duration, ok bool) {
 type Budget struct {
 	Account string  `json:"account"`
 	API     string  `json:"api"`
-	Quota   float64 `json:"quota"` // calls a second that the vendor allows, by the configuration
-	Rate    float64 `json:"rate"`  // calls a second that the budget allows itself; it learns from throttles
-	Used    float64 `json:"used"`  // of the quota, in the last second: 0 to 1
+	Quota   float64 `json:"quota"`           // calls a second that the vendor allows, by the configuration
+	Rate    float64 `json:"rate"`            // calls a second that the budget allows itself; it learns from throttles
+	Used    float64 `json:"used"`            // of the quota, in the last second: 0 to 1
+	Pause   string  `json:"pause,omitempty"` // why no call is made now, and until when
 }
 
 // Reject is how many records of a lane wait for an operator for one reason.
