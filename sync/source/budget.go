@@ -74,6 +74,7 @@ type Permit struct {
 	slot  int
 	began time.Time
 	sent  time.Time // when it was written; zero where that is not traced
+	done  bool
 }
 
 // NewBudget makes a budget of quota calls a second.
@@ -244,12 +245,15 @@ func (b *Budget) first() (*waiter, Priority) {
 	return nil, 0
 }
 
-// Sent tells that the call has been written to the connection.
+// Sent tells that the call has been written to the connection. After Done it does nothing: an answer may overtake it.
 func (p *Permit) Sent() {
 	now := time.Now()
 	b := p.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if p.done {
+		return
+	}
 	p.sent = now
 	b.slots[p.slot] = slot{free: now.Add(b.period + arrivalJitter)}
 	b.grant()
@@ -261,6 +265,7 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	b := p.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	p.done = true
 	s := &b.slots[p.slot]
 	switch {
 	case p.sent.IsZero(): // it arrived by now at the latest, if ever

@@ -66,7 +66,7 @@ func TestV1OnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
-			transport.(*direct).CloseIdleConnections()
+			transport.CloseIdleConnections()
 			q := got.URL.Query()
 			var signed []Arg
 			for k := range q {
