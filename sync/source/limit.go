@@ -21,7 +21,7 @@ const (
 	// seconds at the most while the whole quota is used. Above a limit that was found throttles are expected: probing is
 	// what patience is there.
 	excess            = 0.08
-	patience, probing = 60, 1.2
+	patience, probing = 300, 1.2
 	// A limit that was probed is kept, but for eroded: a limit that is slightly too high throttles few calls for long. Or
 	// it is overshot of the rate at which the probing failed, by when the rate is beyond the limit by about that.
 	eroded, overshot = 0.97, 0.88
@@ -29,7 +29,7 @@ const (
 	// tells that its rate was too high.
 	noiseBatch, noiseMemory          = 50, 200
 	noiseAtFirst, minNoise, maxNoise = 0.005, 0.001, 0.1
-	noCalm                           = 0.15
+	noCalm                           = 0.1
 )
 
 // limiter finds how many calls a second the vendor lets through, by the share of them that it throttles.
@@ -99,6 +99,9 @@ func (l *limiter) answered(now, began time.Time, throttled bool) {
 		enough, limit = probing*l.quota, max(eroded*l.limit, overshot*rate)
 	}
 	if l.evidence > math.Log(max(1, enough)) {
+		if rate == l.quota {
+			l.calm = outcomes{} // no calm after all
+		}
 		l.limit, l.cut = max(limit, minShare*l.quota), now
 		l.learn()
 		l.evidence = 0
