@@ -241,7 +241,7 @@ var worlds = []world{
 // ORDERSYNC_SLOW all quotas, more seeds, and worlds in which nothing is promised.
 func TestBudgetInAllWorlds(t *testing.T) {
 	t.Parallel()
-	quotas, seeds := []float64{5, 10, 50}, 1
+	quotas, seeds := []float64{5, 10, 20}, 1
 	slow := os.Getenv("ORDERSYNC_SLOW") != ""
 	if slow {
 		quotas, seeds = []float64{5, 10, 20, 50, 100}, 5

@@ -152,8 +152,8 @@ func TestContextEndsACall(t *testing.T) {
 			}
 		}
 		h.mu.Lock()
-		if h.connections != 2 {
-			t.Errorf("%s: %d connections", name, h.connections)
+		if len(h.requests) > h.connections {
+			t.Errorf("%s: %d requests over %d connections", name, len(h.requests), h.connections)
 		}
 		h.mu.Unlock()
 	}
