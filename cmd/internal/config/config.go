@@ -100,6 +100,17 @@ type ClickHouse struct {
 	// Cluster is the name of a cluster of the servers' configuration: replicated
 	// tables, Distributed reads and writes. It is empty for one server.
 	Cluster string `yaml:"cluster"`
+	// HTTP is where `ordersync sql` finds the servers' HTTP interface: host:port or
+	// http(s)://host:port. It is empty where the server is to be asked for the port.
+	HTTP string `yaml:"http"`
+	// Reader is the user of `ordersync sql` on servers. It is empty where there is none.
+	Reader Reader `yaml:"reader"`
+}
+
+// Reader is a user of the servers who may only read.
+type Reader struct {
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
 }
 
 // Schedule says when the daemon works and what a tick walks again.
@@ -120,6 +131,8 @@ type Schedule struct {
 type HTTP struct {
 	// Listen is host:port; port 0 takes a free one.
 	Listen string `yaml:"listen"`
+	// Hosts are further host names that the server is called by, without ports.
+	Hosts []string `yaml:"hosts"`
 }
 
 // Log says what is logged and how.
