@@ -211,10 +211,10 @@ func (p *program) backfillTable(r backfillResult) {
 
 // json prints a report.
 func (p *program) json(v any) {
-	e := json.NewEncoder(p.out)
+	e := json.NewEncoder(p.out.data())
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // standard output may be closed; the exit code tells the rest
+	_ = e.Encode(v) // what cannot be written, output keeps
 }
 
 // errorText is an error's text, or nothing.

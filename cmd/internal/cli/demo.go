@@ -105,7 +105,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.copy(ctx, a); err != nil {
 		return err
 	}
-	if err := d.questions(ctx, a.Warehouse().Conn()); err != nil {
+	if err := d.questions(ctx, a.Warehouse()); err != nil {
 		return err
 	}
 	if err := d.compare(ctx, a.Warehouse()); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -24,22 +25,14 @@ GROUP BY name ORDER BY min(part), name`
 // words asks the server for them when they are first needed. A server that does not answer soon, or an older one that has no such
 // tables, costs completion and nothing else.
 func (s *session) words(ctx context.Context) func() []string {
-	return sync.OnceValue(func() (words []string) {
+	return sync.OnceValue(func() []string {
 		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
-		rows, err := s.conn.Query(ctx, vocabulary)
-		if err != nil {
+		var answer bytes.Buffer
+		if s.server.ask(ctx, vocabulary+" FORMAT TSVRaw", nil, &answer) != nil {
 			return nil
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var word string
-			if rows.Scan(&word) != nil {
-				return words
-			}
-			words = append(words, word)
-		}
-		return words
+		return strings.Split(answer.String(), "\n")
 	})
 }
 
