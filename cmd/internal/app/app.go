@@ -173,7 +173,7 @@ func (a *App) start(ctx context.Context) error {
 		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log,
+		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log, Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return err

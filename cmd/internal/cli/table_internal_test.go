@@ -17,7 +17,7 @@ func TestTableFits(t *testing.T) {
 		p := &grid{out: &b, width: width, columns: columns, rows: [][]string{{product, config, amount}, {"a\nb", "", "1"}}}
 		limits, fits := p.limits()
 		p.table(limits)
-		if fits != (width == 0 || width >= 86) {
+		if fits != (width == 0 || width >= 87) {
 			t.Errorf("width %d: fits: %v", width, fits)
 		}
 		if !strings.Contains(b.String(), amount) {
