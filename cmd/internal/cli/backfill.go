@@ -211,7 +211,7 @@ func (p *program) backfillTable(r backfillResult) {
 
 // json prints a report.
 func (p *program) json(v any) {
-	e := json.NewEncoder(p.out.data())
+	e := json.NewEncoder(p.out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	_ = e.Encode(v) // what cannot be written, output keeps

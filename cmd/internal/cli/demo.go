@@ -188,6 +188,9 @@ Serving until Ctrl-C. Look around, in another terminal or a browser:
   ClickHouse tools     native protocol on %s, database ordersync, user default, no password
   status and metrics   %s
 `, url, self, d.configFile(), native, a.URL())
+	if err := d.out.failed(); err != nil { // nobody knows how to reach it
+		return err
+	}
 	<-ctx.Done()
 	return nil
 }

@@ -115,8 +115,8 @@ func TestWords(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
-		"a\nb": "a\nb", "\x1b[31mred": `\x1b[31mred`, "\xff": "\uFFFD", "汉字": "汉字",
-		"\u009b2J": `\u009b2J`, "a\u202eb\u2066": `a\u202eb\u2066`, "a\rb\x7f\a": `a\rb\x7f\a`, "全\u3000角\u00a0\tx": "全\u3000角\u00a0\tx",
+		"a\nb": "a\nb", "\x1b[31mred": `\u001b[31mred`, "\xff": "\uFFFD", "汉字": "汉字",
+		"\u009b2J": `\u009b2J`, "a\u202eb\u2066": `a\u202eb\u2066`, "a\rb\x7f\a": `a\u000db\u007f\u0007`, "\U000e0001": `\udb40\udc01`, "全\u3000角\u00a0\tx": "全\u3000角\u00a0\tx",
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("%q: %q", in, got)

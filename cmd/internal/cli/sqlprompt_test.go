@@ -108,7 +108,7 @@ func TestPrompt(t *testing.T) {
 	contains(t, p.types(up+up+up+up+enter, "╰"), "refunded")
 
 	// What the warehouse holds does not steer the terminal.
-	contains(t, p.types(`SELECT 'a\x1b[2J\u202eb' AS c;`+enter, "Done in"), `a\x1b[2J\u202eb │`)
+	contains(t, p.types(`SELECT 'a\x1b[2J\u202eb' AS c;`+enter, "Done in"), `a\u001b[2J\u202eb │`)
 
 	// SET and USE last.
 	p.types("SET max_threads = 3;"+enter, "Done in")
