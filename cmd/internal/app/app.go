@@ -162,6 +162,11 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.Open(ctx); err != nil {
 		return err
 	}
+	for i := range a.cfg.Accounts {
+		for _, warning := range a.cfg.Accounts[i].InTheClear() {
+			a.log.Warn("the connection to a vendor is not protected", "account", a.cfg.Accounts[i].Name, "warning", warning)
+		}
+	}
 	release, err := a.leases.start(ctx, a.warehouse.Sink)
 	if err != nil {
 		return err

@@ -101,3 +101,17 @@ func TestVendorCannotSteerTheTerminal(t *testing.T) {
 	}
 	contains(t, w.run(3, "check").out, `\u001b[2J`, `\u009b31m\u202e\u000d`)
 }
+
+// A connection that anybody can listen to is a warning, not a failure.
+func TestCheckWarnsOfPlainHTTP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	own := w.url
+	w.configure()
+	if out := w.run(0, "check").out; strings.Contains(out, "plain HTTP") {
+		t.Errorf("%s is this machine: %s", own, out)
+	}
+	w.url = "http://orders.invalid"
+	w.configureAgain()
+	contains(t, w.runWith("", "check").out, "warn   connection of main", "endpoint is plain HTTP", "use https://")
+}
