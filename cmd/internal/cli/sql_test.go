@@ -4,7 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
 // Values look as the server writes them, in each of its formats.
@@ -166,4 +169,29 @@ func TestSQLNeedsTables(t *testing.T) {
 	w.run(0, "check")
 	w.configureAgain("username: default", "username: default, http: '127.0.0.1:1'")
 	contains(t, w.run(3, "sql", "SELECT 1").err, "127.0.0.1:1", "clickhouse.http")
+}
+
+// Ctrl-C ends a query here and at the server, whether it may write or not.
+func TestSQLInterrupted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.configure()
+	w.run(0, "check")
+	conn := sinktest.Conn(t, w.database)
+	for _, flag := range []string{"--write=false", "--write"} {
+		running := func() (n uint64) {
+			if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.processes WHERE current_database = currentDatabase()"+
+				" AND query LIKE '%sleepEachRow%' AND query NOT LIKE '%system.processes%' AND query NOT LIKE 'EXPLAIN%'").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		p := w.start("sql", flag, "SELECT max(sleepEachRow(1)) FROM numbers(600) SETTINGS max_block_size = 1, max_threads = 1, function_sleep_max_microseconds_per_block = 0")
+		for running() == 0 { // until it has begun
+		}
+		p.signal(syscall.SIGINT)
+		contains(t, p.end(130), "interrupt")
+		for running() > 0 { // until the server has noticed
+		}
+	}
 }

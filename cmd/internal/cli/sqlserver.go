@@ -114,7 +114,11 @@ func (s *sqlServer) ask(ctx context.Context, statement string, values url.Values
 	if ctx.Err() != nil && s.readonly == 0 && query.Get("readonly") == "" {
 		s.kill(ctx, id)
 	}
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+	wrapped := (*url.Error)(nil)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &wrapped):
 		return wrapped.Err // without the URL, which holds the parameters
 	}
 	return err
