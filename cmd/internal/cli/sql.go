@@ -38,9 +38,9 @@ order_history, sync_windows, rejects: DESCRIBE TABLE spend says what is in one.
 
 The server formats the result: --format is table, json (an array with an object a
 row), csv or tsv (with a line of names), or any format of ClickHouse, such as
-Parquet or Markdown. FORMAT in the query goes before it. In JSON decimals and
-numbers of 64 bits are texts, so that no program that reads them makes floats of
-them.`,
+Parquet or Markdown. FORMAT in the query goes before it. In JSON a decimal is a
+text, so that no program that reads it makes a float of an amount of money; with
+--json integers of 64 bits are texts, too.`,
 		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
   ordersync sql --format csv -f query.sql -o result.csv
   ordersync sql --param_day=2026-11-01 "SELECT count() FROM orders WHERE toDate(create_time) = {day:Date}"
@@ -49,7 +49,7 @@ them.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "table", "table, json, csv, tsv, or any format of ClickHouse")
-	f.BoolVar(&o.json, "json", false, "the same as --format json")
+	f.BoolVar(&o.json, "json", false, "--format json, with integers of 64 bits as texts")
 	f.BoolVar(&o.write, "write", false, "allow statements that change the warehouse")
 	f.StringVarP(&o.file, "file", "f", "", "read the statements from a `file`; - is standard input")
 	f.StringVarP(&o.into, "output", "o", "", "write the result to a `file`, which appears when it is whole")
@@ -190,6 +190,9 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 		s.format = own
 		if o.format == "json" {
 			s.params.Set("output_format_json_array_of_rows", "1")
+		}
+		if o.json {
+			s.params.Set("output_format_json_quote_64bit_integers", "1")
 		}
 	} else {
 		s.format = o.format

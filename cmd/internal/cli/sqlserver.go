@@ -35,8 +35,8 @@ type sqlServer struct {
 
 // sqlSettings are wanted for every query, where the server knows them and lets the user choose.
 var sqlSettings = map[string]any{
-	// Most readers of JSON make a float of every number, which amounts of money and ids must never be (I5).
-	"output_format_json_quote_decimals": 1, "output_format_json_quote_64bit_integers": 1,
+	// Most readers of JSON make a float of every number, which amounts of money must never be (I5).
+	"output_format_json_quote_decimals": 1, "output_format_json_quote_64bit_integers": 0,
 	// An error in the middle of a result is marked, see relayResult, and not written as if it were data.
 	"http_write_exception_in_output_format": 0,
 	// A reader's query ends with its connection.
