@@ -32,7 +32,8 @@ type WarehouseOptions struct {
 	// ReadOnly changes nothing on a ClickHouse of the user's own, so that a user who may only read will do. The embedded
 	// server has no users, and its tables are ours: there they are brought up to date all the same.
 	ReadOnly bool
-	// AsReader connects as the user of clickhouse.reader, where there is one.
+	// AsReader connects as the user of clickhouse.reader, where there is one. The embedded server's engine lets whoever
+	// may log in read every file of the machine by its function file(), whatever is granted, so nobody counts as a reader there.
 	AsReader bool
 }
 

@@ -90,7 +90,7 @@ func (g *guard) allow(ctx context.Context, text string, values url.Values) error
 
 func notSent(what string) error {
 	return fmt.Errorf("the statement was not sent, because ordersync does not know that %s only reads the warehouse\n"+
-		"Name a user who may only read in clickhouse.reader (`ordersync grants` prints the statements that make one), or add --write.", what)
+		"(a user who may only read, named in clickhouse.reader, may do more: `ordersync grants` prints the statements that make one; or add --write)", what)
 }
 
 func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
