@@ -74,7 +74,7 @@ func startChild(ctx context.Context, lib string, f files, at address, opts Optio
 	c.cmd = exec.Command(self)
 	c.cmd.Args = serverArgs(f, at, opts)
 	c.cmd.Dir = f.work
-	c.cmd.Env = serverEnv(lib, opts)
+	c.cmd.Env = serverEnv(lib, f.dir, opts)
 	c.cmd.Stdin = read
 	c.cmd.ExtraFiles = []*os.File{lifeFD - 3: read, lockFD - 3: lock}
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
@@ -116,10 +116,15 @@ func serverArgs(f files, at address, opts Options) []string {
 }
 
 // serverEnv hands over only what a process needs to live: the owner's environment holds the vendors' credentials (I10).
-func serverEnv(lib string, o Options) []string {
+func serverEnv(lib, dir string, o Options) []string {
+	confined := dir
+	if o.Open {
+		confined = ""
+	}
 	env := []string{
 		serveVariable + "=" + lib,
 		usersVariable + "=" + strings.Join(o.users(), ","),
+		confineVariable + "=" + confined,
 		"TZ=UTC", // the engine takes its time zone from here, whatever its configuration says (I6)
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "GOCOVERDIR", "GORACE"} {

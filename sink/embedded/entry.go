@@ -14,6 +14,9 @@ const (
 
 	// usersVariable names the users who may log in, with commas between them.
 	usersVariable = "ORDERSYNC_EMBEDDED_USERS"
+
+	// confineVariable names the data folder, if the child is to reach nothing beyond it.
+	confineVariable = "ORDERSYNC_EMBEDDED_CONFINED"
 )
 
 // mainCalled guards against programs that forget Main: their child would run the program again instead of the server,

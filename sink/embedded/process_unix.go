@@ -25,10 +25,16 @@ func serve(lib string, args []string) int {
 	syscall.CloseOnExec(lockFD)
 	go endWithOwner()
 
-	args, err := startRelay(args, strings.Split(os.Getenv(usersVariable), ","))
+	r, args, err := startRelay(args, strings.Split(os.Getenv(usersVariable), ","))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "the ports can not be served: %v\n", err)
 		return 1
+	}
+	if dir := os.Getenv(confineVariable); dir != "" {
+		if err := confine(lib, dir, portOf(r.native), portOf(r.http)); err != nil {
+			fmt.Fprintf(os.Stderr, "the server can not be kept to its folder: %v\n", err)
+			return 1
+		}
 	}
 	h, err := purego.Dlopen(lib, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {

@@ -43,11 +43,12 @@ const (
 	networkError         = 210
 )
 
-// startRelay moves the engine's ports out of the way, listens in their place, and returns the engine's arguments.
-func startRelay(args []string, users []string) ([]string, error) {
+// startRelay moves the engine's ports out of the way, listens in their place, and returns the arguments with the engine's
+// own ports.
+func startRelay(args []string, users []string) (relay, []string, error) {
 	engine, err := choosePorts(0, 0, address{})
 	if err != nil {
-		return nil, err
+		return relay{}, nil, err
 	}
 	r := relay{users: users, native: engine.Native, http: engine.HTTP}
 	logins := make(chan struct{}, maxLogins)
@@ -61,17 +62,22 @@ func startRelay(args []string, users []string) ([]string, error) {
 	} {
 		i := slices.IndexFunc(out, func(a string) bool { return strings.HasPrefix(a, flag) })
 		if i < 0 {
-			return nil, fmt.Errorf("no argument begins with %s", flag)
+			return r, nil, fmt.Errorf("no argument begins with %s", flag)
 		}
 		l, err := net.Listen("tcp", net.JoinHostPort(loopback, strings.TrimPrefix(out[i], flag)))
 		if err != nil {
-			return nil, err
+			return r, nil, err
 		}
-		_, port, _ := net.SplitHostPort(to.engine) // made by us
-		out[i] = flag + port
+		out[i] = flag + strconv.Itoa(int(portOf(to.engine)))
 		go to.serve(l) // ends with the process
 	}
-	return out, nil
+	return r, out, nil
+}
+
+// portOf is the port of an address that was made by us.
+func portOf(hostport string) uint16 {
+	at, _ := netip.ParseAddrPort(hostport)
+	return at.Port()
 }
 
 // serveNative ends with the process.

@@ -103,6 +103,10 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 			return nil, fmt.Errorf("the server configuration can not be read: %w", err)
 		}
 	}
+	if !o.Open && !Confined() {
+		o.Log.Warn("this kernel has no Landlock: whoever logs in to the embedded ClickHouse can read the files that this user can read; " +
+			"give its passwords to nobody, or set clickhouse.addr to a ClickHouse of your own")
+	}
 	s := &Server{opts: o, files: f, log: o.Log.With("dir", f.dir), done: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		return nil, fmt.Errorf("embedded ClickHouse in %s: %w", f.dir, err)
@@ -253,6 +257,13 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// Folders inside the data folder.
+const (
+	dataDir   = "data"
+	workDir   = "empty"
+	configDir = "config"
+)
+
 // files are the paths inside the data folder.
 type files struct {
 	dir, data, work, config, ownerLock, serverLock, address, passwords string
@@ -280,9 +291,9 @@ func prepare(dir string) (files, error) {
 	}
 	f := files{
 		dir:        abs,
-		data:       filepath.Join(abs, "data"),
-		work:       filepath.Join(abs, "empty"),
-		config:     filepath.Join(abs, "config"),
+		data:       filepath.Join(abs, dataDir),
+		work:       filepath.Join(abs, workDir),
+		config:     filepath.Join(abs, configDir),
 		ownerLock:  filepath.Join(abs, "owner.lock"),
 		serverLock: filepath.Join(abs, "server.lock"),
 		address:    filepath.Join(abs, "address.json"),

@@ -32,8 +32,7 @@ type WarehouseOptions struct {
 	// ReadOnly changes nothing on a ClickHouse of the user's own, so that a user who may only read will do. The embedded
 	// server has no users, and its tables are ours: there they are brought up to date all the same.
 	ReadOnly bool
-	// AsReader connects as the user of clickhouse.reader, where there is one. The embedded server's engine lets whoever
-	// may log in read every file of the machine by its function file(), whatever is granted, so nobody counts as a reader there.
+	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
 }
 
@@ -58,17 +57,22 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true
 	}
 	if c.IsEmbedded() {
-		server, err := embedded.Open(ctx, embedded.Options{Dir: c.Embedded, Log: o.Log, Progress: o.Progress})
+		server, err := embedded.Open(ctx, embedded.Options{
+			Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
+		})
 		if err != nil {
 			return nil, environment(ctx, err)
 		}
 		w.server = server
-		// The embedded server has neither users nor TLS.
-		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, "default", "", false
+		login := server.Login(embedded.Owner)
+		if o.AsReader {
+			login, w.reader = server.Login(embedded.Reader), embedded.Confined()
+		}
+		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
 		cfg.Local = true
 	}
 	open := sink.Open
-	if o.ReadOnly && w.server == nil {
+	if o.ReadOnly && (w.server == nil || o.AsReader) {
 		open = sink.OpenToRead
 	}
 	s, err := open(ctx, cfg)

@@ -130,6 +130,17 @@ func (c *checker) clickHouse(ch *ClickHouse) {
 	} else if embedded && filepath.Clean(ch.Embedded) == string(filepath.Separator) {
 		c.fail(at+"embedded", "must not be the root of the file system (name a folder of its own)")
 	}
+	for name, port := range map[string]int{"native": ch.Ports.Native, "http": ch.Ports.HTTP} {
+		switch path := at + "ports." + name; {
+		case port < 0 || port > 65535:
+			c.fail(path, "%d is not a port (1 to 65535, or 0 for any free one)", port)
+		case port != 0 && addr && !embedded:
+			c.fail(path, "is for the embedded server, and addr is given (remove one)")
+		}
+	}
+	if ch.Ports.Native != 0 && ch.Ports.Native == ch.Ports.HTTP {
+		c.fail(at+"ports", "native and http are the same (give two ports)")
+	}
 	for i, a := range ch.Addr {
 		path := fmt.Sprintf("%saddr[%d]", at, i)
 		if !hostPort(a, false) {

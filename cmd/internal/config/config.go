@@ -84,12 +84,20 @@ type Quota struct {
 	Detail float64 `yaml:"detail"`
 }
 
+// Ports are of the embedded server, on the loopback interface.
+type Ports struct {
+	Native int `yaml:"native"`
+	HTTP   int `yaml:"http"`
+}
+
 // ClickHouse says where the warehouse is: in a folder of this machine (Embedded)
 // or on servers (Addr). Exactly one of the two is set.
 type ClickHouse struct {
 	// Embedded is the folder of the embedded server, relative to the working
 	// directory.
 	Embedded string `yaml:"embedded"`
+	// Ports are where the embedded server listens; 0 is any free port.
+	Ports Ports `yaml:"ports"`
 	// Addr lists host:port addresses of the native protocol.
 	Addr     []string `yaml:"addr"`
 	Database string   `yaml:"database"`
