@@ -185,13 +185,19 @@ func (c Config) options(database string) *clickhouse.Options {
 	if c.Local {
 		o.Compression = nil
 	}
-	if c.Cluster != "" {
-		o.Settings = clusterSettings
-	}
+	o.Settings = c.Settings()
 	if c.Secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return o
+}
+
+// Settings are those of every connection, whatever its protocol; nil for those of the server.
+func (c Config) Settings() clickhouse.Settings {
+	if c.Cluster == "" {
+		return nil
+	}
+	return clusterSettings
 }
 
 // quoteIdentifier makes a name safe inside SQL.

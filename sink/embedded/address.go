@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ import (
 // it would be connected to itself, and the server could not have its port back.
 const firstPort, lastPort = 15000, 32000
 
-// loopback is the only interface served: the engine has no users and no passwords.
+// loopback is the only interface served.
 const loopback = "127.0.0.1"
 
 // address is where a server listens, and the content of the address file.
@@ -54,19 +55,21 @@ func (f files) writeAddress(at address) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(f.address), "address-*.tmp")
+	return replaceFile(f.address, append(b, '\n'))
+}
+
+// replaceFile writes a file that only this user can read, in one step.
+func replaceFile(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*.tmp")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name()) // nothing is left of it after the rename
-	_, err = tmp.Write(append(b, '\n'))
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	_, err = tmp.Write(content)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), f.address)
+	return os.Rename(tmp.Name(), path)
 }
 
 // choosePorts prefers the fixed ports, then the last ones, then any that are free.
@@ -106,9 +109,9 @@ func free(hostport string) bool {
 // pingClient closes its connections: the server waits about 5 s for an idle HTTP connection before it stops.
 var pingClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// probe reports nil when a server answers on both ports and serves the wanted data folder. A port alone proves nothing:
-// after a crash it can belong to the server of another folder.
-func (at address) probe(ctx context.Context, data string) error {
+// probe reports nil when a server answers on both ports, accepts the login and serves the wanted data folder. A port alone
+// proves nothing: after a crash it can belong to the server of another folder.
+func (at address) probe(ctx context.Context, data string, l Login) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.HTTP+"/ping", nil)
@@ -127,7 +130,10 @@ func (at address) probe(ctx context.Context, data string) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("http://%s/ping answered %s", at.HTTP, resp.Status)
 	}
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{at.Native}, DialTimeout: 5 * time.Second, MaxOpenConns: 1})
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr: []string{at.Native}, Auth: clickhouse.Auth{Database: "system", Username: l.Username, Password: l.Password},
+		DialTimeout: 5 * time.Second, MaxOpenConns: 1,
+	})
 	if err != nil {
 		return err
 	}

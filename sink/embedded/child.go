@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,14 +21,13 @@ const (
 	// startTimeout bounds a start: 0.3 s on an empty folder, more with many tables to load.
 	startTimeout = 60 * time.Second
 
-	// stopTimeout is how long a child may take to end after its pipe was closed. It needs about 5 s when a client keeps
-	// an idle HTTP connection, and 1 s for a native one. Everything acknowledged is in files already, so killing it then
-	// loses nothing.
-	stopTimeout = 10 * time.Second
+	// stopTimeout is how long a child may take to end after its pipe was closed; it ends at once unless it hangs.
+	// Everything acknowledged is in files already, so killing it then loses nothing.
+	stopTimeout = 5 * time.Second
 
-	// serveQuery opens both ports and then reads standard input, which ends when the owner closes the pipe.
+	// serveQuery opens both ports and then waits for ever, with next to no rights: it runs as the user default.
 	serveQuery = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; " +
-		"SELECT count() FROM file('/dev/stdin', 'LineAsString', 'l String')"
+		"SELECT sum(sleepEachRow(3)) FROM system.numbers SETTINGS max_block_size = 1, max_threads = 1"
 )
 
 // errPortTaken marks a start that failed only because somebody else listens on the port.
@@ -39,17 +39,25 @@ type child struct {
 	life   *os.File // our end of the pipe: closing it stops the child
 	output *output
 	exited chan struct{} // closed after the process has ended and its output was read
+	users  passwords
 }
 
 // startChild runs the server and returns when it answers.
 func startChild(ctx context.Context, lib string, f files, at address, opts Options, log *slog.Logger) (*child, error) {
 	// The child of an owner that was killed may still be stopping; it holds this lock until it has gone.
-	lock, err := waitLock(ctx, f.serverLock, stopTimeout+lingerTimeout)
+	lock, err := waitLock(ctx, f.serverLock, 2*stopTimeout)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close() // the child has its own descriptor of the same lock
 	if err := emptyDir(f.work); err != nil {
+		return nil, err
+	}
+	p, err := f.makePasswords()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.configure(p, opts); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -62,11 +70,11 @@ func startChild(ctx context.Context, lib string, f files, at address, opts Optio
 	}
 	defer read.Close()
 
-	c := &child{life: write, output: &output{log: log}, exited: make(chan struct{})}
+	c := &child{life: write, output: &output{log: log}, exited: make(chan struct{}), users: p}
 	c.cmd = exec.Command(self)
 	c.cmd.Args = serverArgs(f, at, opts)
 	c.cmd.Dir = f.work
-	c.cmd.Env = serverEnv(lib)
+	c.cmd.Env = serverEnv(lib, f.dir, opts)
 	c.cmd.Stdin = read
 	c.cmd.ExtraFiles = []*os.File{lifeFD - 3: read, lockFD - 3: lock}
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
@@ -79,7 +87,7 @@ func startChild(ctx context.Context, lib string, f files, at address, opts Optio
 		defer close(c.exited)
 		_ = c.cmd.Wait() // ProcessState tells how it ended
 	}()
-	if err := c.ready(ctx, at, f.data); err != nil {
+	if err := c.ready(ctx, at, f.data, p.login(Owner)); err != nil {
 		c.stop()
 		return nil, err
 	}
@@ -99,10 +107,7 @@ func serverArgs(f files, at address, opts Options) []string {
 		"--tcp_port=" + port(at.Native),
 		"--http_port=" + port(at.HTTP),
 		"--listen_host=" + loopback,
-		"--poll_interval=1", // seconds after which an idle native connection sees that the server stops; 10 by default
-	}
-	if opts.ConfigFile != "" {
-		args = append(args, "--config-file="+opts.ConfigFile)
+		"--config-file=" + filepath.Join(f.config, "config.xml"),
 	}
 	for _, name := range slices.Sorted(maps.Keys(opts.Settings)) {
 		args = append(args, "--"+name+"="+opts.Settings[name])
@@ -111,9 +116,15 @@ func serverArgs(f files, at address, opts Options) []string {
 }
 
 // serverEnv hands over only what a process needs to live: the owner's environment holds the vendors' credentials (I10).
-func serverEnv(lib string) []string {
+func serverEnv(lib, dir string, o Options) []string {
+	confined := dir
+	if o.Open {
+		confined = ""
+	}
 	env := []string{
 		serveVariable + "=" + lib,
+		usersVariable + "=" + strings.Join(o.users(), ","),
+		confineVariable + "=" + confined,
 		"TZ=UTC", // the engine takes its time zone from here, whatever its configuration says (I6)
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "GOCOVERDIR", "GORACE"} {
@@ -125,12 +136,12 @@ func serverEnv(lib string) []string {
 }
 
 // ready polls until the server answers, has died, or takes too long.
-func (c *child) ready(ctx context.Context, at address, data string) error {
+func (c *child) ready(ctx context.Context, at address, data string, l Login) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it did not answer in time"))
 	defer cancel()
 	last := errors.New("no attempt was made")
 	for {
-		if err := at.probe(ctx, data); err == nil {
+		if err := at.probe(ctx, data, l); err == nil {
 			return nil
 		} else if ctx.Err() == nil {
 			last = err

@@ -3,7 +3,6 @@ package embedded
 import (
 	"os"
 	"sync/atomic"
-	"time"
 )
 
 const (
@@ -13,8 +12,11 @@ const (
 	// lifeFD is a second descriptor of the pipe that is the child's standard input, lockFD is server.lock.
 	lifeFD, lockFD = 3, 4
 
-	// lingerTimeout is how long a child lives on after its owner, if its own soft stop hangs.
-	lingerTimeout = 15 * time.Second
+	// usersVariable names the users who may log in, with commas between them.
+	usersVariable = "ORDERSYNC_EMBEDDED_USERS"
+
+	// confineVariable names the data folder, if the child is to reach nothing beyond it.
+	confineVariable = "ORDERSYNC_EMBEDDED_CONFINED"
 )
 
 // mainCalled guards against programs that forget Main: their child would run the program again instead of the server,

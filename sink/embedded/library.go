@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// LibraryVariable names a libchdb.so that is there already. It is used as it is.
+// LibraryVariable names a libchdb.so that is there already. It is used as it is, if nobody else can have written it.
 const LibraryVariable = "ORDERSYNC_CHDB"
 
 // libraryVersion is chDB's version, of the engine 26.7.
@@ -58,7 +58,7 @@ func library(ctx context.Context, progress func(stage string, done, total int64)
 		} else if !info.Mode().IsRegular() {
 			return "", fmt.Errorf("%s=%s is not a file: name the %s itself", LibraryVariable, path, fileName)
 		}
-		return abs, nil
+		return trusted(abs)
 	}
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	b, ok := builds[platform]
@@ -76,7 +76,11 @@ func library(ctx context.Context, progress func(stage string, done, total int64)
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
-	return store{dir: filepath.Join(cache, "ordersync"), build: b, progress: progress}.get(ctx)
+	path, err := store{dir: filepath.Join(cache, "ordersync"), build: b, progress: progress}.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	return trusted(path)
 }
 
 // store keeps one build in the user's cache folder.

@@ -40,7 +40,7 @@ type held struct {
 }
 
 func hold(dir string) int {
-	s, err := Open(context.Background(), Options{Dir: dir})
+	s, err := Open(context.Background(), Options{Dir: dir, Database: "shop"})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -76,7 +76,7 @@ func startHolder(t *testing.T, dir string) (held, *exec.Cmd) {
 // openDir opens a folder and closes it at the end of the test.
 func openDir(t *testing.T, dir string) *Server {
 	t.Helper()
-	s, err := Open(t.Context(), Options{Dir: dir, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s, err := Open(t.Context(), Options{Dir: dir, Database: "shop", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -93,7 +93,9 @@ func newDir(t *testing.T) string {
 
 func connect(t *testing.T, s *Server) driver.Conn {
 	t.Helper()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{s.Addr()}})
+	l := s.Login(Owner)
+	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{s.Addr()},
+		Auth: clickhouse.Auth{Database: "system", Username: l.Username, Password: l.Password}})
 	check(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
@@ -103,7 +105,7 @@ func connect(t *testing.T, s *Server) driver.Conn {
 func fill(t *testing.T, conn driver.Conn) {
 	t.Helper()
 	for _, q := range []string{
-		"CREATE DATABASE shop",
+		"CREATE DATABASE IF NOT EXISTS shop",
 		"CREATE TABLE shop.orders (id UInt64, paid DateTime) ENGINE = MergeTree ORDER BY id",
 		"INSERT INTO shop.orders SELECT number, '2024-05-01 12:00:00' FROM numbers(1000)",
 	} {

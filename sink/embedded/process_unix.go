@@ -9,8 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -25,10 +25,16 @@ func serve(lib string, args []string) int {
 	syscall.CloseOnExec(lockFD)
 	go endWithOwner()
 
-	args, err := relayNative(args)
+	r, args, err := startRelay(args, strings.Split(os.Getenv(usersVariable), ","))
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "the native port can not be served: %v\n", err)
+		fmt.Fprintf(os.Stderr, "the ports can not be served: %v\n", err)
 		return 1
+	}
+	if dir := os.Getenv(confineVariable); dir != "" {
+		if err := confine(lib, dir, portOf(r.native), portOf(r.http)); err != nil {
+			fmt.Fprintf(os.Stderr, "the server can not be kept to its folder: %v\n", err)
+			return 1
+		}
 	}
 	h, err := purego.Dlopen(lib, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
@@ -66,11 +72,11 @@ func serve(lib string, args []string) int {
 	return 0
 }
 
-// endWithOwner bounds the soft stop of a child whose owner has gone and can not kill it.
+// endWithOwner ends the process when its owner closes the pipe or has gone. What the engine has acknowledged is in files by
+// then, and a query that still runs is nobody's.
 func endWithOwner() {
 	_, _ = io.Copy(io.Discard, os.NewFile(lifeFD, "life")) // nobody writes: it returns when the owner's end is closed
-	time.Sleep(lingerTimeout)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	os.Exit(0)
 }
 
 // ownGroup keeps a Ctrl-C in the terminal from the child: the owner writes its last rows first.

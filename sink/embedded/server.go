@@ -32,6 +32,13 @@ type Options struct {
 	// Calls come one at a time, and done equals total once, at the end of a stage. Nil is fine.
 	Progress func(stage string, done, total int64)
 
+	// Database is what the users may use. Empty means ordersync.
+	Database string
+
+	// Open lets everybody in as the user default, who may do everything, as on a freshly installed server. It is for tests
+	// of what runs on a server of the user's own; nothing in the configuration sets it.
+	Open bool
+
 	// ConfigFile is an optional ClickHouse configuration, for what arguments can not say: remote_servers and macros.
 	ConfigFile string
 
@@ -40,6 +47,16 @@ type Options struct {
 
 	// NativePort and HTTPPort fix the ports. Zero keeps the ports of the last time where they are free.
 	NativePort, HTTPPort int
+
+	checkEvery time.Duration // for tests; zero for checkEvery
+}
+
+// users are those who may log in.
+func (o Options) users() []string {
+	if o.Open {
+		return []string{Owner, Reader, "default"}
+	}
+	return []string{Owner, Reader}
 }
 
 // Server is an open folder: either this process runs the server or it is connected to the process that does.
@@ -53,6 +70,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	at    address
+	users passwords
 	owner *os.File // owner.lock while this process holds it
 	child *child   // nil while there is none
 }
@@ -66,6 +84,12 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Database == "" {
+		o.Database = "ordersync"
+	}
+	if o.checkEvery == 0 {
+		o.checkEvery = checkEvery
+	}
 	f, err := prepare(o.Dir)
 	if err != nil {
 		return nil, err
@@ -78,6 +102,10 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		if _, err := os.Stat(o.ConfigFile); err != nil {
 			return nil, fmt.Errorf("the server configuration can not be read: %w", err)
 		}
+	}
+	if !o.Open && !Confined() {
+		o.Log.Warn("this kernel has no Landlock: whoever logs in to the embedded ClickHouse can read the files that this user can read; " +
+			"give its passwords to nobody, or set clickhouse.addr to a ClickHouse of your own")
 	}
 	s := &Server{opts: o, files: f, log: o.Log.With("dir", f.dir), done: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
@@ -123,12 +151,16 @@ func (s *Server) open(ctx context.Context) error {
 		}
 		// An address is believed only while its owner lives: a server whose owner has gone is about to stop.
 		at, err := s.files.readAddress()
+		var users passwords
 		if err == nil {
-			err = at.probe(ctx, s.files.data)
+			users, err = s.files.readPasswords()
+		}
+		if err == nil {
+			err = at.probe(ctx, s.files.data, users.login(Owner))
 		}
 		if err == nil {
 			s.mu.Lock()
-			s.at = at
+			s.at, s.users = at, users
 			s.mu.Unlock()
 			return nil
 		}
@@ -174,7 +206,7 @@ func (s *Server) start(ctx context.Context, lib string, at address) error {
 		return fmt.Errorf("write the server's address: %w", err)
 	}
 	s.mu.Lock()
-	s.at, s.child = at, c
+	s.at, s.child, s.users = at, c, c.users
 	s.mu.Unlock()
 	return nil
 }
@@ -191,6 +223,13 @@ func (s *Server) HTTPAddr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.at.HTTP
+}
+
+// Login returns how a user, [Owner] or [Reader], logs in.
+func (s *Server) Login(user string) Login {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users.login(user)
 }
 
 // Owner says whether this process runs the server. It becomes true when this process takes over.
@@ -218,9 +257,16 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// Folders inside the data folder.
+const (
+	dataDir   = "data"
+	workDir   = "empty"
+	configDir = "config"
+)
+
 // files are the paths inside the data folder.
 type files struct {
-	dir, data, work, ownerLock, serverLock, address string
+	dir, data, work, config, ownerLock, serverLock, address, passwords string
 }
 
 // prepare makes the folder. It does not make parents: a mistyped path should not become a new, empty warehouse.
@@ -245,11 +291,13 @@ func prepare(dir string) (files, error) {
 	}
 	f := files{
 		dir:        abs,
-		data:       filepath.Join(abs, "data"),
-		work:       filepath.Join(abs, "empty"),
+		data:       filepath.Join(abs, dataDir),
+		work:       filepath.Join(abs, workDir),
+		config:     filepath.Join(abs, configDir),
 		ownerLock:  filepath.Join(abs, "owner.lock"),
 		serverLock: filepath.Join(abs, "server.lock"),
 		address:    filepath.Join(abs, "address.json"),
+		passwords:  filepath.Join(abs, "passwords.json"),
 	}
 	if err := os.Mkdir(f.data, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return files{}, fmt.Errorf("the data folder can not be written: %w: %s", err, remedy)

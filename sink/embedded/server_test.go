@@ -158,7 +158,7 @@ func TestAddressOfAnotherFolderIsNotBelieved(t *testing.T) {
 	check(t, err)
 	check(t, f.writeAddress(other.at))
 
-	if err := other.at.probe(t.Context(), f.data); err == nil || !strings.Contains(err.Error(), "serves "+other.files.data) {
+	if err := other.at.probe(t.Context(), f.data, other.Login(Owner)); err == nil || !strings.Contains(err.Error(), "serves "+other.files.data) {
 		t.Errorf("probe = %v", err)
 	}
 	lock, err := tryLock(f.ownerLock)
@@ -166,6 +166,8 @@ func TestAddressOfAnotherFolderIsNotBelieved(t *testing.T) {
 	enough := errors.New("waited enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough)
 	defer cancel()
+	_, err = f.makePasswords()
+	check(t, err)
 	if _, err := Open(ctx, Options{Dir: dir}); !errors.Is(err, enough) {
 		t.Errorf("while the owner starts: %v", err)
 	}

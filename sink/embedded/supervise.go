@@ -2,10 +2,12 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/cenkalti/backoff/v4"
 )
 
@@ -13,6 +15,9 @@ import (
 // owner when there is none any more. It stops the child before it returns.
 func (s *Server) supervise(ctx context.Context) {
 	defer s.release()
+	checks := time.NewTicker(s.opts.checkEvery)
+	defer checks.Stop()
+	failures := 0
 	for ctx.Err() == nil {
 		if !s.Owner() {
 			s.follow(ctx)
@@ -20,12 +25,39 @@ func (s *Server) supervise(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+		case <-checks.C:
+			err := s.at.alive(ctx, s.files.data, s.users.login(Owner))
+			if failures++; err == nil {
+				failures = 0
+			}
+			if failures == maxFailures && ctx.Err() == nil {
+				failures = 0
+				s.log.Warn("the embedded ClickHouse does not answer any more; it is killed", "pid", s.child.cmd.Process.Pid, "error", err)
+				_ = s.child.cmd.Process.Kill() // fails only if it has ended meanwhile
+			}
 		case <-s.child.exited: // only this goroutine replaces the child
 			s.log.Warn("the embedded ClickHouse died; starting it again", "pid", s.child.cmd.Process.Pid,
 				"state", s.child.cmd.ProcessState.String(), "output", s.child.output.tail())
 			s.restart(ctx)
 		}
 	}
+}
+
+// A server that is busy answers late, one that hangs or has stopped listening does not answer at all: it is replaced when
+// this many questions in a row had no answer, each of them within several seconds.
+const (
+	checkEvery  = 10 * time.Second
+	maxFailures = 3
+)
+
+// alive reports nil where the server says anything at all on both ports: a refusal is a sign of life, too.
+func (at address) alive(ctx context.Context, data string, l Login) error {
+	err := at.probe(ctx, data, l)
+	var exception *clickhouse.Exception
+	if errors.As(err, &exception) {
+		return nil
+	}
+	return err
 }
 
 // restart starts the server on the ports it had, so that open connection pools find it again.

@@ -168,7 +168,7 @@ func (p *pair) open(node int) (err error) {
 	// Not bound to the context of a test: tests may share the servers.
 	p.nodes[node], err = embedded.Open(context.Background(), embedded.Options{
 		Dir: p.path(node, ""), ConfigFile: p.path(node, ".xml"), NativePort: p.ports[2*node], HTTPPort: p.ports[2*node+1],
-		Settings: settings, Progress: announce(),
+		Open: true, Settings: settings, Progress: announce(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	return err

@@ -201,6 +201,7 @@ func (p *process) start() (*embedded.Server, error) {
 		// Not bound to the context of the first test: all tests share the server.
 		p.server, p.err = embedded.Open(context.Background(), embedded.Options{
 			Dir:      filepath.Join(p.dir, "clickhouse"),
+			Open:     true,
 			Settings: settings,
 			Progress: announce(),
 			// A server that dies under a test is a finding: its last words belong into the test's output.

@@ -175,6 +175,11 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.Open(ctx); err != nil {
 		return err
 	}
+	for i := range a.cfg.Accounts {
+		for _, warning := range a.cfg.Accounts[i].InTheClear() {
+			a.log.Warn("the connection to a vendor is not protected", "account", a.cfg.Accounts[i].Name, "warning", warning)
+		}
+	}
 	release, err := a.leases.start(ctx, a.warehouse.Sink)
 	if err != nil {
 		return err
@@ -186,7 +191,7 @@ func (a *App) start(ctx context.Context) error {
 		}
 	}
 	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log,
+		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log, Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return err

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sink"
@@ -29,35 +32,47 @@ type WarehouseOptions struct {
 	// ReadOnly changes nothing on a ClickHouse of the user's own, so that a user who may only read will do. The embedded
 	// server has no users, and its tables are ours: there they are brought up to date all the same.
 	ReadOnly bool
+	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
+	AsReader bool
 }
 
 // Warehouse is an open warehouse, with its server where this process may have started one.
 type Warehouse struct {
 	*sink.Sink
-	native string
+	config sink.Config
+	http   string           // clickhouse.http
+	reader bool             // it was opened as a user who may only read
 	server *embedded.Server // nil for a ClickHouse of the user's own
 }
 
 // OpenWarehouse opens the warehouse that the configuration names. Many processes may do so at a time: one of them runs
 // the embedded server and the others connect to it.
 func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Warehouse, error) {
-	w := &Warehouse{native: strings.Join(c.Addr, ",")}
+	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
 		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log,
 	}
+	if o.AsReader && c.Reader.Username != "" {
+		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true
+	}
 	if c.IsEmbedded() {
-		server, err := embedded.Open(ctx, embedded.Options{Dir: c.Embedded, Log: o.Log, Progress: o.Progress})
+		server, err := embedded.Open(ctx, embedded.Options{
+			Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
+		})
 		if err != nil {
 			return nil, environment(ctx, err)
 		}
-		w.server, w.native = server, server.Addr()
-		// The embedded server has neither users nor TLS.
-		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, "default", "", false
+		w.server = server
+		login := server.Login(embedded.Owner)
+		if o.AsReader {
+			login, w.reader = server.Login(embedded.Reader), embedded.Confined()
+		}
+		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
 		cfg.Local = true
 	}
 	open := sink.Open
-	if o.ReadOnly && w.server == nil {
+	if o.ReadOnly && (w.server == nil || o.AsReader) {
 		open = sink.OpenToRead
 	}
 	s, err := open(ctx, cfg)
@@ -67,7 +82,7 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 		}
 		return nil, environment(ctx, err)
 	}
-	w.Sink = s
+	w.Sink, w.config = s, cfg
 	return w, nil
 }
 
@@ -85,7 +100,71 @@ func (w *Warehouse) Addresses() (native, http string) {
 	if w.server != nil {
 		return w.server.Addr(), "http://" + w.server.HTTPAddr()
 	}
-	return w.native, ""
+	return strings.Join(w.config.Addr, ","), ""
+}
+
+// Login is how a program logs in to the warehouse.
+type Login struct {
+	Native   string // host:port of the native protocol
+	HTTP     string // URL of the HTTP interface, without a path
+	Database string // what is meant by a table's name alone
+	Username string
+	Password config.Secret
+	Secure   bool // TLS on the native port
+	// Reader reports that the server itself lets this user do no more than read the database.
+	Reader bool
+	// Settings are those that each query needs, by name.
+	Settings map[string]any
+}
+
+// Login is the login that the warehouse was opened with. Where the configuration does not say where the HTTP interface is,
+// the server is asked. The error is an *EnvironmentError that names the remedy.
+func (w *Warehouse) Login(ctx context.Context) (Login, error) {
+	c := w.config
+	l := Login{
+		Native: c.Addr[0], Database: c.Database, Username: c.Username, Password: config.Secret(c.Password), Secure: c.Secure,
+		Reader: w.reader, Settings: c.Settings(),
+	}
+	scheme, port := "http", "http_port"
+	if c.Secure {
+		scheme, port = "https", "https_port"
+	}
+	switch {
+	case w.server != nil:
+		l.HTTP = "http://" + w.server.HTTPAddr()
+	case strings.Contains(w.http, "://"):
+		l.HTTP = w.http
+	case w.http != "":
+		l.HTTP = scheme + "://" + w.http
+	default:
+		var n uint16
+		if err := w.Conn().QueryRow(ctx, "SELECT toUInt16(getServerPort($1))", port).Scan(&n); err != nil {
+			return l, environment(ctx, fmt.Errorf("the server does not say where its HTTP interface is (%s): %w; set clickhouse.http", port, err))
+		}
+		host, err := reachable(ctx, c.Addr, strconv.Itoa(int(n)))
+		if err != nil {
+			return l, environment(ctx, fmt.Errorf("the HTTP interface of the server: %w; open the port, or set clickhouse.http", err))
+		}
+		l.HTTP = scheme + "://" + host
+	}
+	return l, nil
+}
+
+// reachable returns the first server that takes connections on a port, as host:port.
+func reachable(ctx context.Context, servers []string, port string) (string, error) {
+	var errs []error
+	for _, addr := range servers {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return "", err // Unreachable for a configuration that was checked.
+		}
+		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		if err == nil {
+			return net.JoinHostPort(host, port), conn.Close()
+		}
+		errs = append(errs, err)
+	}
+	return "", errors.Join(errs...)
 }
 
 // Close closes the connections and then the server, which ends much sooner when its clients have gone.

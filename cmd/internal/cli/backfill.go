@@ -214,7 +214,7 @@ func (p *program) json(v any) {
 	e := json.NewEncoder(p.out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // standard output may be closed; the exit code tells the rest
+	_ = e.Encode(v) // what cannot be written, output keeps
 }
 
 // errorText is an error's text, or nothing.

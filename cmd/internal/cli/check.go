@@ -118,6 +118,9 @@ func (c *checks) all(ctx context.Context, p *program) {
 // account makes the calls that a sync makes.
 func (c *checks) account(ctx context.Context, a *config.Account) {
 	name := func(what string) string { return what + " of " + a.Name }
+	for _, warning := range a.InTheClear() {
+		c.warn(name("connection"), "%s", warning)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
 	// HTTP/2 repeats requests by itself, and the vendor refuses a nonce that it has seen.

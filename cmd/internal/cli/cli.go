@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,22 +20,26 @@ import (
 
 // program is one run of the command line.
 type program struct {
-	in       io.Reader
-	out, err io.Writer
-	file     string // -c
-	console  *console
-	machine  bool // a program reads: --json
+	in      io.Reader
+	out     *output // text for people; out.data() is what a program reads
+	err     io.Writer
+	file    string // -c
+	console *console
+	machine bool // a program reads: --json
 }
 
 // Run runs the command line and gives the exit code. ctx ends when the program shall stop softly.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	p := &program{in: in, out: out, err: errOut, console: &console{to: errOut}}
+	p := &program{in: in, out: newOutput(out), err: errOut, console: &console{to: errOut}}
 	root := p.root()
-	root.SetArgs(args)
+	root.SetArgs(splitParams(args))
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(p.out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	if lost := p.out.failed(); lost != nil && !errors.Is(err, lost) {
+		err = errors.Join(err, lost)
+	}
 	code := exitCode(ctx, err)
 	if text := message(err); text != "" {
 		fmt.Fprintln(p.console, text)
@@ -84,7 +89,7 @@ func (p *program) root() *cobra.Command {
 		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
 	}
 	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
-		p.products(), p.track(), p.cancel(), p.check(), p.monitoring(), p.healthcheck(), p.simulate())
+		p.products(), p.track(), p.cancel(), p.check(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}
@@ -113,6 +118,9 @@ func version() string {
 
 // isTerminal reports whether a person sees what is written there, or types what is read there.
 func isTerminal(stream any) bool {
+	if o, ok := stream.(*output); ok {
+		stream = o.to
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

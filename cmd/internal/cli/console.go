@@ -18,7 +18,11 @@ type console struct {
 func (c *console) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.to.Write(b)
+	// Logs and errors repeat what others have said.
+	if _, err := c.to.Write(printableBytes(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // redirect sends what is written from now on elsewhere and gives the writer before it.

@@ -105,7 +105,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.copy(ctx, a); err != nil {
 		return err
 	}
-	if err := d.questions(ctx, a.Warehouse().Conn()); err != nil {
+	if err := d.questions(ctx, a.Warehouse()); err != nil {
 		return err
 	}
 	if err := d.compare(ctx, a.Warehouse()); err != nil {
@@ -188,6 +188,9 @@ Serving until Ctrl-C. Look around, in another terminal or a browser:
   ClickHouse tools     native protocol on %s, database ordersync, user default, no password
   status and metrics   %s
 `, url, self, d.configFile(), native, a.URL())
+	if err := d.out.failed(); err != nil { // nobody knows how to reach it
+		return err
+	}
 	<-ctx.Done()
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
@@ -44,11 +43,18 @@ ORDER BY verdict`},
 }
 
 // questions asks them and shows the SQL.
-func (d *demo) questions(ctx context.Context, conn driver.Conn) error {
-	s := &session{program: d.program, conn: conn, format: "table", readonly: true}
+func (d *demo) questions(ctx context.Context, w *app.Warehouse) error {
+	login, err := w.Login(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := d.session(ctx, login, false)
+	if err != nil {
+		return err
+	}
 	for _, q := range questions {
 		fmt.Fprintf(d.out, "\n%s\n\n    %s\n\n", q.title, strings.ReplaceAll(q.sql, "\n", "\n    "))
-		if err := s.run1(ctx, statement{text: q.sql}); err != nil {
+		if err := s.runAll(ctx, []statement{{text: q.sql}}); err != nil {
 			return err
 		}
 	}

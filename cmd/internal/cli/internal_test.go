@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +25,11 @@ func TestSplitStatements(t *testing.T) {
 		"-- only a comment; nothing\n/* */": nil,
 		"SELECT 'not closed; x":             {"SELECT 'not closed; x"},
 		"SELECT 5 - -3; x":                  {"SELECT 5 - -3", "x"},
+		"SELECT $$;$$, $a$;$$;$a$; x":       {"SELECT $$;$$, $a$;$$;$a$", "x"},
+		"SELECT 1 AS a$b, 2 AS c$b; x":      {"SELECT 1 AS a$b, 2 AS c$b", "x"},
+		"SELECT $a; x":                      {"SELECT $a", "x"},
+		"SELECT ‘;’, “;\"”; x":              {"SELECT ‘;’, “;\"”", "x"},
+		"SELECT 1 /*/ ; */; x":              {"SELECT 1 /*/ ; */", "x"},
 	} {
 		var got []string
 		for _, s := range splitStatements(text) {
@@ -46,29 +51,28 @@ func FuzzSplitStatements(f *testing.F) {
 			if !strings.Contains(text, s.text) {
 				t.Errorf("%q is not in %q", s.text, text)
 			}
-			hasResult(s.text)
 		}
-		parseType(text)
 	})
 }
 
-func TestHasResult(t *testing.T) {
-	for statement, want := range map[string]bool{
-		"SELECT 1": true, "-- x\n/* y */ with 1 as a select a": true, "(SELECT 1)": true, "SHOW TABLES": true,
-		"INSERT INTO t VALUES (1)": false, "DROP TABLE t": false, "selection": false,
+// What comes after the beginning of a result is an error only with the response's own tag.
+func TestRelayResult(t *testing.T) {
+	const end = "__exception__\r\ntag\r\nCode: 395. DB::Exception: it broke (version 1.2)\r\n40 tag\r\n__exception__\r\n"
+	long := strings.Repeat("一", 50_000)
+	for _, c := range []struct{ body, tag, want, err string }{
+		{"a\n", "tag", "a\n", ""},
+		{"a\n\r\n" + end, "tag", "a\n", "ClickHouse error 395: it broke"},
+		{long + "\r\n" + end, "tag", long, "ClickHouse error 395: it broke"},
+		{long + "\r\n" + end, "other", long + "\r\n" + end, ""},
+		{end, "", end, ""},
+		{long, "tag", long, ""},
 	} {
-		if hasResult(statement) != want {
-			t.Errorf("%q: %v", statement, !want)
+		var got strings.Builder
+		out := newOutput(&got)
+		err := relayResult(out, iotest.HalfReader(strings.NewReader(c.body)), c.tag)
+		if want := string(printableBytes([]byte(c.want))); got.String() != want || errorText(err) != c.err {
+			t.Errorf("%.40q, %s: %.40q, %v", c.body, c.tag, got.String(), err)
 		}
-	}
-}
-
-func TestParseType(t *testing.T) {
-	got := parseType("Array(Tuple(a Nullable(DateTime64(3, 'Asia/Shanghai')), `b c` Enum8('x,)' = 1, 'y' = 2)))")
-	tuple := got.arg(0)
-	names := []string{got.name, tuple.name, tuple.arg(0).name, tuple.arg(0).arg(0).name, tuple.arg(1).name}
-	if fmt.Sprint(names) != "[Array Tuple DateTime64 3 Enum8]" || fmt.Sprint(tuple.keys) != "[a b c]" {
-		t.Errorf("%+v", got)
 	}
 }
 
@@ -111,7 +115,8 @@ func TestWords(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
-		"a\nb": "a\nb", "\x1b[31mred": `\x1b[31mred`, "\xff": "\uFFFD", "汉字": "汉字",
+		"a\nb": "a\nb", "\x1b[31mred": `\u001b[31mred`, "\xff": "\uFFFD", "汉字": "汉字",
+		"\u009b2J": `\u009b2J`, "a\u202eb\u2066": `a\u202eb\u2066`, "a\rb\x7f\a": `a\u000db\u007f\u0007`, "\U000e0001": `\udb40\udc01`, "全\u3000角\u00a0\tx": "全\u3000角\u00a0\tx",
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("%q: %q", in, got)
@@ -138,7 +143,7 @@ func TestDemoVerdict(t *testing.T) {
 		var out strings.Builder
 		copied := truth()
 		spoil(&copied)
-		err := (&program{out: &out}).verdict(truth(), copied)
+		err := (&program{out: newOutput(&out)}).verdict(truth(), copied)
 		if equal := name == ""; equal != (err == nil) || equal == strings.Contains(out.String(), "DIFFERENT") {
 			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}

@@ -83,6 +83,12 @@ func newWorldWith(t *testing.T, o simulator.Options) *world {
 func (w *world) configure(oldnew ...string) {
 	w.t.Helper()
 	w.addr, w.database = sinktest.Database(w.t)
+	w.configureAgain(oldnew...)
+}
+
+// configureAgain writes ordersync.yaml for the same database.
+func (w *world) configureAgain(oldnew ...string) {
+	w.t.Helper()
 	text := fmt.Sprintf(`accounts:
   - name: main
     source: bss

@@ -35,7 +35,7 @@ and name the file in prometheus.yml, under rule_files.`, monitoring.Rules},
 		cmd.AddCommand(&cobra.Command{
 			Use: file.use, Short: file.short, Long: file.long, Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := p.out.Write(file.content)
+				_, err := p.out.data().Write(file.content)
 				return err
 			},
 		})

@@ -149,7 +149,7 @@ func TestCancelUnpaidOrders(t *testing.T) {
 	rows := w.run(0, "sql", "--format", "csv", `SELECT outcome, count(), countIf(requested_by != ''), countIf(request_id != ''), countIf(payment_status = 'Cancelled')
 		FROM cancellations GROUP BY outcome ORDER BY outcome`).out
 	done := strconv.Itoa(len(unpaid) - 1)
-	contains(t, rows, "cancelled,"+strings.Join([]string{done, done, done, done}, ","), "unknown,1,1,0,1")
+	contains(t, rows, `"cancelled",`+strings.Join([]string{done, done, done, done}, ","), `"unknown",1,1,0,1`)
 	w.run(0, "verify", "--deep")
 }
 

@@ -48,10 +48,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 				if err != nil {
 					return err
 				}
-				if isTerminal(p.out) {
-					r.Raw = printable(r.Raw) // what a vendor sent must not steer a terminal
-				}
-				_, err = fmt.Fprintln(p.out, r.Raw)
+				_, err = fmt.Fprintln(p.out.data(), r.Raw)
 				return err
 			}
 			list, err := w.FindRejects(cmd.Context(), account, "")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,6 +93,9 @@ accounts:
 		if s.source == simulator.VendorDomain {
 			ids := account.IDs(time.Time{}, time.Time{})
 			fmt.Fprintf(p.out, "\nThis API has no list. Some of the orders: ordersync track %s\n", strings.Join(ids[:min(len(ids), 5)], " "))
+		}
+		if err := p.out.failed(); err != nil { // nobody knows how to reach it
+			return errors.Join(err, server.Close())
 		}
 		<-cmd.Context().Done()
 		return server.Close()

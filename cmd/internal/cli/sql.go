@@ -1,27 +1,28 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
+// formats are names of our own for formats of the server, as --format takes them.
+var formats = map[string]string{"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "csv": "CSVWithNames", "tsv": "TSVWithNames"}
+
 func (p *program) sql() *cobra.Command {
-	var format string
-	var write bool
+	var o sqlOptions
 	cmd := &cobra.Command{
 		Use:   "sql [QUERY]",
 		Short: "Run SQL on the warehouse and print the result",
@@ -29,235 +30,287 @@ func (p *program) sql() *cobra.Command {
 
 Without a QUERY it is an interactive prompt on a terminal, and reads standard
 input elsewhere. Several statements are separated by semicolons; one that ends
-with \\G shows each row down the page. It works while the daemon runs. The
+with \G shows each row down the page. It works while the daemon runs. The
 warehouse cannot be changed by accident: --write allows it.
 
 Start with the views orders, order_items, spend, subscriptions, unpaid_orders,
 order_history, sync_windows, rejects: DESCRIBE TABLE spend says what is in one.
 
-Values look as ClickHouse writes them. In JSON a decimal is a text, so that no
-program that reads it makes a float of an amount of money.`,
+The server formats the result: --format is table, json (an array with an object a
+row), csv or tsv (with a line of names), or any format of ClickHouse, such as
+Parquet or Markdown. FORMAT in the query goes before it. In JSON a decimal is a
+text, so that no program that reads it makes a float of an amount of money; with
+--json integers of 64 bits are texts, too.`,
 		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
-  ordersync sql --format csv < query.sql > result.csv`,
+  ordersync sql --format csv -f query.sql -o result.csv
+  ordersync sql --param_day=2026-11-01 "SELECT count() FROM orders WHERE toDate(create_time) = {day:Date}"
+  ordersync sql --login`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().StringVar(&format, "format", "table", strings.Join(formats, ", "))
-	cmd.Flags().BoolVar(&write, "write", false, "allow statements that change the warehouse")
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "table", "table, json, csv, tsv, or any format of ClickHouse")
+	f.BoolVar(&o.json, "json", false, "--format json, with integers of 64 bits as texts")
+	f.BoolVar(&o.write, "write", false, "allow statements that change the warehouse")
+	f.StringVarP(&o.file, "file", "f", "", "read the statements from a `file`; - is standard input")
+	f.StringVarP(&o.into, "output", "o", "", "write the result to a `file`, which appears when it is whole")
+	f.StringArrayVar(&o.params, "param", nil, "a parameter of the query, as `name=value`; --param_name=value is the same")
+	f.BoolVar(&o.login, "login", false, "print how another program logs in to the warehouse to read it, with the password")
+	cmd.MarkFlagsMutuallyExclusive("json", "format")
+	cmd.MarkFlagsMutuallyExclusive("login", "write")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !slices.Contains(formats, format) {
-			return usage(cmd, fmt.Errorf("unknown format %q (%s)", format, strings.Join(formats, ", ")))
-		}
-		interactive := len(args) == 0 && isTerminal(p.in) && isTerminal(p.out)
-		var statements []statement
-		if !interactive {
-			query, err := p.query(args)
-			if err != nil {
-				return usage(cmd, err)
-			}
-			if statements = splitStatements(query); len(statements) == 0 {
-				return usage(cmd, errors.New("there is no statement to run"))
-			}
-		}
-		cfg, err := p.loadForReading()
+		o.interactive = len(args) == 0 && o.file == "" && !o.login && isTerminal(p.in) && isTerminal(p.out)
+		statements, params, err := p.sqlInput(&o, args)
 		if err != nil {
-			return err
+			return usage(cmd, err)
 		}
-		ctx := cmd.Context()
-		w, err := p.openWarehouse(ctx, cfg, !write)
-		if err != nil {
-			return err
+		err = p.runSQL(cmd.Context(), &o, statements, params)
+		if e := (*serverError)(nil); errors.As(err, &e) && e.code == 73 && strings.Contains(e.text, o.format) { // UNKNOWN_FORMAT
+			return usage(cmd, fmt.Errorf("--format: %w", err))
 		}
-		defer w.Close()
-		s := &session{program: p, conn: w.Conn(), format: format, readonly: !write && !serverSaysReadOnly(ctx, w.Conn())}
-		if interactive {
-			return s.prompt(ctx, write)
-		}
-		return s.runAll(ctx, statements)
+		return err
 	}
 	return cmd
 }
 
-// query is the text to run: the argument, or standard input.
-func (p *program) query(args []string) (string, error) {
-	if len(args) == 1 && args[0] != "-" {
-		return args[0], nil
+// sqlOptions are the command line of the verb.
+type sqlOptions struct {
+	format, file, into              string
+	params                          []string
+	json, write, login, interactive bool
+}
+
+// splitParams makes --param_name=value, as other clients of ClickHouse have it, and --param_name value, a flag with that value.
+func splitParams(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		param, ok := strings.CutPrefix(args[i], "--param_")
+		if args[i] == "--" {
+			return append(out, args[i:]...)
+		}
+		if !ok {
+			out = append(out, args[i])
+			continue
+		}
+		if i+1 < len(args) && !strings.Contains(param, "=") {
+			i++
+			param += "=" + args[i]
+		}
+		out = append(out, "--param="+param)
 	}
-	if isTerminal(p.in) {
+	return out
+}
+
+// sqlInput is what is to be run, but for the prompt.
+func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement, params url.Values, err error) {
+	params = url.Values{}
+	for _, param := range o.params {
+		name, value, ok := strings.Cut(param, "=")
+		if !ok || name == "" {
+			return nil, nil, fmt.Errorf("--param %s: write name=value", param)
+		}
+		// The server reads a parameter as a field of its text formats.
+		params.Set("param_"+name, strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value))
+	}
+	if o.json {
+		o.format = "json"
+	}
+	switch {
+	case o.login && (len(args) > 0 || o.file != "" || o.into != ""):
+		return nil, nil, errors.New("--login runs no query")
+	case o.interactive && o.into != "":
+		return nil, nil, errors.New("-o needs a query")
+	case o.login || o.interactive:
+		return nil, params, nil
+	case len(args) > 0 && o.file != "":
+		return nil, nil, errors.New("give a query or a file, not both")
+	}
+	text := strings.Join(args, "")
+	if len(args) == 0 || text == "-" {
+		if text, err = p.readSQL(o.file); err != nil {
+			return nil, nil, err
+		}
+	}
+	if text, err = decodeSQL([]byte(text)); err != nil {
+		return nil, nil, err
+	}
+	if statements = splitStatements(text); len(statements) == 0 {
+		return nil, nil, errors.New("there is no statement to run")
+	}
+	return statements, params, nil
+}
+
+// readSQL reads a file, or standard input.
+func (p *program) readSQL(name string) (string, error) {
+	in := p.in
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		in = f
+	} else if isTerminal(p.in) {
 		return "", errors.New("give a query, or pipe one in")
 	}
-	const most = 16 << 20 // more is not a query but a mistake
-	text, err := io.ReadAll(io.LimitReader(p.in, most))
+	const most = 64 << 20 // more is not a query but a mistake
+	text, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
-		return "", fmt.Errorf("read standard input: %w", err)
+		return "", fmt.Errorf("read the statements: %w", err)
 	}
-	return string(bytes.ToValidUTF8(text, []byte("\uFFFD"))), nil
+	if len(text) > most {
+		return "", fmt.Errorf("the statements have more than %d MiB: data is loaded by clickhouse-client", most>>20)
+	}
+	return string(text), nil
 }
 
-// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
-// where something is wrong.
-func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
-	d := p.download()
-	defer d.close()
-	return app.OpenWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
-		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress, ReadOnly: readOnly,
-	})
-}
-
-// serverSaysReadOnly reports whether the user may only read anyway. Such a user may not even set what we would set.
-func serverSaysReadOnly(ctx context.Context, conn driver.Conn) bool {
-	var mode uint64
-	err := conn.QueryRow(ctx, "SELECT toUInt64(getSetting('readonly'))").Scan(&mode)
-	return err == nil && mode > 0
+// runSQL opens the warehouse and runs statements up to the first error, or the prompt.
+func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statement, params url.Values) error {
+	cfg, err := p.loadForReading()
+	if err != nil {
+		return err
+	}
+	w, err := p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: !o.write, AsReader: !o.write})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	login, err := w.Login(ctx)
+	if err != nil {
+		return err
+	}
+	if o.login {
+		return p.printLogin(login, o.json)
+	}
+	s, err := p.session(ctx, login, o.write)
+	if err != nil {
+		return err
+	}
+	s.params = params
+	if own, ok := formats[o.format]; ok {
+		s.format = own
+		if o.format == "json" {
+			s.params.Set("output_format_json_array_of_rows", "1")
+		}
+		if o.json {
+			s.params.Set("output_format_json_quote_64bit_integers", "1")
+		}
+	} else {
+		s.format = o.format
+	}
+	if len(statements) != 1 {
+		if err := s.server.session(ctx); err != nil {
+			return err
+		}
+	}
+	if o.interactive {
+		return s.prompt(ctx)
+	}
+	return s.into(o.into, func() error { return s.runAll(ctx, statements) })
 }
 
 // session runs statements one after the other on one warehouse.
 type session struct {
 	*program
-	conn     driver.Conn
-	format   string
-	readonly bool // ask the server to refuse what would change the warehouse
+	server *sqlServer
+	guard  *guard // nil where the user's grants decide
+	write  bool
+	format string // the server's name of it
+	params url.Values
+	to     io.Writer
+}
+
+// session logs in. Without write the user may only read, or is kept to it.
+func (p *program) session(ctx context.Context, login app.Login, write bool) (*session, error) {
+	server, err := dialSQL(ctx, login, terminalWidth(p.out))
+	if err != nil {
+		return nil, err
+	}
+	s := &session{program: p, server: server, write: write, format: formats["table"], params: url.Values{}, to: p.out.data()}
+	if !write && !login.Reader {
+		s.guard = &guard{server: server}
+		if server.readonly == 0 {
+			server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
+		}
+	}
+	return s, nil
+}
+
+// withFormat adds the format of what has none to the values of a query.
+func withFormat(values url.Values, format string) url.Values {
+	out := url.Values{"default_format": {format}}
+	for k, v := range values {
+		out[k] = v
+	}
+	return out
 }
 
 // runAll runs statements up to the first error.
 func (s *session) runAll(ctx context.Context, statements []statement) error {
 	for _, st := range statements {
-		if err := s.run1(ctx, st); err != nil {
+		if s.guard != nil {
+			if err := s.guard.allow(ctx, st.text, s.params); err != nil {
+				return explain(err)
+			}
+		}
+		format := s.format
+		if st.vertical {
+			format = "Vertical"
+		}
+		start := time.Now()
+		if err := s.server.ask(ctx, st.text, withFormat(s.params, format), s.to); err != nil {
+			return explain(err)
+		}
+		if isTerminal(s.to) && s.format == formats["table"] {
+			fmt.Fprintf(s.out, "Done in %.3f s\n", time.Since(start).Seconds())
+		}
+	}
+	return nil
+}
+
+// into runs with the output going to a file, which appears at its name whole or not at all.
+func (s *session) into(name string, run func() error) (err error) {
+	if name == "" {
+		return run()
+	}
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	mode := os.FileMode(0o666)
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() { // a pipe or a device is written as it is
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
 			return err
 		}
+		s.to = f
+		return errors.Join(run(), f.Close())
+	} else if err == nil {
+		mode = info.Mode().Perm()
 	}
-	return nil
-}
-
-// run1 runs one statement and prints its result.
-func (s *session) run1(ctx context.Context, st statement) error {
-	if s.readonly {
-		// 2 allows settings to be changed and everything else that does not change the warehouse.
-		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
-	}
-	start := time.Now()
-	if !hasResult(st.text) {
-		if err := s.conn.Exec(ctx, st.text); err != nil {
-			return queryError(err)
-		}
-		s.footer("Done", start)
-		return nil
-	}
-	text, written := wrap(ctx, s.conn, st.text, s.format)
-	rows, err := s.conn.Query(ctx, text)
-	if err != nil {
-		return queryError(err)
-	}
-	defer rows.Close()
-	layout := tableLayout{vertical: st.vertical, wrap: st.wrap, width: terminalWidth(s.out)}
-	out, err := newPrinter(s.format, s.out, rows.ColumnTypes(), written, layout)
+	partial := fmt.Sprintf("%s.%d.part", name, os.Getpid())
+	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	n, err := printRows(out, rows)
+	s.to = f
+	if err = errors.Join(run(), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(partial, name)
+	}
 	if err != nil {
-		return queryError(err)
+		_ = os.Remove(partial) // the first error says what is wrong
 	}
-	what := "row"
-	if n != 1 {
-		what = "rows"
-	}
-	s.footer(count(n)+" "+what, start)
-	return nil
+	return err
 }
 
-// footer tells a person that a statement is done, and how long it took.
-func (s *session) footer(what string, start time.Time) {
-	if isTerminal(s.out) && s.format == "table" {
-		fmt.Fprintf(s.out, "%s in %.3f s\n", what, time.Since(start).Seconds())
-	}
+// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
+// where something is wrong.
+func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
+	return p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: readOnly})
 }
 
-const readonlyCode = 164 // READONLY in ClickHouse's src/Common/ErrorCodes.cpp
-
-// queryError words an error of the server as a person wants it: no stack, and what to do where we know.
-func queryError(err error) error {
-	var e *clickhouse.Exception
-	if !errors.As(err, &e) {
-		return err
-	}
-	text := fmt.Sprintf("ClickHouse error %d: %s", e.Code, strings.TrimSpace(e.Message))
-	if e.Code == readonlyCode {
-		text += "\nThe statement would change the warehouse. If that is what you want, add --write."
-	}
-	return errors.New(text)
-}
-
-// statement is one statement of a text, without what ends it.
-type statement struct {
-	text     string
-	vertical bool // it ended with \G: each row down the page, as other clients of databases do it
-	wrap     bool // long values go on in the next line instead of being cut
-}
-
-// splitStatements cuts a text at its semicolons, but for those in quotes and comments. Statements that are empty are
-// left out, and the last one needs no semicolon.
-func splitStatements(text string) []statement {
-	done, rest := endedStatements(text)
-	if rest != "" {
-		done = append(done, statement{text: rest})
-	}
-	return done
-}
-
-// endedStatements cuts off the statements that are ended, and gives what comes after them, if there is more than
-// blanks and comments.
-func endedStatements(text string) (done []statement, rest string) {
-	start, blank := 0, true
-	flush := func(end, length int, vertical bool) {
-		if !blank {
-			done = append(done, statement{text: strings.TrimSpace(text[start:end]), vertical: vertical})
-		}
-		start, blank = end+length, true
-	}
-	for i := 0; i < len(text); {
-		rest := text[i:]
-		switch c := text[i]; {
-		case c == ';':
-			flush(i, 1, false)
-			i++
-		case strings.HasPrefix(rest, `\G`):
-			flush(i, 2, true)
-			i += 2
-		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "#!"), strings.HasPrefix(rest, "# "):
-			i += through(rest, "\n")
-		case strings.HasPrefix(rest, "/*"):
-			i += through(rest, "*/")
-		case c == '\'' || c == '"' || c == '`':
-			blank = false
-			i += quotedLength(rest)
-		default:
-			blank = blank && (c == ' ' || c == '\n' || c == '\t' || c == '\r')
-			i++
-		}
-	}
-	if !blank {
-		rest = strings.TrimSpace(text[start:])
-	}
-	return done, rest
-}
-
-// through is the length up to and with the end mark, or all of it.
-func through(text, end string) int {
-	if i := strings.Index(text[1:], end); i >= 0 {
-		return 1 + i + len(end)
-	}
-	return len(text)
-}
-
-// quotedLength is the length of the quoted text that begins here. A doubled quote is two quoted texts, which is as good.
-func quotedLength(text string) int {
-	for i := 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case text[0]:
-			return i + 1
-		}
-	}
-	return len(text)
+func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
+	d := p.download()
+	defer d.close()
+	o.Log, o.Progress = p.logger(cfg.Log, slog.LevelWarn), d.progress
+	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
 }

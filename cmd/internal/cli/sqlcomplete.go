@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,34 +12,25 @@ import (
 	"github.com/reeflective/readline"
 )
 
-// vocabulary are the words that Tab knows: first the names of the warehouse, then the language's. Later parts may
-// repeat earlier ones.
-const vocabulary = `SELECT name FROM
-(
-	SELECT 1 AS part, name FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, 'goose')
-	UNION ALL SELECT DISTINCT 2, name FROM system.columns WHERE database = currentDatabase()
-	UNION ALL SELECT 3, keyword FROM system.keywords WHERE keyword NOT LIKE '% %'
-	UNION ALL SELECT 4, name FROM system.functions
-)
-GROUP BY name ORDER BY min(part), name`
+// vocabularies are the words that Tab knows: first the names of the warehouse, then the language's, which not every server
+// shows to every user.
+var vocabularies = []string{
+	"SELECT name FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, 'goose') ORDER BY name",
+	"SELECT DISTINCT name FROM system.columns WHERE database = currentDatabase() ORDER BY name",
+	"SELECT keyword FROM system.keywords WHERE keyword NOT LIKE '% %' ORDER BY keyword",
+	"SELECT name FROM system.functions ORDER BY name",
+}
 
-// words asks the server for them when they are first needed. A server that does not answer soon, or an older one that has no such
-// tables, costs completion and nothing else.
+// words asks the server for them when they are first needed. One that does not answer soon costs completion and nothing else.
 func (s *session) words(ctx context.Context) func() []string {
 	return sync.OnceValue(func() (words []string) {
 		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
-		rows, err := s.conn.Query(ctx, vocabulary)
-		if err != nil {
-			return nil
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var word string
-			if rows.Scan(&word) != nil {
-				return words
+		for _, query := range vocabularies {
+			var answer bytes.Buffer
+			if s.server.ask(ctx, query+" FORMAT TSVRaw", nil, &answer) == nil {
+				words = append(words, strings.Fields(answer.String())...)
 			}
-			words = append(words, word)
 		}
 		return words
 	})
@@ -59,6 +52,9 @@ func complete(words func() []string, before []rune) readline.Completions {
 	var found []string
 	for _, w := range words() {
 		if len(w) >= len(prefix) && strings.EqualFold(w[:len(prefix)], prefix) {
+			if slices.Contains(found, w) {
+				continue
+			}
 			if found = append(found, w); len(found) == mostWords {
 				break
 			}

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -29,7 +32,7 @@ Tab         completes names; Up, Down and Ctrl-R find earlier statements
 
 // prompt reads statements from the terminal and runs them, until the person leaves. An error of a statement is shown
 // and is not the end.
-func (s *session) prompt(ctx context.Context, write bool) error {
+func (s *session) prompt(ctx context.Context) error {
 	// While something is typed the terminal sends Ctrl-C as a key. While a statement runs it is a signal, which here is
 	// not to end the program.
 	interrupts := make(chan os.Signal, 1)
@@ -38,12 +41,8 @@ func (s *session) prompt(ctx context.Context, write bool) error {
 	defer signal.Stop(interrupts)
 	defer leaveOnSignal(ctx)()
 
-	shell := s.shell(ctx, write)
-	version, err := s.conn.ServerVersion()
-	if err != nil {
-		return queryError(err)
-	}
-	fmt.Fprintf(s.out, "ClickHouse %d.%d. \\d shows the views, help the rest; Ctrl-D leaves.\n", version.Version.Major, version.Version.Minor)
+	shell := s.shell(ctx)
+	fmt.Fprintf(s.out, "ClickHouse %s. \\d shows the views, help the rest; Ctrl-D leaves.\n", s.server.version)
 	for {
 		line, err := shell.Readline()
 		switch {
@@ -55,11 +54,11 @@ func (s *session) prompt(ctx context.Context, write bool) error {
 		case err != nil:
 			return fmt.Errorf("read from the terminal: %w", err)
 		}
-		statements, leave := s.command(line)
+		run, leave := s.command(line)
 		if leave {
 			return nil
 		}
-		if err := s.interruptible(ctx, interrupts, statements); err != nil {
+		if err := s.interruptible(ctx, interrupts, run); err != nil {
 			fmt.Fprintln(s.console, err)
 		}
 	}
@@ -79,8 +78,10 @@ func leaveOnSignal(ctx context.Context) (stop func()) {
 	return func() { end() }
 }
 
-// interruptible runs statements until Ctrl-C.
-func (s *session) interruptible(ctx context.Context, interrupts <-chan os.Signal, statements []statement) error {
+// interruptible runs something until Ctrl-C. The server may be busy with what was stopped for a while, and its session with
+// it, so a new one begins.
+func (s *session) interruptible(ctx context.Context, interrupts <-chan os.Signal, run func(context.Context) error) error {
+	whole := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // ends with the statements
@@ -90,18 +91,19 @@ func (s *session) interruptible(ctx context.Context, interrupts <-chan os.Signal
 		case <-ctx.Done():
 		}
 	}()
-	err := s.runAll(ctx, statements)
+	err := run(ctx)
 	if ctx.Err() != nil {
-		return errors.New("\nstopped") // below the ^C of the terminal
+		fmt.Fprintln(s.console, "\nstopped") // below the ^C of the terminal
+		return s.server.session(whole)
 	}
 	return err
 }
 
 // shell is the line editor with its prompt, history and completion.
-func (s *session) shell(ctx context.Context, write bool) *readline.Shell {
+func (s *session) shell(ctx context.Context) *readline.Shell {
 	shell := readline.NewShell()
 	first := "ordersync> "
-	if write {
+	if s.write {
 		first = "ordersync (write)> "
 	}
 	shell.Prompt.Primary(func() string { return first })
@@ -157,36 +159,55 @@ func isCommand(text string) bool {
 	return false
 }
 
-// command gives the statements of a line; one that is no SQL is answered here.
-func (s *session) command(line string) (statements []statement, leave bool) {
+// command is what a line asks for; one that is no SQL is answered by ourselves.
+func (s *session) command(line string) (run func(context.Context) error, leave bool) {
 	text := strings.TrimSpace(line)
-	if bare := strings.TrimSpace(strings.TrimRight(text, ";")); isCommand(bare) {
-		text = bare
-	} else {
-		return splitStatements(text), false
+	bare := strings.TrimSpace(strings.TrimRight(text, ";"))
+	if !isCommand(bare) {
+		return func(ctx context.Context) error { return s.runAll(ctx, splitStatements(text)) }, false
 	}
-	word, name, _ := strings.Cut(text, " ")
+	word, name, _ := strings.Cut(bare, " ")
 	switch strings.ToLower(word) {
 	case `\q`, "exit", "quit":
 		return nil, true
 	case `\d`:
-		return []statement{describe(strings.TrimSpace(name))}, false
+		return func(ctx context.Context) error { return s.describe(ctx, strings.TrimSpace(name)) }, false
 	case "help", `\?`, `\h`:
-		fmt.Fprint(s.out, promptHelp)
-	default:
-		fmt.Fprintf(s.out, "There is no command %s; help shows those that are.\n", printable(word))
+		return s.say(promptHelp), false
 	}
-	return nil, false
+	return s.say("There is no command " + word + "; help shows those that are.\n"), false
 }
 
-// describe is the statement that explains the views, or one of them. The comment of a storage table names the view that
-// is to be read instead.
-func describe(name string) statement {
-	if name == "" {
-		return statement{wrap: true, text: "SELECT name AS view, comment FROM system.tables WHERE database = currentDatabase()" +
-			" AND comment != '' AND comment NOT LIKE '%Read the view%' AND engine != 'MaterializedView' ORDER BY name"}
+func (s *session) say(text string) func(context.Context) error {
+	return func(context.Context) error {
+		_, err := fmt.Fprint(s.out, text)
+		return err
 	}
-	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"
-	return statement{wrap: true, text: "SELECT name AS column, type, comment FROM system.columns" +
-		" WHERE database = currentDatabase() AND table = " + quoted + " ORDER BY position"}
+}
+
+// describe explains the views, or the columns of one of them. The comment of a storage table names the view that is to be
+// read instead.
+func (s *session) describe(ctx context.Context, name string) error {
+	query := "SELECT name, comment FROM system.tables WHERE database = currentDatabase()" +
+		" AND comment != '' AND comment NOT LIKE '%Read the view%' AND engine != 'MaterializedView' ORDER BY name"
+	rows := [][]any{{"view", "comment"}}
+	if name != "" {
+		query = "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {name:String} ORDER BY position"
+		rows = [][]any{{"column", "type", "comment"}}
+	}
+	var answer bytes.Buffer
+	if err := s.server.ask(ctx, query+" FORMAT JSONCompactEachRow", url.Values{"param_name": {name}}, &answer); err != nil {
+		return explain(err)
+	}
+	for d := json.NewDecoder(&answer); ; {
+		var row []any
+		if err := d.Decode(&row); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	s.table(rows)
+	return nil
 }

@@ -84,10 +84,10 @@ func TestPrompt(t *testing.T) {
 
 	// A statement goes on until its semicolon; a table that is too wide for the terminal is shown down the page.
 	p.types("SELECT 20 +"+enter, "SELECT 20 +")
-	contains(t, p.types("22 AS n;"+enter, "1 row in"), "│ 42 │")
-	shown := p.types("SELECT repeat('x', 200) AS long, 1 AS n;"+enter, "1 row in")
-	contains(t, shown, "xxx… │ 1 │", `\G`)
-	contains(t, p.types(`SELECT repeat('y', 200) AS long, 1 AS n \G`+enter, "1 row in"), strings.Repeat("y", 200))
+	contains(t, p.types("22 AS n;"+enter, "Done in"), "│ 42 │")
+	shown := p.types("SELECT repeat('x', 200) AS long, 1 AS n;"+enter, "Done in")
+	contains(t, shown, "long: xxx", "n:    1")
+	contains(t, p.types(`SELECT repeat('y', 200) AS long, 1 AS n \G`+enter, "Done in"), strings.Repeat("y", 200))
 	for _, line := range strings.Split(plain(shown), "\n") {
 		if strings.HasPrefix(line, "│") && len([]rune(strings.TrimRight(line, "\r"))) > 80 {
 			t.Errorf("a line of the table is wider than the terminal: %q", line)
@@ -97,15 +97,24 @@ func TestPrompt(t *testing.T) {
 	// Mistakes are shown and are not the end; what is not SQL needs no semicolon.
 	p.types("SELECT nothing_of_that_name;"+enter, "ClickHouse error 47")
 	p.types("DROP TABLE orders;"+enter, "--write")
-	contains(t, p.types(`\d`+enter, "rows in"), "subscriptions", "spend")
-	contains(t, p.types(`\d spend`+enter, "rows in"), "refunded", "(PretaxAmount")
+	contains(t, p.types(`\d`+enter, "╰"), "subscriptions", "spend")
+	contains(t, p.types(`\d spend`+enter, "╰"), "refunded", "(PretaxAmount")
 	contains(t, p.types("help"+enter, "Ctrl-R"), `\q`)
 	p.types(`\nonsense`+enter, "no command")
 
 	// Tab completes, Up brings back.
 	contains(t, p.types("SELECT count() AS c FROM unpaid_ord"+tab, "unpaid_orders"))
-	contains(t, p.types(";"+enter, "1 row in"), "│ 0 │")
-	contains(t, p.types(up+up+up+up+enter, "rows in"), "refunded")
+	contains(t, p.types(";"+enter, "Done in"), "│ 0 │")
+	contains(t, p.types(up+up+up+up+enter, "╰"), "refunded")
+
+	// What the warehouse holds does not steer the terminal.
+	contains(t, p.types(`SELECT 'a\x1b[2J\u202eb' AS c;`+enter, "Done in"), `a\u001b[2J\u202eb │`)
+
+	// SET and USE last.
+	p.types("SET max_threads = 3;"+enter, "Done in")
+	p.types("USE system;"+enter, "Done in")
+	contains(t, p.types("SELECT currentDatabase() AS d, getSetting('max_threads') AS n;"+enter, "Done in"), "system │ 3")
+	p.types("USE "+w.database+";"+enter, "Done in")
 
 	// Ctrl-C clears what is typed, or stops what runs, there and at the server; the program goes on.
 	p.types("SELECT 'never", "never")
@@ -124,7 +133,7 @@ func TestPrompt(t *testing.T) {
 	p.types(interrupt, "stopped")
 	for running() > 0 { // until the server has noticed
 	}
-	contains(t, p.types("SELECT 7 * 6 AS n;"+enter, "1 row in"), "│ 42 │")
+	contains(t, p.types("SELECT 7 * 6 AS n;"+enter, "Done in"), "│ 42 │")
 	p.shows("ordersync> ")
 	p.types(endOfFile, "\n")
 	p.end(0)
@@ -133,7 +142,7 @@ func TestPrompt(t *testing.T) {
 	p = w.terminal("sql", "--write")
 	p.shows("ordersync (write)> ")
 	p.types("CREATE VIEW mine AS SELECT 1 AS one;"+enter, "Done in")
-	contains(t, p.types(up+up+enter, "1 row in"), "│ 42 │")
+	contains(t, p.types(up+up+enter, "Done in"), "│ 42 │")
 	p.types(`\q`+enter, "\n")
 	p.end(0)
 	history, err := os.ReadFile(filepath.Join(w.dir, "cache", "ordersync", "sql_history"))

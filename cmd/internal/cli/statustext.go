@@ -52,7 +52,7 @@ func (p *program) statusText(r *status.Report) {
 	for i := range r.Accounts {
 		p.lane(&r.Accounts[i])
 	}
-	fmt.Fprintf(p.out, "\n%s\n", p.legend())
+	fmt.Fprintf(p.out.painted(), "\n%s\n", p.legend())
 	for i := range r.Running {
 		p.running(&r.Running[i])
 	}
@@ -69,9 +69,9 @@ func (p *program) statusText(r *status.Report) {
 		fmt.Fprintf(p.out, "the next tick of `ordersync run` is due in %s\n", span(r.NextTick.Sub(r.Now)))
 	}
 	if r.OK {
-		fmt.Fprintf(p.out, "%s; times are UTC\n", p.paint("all is well", text.FgGreen))
+		fmt.Fprintf(p.out.painted(), "%s; times are UTC\n", p.paint("all is well", text.FgGreen))
 	} else {
-		fmt.Fprintf(p.out, "%s, see above; times are UTC\n", p.paint("not all is well", text.FgRed))
+		fmt.Fprintf(p.out.painted(), "%s, see above; times are UTC\n", p.paint("not all is well", text.FgRed))
 	}
 }
 
@@ -82,14 +82,15 @@ func (p *program) problems(r *status.Report) {
 	}
 	for i := range r.Accounts {
 		if l := &r.Accounts[i]; len(l.Problems) > 0 {
-			fmt.Fprintf(p.out, "%s\n  %s\n", p.paint(l.Name()+":", text.FgRed, text.Bold), strings.Join(l.Problems, "\n  "))
+			fmt.Fprintln(p.out.painted(), p.paint(l.Name()+":", text.FgRed, text.Bold))
+			fmt.Fprintf(p.out, "  %s\n", strings.Join(l.Problems, "\n  "))
 		}
 	}
 }
 
 // lane prints what is known of a lane, and its heat map.
 func (p *program) lane(l *status.Lane) {
-	fmt.Fprintf(p.out, "\n%s: ", p.paint(l.Name(), text.Bold))
+	fmt.Fprintf(p.out.painted(), "\n%s: ", p.paint(l.Name(), text.Bold))
 	lag, ok := l.Lag()
 	switch {
 	case l.Unconfigured && l.CompleteTo != nil:
@@ -160,7 +161,7 @@ func (p *program) heatMap(days []status.Day) {
 			m := marks[d.Cells[i].State]
 			line.WriteString(p.paint(m.sign, m.colors...))
 		}
-		fmt.Fprintf(p.out, "  %s\n", strings.TrimRight(d.Day.Format("Mon 2006-01-02")+"  "+line.String(), " "))
+		fmt.Fprintf(p.out.painted(), "  %s\n", strings.TrimRight(d.Day.Format("Mon 2006-01-02")+"  "+line.String(), " "))
 	}
 }
 

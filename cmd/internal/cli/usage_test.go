@@ -21,7 +21,6 @@ func TestUsage(t *testing.T) {
 		{"backfill --from yesterday", `--from: "yesterday" is not a time`},
 		{"backfill --from 2024-02-01 --to 2024-01-01", "is not before"},
 		{"backfill --from 2024-01-01 extra", "Run 'ordersync backfill --help' for usage."},
-		{"sql --format xml x", `unknown format "xml" (table, json, csv, tsv)`},
 		{"sql ;", "there is no statement to run"},
 		{"simulate --days 0", "--days 0 is not from 1 to 3650"},
 		{"demo --orders -1", "--orders -1 is not"},

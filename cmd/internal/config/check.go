@@ -97,6 +97,11 @@ func (c *checker) config(cfg *Config) {
 		c.fail("http.listen", "%s is not an address (write host:port, such as 127.0.0.1:9464, or :9464 for every interface)",
 			c.show("http.listen", cfg.HTTP.Listen))
 	}
+	for i, host := range cfg.HTTP.Hosts {
+		if path := fmt.Sprintf("http.hosts[%d]", i); !goodHost(host, false) {
+			c.fail(path, "%s is not a host's name or address (write it without http:// and without a port, such as ordersync.example.com)", c.show(path, host))
+		}
+	}
 	c.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	c.oneOf("log.format", cfg.Log.Format, FormatAuto, FormatText, FormatJSON)
 }
@@ -125,6 +130,17 @@ func (c *checker) clickHouse(ch *ClickHouse) {
 	} else if embedded && filepath.Clean(ch.Embedded) == string(filepath.Separator) {
 		c.fail(at+"embedded", "must not be the root of the file system (name a folder of its own)")
 	}
+	for name, port := range map[string]int{"native": ch.Ports.Native, "http": ch.Ports.HTTP} {
+		switch path := at + "ports." + name; {
+		case port < 0 || port > 65535:
+			c.fail(path, "%d is not a port (1 to 65535, or 0 for any free one)", port)
+		case port != 0 && addr && !embedded:
+			c.fail(path, "is for the embedded server, and addr is given (remove one)")
+		}
+	}
+	if ch.Ports.Native != 0 && ch.Ports.Native == ch.Ports.HTTP {
+		c.fail(at+"ports", "native and http are the same (give two ports)")
+	}
 	for i, a := range ch.Addr {
 		path := fmt.Sprintf("%saddr[%d]", at, i)
 		if !hostPort(a, false) {
@@ -142,6 +158,13 @@ func (c *checker) clickHouse(ch *ClickHouse) {
 	}
 	if ch.Username == "" {
 		c.fail(at+"username", "is empty (the usual name is default)")
+	}
+	if ch.HTTP != "" && !hostPort(ch.HTTP, false) && !goodEndpoint(ch.HTTP) {
+		// The value is not shown: someone may have written user:password@host.
+		c.fail(at+"http", "is not an address (write host:port or http(s)://host:port of the HTTP interface, such as https://db.example.com:8443)")
+	}
+	if ch.Reader.Username == "" && ch.Reader.Password != "" {
+		c.fail(at+"reader.username", "is missing beside its password (name the user who may only read; `ordersync grants` prints how to make one)")
 	}
 	if ch.Cluster != "" && !clusterName.MatchString(ch.Cluster) {
 		c.fail(at+"cluster", "%s is not a cluster's name (letters, digits, _ . -; SELECT cluster FROM system.clusters lists them)",
@@ -164,6 +187,12 @@ func (c *checker) embedded(ch *ClickHouse) {
 	}
 	if ch.Cluster != "" {
 		c.fail("clickhouse.cluster", "the embedded warehouse is no cluster %s", remedy)
+	}
+	if ch.HTTP != "" {
+		c.fail("clickhouse.http", "the embedded warehouse tells itself where it is %s", remedy)
+	}
+	if ch.Reader.Username != "" {
+		c.fail("clickhouse.reader", "the embedded warehouse makes its reader itself (remove it; `ordersync sql --login` prints the login)")
 	}
 	if ch.Database == "default" {
 		// In clickhouse local, which the embedded server is, the database default

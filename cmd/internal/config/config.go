@@ -84,12 +84,20 @@ type Quota struct {
 	Detail float64 `yaml:"detail"`
 }
 
+// Ports are of the embedded server, on the loopback interface.
+type Ports struct {
+	Native int `yaml:"native"`
+	HTTP   int `yaml:"http"`
+}
+
 // ClickHouse says where the warehouse is: in a folder of this machine (Embedded)
 // or on servers (Addr). Exactly one of the two is set.
 type ClickHouse struct {
 	// Embedded is the folder of the embedded server, relative to the working
 	// directory.
 	Embedded string `yaml:"embedded"`
+	// Ports are where the embedded server listens; 0 is any free port.
+	Ports Ports `yaml:"ports"`
 	// Addr lists host:port addresses of the native protocol.
 	Addr     []string `yaml:"addr"`
 	Database string   `yaml:"database"`
@@ -100,6 +108,17 @@ type ClickHouse struct {
 	// Cluster is the name of a cluster of the servers' configuration: replicated
 	// tables, Distributed reads and writes. It is empty for one server.
 	Cluster string `yaml:"cluster"`
+	// HTTP is where `ordersync sql` finds the servers' HTTP interface: host:port or
+	// http(s)://host:port. It is empty where the server is to be asked for the port.
+	HTTP string `yaml:"http"`
+	// Reader is the user of `ordersync sql` on servers. It is empty where there is none.
+	Reader Reader `yaml:"reader"`
+}
+
+// Reader is a user of the servers who may only read.
+type Reader struct {
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
 }
 
 // Schedule says when the daemon works and what a tick walks again.
@@ -120,6 +139,8 @@ type Schedule struct {
 type HTTP struct {
 	// Listen is host:port; port 0 takes a free one.
 	Listen string `yaml:"listen"`
+	// Hosts are further host names that the server is called by, without ports.
+	Hosts []string `yaml:"hosts"`
 }
 
 // Log says what is logged and how.

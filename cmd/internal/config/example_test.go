@@ -64,6 +64,7 @@ func TestExampleComments(t *testing.T) {
 	want.Accounts = got.Accounts
 	// The example states empty lists where the default has none.
 	want.ClickHouse.Addr = []string{}
+	want.HTTP.Hosts = []string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the example's defaults are not true (-want +got):\n%s", diff)
 	}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type Options struct {
 	// Status makes the report that the front page and /api/status show.
 	Status func(context.Context, status.Query) (*status.Report, error)
 	Log    *slog.Logger // nil for silence
+	// Hosts are the names that the server is asked for, besides those of this machine and of the address it listens on.
+	Hosts []string
 }
 
 // handler answers the paths that ordersync serves.
@@ -63,7 +66,7 @@ func handler(o Options) http.Handler {
 	p := &page{log: o.Log, reports: newReports(o.Status)}
 	mux.HandleFunc("GET /{$}", p.html)
 	mux.HandleFunc("GET /api/status", p.json)
-	return gzhttp.GzipHandler(mux)
+	return guardHosts(o.Hosts, gzhttp.GzipHandler(mux))
 }
 
 func text(w http.ResponseWriter, status int, body string) {
@@ -89,6 +92,9 @@ func Listen(addr string, o Options) (*Server, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if host, _, err := net.SplitHostPort(addr); err == nil && host != "" {
+		o.Hosts = append(slices.Clone(o.Hosts), host)
 	}
 	s := &Server{
 		listener: l,

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// guard lets statements that only read through to a user who may do more: no user of clickhouse.reader is configured. The
+// server's parser says what a statement is, and nothing that is not known to be harmless passes.
+type guard struct {
+	server *sqlServer
+	known  map[string]bool // the functions that compute from what the database holds; whether each aggregates
+}
+
+// harmlessNodes are the parts of a statement that do no more than read, as EXPLAIN AST names them, beside functions and
+// what begins with Show and Exists. APPLY is not among them, because the tree does not tell which function it applies.
+var harmlessNodes = regexp.MustCompile(`^ *(SelectWithUnionQuery|SelectIntersectExceptQuery|SelectQuery|DescribeQuery|Explain|UseQuery|Set|` +
+	`Show\w*|Exists\w*Query|ExpressionList|Literal|Identifier|TableIdentifier|TablesInSelectQuery|TablesInSelectQueryElement|TableExpression|` +
+	`TableJoin|ArrayJoin|Asterisk|QualifiedAsterisk|ColumnsRegexpMatcher|ColumnsListMatcher|QualifiedColumns\w+Matcher|ColumnsTransformerList|` +
+	`ColumnsExceptTransformer|ColumnsReplaceTransformer|ColumnsReplaceTransformer::Replacement|Subquery|WithElement|OrderByElement|` +
+	`InterpolateElement|WindowDefinition|WindowListElement|SampleRatio|DataType|NameTypePair|QueryParameter)( |$)`)
+
+var functionNode = regexp.MustCompile(`^ *Function (.*?)(?: \(alias .*\))?(?: \(children \d+\))?$`)
+
+// harmlessFunctions asks for what is computed from a database: by the categories of the server's own documentation, and
+// some of its category Other. Functions of the server's owner may start programs, so only those of ClickHouse count, and no
+// name that is a table function, too, but for those that make rows of nothing.
+const harmlessFunctions = `SELECT lower(f.name), max(f.is_aggregate) FROM system.functions AS f
+LEFT JOIN system.functions AS a ON f.alias_to = a.name
+WHERE f.origin = 'System' AND lower(f.name) NOT IN (SELECT lower(name) FROM system.table_functions)
+	AND (f.is_aggregate OR if(a.name = '', f.categories, a.categories) IN ('Aggregate Functions', 'Window Functions', 'Arithmetic', 'Arrays', 'Bit', 'Bitmap',
+		'Comparison', 'Conditional', 'Dates and Times', 'Distance', 'Encoding', 'Encryption', 'Financial', 'Geo', 'Geo Polygon', 'Hash',
+		'IP Address', 'JSON', 'Logical', 'Map', 'Mathematical', 'Null', 'Nullable', 'Random Number', 'Rounding', 'String', 'String Replacement',
+		'String Search', 'String Splitting', 'Time Window', 'Tuple', 'Type Conversion', 'URL', 'UUID')
+	OR if(a.name = '', f.name, a.name) IN ('bar', 'byteSize', 'countDigits', 'currentDatabase', 'currentUser', 'defaultValueOfArgumentType',
+		'defaultValueOfTypeName', 'dumpColumnStructure', 'finalizeAggregation', 'formatQuery', 'formatQuerySingleLine', 'formatReadableDecimalSize',
+		'formatReadableQuantity', 'formatReadableSize', 'formatReadableTimeDelta', 'getSetting', 'getSubcolumn', 'hostName', 'identity', 'ignore',
+		'initializeAggregation', 'isConstant', 'isDecimalOverflow', 'materialize', 'neighbor', 'parseReadableSize', 'parseTimeDelta', 'rowNumberInAllBlocks',
+		'rowNumberInBlock', 'runningAccumulate', 'runningDifference', 'sleep', 'sleepEachRow', 'throwIf', 'toColumnTypeName', 'toTypeName', 'transform',
+		'uptime', 'variantElement', 'variantType', 'version', 'visibleWidth'))
+GROUP BY 1 FORMAT JSONCompactEachRow`
+
+// ownFunctions are the parser's own, and the table functions that make rows of nothing.
+var ownFunctions = []string{"lambda", "exists", "_cast", "numbers", "numbers_mt", "zeros", "zeros_mt", "generateseries", "generate_series", "generaterandom",
+	"values", "null", "view", "format"}
+
+// combinators are what an aggregate function's name can end with. Most of system.aggregate_function_combinators.
+var combinators = []string{"if", "array", "map", "state", "merge", "foreach", "distinct", "ordefault", "ornull", "resample", "argmin", "argmax", "simple"}
+
+const explainPrefix = "EXPLAIN AST "
+
+var parsePosition = regexp.MustCompile(`failed at position (\d+)`)
+
+// allow returns an error for a statement that is not known to be harmless.
+func (g *guard) allow(ctx context.Context, text string, values url.Values) error {
+	values = withFormat(values, "TSVRaw")
+	var tree bytes.Buffer
+	err := g.server.ask(ctx, explainPrefix+text, values, &tree)
+	if refused := (*serverError)(nil); errors.As(err, &refused) { // the person did not write EXPLAIN
+		refused.text = parsePosition.ReplaceAllStringFunc(refused.text, func(s string) string {
+			n, _ := strconv.Atoi(strings.TrimPrefix(s, "failed at position ")) // digits
+			return fmt.Sprintf("failed at position %d", max(1, n-len(explainPrefix)))
+		})
+	}
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSuffix(tree.String(), "\n"), "\n")
+	for i, line := range lines {
+		if f := functionNode.FindStringSubmatch(line); f != nil && i > 0 {
+			if ok, err := g.harmless(ctx, f[1]); err != nil {
+				return err
+			} else if !ok {
+				return notSent("the function " + printable(f[1]))
+			}
+		} else if !harmlessNodes.MatchString(line) {
+			return notSent(printable(strings.TrimSpace(line)))
+		}
+	}
+	return nil
+}
+
+func notSent(what string) error {
+	return fmt.Errorf("the statement was not sent, because ordersync does not know that %s only reads the warehouse\n"+
+		"(a user who may only read, named in clickhouse.reader, may do more: `ordersync grants` prints the statements that make one; or add --write)", what)
+}
+
+func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
+	if g.known == nil {
+		known := map[string]bool{}
+		for _, name := range ownFunctions {
+			known[name] = false
+		}
+		var answer bytes.Buffer
+		if err := g.server.ask(ctx, harmlessFunctions, nil, &answer); err != nil {
+			return false, fmt.Errorf("ask the server which functions only read: %w", err)
+		}
+		for d := json.NewDecoder(&answer); ; {
+			var name string
+			var aggregates int
+			if err := d.Decode(&[]any{&name, &aggregates}); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return false, err
+			}
+			known[name] = aggregates > 0
+		}
+		g.known = known
+	}
+	name := strings.ToLower(function)
+	if _, ok := g.known[name]; ok {
+		return true, nil
+	}
+	for again := true; again; { // sumIf, sumOrNullIf
+		again = false
+		for _, c := range combinators {
+			if base, ok := strings.CutSuffix(name, c); ok {
+				name, again = base, true
+				if g.known[name] {
+					return true, nil
+				}
+				break
+			}
+		}
+	}
+	return false, nil
+}
