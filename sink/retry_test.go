@@ -153,7 +153,7 @@ func TestRetryReachesTheHistory(t *testing.T) {
 // the note and not the block, and the next try must store it all the same.
 func TestServerKilledDuringInsert(t *testing.T) {
 	t.Parallel()
-	server, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir()})
+	server, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // A kernel that knows less of Landlock leaves more open, and one without it everything: then grants are all there is.
 func confine(lib, dir string, ports ...uint16) error {
 	rules := []landlock.Rule{
-		landlock.RWDirs(filepath.Join(dir, dataDir), filepath.Join(dir, workDir)),
+		landlock.RWDirs(filepath.Join(dir, dataDir), filepath.Join(dir, workDir)).WithRefer(), // files move between folders
 		landlock.RODirs(filepath.Join(dir, configDir), filepath.Dir(lib), "/lib", "/lib64", "/usr/lib", "/usr/lib64",
 			"/usr/share/zoneinfo", "/sys", "/proc/sys", "/proc/pressure",
 			fmt.Sprintf("/proc/%d", os.Getpid()), // not those of others, whose environment holds credentials

@@ -116,7 +116,7 @@ log: {level: info, format: json}
 // useServer gives the program a server of the test's, behind a tap, so that either can be killed alone.
 func (c *crash) useServer() {
 	c.t.Helper()
-	server, err := embedded.Open(c.t.Context(), embedded.Options{Dir: filepath.Join(c.t.TempDir(), "server")})
+	server, err := embedded.Open(c.t.Context(), embedded.Options{Dir: filepath.Join(c.t.TempDir(), "server"), Database: crashDatabase, Open: true})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -308,12 +308,15 @@ func (c *crash) equal() {
 	server := c.server
 	if server == nil {
 		var err error
-		if server, err = embedded.Open(c.t.Context(), embedded.Options{Dir: c.folder}); err != nil {
+		if server, err = embedded.Open(c.t.Context(), embedded.Options{Dir: c.folder, Database: crashDatabase}); err != nil {
 			c.t.Fatal(err)
 		}
 		defer server.Close()
 	}
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{server.Addr()}, Auth: clickhouse.Auth{Database: crashDatabase}})
+	login := server.Login(embedded.Owner)
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr: []string{server.Addr()}, Auth: clickhouse.Auth{Database: crashDatabase, Username: login.Username, Password: login.Password},
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package cli_test
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,15 +13,11 @@ import (
 // readerGrant is what the reader gets, without its name.
 const readerGrant = "GRANT SELECT ON `orders`.*"
 
-// withReader starts a server with a reader as `ordersync grants` describes it: this engine takes no CREATE USER.
-func (w *world) withReader() {
+// withReader starts a server with a reader as `ordersync grants` describes it, and returns its password: this engine takes no
+// CREATE USER.
+func (w *world) withReader() (password string) {
 	w.t.Helper()
-	w.write("users.xml", fmt.Sprintf(`<clickhouse><profiles><default/><reader><readonly>2</readonly></reader></profiles><quotas><default/></quotas><users>
-<default><password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></default>
-<analyst><password_sha256_hex>%x</password_sha256_hex><networks><ip>::/0</ip></networks><profile>reader</profile><quota>default</quota>
-<grants><query>%s</query></grants></analyst></users></clickhouse>`, sha256.Sum256([]byte(secret)), readerGrant))
-	w.write("config.xml", "<clickhouse><users_config>"+w.dir+"/users.xml</users_config></clickhouse>")
-	server, err := embedded.Open(w.t.Context(), embedded.Options{Dir: filepath.Join(w.dir, "warehouse"), ConfigFile: filepath.Join(w.dir, "config.xml")})
+	server, err := embedded.Open(w.t.Context(), embedded.Options{Dir: filepath.Join(w.dir, "warehouse"), Database: "orders", Open: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -33,17 +27,18 @@ func (w *world) withReader() {
 		}
 	})
 	w.addr, w.database = server.Addr(), "orders"
+	return server.Login(embedded.Reader).Password
 }
 
 // The reader can read, choose formats, and do nothing else; its grants decide, and no words.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
-	w.withReader()
+	password := w.withReader()
 	w.configureAgain()
 	w.run(0, "check")
-	w.configureAgain("username: default", `username: default, reader: {username: analyst, password: "${TEST_SECRET}"}`)
-	contains(t, w.run(0, "sql", "--json", "SELECT currentUser() AS u, count() AS n FROM orders").out, `{"u":"analyst","n":"0"}`)
+	w.configureAgain("username: default", `username: default, reader: {username: reader, password: `+password+`}`)
+	contains(t, w.run(0, "sql", "--json", "SELECT currentUser() AS u, count() AS n FROM orders").out, `{"u":"reader","n":"0"}`)
 	w.run(0, "sql", "SELECT toStartOfMonth(create_time) AS m, COLUMNS('id') APPLY(toString) FROM spend LIMIT 1")
 	for _, text := range []string{
 		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1:1', 'CSV', 'a Int8')", "DROP TABLE orders",
@@ -56,20 +51,46 @@ func TestReader(t *testing.T) {
 	}
 	w.run(0, "sql", "--write", "CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a; DROP TABLE t")
 
-	// Its login is printed to who asks for it, and works.
+	w.loginWorks(password)
+
+	w.configureAgain("username: default", "username: default, reader: {username: reader, password: wrong}")
+	contains(t, w.run(3, "sql", "SELECT 1").err, "516")
+}
+
+// loginWorks takes the login that is printed to who asks for it.
+func (w *world) loginWorks(password string) {
+	w.t.Helper()
 	r := w.command("sql", "--login", "--json")
 	out, err := r.Output()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	login := decode[struct{ HTTP, Username, Password, Database, Curl string }](t, string(out))
-	answer, err := exec.CommandContext(t.Context(), "sh", "-c", login.Curl).CombinedOutput()
-	if err != nil || !strings.HasSuffix(string(answer), "0\n") || login.Password != secret || login.Username != "analyst" {
-		t.Errorf("%+v: %v %s", login, err, answer)
+	login := decode[struct{ HTTP, Username, Password, Database, Curl string }](w.t, string(out))
+	answer, err := exec.CommandContext(w.t.Context(), "sh", "-c", login.Curl).CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(answer), "0\n") || password != "" && login.Password != password || login.Username != "reader" {
+		w.t.Errorf("%+v: %v %s", login, err, answer)
 	}
+}
 
-	w.configureAgain("username: default", "username: default, reader: {username: analyst, password: wrong}")
-	contains(t, w.run(3, "sql", "SELECT 1").err, "516")
+// The embedded warehouse has its reader from the beginning.
+func TestReaderOfTheEmbeddedWarehouse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.write("ordersync.yaml", "accounts: [{name: main, source: bss, endpoint: \""+w.url+"\", credentials: {access_key_id: testid, access_key_secret: \"${TEST_SECRET}\"}}]\n"+
+		"clickhouse: {embedded: ./warehouse, database: shop}\n")
+	w.run(0, "backfill", "--from", "-1h")
+	contains(t, w.run(0, "sql", "--json", "SELECT currentUser() AS u, currentDatabase() AS d, count() AS n FROM orders").out, `{"u":"reader","d":"shop","n":"0"}`)
+	for _, text := range []string{
+		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT file('/etc/passwd')", "DROP VIEW orders", "SYSTEM FLUSH LOGS", "SELECT * FROM system.users",
+	} {
+		if r := w.run(1, "sql", text); strings.Contains(r.out+r.err, "root:") || !strings.Contains(r.err, "Code: ") && !strings.Contains(r.err, "ClickHouse error") {
+			t.Errorf("%s: %+v", text, r)
+		}
+	}
+	w.run(0, "sql", "--write", "CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a; DROP TABLE t")
+	if r := w.run(1, "sql", "--write", "SELECT file('/etc/passwd')"); strings.Contains(r.out+r.err, "root:") {
+		t.Errorf("%+v", r)
+	}
 }
 
 // The statements are ones of the language, with the password as a hash.
