@@ -221,7 +221,7 @@ func (d Decoder) decodeItem(lane schema.Lane, raw string, i *schema.Item, r fiel
 		case columnStart:
 			i.UsageStartTime = r.LocalTime(name, v, d.location())
 		case columnEnd:
-			i.UsageEndTime = r.LocalTime(name, v, d.location())
+			i.UsageEndTime = r.LocalEnd(name, v, d.location())
 		case columnInstance:
 			i.InstanceIDs = r.IDs(name, v)
 		case columnDescription:

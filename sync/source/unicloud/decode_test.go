@@ -280,6 +280,7 @@ func TestOddDetails(t *testing.T) {
 		{"odd time in the order", `"PayTime":"?",`, `{"id":2}`, "2", field.RejectTime},
 		{"odd money in a line", ``, `{"id":2,"totalPrice":"?"},{"id":3}`, "3", field.RejectMoney},
 		{"odd quantity", ``, `{"id":2,"quantity":"many"}`, "", field.RejectQuantity},
+		{"never ends", ``, `{"id":2,"productEndTime":253402271999000}`, "2", ""},
 		{"odd end", ``, `{"id":2,"productEndTime":"?"}`, "", field.RejectTime},
 		{"odd info", ``, `{"id":2,"productId":[1]}`, "", field.RejectType},
 		{"no object", ``, `7,{"id":3}`, "3", field.RejectObject},
