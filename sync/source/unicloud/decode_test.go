@@ -77,6 +77,7 @@ func TestVendorsSampleOfADetail(t *testing.T) {
 			Quantity: money("1"), Config: conf,
 			UsageStartTime: utc("2019-06-27T05:45:42Z"), UsageEndTime: utc("2019-06-27T05:45:42Z"),
 			ExtendInfos: map[string]string{
+				"PayType": "CHARGING_HOURS", "PayTypeName": "按小时实时付费", "PaidAmount": "0", "UpdateTime": "1561614343000",
 				"ProductRegionName": "cloudos-tj", "orderNo": "P21784954245923", "productId": "7489", "productName": "DATA_HARD_DISK",
 				"productRentUnit": "HOURS", "productRentCount": "0", "isParent": "true",
 				"conf.地域": "天津", "conf.硬盘规格": "高性能HDD云硬盘 50GB", "conf.计费模式": "按小时实时付费",
