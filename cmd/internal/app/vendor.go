@@ -77,6 +77,8 @@ func credentials(a *config.Account) wire.Credentials {
 		OIDCProviderARN: c.OIDCProviderARN,
 		OIDCTokenFile:   c.OIDCTokenFile,
 		URI:             c.CredentialsURI.Reveal(),
+
+		RoleSessionExpiration: c.RoleSessionExpiration, STSEndpoint: c.STSEndpoint,
 	}
 }
 
