@@ -217,3 +217,15 @@ func TestLines(t *testing.T) {
 		t.Errorf("%v, %+v", whole, broken)
 	}
 }
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain, 中文 — ok": "plain, 中文 — ok", "\x1b[2J\x1b]0;t\x07x": " [2J ]0;t x", "a\r\nb\tc\x00\x7f\u0085d": "a  b c   d",
+		"\u202egnp.exe\u200b": " gnp.exe ", "\xff": "\uFFFD", "0123456789012345678901": "01234567890123456789…",
+	} {
+		if got := Cut(text, 20); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
