@@ -87,9 +87,9 @@ func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
 	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
 }
 
-// Login returns what tells the login of an account from others at its vendor: the role that it assumes, or else the id of
+// Identity returns what tells the login of an account from others at its vendor: the role that it assumes, or else the id of
 // its access key, for which it may have to ask whoever gives its keys. It is not to be shown.
-func Login(ctx context.Context, a *config.Account) (string, error) {
+func Identity(ctx context.Context, a *config.Account) (string, error) {
 	if a.Credentials.RoleARN != "" {
 		return a.Credentials.RoleARN, nil
 	}

@@ -8,13 +8,13 @@ import (
 )
 
 // A login is the role that is assumed, or else the key, wherever that comes from.
-func TestLogin(t *testing.T) {
+func TestIdentity(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "key")
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
 	login := func(c config.Credentials) string {
 		a := config.NewAccount("a", config.SourceBSS)
 		a.Credentials = c
-		login, err := app.Login(t.Context(), &a)
+		login, err := app.Identity(t.Context(), &a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestLogin(t *testing.T) {
 	}
 	a := config.NewAccount("a", config.SourceBSS)
 	a.Credentials = config.Credentials{AccessKeyID: "half"}
-	if login, err := app.Login(t.Context(), &a); err == nil {
+	if login, err := app.Identity(t.Context(), &a); err == nil {
 		t.Errorf("half a key is the login %q", login)
 	}
 }

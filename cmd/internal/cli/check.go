@@ -121,7 +121,7 @@ func (c *checks) logins(ctx context.Context, accounts []config.Account) {
 	first := map[[2]string]string{}
 	for i := range accounts {
 		a := &accounts[i]
-		login, err := app.Login(ctx, a)
+		login, err := app.Identity(ctx, a)
 		if err != nil {
 			continue // the account's own lines say so
 		}
