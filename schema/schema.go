@@ -113,7 +113,7 @@ type Item struct {
 	OriginalConfig       string
 	Operator             string
 	UsageStartTime       time.Time
-	UsageEndTime         time.Time // a pay-as-you-go order "ends" about a hundred years after its start
+	UsageEndTime         time.Time // a pay-as-you-go order "ends" about a hundred years after its start; zero also where the vendor says that it never ends
 	ExtendInfos          map[string]string
 	BillModuleConfig     string // JSON as received
 	OriginalModuleConfig string // JSON as received

@@ -138,8 +138,9 @@ func (a *Account) currency(o *order) string {
 	return "USD"
 }
 
-// form is how an order looks on the wire. The same facts come in many dresses: a captured response differs from the
-// documents in most of these ways.
+// form is how an order looks on the wire. The same facts come in many dresses, each of them documented or captured: a
+// captured response differs from the documents in most of these ways. What nobody was seen to send is for faults alone,
+// because the vendor's own SDKs need not read it.
 type form uint32
 
 const (
@@ -157,9 +158,7 @@ const (
 	formBillModules                    // present
 	formOrigModules                    // present
 	formLower                          // the detail spells enumerations in lower case, as its document does
-	formExtraField                     // a field that no document knows
 	formBareDetail                     // the detail's Data has nothing but OrderList, as captured
-	formRealArray                      // InstanceIDs is an array, not an array inside a string
 	formInstanceIds                    // its name is InstanceIds, as version 2023-09-30 has it
 )
 
@@ -180,8 +179,8 @@ var formOdds = [...]struct {
 }{
 	{formNumbers, 333}, {formPlain, 500}, {formNoTax, 250}, {formNoPayCurrency, 250}, {formNoOperator, 600},
 	{formNoInstances, 500}, {formNoPayTime, 600}, {formNoRelated, 700}, {formEmptyConfig, 300}, {formBothConfigs, 400},
-	{formExtendInfos, 200}, {formBillModules, 100}, {formOrigModules, 80}, {formLower, 40}, {formExtraField, 15},
-	{formBareDetail, 300}, {formRealArray, 8},
+	{formExtendInfos, 200}, {formBillModules, 100}, {formOrigModules, 80}, {formLower, 40},
+	{formBareDetail, 300},
 }
 
 // itemID is the line's id: the order's own where it was created with one line, as captured.

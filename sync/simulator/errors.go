@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type Error struct {
 	Code    string
 	Message string
 	header  http.Header
+	denied  string // the permission that is missing, where that is why
 }
 
 // Error makes it usable as a Go error.
@@ -46,15 +48,19 @@ func errParameter(parameter, value string) *Error {
 }
 
 func errPermission(action string) *Error {
-	return &Error{Status: 403, Code: "NoPermission", Message: "You are not authorized to perform this action: " + action + "."}
+	return &Error{Status: 403, Code: "NoPermission", Message: "You are not authorized to perform this action: " + action + ".", denied: action}
 }
 
-// errThrottled is the quota's refusal. The vendor's SDK reads the header; TimeLeft looks like milliseconds.
+// errThrottled is the quota's refusal. The vendor's SDKs of today read the first header, those of yesterday the second;
+// both are in milliseconds.
 func errThrottled(limit float64, retry time.Duration) *Error {
 	left := (retry + time.Millisecond - 1) / time.Millisecond
 	return &Error{
 		Status: 400, Code: "Throttling.User", Message: "Request was denied due to user flow control.",
-		header: http.Header{"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)}},
+		header: http.Header{
+			"X-Acs-Retry-After":    {strconv.FormatInt(int64(left), 10)},
+			"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)},
+		},
 	}
 }
 
@@ -63,6 +69,15 @@ func appendBSSError(b []byte, x *exchange, e *Error) []byte {
 	b = appendString(append(b, `{"RequestId":`...), x.id)
 	b = appendString(append(b, `,"Code":`...), e.Code)
 	b = appendString(append(b, `,"Message":`...), e.Message)
+	if e.denied != "" {
+		w := object{append(b, `,"AccessDeniedDetail":{`...)}
+		w.text("AuthAction", e.denied)
+		w.text("AuthPrincipalDisplayName", "simulated-user")
+		w.text("AuthPrincipalType", "SubUser")
+		w.text("NoPermissionType", "ImplicitDeny")
+		w.text("PolicyType", "AccountLevelIdentityBasedPolicy")
+		b = append(w.b, '}')
+	}
 	if e.Status == http.StatusOK {
 		return append(b, `,"Success":false}`...)
 	}

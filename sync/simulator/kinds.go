@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,10 +76,12 @@ func findKind(name string) *Kind {
 var kinds = []Kind{
 	{Name: "throttle", About: "a throttling code with 400 or 429, with or without rate-limit headers", side: anyCall, chaos: 0.15, act: throttle},
 	{Name: "retry-after", About: "429 Throttling.Api with Retry-After: 1", side: anyCall, act: retryLater},
+	{Name: "acs-retry-after", About: "a code that is no throttle's, which x-acs-retry-after makes one", side: anyCall, act: retryMillis},
 	{Name: "throttle200", About: "a throttling code in a 200 with Success false", side: anyCall, chaos: 0.08, act: refusal(200, "Throttling.User")},
 	{Name: "error200", About: "InternalError in a 200 with Success false", side: anyCall, chaos: 0.06, act: refusal(200, "InternalError")},
 	{Name: "internal-error", About: "500 InternalError", side: anyCall, chaos: 0.08, act: refusal(500, "InternalError")},
 	{Name: "unavailable", About: "503 ServiceUnavailable", side: anyCall, chaos: 0.08, act: refusal(503, "ServiceUnavailable")},
+	{Name: "lower-case-error", About: "503 ServiceUnavailable whose keys are in lower case, as the vendor's SDKs accept them", side: anyCall, act: exactly(lowerCaseError)},
 	{Name: "html502", About: "a proxy's 502 in HTML", side: anyCall, chaos: 0.06, act: badGateway},
 	{Name: "truncated", About: "200 with JSON that is cut off", side: anyCall, chaos: 0.06, act: truncated},
 	{Name: "empty200", About: "200 with nothing in it", side: anyCall, chaos: 0.06, act: exactly(Action{Status: 200})},
@@ -102,6 +105,9 @@ var kinds = []Kind{
 	{Name: "unknown-fields", About: "orders with fields that no document knows", scope: perOrder, side: anyCall, chaos: 0.1, alter: unknownFields},
 	{Name: "unknown-values", About: "orders with an unknown OrderType and SubscriptionType", scope: perOrder, side: anyCall, chaos: 0.1, alter: unknownValues},
 	{Name: "unknown-status", About: "orders with an unknown PaymentStatus, which the truth does not have", scope: perOrder, side: anyCall, alter: unknownStatus},
+
+	{Name: "binary-dust", About: "orders with an amount that is a JSON number with the dust of a float64, where it has any", scope: perOrder, side: anyCall, alter: binaryDust},
+	{Name: "instance-array", About: "orders whose lines have InstanceIDs as an array, which the vendor's SDKs cannot read", scope: perOrder, side: details, alter: instanceArray},
 
 	{Name: "bad-row", About: "rows of a listing that cannot be decoded: one of the next six", scope: perOrder, side: listings, loses: true, chaos: 0.03, alter: anyOf(rowSpoilers...)},
 	{Name: "bad-amount", About: "rows with an amount that is none", scope: perOrder, side: listings, loses: true, alter: badAmount},
@@ -154,8 +160,20 @@ func throttle(s *stream, _ *FaultRequest) Action {
 		a.Header = http.Header{"X-Ratelimit-User-Api": {left}}
 	case 1:
 		a.Header = http.Header{"X-Ratelimit-User": {left}}
+	case 2:
+		a.Header = http.Header{"X-Acs-Retry-After": {strconv.FormatInt(s.between(1, 25), 10)}}
 	}
 	return a
+}
+
+func retryMillis(s *stream, _ *FaultRequest) Action {
+	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), {Status: 500, Code: "InternalError", Message: messages["InternalError"]}}[s.n(3)]
+	return Action{Error: refused, Header: http.Header{"X-Acs-Retry-After": {strconv.FormatInt(s.between(1, 25), 10)}}}
+}
+
+var lowerCaseError = Action{
+	Status: http.StatusServiceUnavailable,
+	Body:   `{"code":"ServiceUnavailable","message":"The request has failed due to a temporary failure of the server.","requestId":"0"}`,
 }
 
 func retryLater(*stream, *FaultRequest) Action {

@@ -196,6 +196,17 @@ var checks = map[string]check{
 	"window-fails":     isRefusal(500, "InternalError"),
 	"phantom":          total(func(n int) bool { return n == 120+20*24 }),
 
+	"acs-retry-after": func(p, _ probe) bool {
+		return p.status >= 400 && regexp.MustCompile(`^[1-9]\d?$`).MatchString(p.header.Get("X-Acs-Retry-After"))
+	},
+	"lower-case-error": func(p, _ probe) bool {
+		return p.status == 503 && bytes.HasPrefix(p.body, []byte(`{"code":"ServiceUnavailable"`))
+	},
+	"binary-dust": eachRow(func(row, sound string) bool {
+		return row == sound || regexp.MustCompile(`"PretaxAmount":-?[0-9.]{15,}(e-\d+)?,`).MatchString(row)
+	}),
+	"instance-array": eachRow(func(row, _ string) bool { return strings.Contains(row, `"InstanceIDs":[`) }),
+
 	"expired-token": isRefusal(400, "InvalidSecurityToken.Expired"), "unknown-key": isRefusal(404, "InvalidAccessKeyId.NotFound"),
 	"no-permission": isRefusal(403, "NoPermission"),
 }
@@ -273,20 +284,20 @@ func TestThrottleVaries(t *testing.T) {
 		seen[fmt.Sprintf("%d %s", act.Error.Status, act.Error.Code)]++
 		for name, v := range act.Header {
 			seen[name]++
-			if !regexp.MustCompile(`^Limit:10,Remain:0,TimeLeft:\d+$`).MatchString(v[0]) {
+			if !regexp.MustCompile(`^Limit:10,Remain:0,TimeLeft:\d+$|^\d+$`).MatchString(v[0]) {
 				t.Errorf("%s: %s", name, v)
 			}
 		}
 	}
 	for _, want := range []string{
 		"400 Throttling", "429 Throttling", "400 Throttling.User", "429 Throttling.User", "400 Throttling.Api", "429 Throttling.Api",
-		"X-Ratelimit-User-Api", "X-Ratelimit-User",
+		"X-Ratelimit-User-Api", "X-Ratelimit-User", "X-Acs-Retry-After",
 	} {
 		if seen[want] == 0 {
 			t.Errorf("%s never came: %v", want, seen)
 		}
 	}
-	if len(seen) != 8 {
+	if len(seen) != 9 {
 		t.Errorf("%v", seen)
 	}
 }

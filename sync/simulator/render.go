@@ -9,9 +9,6 @@ func (a *Account) appendRow(b []byte, o *order) []byte {
 	a.amounts(o, f, &m)
 	b = append(b, '{')
 	b = a.appendShared(b, o, f, &m, &m.order, false)
-	if f&formExtraField != 0 {
-		b = append(b, `,"OrderChannel":{"Name":"console","Level":3}`...)
-	}
 	return append(b, '}')
 }
 
@@ -77,20 +74,16 @@ func (a *Account) appendInstances(b []byte, o *order, f form, line, count int) [
 	if count == 0 {
 		return append(b, `""`...)
 	}
-	open, quote, end := `"[`, `\"`, `]"`
-	if f&formRealArray != 0 {
-		open, quote, end = `[`, `"`, `]`
-	}
-	b = append(b, open...)
+	b = append(b, `"[`...)
 	for k := range count {
 		if k > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, quote...)
+		b = append(b, `\"`...)
 		b = a.appendInstance(b, o, line, k)
-		b = append(b, quote...)
+		b = append(b, `\"`...)
 	}
-	return append(b, end...)
+	return append(b, `]"`...)
 }
 
 // appendShared writes the fields that a row and a line have in common, without the braces.

@@ -3,6 +3,10 @@ package simulator
 import (
 	"bytes"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/shopspring/decimal"
 )
 
 // The functions here alter a row of a listing or a line of a detail. They know that it is an object in the simulator's
@@ -101,6 +105,34 @@ func unknownValues(_ *stream, _ int, row rawRow) rawRow {
 
 func unknownStatus(_ *stream, _ int, row rawRow) rawRow {
 	return row.set("PaymentStatus", `"PartiallyPaid"`)
+}
+
+// binaryDust makes the payable amount what a serializer of doubles prints in full: 0.1 becomes 0.10000000000000001. It
+// leaves what no double is, what would still have 12 decimals at most, and the Domain API, whose amounts are texts.
+func binaryDust(_ *stream, _ int, row rawRow) rawRow {
+	from, to := findField(row.json, row.name("PretaxAmount"))
+	if from < 0 || row.name("PretaxAmount") == domainNames["PretaxAmount"] {
+		return rawRow{}
+	}
+	amount, err := decimal.NewFromString(string(bytes.Trim(row.json[from:to], `"`)))
+	if err != nil {
+		return rawRow{}
+	}
+	f := amount.InexactFloat64()
+	dusty := strconv.FormatFloat(f, 'g', 17, 64)
+	if d, err := decimal.NewFromString(dusty); err != nil || d.Exponent() >= -12 || !amount.Equal(decimal.NewFromFloat(f)) {
+		return rawRow{}
+	}
+	return row.set("PretaxAmount", dusty)
+}
+
+// instanceArray takes the array out of the string.
+func instanceArray(_ *stream, _ int, row rawRow) rawRow {
+	list := "[]"
+	if from, to := findField(row.json, "InstanceIDs"); from >= 0 && to-from > 2 {
+		list = strings.ReplaceAll(string(row.json[from+1:to-1]), `\"`, `"`)
+	}
+	return row.set("InstanceIDs", list)
 }
 
 // name is what the row's vendor calls a field of BSS.

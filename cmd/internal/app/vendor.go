@@ -77,12 +77,28 @@ func credentials(a *config.Account) wire.Credentials {
 		OIDCProviderARN: c.OIDCProviderARN,
 		OIDCTokenFile:   c.OIDCTokenFile,
 		URI:             c.CredentialsURI.Reveal(),
+
+		RoleSessionExpiration: c.RoleSessionExpiration, STSEndpoint: c.STSEndpoint,
 	}
 }
 
 // NewClient makes the client of an account for one call at a time. transport may be nil.
 func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
 	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
+}
+
+// Identity returns what tells the login of an account from others at its vendor: the role that it assumes, or else the id of
+// its access key, for which it may have to ask whoever gives its keys. It is not to be shown.
+func Identity(ctx context.Context, a *config.Account) (string, error) {
+	if a.Credentials.RoleARN != "" {
+		return a.Credentials.RoleARN, nil
+	}
+	keys, err := wire.NewKeyring(credentials(a))
+	if err != nil {
+		return "", err
+	}
+	key, err := keys.Current(ctx)
+	return key.ID, err
 }
 
 // offlineSource stands for a vendor that must not be called.

@@ -112,7 +112,27 @@ func (c *checks) all(ctx context.Context, p *program) {
 	for i := range cfg.Accounts {
 		c.account(ctx, &cfg.Accounts[i])
 	}
+	c.logins(ctx, cfg.Accounts)
 	c.warehouse(ctx, p, cfg)
+}
+
+// logins warns of accounts of one source behind which there is one login.
+func (c *checks) logins(ctx context.Context, accounts []config.Account) {
+	first := map[[2]string]string{}
+	for i := range accounts {
+		a := &accounts[i]
+		login, err := app.Identity(ctx, a)
+		if err != nil {
+			continue // the account's own lines say so
+		}
+		id := [2]string{a.Source, login}
+		if other := first[id]; other != "" {
+			c.warn("login of "+a.Name, "is the login of account %s, too: they share the vendor's quota, and orders that both list are stored and counted "+
+				"twice; remove one of the two, or give it another login", other)
+			continue
+		}
+		first[id] = a.Name
+	}
 }
 
 // account makes the calls that a sync makes.
@@ -134,7 +154,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	defer client.Close()
 	if source.CanList(client) {
 		for _, owner := range slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) {
-			c.lane(ctx, client, schema.Lane{Account: a.Name, OwnerID: owner})
+			c.lane(ctx, client, a, schema.Lane{Account: a.Name, OwnerID: owner})
 		}
 	} else {
 		c.unknownOrder(ctx, client, name("order detail"))
@@ -150,19 +170,28 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 }
 
 // lane tries list and detail of the account itself or of one owner.
-func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lane) {
+func (c *checks) lane(ctx context.Context, client source.Client, a *config.Account, lane schema.Lane) {
 	list, detail := "order list of "+lane.String(), "order detail of "+lane.String()
-	order, found, err := c.newest(ctx, client, lane.OwnerID)
-	if err != nil {
+	order, said, err := newest(ctx, client, lane.OwnerID)
+	switch {
+	case err != nil:
 		c.bad(ctx, list, err)
 		return
+	case said == "":
+		c.good(list, "answers")
+	case order != "":
+		c.good(list, "answers; %s", said)
+	default:
+		hint := ""
+		if a.Source == config.SourceBSS {
+			hint = fmt.Sprintf("; the wrong site answers so, too: if there should be orders, check site (it is %s)", a.Site)
+		}
+		c.warn(list, "answers; %s%s", said, hint)
 	}
-	if found == 0 {
-		c.good(list, "answers; there are no orders in the last 30 days")
+	if order == "" {
 		c.warn(detail, "not tried: there is no order to ask for")
 		return
 	}
-	c.good(list, "answers")
 	if _, err := client.Detail(ctx, lane.OwnerID, order); err != nil {
 		c.bad(ctx, detail, err)
 		return
@@ -170,12 +199,12 @@ func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lan
 	c.good(detail, "answers")
 }
 
-// unknownOrder tries the detail of a source that cannot list: that it knows no such order is an answer, too, and the key
-// was accepted.
+// unknownOrder tries the detail of a source that cannot list. That it knows no such order is an answer, too: the API is
+// there, and the key was accepted. No other refusal is, since a gateway that does not know the API refuses as well.
 func (c *checks) unknownOrder(ctx context.Context, client source.Client, name string) {
 	_, err := signedAnew(func() (source.Detail, error) { return client.Detail(ctx, "", "0") })
 	switch source.ReasonOf(err) {
-	case source.OK, source.BadRequest, source.NotFound:
+	case source.OK, source.NotFound:
 		c.good(name, "answers; the source cannot list orders: `ordersync track` names them")
 	default:
 		c.bad(ctx, name, err)
@@ -192,21 +221,37 @@ func signedAnew[T any](call func() (T, error)) (T, error) {
 	return t, err
 }
 
-// newest finds an order to ask for: in the last hour, which every account can be asked for at once, or in 30 days.
-func (c *checks) newest(ctx context.Context, client source.Client, owner string) (id string, found int, err error) {
+// vendorsStart is before the first order of any of the vendors.
+var vendorsStart = time.Date(2009, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// newest finds an order to ask for: in the last hour, which every account can be asked for at once, in 30 days, or ever.
+// said is what is to be said of there being none; a vendor may refuse so wide a question as the last one.
+func newest(ctx context.Context, client source.Client, owner string) (id, said string, err error) {
 	now := time.Now().UTC()
-	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
+	ask := func(start time.Time) (id string, total int, err error) {
 		page, err := signedAnew(func() (source.Page, error) {
-			return client.List(ctx, source.Query{OwnerID: owner, Start: now.Add(-back), End: now, Page: 1, Size: 1})
+			return client.List(ctx, source.Query{OwnerID: owner, Start: start, End: now, Page: 1, Size: 1})
 		})
-		if err != nil {
-			return "", 0, err
+		if err == nil && len(page.Orders) > 0 {
+			id = page.Orders[0].OrderID
 		}
-		if len(page.Orders) > 0 {
-			return page.Orders[0].OrderID, page.Total, nil
+		return id, page.Total, err
+	}
+	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
+		if id, _, err := ask(now.Add(-back)); err != nil || id != "" {
+			return id, "", err
 		}
 	}
-	return "", 0, nil
+	id, total, err := ask(vendorsStart)
+	switch {
+	case err != nil:
+		said = "there are no orders in the last 30 days; whether there ever were was not answered: " + err.Error()
+	case total == 0 && id == "":
+		said = "there has never been an order"
+	default:
+		said = fmt.Sprintf("there are no orders in the last 30 days, and %d before", total)
+	}
+	return id, said, nil
 }
 
 // The vendor refuses calls whose time stamp is more than 15 minutes off.

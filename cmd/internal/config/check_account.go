@@ -150,6 +150,7 @@ func (c *checker) credentials(cr *Credentials, source, path string) {
 		_, written := c.fields[at]
 		needed := slices.Contains(rule.needs, kv.key)
 		switch {
+		case c.failed(at): // it could not be read at all
 		case kv.value == "" && written:
 			// An empty variable must not lead to another login by the default chain.
 			c.fail(at, "is empty (give it a value, or remove the key)")
@@ -181,6 +182,13 @@ func (c *checker) credential(at string, kv keyValue) {
 	case "role_session_name":
 		if !roleSessionName.MatchString(kv.value) {
 			c.fail(at, "is not a session name (2 to 64 letters, digits, . @ _ -)")
+		}
+	case "role_session_expiration":
+		d, _ := time.ParseDuration(kv.value) // it is a duration's own text
+		c.span(at, d, 15*time.Minute, 12*time.Hour)
+	case "sts_endpoint":
+		if !goodHost(kv.value, false) && !hostPort(kv.value, false) {
+			c.fail(at, "is not the name of a host (such as sts.cn-hangzhou.aliyuncs.com, without https://)")
 		}
 	case "policy":
 		if !json.Valid([]byte(kv.value)) {

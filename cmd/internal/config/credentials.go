@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // CredentialsType names a kind of credentials. Except for CredentialsDefault the
 // values are those of the vendor's credentials library.
 type CredentialsType string
@@ -28,11 +30,15 @@ type Credentials struct {
 	RoleSessionName string          `yaml:"role_session_name"`
 	// ExternalID is what the role's owner asks for besides the key; some treat it
 	// as a secret, so it is one.
-	ExternalID      Secret `yaml:"external_id"`
-	Policy          string `yaml:"policy"`
-	OIDCProviderARN string `yaml:"oidc_provider_arn"`
-	OIDCTokenFile   string `yaml:"oidc_token_file"`
-	ECSRoleName     string `yaml:"ecs_role_name"`
+	ExternalID Secret `yaml:"external_id"`
+	Policy     string `yaml:"policy"`
+	// RoleSessionExpiration is how long a session of the role lasts, an hour if it
+	// is zero. STSEndpoint is the host that gives sessions out, always by https.
+	RoleSessionExpiration time.Duration `yaml:"role_session_expiration"`
+	STSEndpoint           string        `yaml:"sts_endpoint"`
+	OIDCProviderARN       string        `yaml:"oidc_provider_arn"`
+	OIDCTokenFile         string        `yaml:"oidc_token_file"`
+	ECSRoleName           string        `yaml:"ecs_role_name"`
 	// CredentialsURI is a secret because who can call it has the credentials.
 	CredentialsURI Secret `yaml:"credentials_uri"`
 }
@@ -48,12 +54,12 @@ var credentialsKeys = map[CredentialsType]struct{ needs, may []string }{
 	CredentialsSTS:       {needs: []string{"access_key_id", "access_key_secret", "security_token"}},
 	CredentialsRAMRole: {
 		needs: []string{"access_key_id", "access_key_secret", "role_arn"},
-		may:   []string{"security_token", "role_session_name", "external_id", "policy"},
+		may:   []string{"security_token", "role_session_name", "external_id", "policy", "role_session_expiration", "sts_endpoint"},
 	},
 	CredentialsECSRole: {may: []string{"ecs_role_name"}},
 	CredentialsOIDCRole: {
 		needs: []string{"role_arn", "oidc_provider_arn", "oidc_token_file"},
-		may:   []string{"role_session_name", "policy"},
+		may:   []string{"role_session_name", "policy", "role_session_expiration", "sts_endpoint"},
 	},
 	CredentialsURI: {needs: []string{"credentials_uri"}},
 }
@@ -61,6 +67,10 @@ var credentialsKeys = map[CredentialsType]struct{ needs, may []string }{
 // values returns every value by its key, in the order of the struct. The values
 // may be compared with the empty text and handed to rules, never printed.
 func (c *Credentials) values() []keyValue {
+	expiration := ""
+	if c.RoleSessionExpiration != 0 {
+		expiration = c.RoleSessionExpiration.String()
+	}
 	return []keyValue{
 		{"access_key_id", c.AccessKeyID},
 		{"access_key_secret", c.AccessKeySecret.Reveal()},
@@ -69,6 +79,8 @@ func (c *Credentials) values() []keyValue {
 		{"role_session_name", c.RoleSessionName},
 		{"external_id", c.ExternalID.Reveal()},
 		{"policy", c.Policy},
+		{"role_session_expiration", expiration},
+		{"sts_endpoint", c.STSEndpoint},
 		{"oidc_provider_arn", c.OIDCProviderARN},
 		{"oidc_token_file", c.OIDCTokenFile},
 		{"ecs_role_name", c.ECSRoleName},
@@ -91,7 +103,7 @@ func (c *Credentials) Kind() CredentialsType {
 		return CredentialsURI
 	case c.ECSRoleName != "":
 		return CredentialsECSRole
-	case c.RoleARN != "" || c.RoleSessionName != "" || c.ExternalID != "" || c.Policy != "":
+	case c.RoleARN != "" || c.RoleSessionName != "" || c.ExternalID != "" || c.Policy != "" || c.RoleSessionExpiration != 0 || c.STSEndpoint != "":
 		return CredentialsRAMRole
 	case c.SecurityToken != "":
 		return CredentialsSTS

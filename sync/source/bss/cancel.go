@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/ordersync/ordersync/sync/source/field"
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
@@ -43,5 +44,10 @@ func (x Canceller) Cancel(ctx context.Context, ownerID, orderID string) (request
 // confirmed reports whether an answer says that the call has succeeded. Of an answer with data it is enough that it does
 // not say the opposite; this one has nothing else to say.
 func confirmed(a *wire.Answer) bool {
-	return strings.EqualFold(a.Code, "Success") || gjson.Get(a.Body, "Success").Bool()
+	said := strings.EqualFold(a.Code, "Success")
+	field.Each(a.Body, func(k, v gjson.Result) bool {
+		said = said || strings.EqualFold(k.Str, "Success") && v.Bool()
+		return true
+	})
+	return said
 }

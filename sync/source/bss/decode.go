@@ -119,7 +119,7 @@ func decodeItem(lane schema.Lane, raw string, i *schema.Item, r field.Row) field
 		case fieldUsageStartTime:
 			i.UsageStartTime = r.Time(key, v)
 		case fieldUsageEndTime:
-			i.UsageEndTime = r.Time(key, v)
+			i.UsageEndTime = r.End(key, v)
 		case fieldExtendInfos:
 			i.ExtendInfos = r.Texts(key, v)
 		case fieldBillModuleConfig:

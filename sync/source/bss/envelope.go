@@ -24,17 +24,13 @@ func parseEnvelope(body string) (wire.Envelope, error) {
 	}
 	var success gjson.Result
 	field.Each(body, func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "Code":
-			e.Code = field.Plain(v)
-		case "Message":
-			e.Text = field.Plain(v)
-		case "RequestId":
-			e.RequestID = field.Plain(v)
-		case "Success":
+		switch {
+		case strings.EqualFold(k.Str, "Success"):
 			success = v
-		case "Data":
+		case strings.EqualFold(k.Str, "Data"):
 			e.Data = v
+		default:
+			e.Field(k.Str, v)
 		}
 		return true
 	})
@@ -62,25 +58,29 @@ func orders(data gjson.Result) (list, total gjson.Result, err error) {
 }
 
 // rows finds the array inside a wrapper inside Data, and Data.TotalCount. An empty result may come without the array, or
-// its wrapper.
+// its wrapper; but rows under another name are not an empty result.
 func rows(data gjson.Result, outer, inner string) (list, total gjson.Result, err error) {
 	if !data.IsObject() {
 		return list, total, errors.New("there is no Data")
 	}
-	var wrapper gjson.Result
+	var wrapper, other gjson.Result
 	data.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case outer:
+		switch { // in whatever case, as the envelope around it
+		case strings.EqualFold(k.Str, outer):
 			wrapper = v
-		case "TotalCount":
+		case strings.EqualFold(k.Str, "TotalCount"):
 			total = v
+		case v.Type == gjson.JSON:
+			other = v
 		}
 		return true
 	})
 	switch {
+	case !wrapper.Exists() && other.Exists():
+		return list, total, &wire.ShapeError{Err: errors.New("there is something else in Data than " + outer), Raw: data.Raw}
 	case wrapper.IsObject():
 		wrapper.ForEach(func(k, v gjson.Result) bool {
-			if k.Str == inner {
+			if strings.EqualFold(k.Str, inner) {
 				list = v
 			}
 			return true

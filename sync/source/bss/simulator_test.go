@@ -51,6 +51,20 @@ func TestRowsEqualTheTruth(t *testing.T) {
 	compare(t, c, "1234567890123456", customer)
 }
 
+// Faults that change only how the same facts are written change nothing.
+func TestOddFormsEqualTheTruth(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"binary-dust", "instance-array", "unknown-fields"} {
+		account := simulator.NewAccount(simulator.Options{Seed: 9, Orders: 200, From: from, To: to})
+		script := simulator.NewScript(9, simulator.Rule{Kind: kind})
+		account.SetFault(script.Fault)
+		compare(t, start(t, account), "", account)
+		if script.Injected()[kind] < 20 {
+			t.Errorf("%v", script.Injected())
+		}
+	}
+}
+
 func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Account) {
 	t.Helper()
 	lane := schema.Lane{Source: "bss", Account: "main", OwnerID: owner}
@@ -144,6 +158,14 @@ func TestRefusalsOfTheSimulator(t *testing.T) {
 		t.Error(err)
 	}
 	account.SetQuota(simulator.Quota{})
+	for kind, want := range map[string]source.Reason{"acs-retry-after": source.Throttled, "lower-case-error": source.Unavailable} {
+		account.SetFault(simulator.NewScript(9, simulator.Rule{Kind: kind}).Fault)
+		_, err := c.List(t.Context(), list)
+		var e *source.Error
+		if reason(err) != want || !errors.As(err, &e) || (e.RetryAfter > 0) != (want == source.Throttled) || e.Message == "" {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
 	for want, action := range map[source.Reason]simulator.Action{
 		source.Unavailable: {Status: 502, Body: "<html>"},
 		source.Malformed:   {Truncate: 100},

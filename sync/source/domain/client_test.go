@@ -177,9 +177,24 @@ func TestEveryCode(t *testing.T) {
 			}
 		}
 	}
-	status, body = 400, `{"Code":"OrderInformationInvalid","Message":"Unable to get a valid order information."}`
-	if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != source.NotFound {
-		t.Error(err)
+	// One code alone says that the order is unknown.
+	for code, want := range map[string]source.Reason{
+		"OrderInformationInvalid": source.NotFound, "InvalidAction.NotFound": source.BadRequest, "InvalidApi.NotFound": source.BadRequest,
+		"InvalidProduct.NotFound": source.BadRequest, "Odd.NotFound": source.BadRequest, "": source.BadRequest,
+	} {
+		status, body = 404, `{"Code":"`+code+`","Message":"m"}`
+		if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != want {
+			t.Error(err)
+		}
+	}
+	for _, body = range []string{
+		`{"code":"NoPermission","message":"m","accessDeniedDetail":{"AuthAction":"domain:QueryOrder"}}`,
+		`<Error><Code>NoPermission</Code><Message>m</Message><AccessDeniedDetail><AuthAction>domain:QueryOrder</AuthAction></AccessDeniedDetail></Error>`,
+	} {
+		status = 403
+		if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != source.Auth || !strings.Contains(err.Error(), "domain:QueryOrder") {
+			t.Error(err)
+		}
 	}
 }
 

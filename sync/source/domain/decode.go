@@ -239,7 +239,7 @@ func (d Decoder) decodeLine(raw string, i *schema.Item, r field.Row) field.Row {
 				i.InstanceIDs = []string{s}
 			}
 		case columnDeadDate:
-			i.UsageEndTime = r.LocalTime(name, v, d.location())
+			i.UsageEndTime = r.LocalEnd(name, v, d.location())
 		case columnCheckFlag, columnValidFlag:
 			s.flags(&r, column, name, v)
 			fallthrough

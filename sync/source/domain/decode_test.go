@@ -210,6 +210,7 @@ func TestOddDetails(t *testing.T) {
 		{"twice", `,"Money":"1","Money":"2"`, `{"TrackID":"T1"}`, "T1", field.RejectDuplicateField},
 		{"odd money", ``, `{"TrackID":"T1","Money":"1,00"}`, "", field.RejectMoney},
 		{"odd amount", ``, `{"TrackID":"T1","Amount":"many"}`, "", field.RejectQuantity},
+		{"never ends", ``, `{"TrackID":"T1","DeadDate":"9999-12-31 23:59:59"}`, "T1", ""},
 		{"odd end", ``, `{"TrackID":"T1","DeadDate":"2017-13-01 00:00:00"}`, "", field.RejectTime},
 		{"odd info", ``, `{"TrackID":"T1","SaleID":[]}`, "", field.RejectType},
 		{"empty dates", ``, `{"TrackID":"T1","DeadDate":"","CheckDate":"","UpdateDate":""}`, "T1", ""},

@@ -26,7 +26,10 @@ var errNotXML = fmt.Errorf("%w, nor XML", wire.ErrNotJSON)
 
 // roots are the names of elements that payloads are: answers, failures, and lines. Later APIs of the vendor put Response
 // behind the name of the action.
-var roots = []string{queryOrder, queryOrder + "Response", "Error", "OrderProducts", "SubOrderResult"}
+var roots = []string{queryOrder, queryOrder + "Response", "Error", denied, "OrderProducts", "SubOrderResult"}
+
+// denied is the part of a failure that says which permission is missing.
+const denied = "AccessDeniedDetail"
 
 // isXML reports whether a payload is XML, or else JSON.
 func isXML(raw string) bool { return strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n\ufeff"), "<") }
@@ -174,15 +177,20 @@ func parseEnvelope(body string) (wire.Envelope, error) {
 	}
 	order := false
 	for _, m := range list {
-		switch m.name {
-		case "Code":
-			e.Code = field.Plain(m.value)
-		case "Message":
-			e.Text = field.Plain(m.value)
-		case "RequestId":
-			e.RequestID = field.Plain(m.value)
-		case "OrderID":
+		switch {
+		case m.name == "OrderID":
 			order = true
+		case m.name == denied && isXML(body):
+			parts, err := element(m.raw)
+			if err != nil {
+				return e, err
+			}
+			e.Denied = make(map[string]string, len(parts))
+			for _, p := range parts {
+				e.Denied[strings.ToLower(p.name)] = field.Plain(p.value)
+			}
+		default:
+			e.Field(m.name, m.value)
 		}
 	}
 	e.Failed = e.Code != "" && !order

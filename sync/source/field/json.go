@@ -3,6 +3,7 @@ package field
 import (
 	"encoding/json"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
@@ -83,9 +84,15 @@ func Hash(key, raw string) uint64 {
 // Excerpt is the start of a text, for messages.
 func Excerpt(s string) string { return Cut(s, 120) }
 
-// Cut is at most limit bytes of a text, and proper UTF-8.
+// Cut is at most limit bytes of a text that others wrote, for people to read: proper UTF-8, with a blank for every
+// character that would not be seen, such as those that move a terminal's cursor or turn the text around.
 func Cut(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 	if len(s) <= limit {
 		return s
 	}

@@ -3,6 +3,7 @@ package field
 import (
 	"errors"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -76,6 +77,47 @@ func ParseMoney(s string) (schema.Money, error) {
 		exp += e
 	}
 	return exact(digits, exp, negative)
+}
+
+// ParseNumber reads an amount that came as a JSON number. It is read exactly, as ParseMoney reads text, except for the
+// dust that a vendor's serializer leaves on what it keeps in binary: 0.1 comes as 0.10000000000000001, or as
+// 0.1000000000000000055511151231257827. Such a number is the shortest one of the same float64, which is what the vendor
+// meant, where it has to be: it is finer than the column, it is digit by digit what a float64 looks like at its length,
+// and the shortest one fits the column. Everything else that is too fine stays an error: 0.30000000000000004 is what the
+// vendor has computed, and its shortest form; what it should have computed would be a guess.
+func ParseNumber(s string) (schema.Money, error) {
+	m, err := ParseMoney(s)
+	if !errors.Is(err, errTooFine) {
+		return m, err
+	}
+	short, ok := shortest(s)
+	if !ok {
+		return m, err
+	}
+	return ParseMoney(short)
+}
+
+// shortest is the shortest form of the float64 that a number was printed from; ok is false where it is the print of none,
+// because it has digits that no float64 has.
+func shortest(s string) (short string, ok bool) {
+	const longest = 767 // no float64 has more significant digits
+	sent := significant(s)
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || sent == "" || len(sent) > longest {
+		return "", false
+	}
+	if significant(strconv.FormatFloat(f, 'e', len(sent)-1, 64)) != sent {
+		return "", false
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64), true
+}
+
+// significant are the digits of a number from the first to the last one that is not zero.
+func significant(s string) string {
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		s = s[:i]
+	}
+	return strings.Trim(strings.Replace(strings.TrimLeft(s, "+-"), ".", "", 1), "0")
 }
 
 // parseExponent reads "e-7". Exponents are bounded, so that no short text can stand for a number of a million digits.

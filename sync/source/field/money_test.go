@@ -3,6 +3,7 @@ package field
 import (
 	"errors"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,6 +43,90 @@ func TestMoney(t *testing.T) {
 			t.Errorf("%q: %v, %v; want %v", text, m, err, want)
 		}
 	}
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"66": "66", "1e3": "1000", "-0": "0", "0.123456789012": "0.123456789012", "1e-12": "0.000000000001",
+		"1234567890123456789": "1234567890123456789", "1234567890123456789.12": "1234567890123456789.12",
+		"123456.78000000001": "123456.78000000001", // it fits, and is what was sent
+
+		"0.10000000000000001": "0.1", "-0.10000000000000001": "-0.1", "0.100000000000000010": "0.1", "1.0000000000000001E-1": "0.1",
+		"0.29999999999999999": "0.3", "0.07000000000000001": "0.07", "19.899999999999999": "19.9", "1.1000000000000001": "1.1",
+		"0.1000000000000000055511151231257827":                      "0.1",
+		"0.1000000000000000055511151231257827021181583404541015625": "0.1",
+		"1.00000000000000000e-01":                                   "0.1",
+		"9.9999999999999998e-13":                                    "0.000000000001",
+	} {
+		m, err := ParseNumber(text)
+		if err != nil || !m.Valid || !m.Decimal.Equal(decimal.RequireFromString(want)) {
+			t.Errorf("%s: %v, %v; want %s", text, m.Decimal, err, want)
+		}
+	}
+	for text, want := range map[string]error{
+		"1e-13": errTooFine, "0.1234567890123": errTooFine, "1e-400": errTooFine, "1e-999999999999999999": errTooFine,
+		"0.30000000000000004":                            errTooFine, // 0.1 + 0.2: no shorter form is this float64
+		"0.10000000000000002":                            errTooFine, // the next one
+		"0.10000000000000000":                            nil,        // exact
+		"0.1000000000000000000000000001":                 errTooFine, // no print of a float64
+		"12345678901234567.123456789012345":              errTooFine, // nor this: a float64 has not so many digits
+		"0.10000000000000000" + strings.Repeat("1", 999): errTooFine,
+		"1e26": errTooLarge, "1e999": errTooLarge,
+	} {
+		if m, err := ParseNumber(text); !errors.Is(err, want) || m.Valid != (want == nil) {
+			t.Errorf("%s: %v, %v; want %v", text, m, err, want)
+		}
+	}
+}
+
+// Whatever a binary serializer makes of an amount with at most 15 digits, the amount comes back from it.
+func TestDustIsTheAmount(t *testing.T) {
+	t.Parallel()
+	for _, scale := range []int32{1, 2, 6, 12} {
+		for n := int64(1); n < 1_000_000_000_000_000; n = n*3 + 7 {
+			for _, amount := range []decimal.Decimal{decimal.New(n, -scale), decimal.New(-n, -scale)} {
+				f, _ := strconv.ParseFloat(amount.String(), 64)
+				for _, print := range []string{
+					strconv.FormatFloat(f, 'g', -1, 64), strconv.FormatFloat(f, 'e', 16, 64), strconv.FormatFloat(f, 'f', -1, 64),
+					new(big.Float).SetFloat64(f).Text('f', 60),
+				} {
+					m, err := ParseNumber(print)
+					if err == nil && m.Decimal.Equal(amount) {
+						continue
+					}
+					// What fits the column is never changed.
+					if exact, e := ParseMoney(print); e == nil && err == nil && exact.Decimal.Equal(m.Decimal) {
+						continue
+					}
+					t.Fatalf("%s as %s: %v, %v", amount, print, m.Decimal, err)
+				}
+			}
+		}
+	}
+}
+
+// FuzzNumber: a JSON number is read exactly, or as the same float64.
+func FuzzNumber(f *testing.F) {
+	for _, s := range []string{"0.10000000000000001", "0.30000000000000004", "1e-13", "12345678901234567.123456789012345", "1.0000000000000001E-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := ParseNumber(s)
+		exact, exactErr := ParseMoney(s)
+		switch {
+		case exactErr == nil:
+			if err != nil || !m.Decimal.Equal(exact.Decimal) {
+				t.Fatalf("%q: %v, %v; want %v", s, m.Decimal, err, exact.Decimal)
+			}
+		case err == nil:
+			sent, _ := strconv.ParseFloat(s, 64)
+			got, _ := strconv.ParseFloat(m.Decimal.String(), 64)
+			if !errors.Is(exactErr, errTooFine) || sent != got {
+				t.Fatalf("%q: %v is another number", s, m.Decimal)
+			}
+		}
+	})
 }
 
 // FuzzMoney compares with math/big: what is accepted is exact, fits the column, and comes back from its own text.

@@ -1,6 +1,7 @@
 package field
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,8 +17,8 @@ type Row struct {
 	Reason  string // a label of a reject; empty while nothing is wrong
 	Message string
 
-	// The amount that was read last, and what was read. Most amounts of a record are the same.
-	text   string
+	// The amount that was read last, and its JSON. Most amounts of a record are the same.
+	json   string
 	amount schema.Money
 }
 
@@ -128,79 +129,106 @@ func (r *Row) Quantity(key string, v gjson.Result) schema.Money {
 }
 
 func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
+	if v.Raw == r.json { // with its quotes, if it has any: text and numbers are not read alike
+		return r.amount
+	}
 	var s string
+	read := ParseMoney
 	switch v.Type {
 	case gjson.String:
 		s = v.Str
 	case gjson.Number:
-		s = v.Raw
+		s, read = v.Raw, ParseNumber
 	case gjson.Null:
 	default:
 		r.wrongType(key, v)
 	}
-	if s == r.text {
-		return r.amount
-	}
 	if strings.TrimSpace(s) == "" {
 		return schema.Money{}
 	}
-	m, err := ParseMoney(s)
+	m, err := read(s)
 	if err != nil {
 		r.Fail(reason, key+": "+err.Error()+": "+Excerpt(s))
 		return schema.Money{}
 	}
-	r.text, r.amount = s, m
+	r.json, r.amount = v.Raw, m
 	return m
 }
 
 // Time reads a time that names its zone, as UTC (I6). Empty, null and absent mean that there is none.
 func (r *Row) Time(key string, v gjson.Result) time.Time {
+	t, err := r.zoned(key, v)
+	return r.timed(key, v, t, err)
+}
+
+// End reads the end of a service as Time does. One that lies beyond the columns is no end, and there is none then: vendors
+// write 2999-09-08 and 9999-12-31 for "never". The payload keeps what was sent.
+func (r *Row) End(key string, v gjson.Result) time.Time {
+	t, err := r.zoned(key, v)
+	return r.timed(key, v, t, unlessNever(err))
+}
+
+func (r *Row) zoned(key string, v gjson.Result) (time.Time, error) {
 	switch v.Type {
 	case gjson.Null:
-		return time.Time{}
+		return time.Time{}, nil
 	case gjson.String:
 		if v.Str == "" {
-			return time.Time{}
+			return time.Time{}, nil
 		}
-		t, err := ParseTime(v.Str)
-		if err != nil {
-			r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Str))
-		}
-		return t
+		return ParseTime(v.Str)
 	}
 	r.wrongType(key, v)
-	return time.Time{}
+	return time.Time{}, nil
+}
+
+// unlessNever takes an end that is too late for the columns for none.
+func unlessNever(err error) error {
+	if errors.Is(err, errTimeLate) {
+		return nil
+	}
+	return err
+}
+
+// timed is a time that was read, or a reject where it could not be.
+func (r *Row) timed(key string, v gjson.Result, t time.Time, err error) time.Time {
+	if err != nil {
+		r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
+	}
+	return t
 }
 
 // LocalTime reads a time of a vendor who writes `yyyy-MM-dd HH:mm:ss` and leaves the zone out: it is in loc. A number is
 // in milliseconds since 1970. A text that names its zone is taken at its word.
 func (r *Row) LocalTime(key string, v gjson.Result, loc *time.Location) time.Time {
-	var (
-		t   time.Time
-		err error
-	)
+	t, err := r.local(key, v, loc)
+	return r.timed(key, v, t, err)
+}
+
+// LocalEnd reads the end of a service as LocalTime does, and what is no end as End does.
+func (r *Row) LocalEnd(key string, v gjson.Result, loc *time.Location) time.Time {
+	t, err := r.local(key, v, loc)
+	return r.timed(key, v, t, unlessNever(err))
+}
+
+func (r *Row) local(key string, v gjson.Result, loc *time.Location) (time.Time, error) {
 	switch v.Type {
 	case gjson.Null:
-		return time.Time{}
+		return time.Time{}, nil
 	case gjson.Number:
-		t, err = ParseMillis(v.Raw)
+		return ParseMillis(v.Raw)
 	case gjson.String:
 		switch s := strings.TrimSpace(v.Str); {
 		case s == "":
-			return time.Time{}
+			return time.Time{}, nil
 		case strings.Contains(s, "T"):
-			t, err = ParseTime(s)
+			return ParseTime(s)
 		case strings.ContainsAny(s, "-:"):
-			t, err = ParseLocal(s, loc)
+			return ParseLocal(s, loc)
 		default:
-			t, err = ParseMillis(s)
+			return ParseMillis(s)
 		}
-	default:
-		r.wrongType(key, v)
-		return time.Time{}
 	}
-	if err != nil {
-		r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
-	}
-	return t
+	r.wrongType(key, v)
+	return time.Time{}, nil
 }

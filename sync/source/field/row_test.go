@@ -28,6 +28,52 @@ func zone(t testing.TB, name string) *time.Location {
 	return loc
 }
 
+// What lies beyond the columns is no end of a service, and an error everywhere else.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	china := zone(t, "Asia/Shanghai")
+	type read func(*Row, gjson.Result) time.Time
+	zoned, local := read(func(r *Row, v gjson.Result) time.Time { return r.End("k", v) }), read(func(r *Row, v gjson.Result) time.Time { return r.LocalEnd("k", v, china) })
+	start, localStart := read(func(r *Row, v gjson.Result) time.Time { return r.Time("k", v) }), read(func(r *Row, v gjson.Result) time.Time { return r.LocalTime("k", v, china) })
+	for _, tc := range []struct {
+		json       string
+		end, start read
+		want       string // empty: none; else a time or the reason of a reject
+	}{
+		{`"2999-09-08T16:00:00Z"`, zoned, start, ""},
+		{`"9999-12-31T23:59:59Z"`, zoned, start, ""},
+		{`"9999-12-31T15:59Z"`, zoned, start, ""},
+		{`"2300-01-01T00:00:00Z"`, zoned, start, ""},
+		{`"2299-12-31T23:59:59Z"`, zoned, start, "2299-12-31T23:59:59Z"},
+		{`"2121-08-05T16:00:00Z"`, zoned, start, "2121-08-05T16:00:00Z"},
+		{`"0001-01-01T00:00:00Z"`, zoned, start, RejectTime},
+		{`"1899-12-31T23:59:59Z"`, zoned, start, RejectTime},
+		{`"9999-13-31T00:00:00Z"`, zoned, start, RejectTime},
+		{`"never"`, zoned, start, RejectTime},
+		{`true`, zoned, start, RejectType},
+		{`253402271999000`, local, localStart, ""},     // 9999-12-31
+		{`9223372036854775807`, local, localStart, ""}, // the largest long of Java
+		{`"9999-12-31 23:59:59"`, local, localStart, ""},
+		{`"2999-09-08T16:00:00Z"`, local, localStart, ""},
+		{`"2300-01-01 07:59:59"`, local, localStart, "2299-12-31T23:59:59Z"},
+		{`-62135596800000`, local, localStart, RejectTime}, // 0001-01-01
+		{`9223372036854775808`, local, localStart, RejectTime},
+		{`{}`, local, localStart, RejectType},
+	} {
+		var r, s Row
+		got := tc.end(&r, gjson.Parse(tc.json))
+		switch wrong := tc.want == RejectTime || tc.want == RejectType; {
+		case wrong && (r.Reason != tc.want || !got.IsZero()), tc.want == "" && (r.Reason != "" || !got.IsZero()):
+			t.Errorf("%s: %v, %s; want %q", tc.json, got, r.Reason, tc.want)
+		case !wrong && tc.want != "" && (r.Reason != "" || !got.Equal(utc(tc.want))):
+			t.Errorf("%s: %v, %s; want %s", tc.json, got, r.Reason, tc.want)
+		}
+		if tc.start(&s, gjson.Parse(tc.json)); tc.want == "" && s.Reason != RejectTime {
+			t.Errorf("%s begins: %q", tc.json, s.Reason)
+		}
+	}
+}
+
 func TestLocalTimes(t *testing.T) {
 	t.Parallel()
 	china, york := zone(t, "Asia/Shanghai"), zone(t, "America/New_York")
@@ -169,5 +215,17 @@ func TestLines(t *testing.T) {
 	whole, broken := (&Lines{Lane: lane, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
 	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != RejectJSON || broken[0].OrderID != "1" {
 		t.Errorf("%v, %+v", whole, broken)
+	}
+}
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain, 中文 — ok": "plain, 中文 — ok", "\x1b[2J\x1b]0;t\x07x": " [2J ]0;t x", "a\r\nb\tc\x00\x7f\u0085d": "a  b c   d",
+		"\u202egnp.exe\u200b": " gnp.exe ", "\xff": "\uFFFD", "0123456789012345678901": "01234567890123456789…",
+	} {
+		if got := Cut(text, 20); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }

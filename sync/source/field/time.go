@@ -14,8 +14,9 @@ var (
 )
 
 var (
-	errNotTime      = errors.New("not a time")
-	errTimeOutRange = errors.New("not between the years 1900 and 2299")
+	errNotTime   = errors.New("not a time")
+	errTimeEarly = errors.New("before the year 1900")
+	errTimeLate  = errors.New("after the year 2299")
 )
 
 // ParseTime reads times that name their zone as UTC (I6): 2017-06-08T09:41:30Z, with a fraction or an offset if need be,
@@ -89,8 +90,11 @@ func ParseMillis(s string) (time.Time, error) {
 // inColumn makes a time one that the columns can hold.
 func inColumn(t time.Time) (time.Time, error) {
 	t = t.UTC()
-	if t.Before(firstTime) || !t.Before(afterTime) {
-		return time.Time{}, errTimeOutRange
+	switch {
+	case t.Before(firstTime):
+		return time.Time{}, errTimeEarly
+	case !t.Before(afterTime):
+		return time.Time{}, errTimeLate
 	}
 	return t.Truncate(time.Millisecond), nil
 }

@@ -203,11 +203,15 @@ func TestEveryCode(t *testing.T) {
 	for code, want := range map[string]source.Reason{ // as documented, and with endings
 		"MissingParameter": source.BadRequest, "InvalidCaller": source.Auth, "SystemError": source.Unavailable, "SystemErro": source.Unavailable,
 		"InvalidParameter.OrderId": source.BadRequest, "SignatureDoesNotMatch": source.Auth, "InvalidNonce": source.Unavailable, "Throttling.User": source.Throttled,
-		"Novel": source.BadRequest,
+		"Novel": source.BadRequest, "Novel.NotFound": source.BadRequest,
 	} {
-		status, body = 400, fmt.Sprintf(`{"Code":%q}`, code)
-		if _, err := c.List(t.Context(), testQuery); failed(t, err).Reason != want {
-			t.Error(err)
+		for _, status = range []int{400, 404} {
+			for _, key := range []string{"Code", "code", "CODE"} {
+				body = fmt.Sprintf(`{%q:%q}`, key, code)
+				if _, err := c.List(t.Context(), testQuery); failed(t, err).Reason != want {
+					t.Error(err)
+				}
+			}
 		}
 	}
 }

@@ -13,7 +13,8 @@ const (
 
 // codes is the table of the vendor's error codes; the first row that fits wins. MissingParameter, InvalidCaller and
 // SystemError are from the document of OrderDetail, InvalidParameter and the spelling SystemErro from the sibling pages on
-// bills. Nothing is published about signatures and throttling; the rows behind them take codes by what their names say.
+// bills. Nothing is published about signatures and throttling; the rows behind them take codes by what their names say. No
+// code for an order that is unknown is published either, so no row is of the Reason not_found.
 var codes = []wire.Code{
 	{Code: "InvalidCaller", Status: 400, Reason: source.Auth, Hint: hintCaller},
 	{Code: "MissingParameter", Match: wire.Prefix, Status: 400, Reason: source.BadRequest},

@@ -1,6 +1,7 @@
 package unicloud
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -95,8 +96,9 @@ func (d Decoder) decodeRow(lane schema.Lane, raw string, o *schema.Order, r fiel
 
 // head is what the order's part of a detail says, for the order and for its lines.
 type head struct {
-	order              schema.Order
-	region, regionName string
+	order  schema.Order
+	region string
+	infos  map[string]string // what has no column, by the vendor's name
 }
 
 func (d Decoder) decodeHead(raw string, h *head, r field.Row) field.Row {
@@ -109,12 +111,27 @@ func (d Decoder) decodeHead(raw string, h *head, r field.Row) field.Row {
 			if r.Once(columnRegion, name) {
 				h.region = r.Text(name, v)
 			}
-		case "productRegionName":
-			if r.Once(columnRegionName, name) {
-				h.regionName = r.Text(name, v)
-			}
 		default:
-			d.set(&h.order, &r, name, v)
+			column, known := headInfos[name]
+			if !known {
+				d.set(&h.order, &r, name, v)
+				return
+			}
+			text := field.Plain(v)
+			switch {
+			case v.Type == gjson.JSON:
+				text = field.CompactJSON(v)
+			case v.Type == gjson.Number && strings.HasSuffix(name, "Amount"):
+				if m, err := field.ParseNumber(text); err == nil {
+					text = m.Decimal.String() // no 1.5E-7, for SQL
+				}
+			}
+			if r.Once(column, name) && text != "" {
+				if h.infos == nil {
+					h.infos = make(map[string]string, len(headInfos))
+				}
+				h.infos[strings.ToUpper(name[:1])+name[1:]] = text
+			}
 		}
 	})
 	return r
@@ -133,7 +150,6 @@ const (
 	columnTotal
 	columnFinal
 	columnRegion
-	columnRegionName
 	columnSKU
 	columnQuantity
 	columnStart
@@ -142,6 +158,12 @@ const (
 	columnDescription
 	columnInfo // and those behind it
 )
+
+// headInfos are the fields of an order that go into extend_infos of its lines.
+var headInfos = map[string]uint8{
+	"productRegionName": columnInfo, "payType": columnInfo + 1, "payTypeName": columnInfo + 2, "paidAmount": columnInfo + 3,
+	"couponAmount": columnInfo + 4, "promotionAmount": columnInfo + 5, "updateTime": columnInfo + 6,
+}
 
 // set reads a field that list rows and orders of a detail share.
 func (d Decoder) set(o *schema.Order, r *field.Row, name string, v gjson.Result) {
@@ -194,10 +216,8 @@ func (d Decoder) decodeItem(lane schema.Lane, raw string, i *schema.Item, r fiel
 	if !r.Readable(raw) {
 		return r
 	}
-	i.ExtendInfos = make(map[string]string, 12)
-	if h.regionName != "" {
-		i.ExtendInfos["ProductRegionName"] = h.regionName
-	}
+	i.ExtendInfos = make(map[string]string, 20)
+	maps.Copy(i.ExtendInfos, h.infos)
 	each(raw, func(name string, _, v gjson.Result) {
 		column, known := lineColumns[name]
 		if !known || !r.Once(column, name) {
@@ -221,7 +241,7 @@ func (d Decoder) decodeItem(lane schema.Lane, raw string, i *schema.Item, r fiel
 		case columnStart:
 			i.UsageStartTime = r.LocalTime(name, v, d.location())
 		case columnEnd:
-			i.UsageEndTime = r.LocalTime(name, v, d.location())
+			i.UsageEndTime = r.LocalEnd(name, v, d.location())
 		case columnInstance:
 			i.InstanceIDs = r.IDs(name, v)
 		case columnDescription:

@@ -77,6 +77,7 @@ func TestVendorsSampleOfADetail(t *testing.T) {
 			Quantity: money("1"), Config: conf,
 			UsageStartTime: utc("2019-06-27T05:45:42Z"), UsageEndTime: utc("2019-06-27T05:45:42Z"),
 			ExtendInfos: map[string]string{
+				"PayType": "CHARGING_HOURS", "PayTypeName": "按小时实时付费", "PaidAmount": "0", "UpdateTime": "1561614343000",
 				"ProductRegionName": "cloudos-tj", "orderNo": "P21784954245923", "productId": "7489", "productName": "DATA_HARD_DISK",
 				"productRentUnit": "HOURS", "productRentCount": "0", "isParent": "true",
 				"conf.地域": "天津", "conf.硬盘规格": "高性能HDD云硬盘 50GB", "conf.计费模式": "按小时实时付费",
@@ -280,6 +281,7 @@ func TestOddDetails(t *testing.T) {
 		{"odd time in the order", `"PayTime":"?",`, `{"id":2}`, "2", field.RejectTime},
 		{"odd money in a line", ``, `{"id":2,"totalPrice":"?"},{"id":3}`, "3", field.RejectMoney},
 		{"odd quantity", ``, `{"id":2,"quantity":"many"}`, "", field.RejectQuantity},
+		{"never ends", ``, `{"id":2,"productEndTime":253402271999000}`, "2", ""},
 		{"odd end", ``, `{"id":2,"productEndTime":"?"}`, "", field.RejectTime},
 		{"odd info", ``, `{"id":2,"productId":[1]}`, "", field.RejectType},
 		{"no object", ``, `7,{"id":3}`, "3", field.RejectObject},

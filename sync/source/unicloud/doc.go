@@ -32,10 +32,17 @@
 //	  productRentUnit, productRentCount, isParent
 //	of the order: OrderCategory, OrderStatus,   order_type, payment_status,
 //	  ChargeType, PayTime, ProductRegionId        subscription_type, payment_time, region
-//	of the order: ProductRegionName             extend_infos['ProductRegionName']
+//	of the order: ProductRegionName, PayType,   extend_infos, under these names, as received;
+//	  PayTypeName, PaidAmount, CouponAmount,      amounts without exponents
+//	  PromotionAmount, UpdateTime
 //
-// The vendor says nothing of taxes: price and payable are in the columns by which orders are compared, and PaidAmount,
-// which is what was paid so far and not an amount after tax, is in none. It sends no currency, so none is invented.
+// Money is the order's: TotalPrice is what it costs by the list, FinalPrice what it costs after coupons and promotions,
+// and so pretax_gross_amount and pretax_amount, by which orders of all vendors are compared and summed. A line has a list
+// price and no more; sharing FinalPrice out among lines would be a guess. The vendor says nothing of taxes, so PaidAmount,
+// which is what was paid so far, is not after_tax_amount: it is in extend_infos of every line, once more on each, and so
+// not to be summed over lines. CouponAmount and PromotionAmount are documented for list rows alone, where they are in
+// raw; should a detail have them, they are in extend_infos too. It sends no currency, so none is invented. ChargeType and
+// OrderStatus are as received: prepaid and postpaid are this vendor's words for Subscription and PayAsYouGo.
 //
 // A detail that has fewer lines than its ItemCount says is an error, since the missing ones would look deleted.
 package unicloud

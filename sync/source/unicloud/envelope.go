@@ -25,16 +25,10 @@ func parseEnvelope(body string) (wire.Envelope, error) {
 	data := false
 	each(body, func(key string, _, v gjson.Result) {
 		switch key {
-		case "code":
-			e.Code = field.Plain(v)
-		case "msg", "message":
-			if text := field.Plain(v); text != "" {
-				e.Text = text
-			}
-		case "requestId":
-			e.RequestID = field.Plain(v)
 		case "order", "orderList", "totalCount":
 			data = data || v.Type != gjson.Null
+		default:
+			e.Field(key, v)
 		}
 	})
 	e.Failed = e.Code != "" && !data

@@ -99,7 +99,8 @@ func compare(t *testing.T, c *unicloud.Client, account *simulator.Account) {
 			if d := cmp.Diff(want, got, money, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(schema.Item{}, "FetchedAt", "Version", "Raw", "CommodityCode", "ExtendInfos")); d != "" {
 				t.Fatalf("%s\n%s", got.Raw, d)
 			}
-			if got.CommodityCode == "" || got.ExtendInfos["conf.地域"] == "" || got.ExtendInfos["orderNo"] == "" {
+			if got.CommodityCode == "" || got.ExtendInfos["conf.地域"] == "" || got.ExtendInfos["orderNo"] == "" ||
+				got.ExtendInfos["PayType"] == "" || got.ExtendInfos["UpdateTime"] == "" || got.ExtendInfos["PaidAmount"] != paid(truth) {
 				t.Errorf("%+v", got)
 			}
 		}
@@ -136,4 +137,12 @@ func TestRefusalsOfTheSimulator(t *testing.T) {
 		}
 		c.Close()
 	}
+}
+
+// paid is what was paid of an order: all of it, or nothing. Numbers come without zeros at their end.
+func paid(o simulator.Order) string {
+	if o.PaymentStatus != "PAID" {
+		return "0"
+	}
+	return o.Pretax.Decimal.String()
 }

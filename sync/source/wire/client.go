@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/field"
 )
 
 // Options of a Client: what a login gives, and what its vendor is like.
@@ -50,8 +52,37 @@ const (
 // Envelope is what a vendor's answers have around their data, good and bad ones.
 type Envelope struct {
 	Code, Text, RequestID string
-	Failed                bool         // the answer says that the call has failed, whatever its HTTP status is
-	Data                  gjson.Result // where the data is; what it is, is the vendor's matter
+	Denied                map[string]string // what the vendor says of a permission that is missing, by names in lower case
+	Failed                bool              // the answer says that the call has failed, whatever its HTTP status is
+	Data                  gjson.Result      // where the data is; what it is, is the vendor's matter
+}
+
+// Field takes one of the fields that the vendors' gateways have in all their answers. Their spelling differs by gateway
+// (Code, code; RequestId, requestId, requestid; Message, and Msg of UniCloud), and the vendors' SDKs take them all, so case
+// says nothing here.
+func (e *Envelope) Field(name string, v gjson.Result) {
+	set := func(to *string) {
+		if text := field.Plain(v); text != "" {
+			*to = text
+		}
+	}
+	switch strings.ToLower(name) {
+	case "code":
+		set(&e.Code)
+	case "message", "msg":
+		set(&e.Text)
+	case "requestid":
+		set(&e.RequestID)
+	case "accessdenieddetail":
+		if !v.IsObject() {
+			return
+		}
+		e.Denied = make(map[string]string, 8)
+		field.Each(v.Raw, func(k, v gjson.Result) bool {
+			e.Denied[strings.ToLower(field.Str(k))] = field.Plain(v)
+			return true
+		})
+	}
 }
 
 // Answer is what came back from a call that the vendor says has succeeded.

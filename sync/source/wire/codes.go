@@ -34,68 +34,90 @@ const (
 	HintToken      = "the security token has expired or is damaged: get new temporary credentials"
 	HintClock      = "check that this machine's clock is right (NTP); the vendor refuses times that are more than 15 minutes off"
 	HintNonce      = "a request arrived twice: look for a proxy that sends requests again, and at this machine's clock"
-	HintVersion    = "check endpoint and api_version: this host does not know the call"
+	HintNoToken    = "the AccessKey is a temporary one: security_token must be given with it"
+	HintVersion    = "this says nothing of an order: the gateway does not know the call; check endpoint and, where there is one, api_version"
 	HintThrottle   = "all users and keys of one main account share the quota: lower `quota` if other programs call this API too"
 	HintTLS        = "use an https:// endpoint"
 )
 
+// throttling is what the gateway's codes of throttling have in common.
+const throttling = "Throttling"
+
 // GatewayCodes are the codes of Alibaba Cloud's gateway about keys, signatures, time, throttling and availability, as the
-// common tables of its products list them; Rejected.Throttling is what the vendor's terraform provider retries. They stand
-// behind a product's own codes.
+// common tables of its products list them; Rejected.Throttling, SYSTEM.CONCURRENT_OPERATE and those beside it are what the
+// vendor's terraform provider retries. They stand behind a product's own codes. None of them speaks of an order: what the
+// gateway does not find is a key, an API or a product, so none has the Reason not_found.
 var GatewayCodes = []Code{
 	{Code: "Throttling", Status: 429, Reason: source.Throttled, Hint: HintThrottle},
 	{Code: "Throttling.User", Status: 429, Reason: source.Throttled, Hint: HintThrottle},
 	{Code: "Throttling.Api", Status: 400, Reason: source.Throttled, Hint: HintThrottle},
 	{Code: "Rejected.Throttling", Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "Throttling", Match: Containing, Reason: source.Throttled, Hint: HintThrottle},
+	{Code: throttling, Match: Containing, Reason: source.Throttled, Hint: HintThrottle},
+	{Code: "TooManyRequests", Match: Prefix, Status: 429, Reason: source.Throttled, Hint: HintThrottle},
+	{Code: "FlowControl", Match: Containing, Reason: source.Throttled, Hint: HintThrottle},
 
 	{Code: "InternalError", Status: 500, Reason: source.Unavailable},
 	{Code: "InternalError", Match: Prefix, Status: 500, Reason: source.Unavailable},
 	{Code: "ServiceUnavailable", Match: Prefix, Status: 503, Reason: source.Unavailable},
+	{Code: "CONCURRENT_OPERATE", Match: Containing, Reason: source.Unavailable}, // SYSTEM.CONCURRENT_OPERATE
+	{Code: "SystemBusy", Match: Prefix, Reason: source.Unavailable},
+	{Code: "OperationConflict", Match: Prefix, Reason: source.Unavailable},
+	{Code: "LastTokenProcessing", Reason: source.Unavailable},
+	{Code: "UnknownError", Match: Prefix, Status: 500, Reason: source.Unavailable},
+	{Code: "RequestTimeout", Match: Prefix, Status: 408, Reason: source.Timeout},
 
 	{Code: "SignatureNonceUsed", Status: 400, Reason: source.Unavailable, Fresh: true, Hint: HintNonce},
 	{Code: "InvalidTimeStamp.Expired", Status: 400, Reason: source.Auth, Fresh: true, Hint: HintClock},
 	{Code: "InvalidTimeStamp", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintClock},
 	{Code: "InvalidAccessKeyId", Match: Prefix, Status: 404, Reason: source.Auth, Hint: HintKey},
-	{Code: "IncompleteSignature", Status: 400, Reason: source.Auth, Hint: HintSecret},
+	{Code: "NoEnabledAccessKey", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintKey},
+	{Code: "InactiveAccessKey", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintKey},
+	{Code: "MissingAccessKey", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintKey},
+	{Code: "IncompleteSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
 	{Code: "SignatureDoesNotMatch", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintSecret},
+	{Code: "MissingSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
+	{Code: "InvalidSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret}, // InvalidSignatureMethod
 	{Code: "InvalidSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintToken},
+	{Code: "MissingSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintNoToken},
 	{Code: "Forbidden.RAM", Status: 403, Reason: source.Auth, Hint: HintPermission},
-	{Code: "NoPermission", Status: 403, Reason: source.Auth, Hint: HintPermission},
+	{Code: "NoPermission", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "NotAuthorized", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
+	{Code: "Unauthorized", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
+	{Code: "AccessDenied", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "Forbidden", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 
-	{Code: "InvalidAction.NotFound", Status: 404, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidVersion", Status: 400, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "InvalidAction", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "InvalidApi", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "InvalidProduct.", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "InvalidVersion", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "UnsupportedOperation", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: HintVersion},
+	{Code: "InvalidOperation.NotSupportedEndpoint", Status: 404, Reason: source.BadRequest, Hint: HintVersion},
 	{Code: "InvalidProtocol.NeedSsl", Status: 400, Reason: source.BadRequest, Hint: HintTLS},
 	{Code: "MissingParameter", Match: Prefix, Status: 400, Reason: source.BadRequest},
 	{Code: "InvalidParameter", Match: Prefix, Status: 400, Reason: source.BadRequest},
 }
 
-// LookUp finds the row of a code. Codes decide before the HTTP status does: throttling is documented both as 400 and as
-// 429, and failures come inside 200.
+// LookUp finds the row of a code, whatever its case. Codes decide before the HTTP status does: throttling is documented
+// both as 400 and as 429, and failures come inside 200.
 func LookUp(table []Code, vendorCode string) (Code, bool) {
+	lower := strings.ToLower(vendorCode)
 	for i := range table {
 		c := &table[i]
+		match := strings.HasPrefix
 		switch c.Match {
 		case Exactly:
-			if vendorCode == c.Code {
-				return *c, true
-			}
-		case Prefix:
-			if strings.HasPrefix(vendorCode, c.Code) {
-				return *c, true
-			}
+			match = strings.EqualFold
 		case Containing:
-			if strings.Contains(vendorCode, c.Code) {
-				return *c, true
-			}
+			match = strings.Contains
+		}
+		if match(lower, strings.ToLower(c.Code)) {
+			return *c, true
 		}
 	}
 	return Code{}, false
 }
 
-// ReasonOfStatus is for answers with a code that is not in the table, or without one.
+// ReasonOfStatus is for answers with a code that is not in the table, or without one. It is never not_found.
 func ReasonOfStatus(status int) source.Reason {
 	switch {
 	case status == 429:
@@ -106,8 +128,6 @@ func ReasonOfStatus(status int) source.Reason {
 		return source.Unavailable
 	case status == 401, status == 403:
 		return source.Auth
-	case status == 404:
-		return source.NotFound
 	case status >= 400:
 		return source.BadRequest
 	case status >= 300:

@@ -3,13 +3,12 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/field"
@@ -20,27 +19,38 @@ import (
 func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	e := c.failure(a)
 	row, known := LookUp(c.o.Codes, a.Code)
-	e.Code, e.Message, e.Reason = c.Show(a.Code, 100), c.Show(a.Text, 600), row.Reason
-	switch {
-	case known:
-	case !vendors && a.Status == http.StatusNotFound:
-		e.Reason = source.BadRequest // a wrong endpoint; that there is no such order only the vendor can say
-	default:
-		if e.Reason = ReasonOfStatus(a.Status); e.Reason == source.Auth {
+	if !known {
+		// That an order is unknown only a code can say, never a status: what is missing may as well be the API or the host.
+		row = Code{Reason: ReasonOfStatus(a.Status)}
+		if len(a.Denied) > 0 {
+			row.Reason = source.Auth
+		}
+		switch {
+		case row.Reason == source.Auth:
 			row.Hint = c.o.Permission
+		case a.Status == http.StatusNotFound:
+			row.Hint = HintVersion
 		}
 	}
-	e.Fresh = row.Fresh
+	wait, throttle := retryAfter(a.Header, row.Reason, a.FetchedAt)
+	if throttle && row.Reason != source.Throttled {
+		row, _ = LookUp(c.o.Codes, throttling)
+		row.Reason = source.Throttled
+	}
+	e.Code, e.Message, e.Reason, e.Fresh = c.Show(a.Code, 100), c.Show(a.Text, 600), row.Reason, row.Fresh
 	if row.Hint == HintToken {
 		e.Fresh = c.o.Keys.Refused()
 	}
-	e.RetryAfter = retryAfter(a.Header, e.Reason, a.FetchedAt)
+	e.RetryAfter = wait
 	e.Hint = row.Hint
 	if c.o.Expand != nil {
 		e.Hint = c.o.Expand(e.Hint, a.Action)
 	}
 	if row.Hint == HintClock {
 		e.Hint += clockError(a.Header, a.FetchedAt)
+	}
+	if !e.Reason.Retryable() && len(a.Denied) > 0 {
+		e.Hint = c.denial(a.Denied)
 	}
 	switch location := a.Header.Get("Location"); {
 	case a.Status >= 300 && a.Status < 400:
@@ -51,8 +61,31 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 		e.Hint = "the answer is not the vendor's: check endpoint; a proxy or a gateway on the way may have given it"
 	case a.Code == "" && a.Status < 300:
 		e.Message = "the answer says that the call has failed, and gives no code; " + e.Message
+	case a.Code == "" && a.Text == "":
+		e.Message = c.Show(strings.TrimSpace(a.Body), 120)
 	}
 	return e
+}
+
+// denial makes a hint of what the vendor says about a permission that is missing.
+func (c *Client) denial(said map[string]string) string {
+	say := func(name string) string { return c.Show(said[strings.ToLower(name)], 200) }
+	action, who := OrDefault(say("AuthAction"), "the call"), OrDefault(say("AuthPrincipalDisplayName"), "the caller")
+	if kind := say("AuthPrincipalType"); kind != "" {
+		who = kind + " " + who
+	}
+	if owner := say("AuthPrincipalOwnerId"); owner != "" {
+		who += " of account " + owner
+	}
+	policy := OrDefault(say("PolicyType"), "policy")
+	switch kind := say("NoPermissionType"); {
+	case strings.EqualFold(kind, "ExplicitDeny"):
+		return fmt.Sprintf("the vendor says: a policy denies %s to %s (ExplicitDeny, %s): take the Deny out of it", action, who, policy)
+	case kind == "":
+		return fmt.Sprintf("the vendor says: %s may not do %s (%s): allow it in a policy", who, action, policy)
+	default:
+		return fmt.Sprintf("the vendor says: no policy allows %s to %s (%s, %s): allow it in a policy", action, who, kind, policy)
+	}
 }
 
 // ShapeError is an answer, or a part of one, that is not what it should be.
@@ -135,33 +168,55 @@ func (c *Client) failure(a *Answer) *source.Error {
 // maxRetryAfter bounds what an odd header can ask for.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads how long the vendor asks us to wait: Retry-After in seconds or as a date, and for a throttle the
-// TimeLeft of the two x-ratelimit headers that the vendor's SDK reads, in milliseconds.
-func retryAfter(h http.Header, reason source.Reason, now time.Time) time.Duration {
-	var wait time.Duration
-	if !reason.Retryable() {
-		return 0
+// timeLeft finds the milliseconds in the vendor's former headers: Limit:10,Remain:0,TimeLeft:250.
+var timeLeft = regexp.MustCompile(`(?i)\bTimeLeft\s*:\s*([0-9]+)`)
+
+// retryAfter reads how long a failure asks us to wait, at most maxRetryAfter: the longest that its headers name. reason is
+// what else is known of it; throttle reports that it is a throttle by its headers alone.
+//
+//	x-acs-retry-after                          milliseconds, a whole number above zero; the vendor's present way, by which
+//	                                           a failure is a throttle whatever its code is
+//	x-ratelimit-user-api, x-ratelimit-user     the TimeLeft of a throttle, in milliseconds; the vendor's former way, which
+//	                                           says nothing of other failures
+//	Retry-After                                seconds, or a date; HTTP's way, which proxies use too
+//
+// What is none of these is as if it were not there.
+func retryAfter(h http.Header, reason source.Reason, now time.Time) (wait time.Duration, throttle bool) {
+	longest := func(digits string, unit time.Duration) bool {
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // a number that is too large is n's largest
+			return false
+		}
+		wait = max(wait, time.Duration(min(n, uint64(maxRetryAfter/unit)))*unit)
+		return n > 0
 	}
-	if v := strings.TrimSpace(h.Get("Retry-After")); v != "" {
-		if s, err := strconv.ParseUint(v, 10, 31); err == nil {
-			wait = time.Duration(s) * time.Second
-		} else if t, err := http.ParseTime(v); err == nil {
-			wait = t.Sub(now)
+	for _, v := range h.Values("X-Acs-Retry-After") {
+		if longest(strings.TrimSpace(v), time.Millisecond) {
+			throttle = true
 		}
 	}
-	if reason == source.Throttled {
-		limits := make(map[string]*string, 2)
-		for _, name := range []string{"x-ratelimit-user-api", "x-ratelimit-user"} {
-			if v := h.Get(name); v != "" {
-				v = strings.ReplaceAll(v, " ", "")
-				limits[name] = &v
+	if !throttle && !reason.Retryable() {
+		return 0, false
+	}
+	for _, name := range []string{"X-Ratelimit-User-Api", "X-Ratelimit-User"} {
+		for _, v := range h.Values(name) {
+			if !throttle && reason != source.Throttled {
+				continue
+			}
+			if left := timeLeft.FindStringSubmatch(v); left != nil {
+				longest(left[1], time.Millisecond)
 			}
 		}
-		if ms := openapiutil.GetThrottlingTimeLeft(limits); ms != nil {
-			wait = max(wait, time.Duration(min(max(*ms, 0), maxRetryAfter.Milliseconds()))*time.Millisecond)
+	}
+	for _, v := range h.Values("Retry-After") {
+		v = strings.TrimSpace(v)
+		if t, err := http.ParseTime(v); err == nil {
+			wait = max(wait, min(t.Sub(now), maxRetryAfter))
+		} else {
+			longest(v, time.Second)
 		}
 	}
-	return min(max(wait, 0), maxRetryAfter)
+	return wait, throttle
 }
 
 // clockError tells how far the clock is off, by the answer's Date.
