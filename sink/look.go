@@ -28,13 +28,16 @@ type Plan struct {
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.words()) == 0 }
 
+// New reports whether nothing of ours is there yet.
+func (p *Plan) New() bool { return p.Database || len(p.Tables) == len(schema.Tables()) }
+
 func (p *Plan) String() string { return strings.Join(p.words(), ", ") }
 
 func (p *Plan) words() (out []string) {
 	switch {
 	case p.Database:
 		return []string{"make the database with its tables and views"}
-	case len(p.Tables) == len(schema.Tables()):
+	case p.New():
 		return []string{"make its tables and views"}
 	}
 	list := func(what, these string, names []string) {
@@ -61,16 +64,16 @@ func (p *Plan) words() (out []string) {
 }
 
 // Look says what Open would do, and changes nothing. It refuses what Open refuses: objects of our names that are not
-// ours, and a warehouse of a newer version.
-func Look(ctx context.Context, cfg Config) (*Plan, error) {
+// ours, and a warehouse of a newer version. The version is the server's.
+func Look(ctx context.Context, cfg Config) (plan *Plan, version string, err error) {
 	if err := cfg.complete(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	nodes, err := lookAtAll(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return planOf(nodes), nil
+	return planOf(nodes), nodes[0].version, nil
 }
 
 // lookAtAll looks at each server that has to be looked at by itself: one, but with Config.EachNode.
@@ -136,6 +139,7 @@ func (o *object) kind() string {
 // found is what is in a database, on each server by its name.
 type found struct {
 	cfg      Config
+	version  string // of the server
 	database bool
 	nodes    map[string]map[string]*object
 	versions []int64 // of the migrations that were run
@@ -153,7 +157,11 @@ func look(ctx context.Context, cfg Config) (f *found, err error) {
 	if err := conn.Ping(ctx); err != nil {
 		return nil, connectError(cfg, "connect", err)
 	}
-	f = &found{cfg: cfg, nodes: map[string]map[string]*object{}}
+	server, err := conn.ServerVersion()
+	if err != nil {
+		return nil, connectError(cfg, "connect", err)
+	}
+	f = &found{cfg: cfg, version: server.Version.String(), nodes: map[string]map[string]*object{}}
 	for _, step := range []func(context.Context, driver.Conn) error{f.readObjects, f.readVersions} {
 		if err := step(ctx, conn); err != nil {
 			return nil, connectError(cfg, "look at database "+cfg.Database, err)

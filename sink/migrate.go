@@ -23,21 +23,24 @@ const migrationTries = 12
 // migrate brings tables and views up to date: it looks what is there, makes what is missing and looks again, until
 // nothing is left to do. ClickHouse has no lock that two processes could share, so each step does no harm when it is done
 // twice, and none replaces what was not seen to be ours (I13). A step that failed because another process took it at the
-// same moment is found done by the next look.
-func migrate(ctx context.Context, cfg Config) error {
+// same moment is found done by the next look. It returns what the first look found to do.
+func migrate(ctx context.Context, cfg Config) (made *Plan, err error) {
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxElapsedTime(0))
 	op := "make the tables of database " + cfg.Database
 	for tries := 0; ; tries++ {
 		nodes, err := lookAtAll(ctx, cfg)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		plan := planOf(nodes)
+		if made == nil {
+			made = plan
+		}
 		if plan.Empty() {
-			return nil
+			return made, nil
 		}
 		if tries == migrationTries {
-			return connectError(cfg, op, fmt.Errorf("this is left to do after %d tries: %s: check that the user may see and "+
+			return nil, connectError(cfg, op, fmt.Errorf("this is left to do after %d tries: %s: check that the user may see and "+
 				"change all of the database", tries, plan))
 		}
 		// A view of a cluster reads the tables of all servers, so these come first.
@@ -54,12 +57,12 @@ func migrate(ctx context.Context, cfg Config) error {
 		switch {
 		case err == nil:
 		case !lostRace(err):
-			return connectError(cfg, op, err)
+			return nil, connectError(cfg, op, err)
 		default:
 			select {
 			case <-time.After(wait.NextBackOff()):
 			case <-ctx.Done():
-				return connectError(cfg, op, context.Cause(ctx))
+				return nil, connectError(cfg, op, context.Cause(ctx))
 			}
 		}
 	}

@@ -65,7 +65,11 @@ type Sink struct {
 	cluster  bool
 	retry    retryPolicy
 	observer Observer
+	made     *Plan
 }
+
+// Made is what Open has done to the tables and views; it is empty where they were up to date.
+func (s *Sink) Made() *Plan { return s.made }
 
 // Open connects, creates the database where it is missing, and brings its tables and views up to date; [Look] says what
 // that would be. It refuses a database that has objects of other makers under the names of ours, and a warehouse of a newer
@@ -75,10 +79,16 @@ func Open(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, cfg); err != nil {
+	made, err := migrate(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
-	return cfg.connect(ctx)
+	s, err := cfg.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.made = made
+	return s, nil
 }
 
 // complete fills in what was left out, and refuses what cannot be.

@@ -89,7 +89,7 @@ func TestUpgradeOfWarehouses(t *testing.T) {
 			before := rowsOf(t, conn, columns)
 			cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
 			former := definitions(t, conn)
-			plan, err := sink.Look(t.Context(), cfg)
+			plan, _, err := sink.Look(t.Context(), cfg)
 			if err != nil || plan.Empty() || plan.Database {
 				t.Fatalf("plan %+v, %v", plan, err)
 			}
@@ -97,7 +97,7 @@ func TestUpgradeOfWarehouses(t *testing.T) {
 			s := openAt(t, addr, database)
 			equal(t, definitions(t, s.Conn()), want)
 			equal(t, rowsOf(t, s.Conn(), columns), before)
-			if plan, err = sink.Look(t.Context(), cfg); err != nil || !plan.Empty() {
+			if plan, _, err = sink.Look(t.Context(), cfg); err != nil || !plan.Empty() {
 				t.Errorf("afterwards there is still to do: %s, %v", plan, err)
 			}
 			for _, table := range []string{"order_rows", "order_item_rows", "sync_verifications", "sync_window_rows"} {

@@ -21,7 +21,7 @@ func TestSQLFormats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	for format, want := range map[string][]string{
 		"json": {`{"n":1,"a":[1,null],"m":{"x":"1.5"},"t":[1,"a'b"],"named":{"aa":1,"bb":"x"},"missing":null,"d":"2024-01-02",` +
 			`"f":1.5e30,"g":0.1,"u":"61f0c404-5cb3-11e7-907b-a6006ad3dba0","ip":"1.2.3.4","b":true,` +
@@ -49,8 +49,8 @@ func TestSQLCannotChangeByAccident(t *testing.T) {
 	w := newWorld(t, 0)
 	w.configure()
 	// Looking makes nothing, and says what does.
-	contains(t, w.run(3, "sql", "SELECT 1").err, "run `ordersync check` once")
-	w.run(0, "check")
+	contains(t, w.run(3, "sql", "SELECT 1").err, "run `ordersync migrate`")
+	w.run(0, "migrate")
 	r := w.run(1, "sql", "CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a")
 	contains(t, r.err, "ClickHouse error 164", "--write")
 	r = w.run(0, "sql", "--write", "--format", "tsv", `/* made */ CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a;
