@@ -17,7 +17,7 @@ import (
 // viewFiles holds the views, one plain SELECT a file. The number in a file's name is the order in which they are made: a
 // view comes after those that it reads. The first paragraph of the comment at the top is the view's own comment in the
 // warehouse, what follows is why it is as it is. There is no list of columns: it is made of what the server says of the
-// SELECT, with comments from the glossary.
+// SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike.
 //
 //go:embed views/*.sql
 var viewFiles embed.FS
@@ -44,7 +44,7 @@ var Views = sync.OnceValue(func() []View {
 		}
 		_, view, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
 		views[i] = View{Name: view}
-		views[i].Comment, views[i].Select = cutComment(string(text))
+		views[i].Comment, views[i].Select = cutComment(strings.ReplaceAll(string(text), "${state}", StateSQL()))
 	}
 	return views
 })

@@ -17,5 +17,6 @@ SELECT
     pretax_amount, pretax_amount_local, tax, after_tax_amount, fingerprint, detail_status, items, fetched_at, version,
     raw, raw_detail,
     transform(cityHash64(account, product_code, product_type, lower(subscription_type)), product_list.1, product_list.2, '')
-        AS product_name
+        AS product_name,
+    toLowCardinality(${state}) AS payment_state
 FROM order_rows FINAL

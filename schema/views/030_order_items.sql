@@ -13,5 +13,6 @@ SELECT
     region, quantity, config, original_config, operator, usage_start_time, usage_end_time, extend_infos,
     bill_module_config, original_module_config, fetched_at, version, raw,
     transform(cityHash64(account, product_code, product_type, lower(subscription_type)), product_list.1, product_list.2, '')
-        AS product_name
+        AS product_name,
+    toLowCardinality(${state}) AS payment_state
 FROM order_item_rows FINAL

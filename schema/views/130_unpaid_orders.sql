@@ -9,4 +9,4 @@ SELECT
     create_time < now64(3, 'UTC') - INTERVAL 8 DAY AS is_anomaly,
     fetched_at
 FROM orders
-WHERE lower(payment_status) = 'unpaid'
+WHERE payment_state = 'unpaid'

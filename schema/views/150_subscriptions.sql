@@ -2,11 +2,9 @@
 -- they are paid for
 --
 -- Until when each subscribed instance is paid for: the latest end among its paid lines. A line does not count once a
--- later refund lists the instance or, where a refund lists none, refers to the order. A renewal is such a line itself, with a
--- later end. A line without instances stands for itself. Only what has not ended for 30 days is read, so that a long
+-- later refund order lists the instance or, where it lists none, refers to the order; the refund of what an upgrade
+-- replaces ends nothing. A renewal is such a line itself, with a later end. A line without instances stands for itself. Only what has not ended for 30 days is read, so that a long
 -- past costs little.
-WITH
-    lower(order_type) = 'refund' OR lower(order_sub_type) = 'refundsuborder' AS is_refund
 SELECT
     any(lines.source) AS source,
     lines.account AS account,
@@ -30,17 +28,16 @@ FROM
         tuple(usage_end_time, create_time, item_id) AS rank,
         instance_id,
         if(instance_id = '', item_id, '') AS alone
-    FROM order_items
+    FROM billing
     ARRAY JOIN if(empty(instance_ids), [''], arrayDistinct(instance_ids)) AS instance_id
-    WHERE NOT is_refund AND lower(payment_status) = 'paid' AND lower(subscription_type) = 'subscription'
-        AND order_items.usage_end_time > now64(3, 'UTC') - INTERVAL 30 DAY
+    WHERE kind = 'paid' AND is_subscription AND billing.usage_end_time > now64(3, 'UTC') - INTERVAL 30 DAY
 ) AS lines
 LEFT JOIN
 (
     SELECT account, owner_id, instance_id, max(create_time) AS refunded_at
-    FROM order_items
+    FROM billing
     ARRAY JOIN instance_ids AS instance_id
-    WHERE is_refund
+    WHERE kind = 'refund' AND is_refund_order
     GROUP BY account, owner_id, instance_id
 ) AS refunds_of_instances
 ON refunds_of_instances.account = lines.account AND refunds_of_instances.owner_id = lines.owner_id
@@ -48,8 +45,8 @@ ON refunds_of_instances.account = lines.account AND refunds_of_instances.owner_i
 LEFT JOIN
 (
     SELECT account, owner_id, related_order_id, max(create_time) AS refunded_at
-    FROM order_items
-    WHERE is_refund AND empty(instance_ids) AND related_order_id != ''
+    FROM billing
+    WHERE kind = 'refund' AND is_refund_order AND empty(instance_ids) AND related_order_id != ''
     GROUP BY account, owner_id, related_order_id
 ) AS refunds_of_orders
 ON refunds_of_orders.account = lines.account AND refunds_of_orders.owner_id = lines.owner_id
