@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// Cluster says where the tables are when one server is not enough.
+// Cluster says where the tables are when one server is not enough. The zero value is one server.
 type Cluster struct {
-	Name     string // a cluster of the servers' configuration (remote_servers)
+	Name     string // a cluster of the servers' configuration (remote_servers); empty = one server
 	Database string
 	// EachNode is for servers without ClickHouse Keeper, such as the embedded ones of the tests: the tables are not
 	// replicated, and the migrations have to be run on each server by itself.
 	EachNode bool
 }
 
-// Migrations is the same SQL for a cluster, rewritten as it is read:
+// Migrations is the SQL of the migrations, rewritten as it is read. Of all tables of one server, only the comment changes:
+// it gets the Mark. Statements about views are left out. For a cluster:
 //
 //   - Each table gets the suffix _local and is replicated within its shard, and a Distributed table of the plain name
 //     reads and writes all shards. So views and queries are the same text on one server and on a cluster.
@@ -30,11 +31,22 @@ type Cluster struct {
 //   - Every statement is ON CLUSTER.
 //
 // A statement that is of no kind known here is an error: it must not be made on one server only.
-func (c Cluster) Migrations() fs.FS { return clusterFiles{c, Migrations} }
+//
+// With names of tables there are only the statements that make these and change their definition: run again, they make a
+// table that somebody dropped.
+func (c Cluster) Migrations(only ...string) fs.FS { return rewrittenFiles{c, only, migrationFiles} }
 
-// On is the clause that makes a statement one of all servers; with EachNode it is empty.
+// Local is the name of the table that holds the rows of a table on each server.
+func (c Cluster) Local(table string) string {
+	if c.Name == "" {
+		return table
+	}
+	return table + local
+}
+
+// On is the clause that makes a statement one of all servers; on one server and with EachNode it is empty.
 func (c Cluster) On() string {
-	if c.EachNode {
+	if c.Name == "" || c.EachNode {
 		return ""
 	}
 	return " ON CLUSTER " + Quote(c.Name)
@@ -55,7 +67,7 @@ var (
 
 	alterTable   = regexp.MustCompile(`^ALTER TABLE (\w+)`)
 	ofEachTable  = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:(?:ADD|MODIFY|COMMENT|DROP|RENAME) COLUMN|MODIFY COMMENT)`)
-	ofLocalTable = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:ADD INDEX|DROP INDEX|MATERIALIZE INDEX|MODIFY SETTING)`)
+	ofLocalTable = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:ADD INDEX|DROP INDEX|MATERIALIZE INDEX|(?:MODIFY|RESET) SETTING)`)
 
 	feed     = regexp.MustCompile(`^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+)`)
 	feedFrom = regexp.MustCompile(`(?m)^FROM (\w+)$`)
@@ -70,7 +82,15 @@ func (c Cluster) statement(sql string) ([]string, error) {
 		at := pattern.FindStringSubmatchIndex(sql)
 		return sql[:at[3]] + suffix + c.On() + sql[at[3]:]
 	}
+	if view.MatchString(sql) {
+		return nil, nil // made from the folder views
+	}
+	if createTable.MatchString(sql) || feed.MatchString(sql) {
+		sql = comment.ReplaceAllStringFunc(sql, func(s string) string { return strings.TrimSuffix(s, "'") + Mark + "'" })
+	}
 	switch {
+	case c.Name == "":
+		return []string{sql}, nil
 	case createTable.MatchString(sql):
 		return c.table(sql, named(createTable, sql, local))
 	case ofEachTable.MatchString(sql):
@@ -84,8 +104,6 @@ func (c Cluster) statement(sql string) ([]string, error) {
 		sql = feedFrom.ReplaceAllString(sql, "FROM ${1}"+local)
 		sql = feed.ReplaceAllString(sql, "CREATE MATERIALIZED VIEW IF NOT EXISTS ${1} TO ${2}"+local)
 		return []string{named(feed, sql, "")}, nil
-	case view.MatchString(sql):
-		return []string{named(view, sql, "")}, nil
 	}
 	return nil, fmt.Errorf("schema/cluster.go does not know what this statement is in a cluster: %.60q", sql)
 }
@@ -116,44 +134,48 @@ func (c Cluster) table(sql, localSQL string) ([]string, error) {
 	return []string{localSQL, distributed}, nil
 }
 
-// rewrite makes of a migration's text the text for a cluster. A statement ends with a line that ends in a semicolon, as
-// for goose.
-func (c Cluster) rewrite(text string) (string, error) {
-	var out, statement strings.Builder
-	for line := range strings.Lines(text) {
-		remark := strings.HasPrefix(strings.TrimSpace(line), "--")
-		if statement.Len() == 0 && (remark || strings.TrimSpace(line) == "") {
-			out.WriteString(line)
+// rewrite makes of a migration's text the text to be run.
+func (f rewrittenFiles) rewrite(text string) (string, error) {
+	statements, err := split(text)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	out.WriteString("-- +goose NO TRANSACTION\n-- +goose Up\n")
+	for _, s := range statements {
+		if len(f.only) > 0 && !f.wanted(s) {
 			continue
 		}
-		code, _, _ := strings.Cut(line, " --")
-		end, ended := strings.CutSuffix(strings.TrimRight(code, " \n"), ";")
-		if remark || !ended {
-			statement.WriteString(line)
-			continue
-		}
-		statement.WriteString(end)
-		made, err := c.statement(statement.String())
+		made, err := f.cluster.statement(s)
 		if err != nil {
 			return "", err
 		}
-		out.WriteString(strings.Join(made, ";\n\n") + ";\n")
-		statement.Reset()
-	}
-	if statement.Len() > 0 {
-		return "", fmt.Errorf("the last statement does not end with a semicolon")
+		for _, m := range made {
+			out.WriteString("\n" + m + ";\n")
+		}
 	}
 	return out.String(), nil
 }
 
-// clusterFiles rewrites the migrations as they are read.
-type clusterFiles struct {
+// wanted reports whether a statement makes one of the wanted tables, or changes its definition.
+func (f rewrittenFiles) wanted(sql string) bool {
+	for _, kind := range []*regexp.Regexp{createTable, alterTable, feed} {
+		if m := kind.FindStringSubmatch(sql); m != nil {
+			return slices.Contains(f.only, m[1])
+		}
+	}
+	return false
+}
+
+// rewrittenFiles rewrites the migrations as they are read.
+type rewrittenFiles struct {
 	cluster Cluster
+	only    []string // tables; none = all statements
 	fs.FS
 }
 
 // Open is part of fs.FS.
-func (f clusterFiles) Open(name string) (fs.File, error) {
+func (f rewrittenFiles) Open(name string) (fs.File, error) {
 	original, err := f.FS.Open(name)
 	if err != nil || !strings.HasSuffix(name, ".sql") {
 		return original, err
@@ -162,18 +184,18 @@ func (f clusterFiles) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := f.cluster.rewrite(string(text))
+	made, err := f.rewrite(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &clusterFile{original, bytes.NewReader([]byte(made))}, nil
+	return &rewrittenFile{original, bytes.NewReader([]byte(made))}, nil
 }
 
-// clusterFile is a migration with another content.
-type clusterFile struct {
+// rewrittenFile is a migration with another content.
+type rewrittenFile struct {
 	fs.File
 	content io.Reader
 }
 
 // Read is part of fs.File.
-func (f *clusterFile) Read(p []byte) (int, error) { return f.content.Read(p) }
+func (f *rewrittenFile) Read(p []byte) (int, error) { return f.content.Read(p) }

@@ -6,7 +6,6 @@ package schema
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -217,9 +216,6 @@ const (
 	RejectDetail = "detail" // an order whose detail could not be fetched or decoded; its list row is stored
 	RejectItem   = "item"   // one line of a detail that could not be decoded; its order and other items are stored
 )
-
-// IsUnpaid reports whether a payment status means unpaid. Vendors' spelling of enumerations varies in case.
-func IsUnpaid(status string) bool { return strings.EqualFold(status, "Unpaid") }
 
 // Digest is what one id adds to a window's id digest, by XOR: ClickHouse's xxHash64(order_id).
 func Digest(id string) uint64 { return xxhash.Sum64String(id) }

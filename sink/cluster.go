@@ -1,12 +1,7 @@
 package sink
 
 import (
-	"context"
-	"fmt"
-	"regexp"
-
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/ordersync/ordersync/schema"
 )
@@ -32,25 +27,26 @@ func (c Config) cluster() schema.Cluster {
 	return schema.Cluster{Name: c.Cluster, Database: c.Database, EachNode: c.EachNode}
 }
 
-// prepare is what is run before the migrations: the database, and on a replicated cluster goose's table too, since goose
-// would make one that only one server has. All servers are replicas of it, so that each knows what was run.
+// prepare is what is run before the migrations: the database, and goose's table with the mark of ours. On a replicated
+// cluster all servers are replicas of that table, so that each knows what was run; goose would make one that only one
+// server has.
 func (c Config) prepare() []string {
-	database := quoteIdentifier(c.Database)
-	if c.Cluster == "" || c.EachNode {
-		return []string{"CREATE DATABASE IF NOT EXISTS " + database}
+	database, on, engine := quoteIdentifier(c.Database), c.cluster().On(), "MergeTree"
+	if on != "" {
+		engine = "ReplicatedMergeTree(" + schema.Quote("/clickhouse/tables/"+c.Cluster+"/{database}/{table}") + ", '{shard}-{replica}')"
 	}
-	on := c.cluster().On()
 	return []string{
 		"CREATE DATABASE IF NOT EXISTS " + database + on,
-		"CREATE TABLE IF NOT EXISTS " + database + ".goose_db_version" + on + `
+		"CREATE TABLE IF NOT EXISTS " + database + "." + schema.VersionTable + on + `
 (
     version_id Int64,
     is_applied UInt8,
     date Date DEFAULT now(),
     tstamp DateTime DEFAULT now()
 )
-ENGINE = ReplicatedMergeTree(` + schema.Quote("/clickhouse/tables/"+c.Cluster+"/{database}/{table}") + `, '{shard}-{replica}')
-ORDER BY version_id`,
+ENGINE = ` + engine + `
+ORDER BY (version_id)
+COMMENT ` + schema.Quote(schema.VersionComment+schema.Mark),
 	}
 }
 
@@ -65,34 +61,4 @@ func (c Config) nodes() []Config {
 		nodes[i].Addr = []string{addr}
 	}
 	return nodes
-}
-
-// distributed finds the cluster in the engine of a Distributed table, as the server shows it.
-var distributed = regexp.MustCompile(`^Distributed\('([^']*)'`)
-
-// checkLayout compares the tables that are there with clickhouse.cluster: CREATE … IF NOT EXISTS would pass over tables
-// of the other kind without a word, and what is written to a cluster without the settings of one is not confirmed (I1).
-// It also says whether prepare has been run.
-func checkLayout(ctx context.Context, cfg Config, conn driver.Conn) (prepared bool, err error) {
-	var orders, versions uint64
-	var engine string
-	err = conn.QueryRow(ctx, `SELECT countIf(name = 'order_rows'), countIf(name = 'goose_db_version'),
-		maxIf(engine_full, name = 'order_rows') FROM system.tables WHERE database = ?`, cfg.Database).
-		Scan(&orders, &versions, &engine)
-	if err != nil || orders == 0 {
-		return false, err
-	}
-	cluster := ""
-	if m := distributed.FindStringSubmatch(engine); m != nil {
-		cluster = m[1]
-	}
-	switch {
-	case cluster == cfg.Cluster:
-		return versions > 0, nil
-	case cluster == "":
-		return false, fmt.Errorf("its tables are those of one server, and clickhouse.cluster is %s: give another "+
-			"clickhouse.database, and copy the rows as the README says under \"A cluster\"", cfg.Cluster)
-	default:
-		return false, fmt.Errorf("its tables are those of the cluster %s: set clickhouse.cluster: %[1]s", cluster)
-	}
 }

@@ -64,9 +64,9 @@ var retryable = map[int32]struct{ name, reason string }{
 
 // remedies holds, for error codes that do not pass by themselves, the name and what a person can do.
 var remedies = map[int32]struct{ name, remedy string }{
-	16:  {"NO_SUCH_COLUMN_IN_TABLE", "the tables are older than this ordersync: start it once with rights to alter them"},
-	60:  {"UNKNOWN_TABLE", "a table is missing: restart ordersync, it creates its tables at start"},
-	81:  {"UNKNOWN_DATABASE", "the database is missing: restart ordersync, it creates the database at start"},
+	16:  {"NO_SUCH_COLUMN_IN_TABLE", "the tables are older than this ordersync: run `ordersync migrate`"},
+	60:  {"UNKNOWN_TABLE", "a table is missing: run `ordersync migrate`"},
+	81:  {"UNKNOWN_DATABASE", "the database is missing: run `ordersync migrate`"},
 	82:  {"DATABASE_ALREADY_EXISTS", "start again: another process created the database at the same moment"},
 	101: {"UNEXPECTED_PACKET_FROM_CLIENT", "something between ordersync and ClickHouse alters the connection: connect directly"},
 	115: {"UNKNOWN_SETTING", "the server is too old for this ordersync: upgrade ClickHouse"},

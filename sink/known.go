@@ -118,7 +118,7 @@ func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef
 
 // Unpaid returns the stored unpaid orders of a lane that were created in [from, to), oldest first.
 func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error) {
-	refs, err := s.refs(ctx, inRange+" AND lower(payment_status) = 'unpaid'", rangeArgs(lane, from, to)...)
+	refs, err := s.refs(ctx, inRange+" AND "+isUnpaid, rangeArgs(lane, from, to)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)
 	}
@@ -154,3 +154,6 @@ func (s *Sink) each(ctx context.Context, query string, args []any, scan func(dri
 	}
 	return withRemedy(rows.Err())
 }
+
+// isUnpaid is schema.IsUnpaid of an order.
+var isUnpaid = schema.StateSQL() + " = " + schema.Quote(schema.StateUnpaid)

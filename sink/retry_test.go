@@ -225,7 +225,7 @@ func TestRetriesEnd(t *testing.T) {
 		s := openAt(t, addr, database)
 		exec(t, s.Conn(), "DROP TABLE reject_rows")
 		err := s.Write(t.Context(), smallBatch())
-		if err == nil || !strings.Contains(err.Error(), "insert 1 rows into reject_rows") || !strings.Contains(err.Error(), "a table is missing: restart ordersync") {
+		if err == nil || !strings.Contains(err.Error(), "insert 1 rows into reject_rows") || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") {
 			t.Error(err)
 		}
 	})

@@ -54,11 +54,20 @@ func TestSpendADay(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	paid, unpaid, refund, dollars, next, none := order(1), order(2), order(3), order(4), order(24*60), order(5)
-	unpaid.PaymentStatus, refund.PaymentStatus = "UnPaid", ""
-	refund.Pretax = amount("-0.000000000001")
+	unpaid.PaymentStatus, refund.PaymentStatus, refund.OrderType = "UnPaid", "", "Refund"
+	refund.Pretax = amount("0.000000000001")
 	dollars.Currency, dollars.ProductCode = "USD", "ecs"
 	none.ProductCode, none.Pretax = "free", schema.Money{}
-	write(t, s, sink.Batch{Orders: []schema.Order{paid, unpaid, refund, dollars, next, none}})
+	b := sink.Batch{Orders: []schema.Order{paid, unpaid, refund, dollars, next, none}}
+	for _, o := range b.Orders {
+		i := item(o, 1)
+		i.Pretax, i.SubscriptionType, i.ProductType = o.Pretax, o.SubscriptionType, ""
+		b.Items = append(b.Items, i)
+	}
+	two := item(next, 2) // of another product
+	two.ProductCode, two.Pretax = "ecs", amount("1")
+	b.Items = append(b.Items, two)
+	write(t, s, b)
 	again := paid
 	again.Version = 2
 	write(t, s, sink.Batch{Orders: []schema.Order{again}})
@@ -71,15 +80,21 @@ func TestSpendADay(t *testing.T) {
 		}
 	}
 	money := decimal.RequireFromString
-	got := must[[]sink.Spend](t)(s.Spend(t.Context(), day, day.AddDate(0, 0, 2)))
-	want := []sink.Spend{
-		{Day: day, Currency: "CNY", ProductCode: "free", Orders: 1, Amount: money("0")},
-		{Day: day, Currency: "CNY", ProductCode: "rds", ProductName: "RDS", Orders: 3, Amount: money("10.499999999999")},
-		{Day: day, Currency: "USD", ProductCode: "ecs", Orders: 1, Amount: money("10.5")},
-		{Day: day.AddDate(0, 0, 1), Currency: "CNY", ProductCode: "rds", ProductName: "RDS", Orders: 1, Amount: money("10.5")},
+	days, products, err := s.Spend(t.Context(), day, day.AddDate(0, 0, 2))
+	if err != nil {
+		t.Fatal(err)
 	}
-	equal(t, got, want)
-	equal(t, len(must[[]sink.Spend](t)(s.Spend(t.Context(), day.AddDate(0, 0, 1), day.AddDate(0, 0, 2)))), 1)
+	equal(t, days, []sink.Spend{
+		{Day: day, Currency: "CNY", Orders: 3, Amount: money("10.499999999999")},
+		{Day: day, Currency: "USD", Orders: 1, Amount: money("10.5")},
+		{Day: day.AddDate(0, 0, 1), Currency: "CNY", Orders: 1, Amount: money("11.5")},
+	})
+	equal(t, products, []sink.Spend{
+		{Currency: "CNY", ProductCode: "ecs", Orders: 1, Amount: money("1")},
+		{Currency: "CNY", ProductCode: "free", Orders: 1, Amount: money("0")},
+		{Currency: "CNY", ProductCode: "rds", ProductName: "RDS", Orders: 3, Amount: money("20.999999999999")},
+		{Currency: "USD", ProductCode: "ecs", Orders: 1, Amount: money("10.5")},
+	})
 	equal(t, must[uint64](t)(s.CountOrders(t.Context(), lane)), 6)
 }
 

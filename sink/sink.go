@@ -65,23 +65,30 @@ type Sink struct {
 	cluster  bool
 	retry    retryPolicy
 	observer Observer
+	made     *Plan
 }
 
-// Open connects, creates the database where it is missing, and brings its tables up to date. It does not wait for a
-// server that is down: the error says at once what is wrong and what to do.
+// Made is what Open has done to the tables and views; it is empty where they were up to date.
+func (s *Sink) Made() *Plan { return s.made }
+
+// Open connects, creates the database where it is missing, and brings its tables and views up to date; [Look] says what
+// that would be. It refuses a database that has objects of other makers under the names of ours, and a warehouse of a newer
+// version, and changes nothing then (I13). It does not wait for a server that is down: the error says at once what is wrong
+// and what to do.
 func Open(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	for _, node := range cfg.nodes() {
-		if err := createDatabase(ctx, node); err != nil {
-			return nil, err
-		}
-		if err := migrate(ctx, node); err != nil {
-			return nil, connectError(node, "create the tables", err)
-		}
+	made, err := migrate(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
-	return cfg.connect(ctx)
+	s, err := cfg.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.made = made
+	return s, nil
 }
 
 // complete fills in what was left out, and refuses what cannot be.
@@ -139,32 +146,6 @@ func (s *Sink) ping(ctx context.Context) error {
 
 // Conn is the connection to the sink's database, for SQL that people write.
 func (s *Sink) Conn() driver.Conn { return s.conn }
-
-// createDatabase creates the database where it is missing. It connects without naming it, since the server refuses one
-// that does not exist.
-func createDatabase(ctx context.Context, cfg Config) (err error) {
-	conn, err := clickhouse.Open(cfg.options(""))
-	if err != nil {
-		return connectError(cfg, "connect", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := conn.Ping(ctx); err != nil {
-		return connectError(cfg, "connect", err)
-	}
-	prepared, err := checkLayout(ctx, cfg, conn)
-	if err != nil {
-		return connectError(cfg, "look at database "+cfg.Database, err)
-	}
-	if prepared {
-		return nil
-	}
-	for _, statement := range cfg.prepare() {
-		if err := conn.Exec(ctx, statement); err != nil {
-			return connectError(cfg, "create the database "+cfg.Database, err)
-		}
-	}
-	return nil
-}
 
 // options are the driver's options for a connection to the database.
 func (c Config) options(database string) *clickhouse.Options {

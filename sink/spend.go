@@ -11,46 +11,46 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Spend is what was ordered of one product on one day (UTC), in one currency. Currencies are never added up.
+// Spend is what was spent in one currency, of one day (UTC) or of one product. Currencies are never added up.
 type Spend struct {
-	Day         time.Time
+	Day         time.Time // zero for a product
 	Currency    string
-	ProductCode string
+	ProductCode string          // empty for a day
 	ProductName string          // empty where it is not known
-	Orders      uint64          // all orders, whatever became of them
-	Amount      decimal.Decimal // pretax_amount of those that are neither unpaid nor cancelled
+	Orders      uint64          // that were paid, or give money back
+	Amount      decimal.Decimal // net, before tax
 }
 
-// Spend adds up the orders created in [from, to) of all accounts, by day, currency and product.
-func (s *Sink) Spend(ctx context.Context, from, to time.Time) ([]Spend, error) {
-	var out []Spend
-	// The names are few; the orders are grouped before they are looked up.
-	err := s.each(ctx, `SELECT day, currency, code, names.name, orders, toString(amount) FROM (
-			SELECT toUnixTimestamp(toStartOfDay(create_time)) AS day, currency, product_code AS code, count() AS orders,
-				ifNull(sumIf(pretax_amount, lower(payment_status) NOT IN ('unpaid', 'cancelled')), 0) AS amount
-			FROM order_rows FINAL
-			WHERE create_time >= fromUnixTimestamp64Milli(?, 'UTC') AND create_time < fromUnixTimestamp64Milli(?, 'UTC')
-			GROUP BY day, currency, code
-		) AS spent LEFT JOIN (
-			SELECT product_code, argMax(product_name, version) AS name FROM product_rows GROUP BY product_code
-		) AS names ON names.product_code = spent.code
-		ORDER BY day, currency, code`+finalSettings, []any{bound(from), bound(to)}, func(rows driver.Rows) error {
+// Spend adds up the view spend over the orders created in [from, to) of all accounts: by day and currency, and by product
+// and currency. An order of two products counts once a day, and once for each of them.
+func (s *Sink) Spend(ctx context.Context, from, to time.Time) (days, products []Spend, err error) {
+	err = s.each(ctx, `SELECT grouping(day) = 0, toUnixTimestamp(toDateTime(day, 'UTC')), currency, product_code,
+			if(grouping(day) = 0, '', argMax(product_name, create_time)), uniqExact(account, owner_id, order_id), toString(ifNull(sum(net), 0))
+		FROM spend
+		WHERE kind IN ('paid', 'refund')
+			AND create_time >= fromUnixTimestamp64Milli(?, 'UTC') AND create_time < fromUnixTimestamp64Milli(?, 'UTC')
+		GROUP BY GROUPING SETS ((day, currency), (currency, product_code))
+		ORDER BY day, currency, product_code`, []any{bound(from), bound(to)}, func(rows driver.Rows) error {
 		var p Spend
+		var ofDay bool
 		var day uint32
 		var amount string
-		if err := rows.Scan(&day, &p.Currency, &p.ProductCode, &p.ProductName, &p.Orders, &amount); err != nil {
+		if err := rows.Scan(&ofDay, &day, &p.Currency, &p.ProductCode, &p.ProductName, &p.Orders, &amount); err != nil {
 			return err
 		}
 		var err error
-		p.Day = time.Unix(int64(day), 0).UTC()
-		p.Amount, err = decimal.NewFromString(amount)
-		out = append(out, p)
+		if p.Amount, err = decimal.NewFromString(amount); ofDay {
+			p.Day = time.Unix(int64(day), 0).UTC()
+			days = append(days, p)
+		} else {
+			products = append(products, p)
+		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("add up the orders: %w", err)
+		return nil, nil, fmt.Errorf("add up the orders: %w", err)
 	}
-	return out, nil
+	return days, products, nil
 }
 
 // CountOrders counts the stored orders of a lane. Where there is a ledger, that knows it without a look at the orders.

@@ -56,7 +56,7 @@ func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderR
 		if err != nil {
 			break
 		}
-		err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), lower(payment_status) = 'unpaid' FROM order_rows"+final+
+		err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
 			"WHERE account = ? AND owner_id = ? AND order_id IN (?)"+finalSettings,
 			[]any{lane.Account, lane.OwnerID, ids}, func(rows driver.Rows) error {
 				var o schema.OrderRef

@@ -3,7 +3,18 @@ CREATE DATABASE IF NOT EXISTS `ordersync` ON CLUSTER 'main';
 CREATE TABLE IF NOT EXISTS `ordersync`.goose_db_version ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/main/{database}/{table}', '{shard}-{replica}')
-ORDER BY version_id;
+ORDER BY (version_id)
+COMMENT 'Which migrations of ordersync were run (ordersync)';
+
+CREATE VIEW IF NOT EXISTS products ON CLUSTER 'main'
+(…)
+AS SELECT …
+COMMENT 'Product names, one row per product code, product type and subscription type (ordersync N.N-digest)';
+
+CREATE OR REPLACE VIEW products ON CLUSTER 'main'
+(…)
+AS SELECT …
+COMMENT 'Product names, one row per product code, product type and subscription type (ordersync N.N-digest)';
 
 CREATE TABLE IF NOT EXISTS order_rows_local ON CLUSTER 'main'
 (…)
@@ -12,16 +23,11 @@ PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead';
+COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS order_rows ON CLUSTER 'main' AS order_rows_local
 ENGINE = Distributed('main', 'ordersync', 'order_rows_local', cityHash64(account, order_id))
-COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead';
-
-CREATE OR REPLACE VIEW orders ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'Current state of every order, one row each';
+COMMENT 'Storage of the orders: all versions that are not merged away yet. Read the view orders instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS order_item_rows_local ON CLUSTER 'main'
 (…)
@@ -30,16 +36,11 @@ PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, item_id)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead';
+COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS order_item_rows ON CLUSTER 'main' AS order_item_rows_local
 ENGINE = Distributed('main', 'ordersync', 'order_item_rows_local', cityHash64(account, order_id))
-COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead';
-
-CREATE OR REPLACE VIEW order_items ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'Current line items of every order, one row each';
+COMMENT 'Storage of the line items: all versions that are not merged away yet. Read the view order_items instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS order_versions_local ON CLUSTER 'main'
 (…)
@@ -48,21 +49,16 @@ PARTITION BY toYYYYMM(create_time)
 ORDER BY (account, create_time, order_id, fetched_at)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead';
+COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS order_versions ON CLUSTER 'main' AS order_versions_local
 ENGINE = Distributed('main', 'ordersync', 'order_versions_local', cityHash64(account, order_id))
-COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead';
+COMMENT 'Every state of every order as it was received, oldest to newest. Read the view order_history instead (ordersync)';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS order_versions_feed ON CLUSTER 'main' TO order_versions_local
 AS SELECT …
 FROM order_rows_local
-COMMENT 'Copies each insert into order_rows to order_versions, so that a row is sent once';
-
-CREATE OR REPLACE VIEW order_history ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'One row per observed change of an order, from valid_from until valid_to';
+COMMENT 'Copies each insert into order_rows to order_versions, so that a row is sent once (ordersync)';
 
 CREATE TABLE IF NOT EXISTS sync_window_rows_local ON CLUSTER 'main'
 (…)
@@ -70,16 +66,11 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{ta
 ORDER BY (account, owner_id, window_start)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Storage of the ledger. Read the view sync_windows instead';
+COMMENT 'Storage of the ledger. Read the view sync_windows instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS sync_window_rows ON CLUSTER 'main' AS sync_window_rows_local
 ENGINE = Distributed('main', 'ordersync', 'sync_window_rows_local', cityHash64(account))
-COMMENT 'Storage of the ledger. Read the view sync_windows instead';
-
-CREATE OR REPLACE VIEW sync_windows ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'The ledger: one row per account, owner and window, with counts, digest and verdict';
+COMMENT 'Storage of the ledger. Read the view sync_windows instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS reject_rows_local ON CLUSTER 'main'
 (…)
@@ -87,16 +78,11 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{ta
 ORDER BY (account, id)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Storage of the rejects. Read the view rejects instead';
+COMMENT 'Storage of the rejects. Read the view rejects instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS reject_rows ON CLUSTER 'main' AS reject_rows_local
 ENGINE = Distributed('main', 'ordersync', 'reject_rows_local', cityHash64(account))
-COMMENT 'Storage of the rejects. Read the view rejects instead';
-
-CREATE OR REPLACE VIEW rejects ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'Records that could not become rows, one row each, with the payload as received';
+COMMENT 'Storage of the rejects. Read the view rejects instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS product_rows_local ON CLUSTER 'main'
 (…)
@@ -104,33 +90,18 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{ta
 ORDER BY (account, product_code, product_type, subscription_type)
 SETTINGS min_age_to_force_merge_seconds = 3600,
     min_age_to_force_merge_on_partition_only = 1
-COMMENT 'Storage of the product names. Read the view products instead';
+COMMENT 'Storage of the product names. Read the view products instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS product_rows ON CLUSTER 'main' AS product_rows_local
 ENGINE = Distributed('main', 'ordersync', 'product_rows_local', cityHash64(account))
-COMMENT 'Storage of the product names. Read the view products instead';
-
-CREATE OR REPLACE VIEW products ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'Product names, one row per product code, product type and subscription type';
-
-CREATE OR REPLACE VIEW window_audit ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'For every window of the ledger: does the copy still hold what was recorded? Rows with agrees = 0 need a look';
-
-CREATE OR REPLACE VIEW order_amount_differences ON CLUSTER 'main'
-(…)
-AS SELECT …
-COMMENT 'For every order with its detail: its amounts against the sums over its line items';
+COMMENT 'Storage of the product names. Read the view products instead (ordersync)';
 
 CREATE TABLE IF NOT EXISTS sync_verifications_local ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 ORDER BY (account, owner_id, finished_at)
-COMMENT 'Verifications of the copy against its ledger and the source, one row each';
+COMMENT 'Verifications of the copy against its ledger and the source, one row each (ordersync)';
 
 CREATE TABLE IF NOT EXISTS sync_verifications ON CLUSTER 'main' AS sync_verifications_local
 ENGINE = Distributed('main', 'ordersync', 'sync_verifications_local', cityHash64(account))
-COMMENT 'Verifications of the copy against its ledger and the source, one row each';
+COMMENT 'Verifications of the copy against its ledger and the source, one row each (ordersync)';

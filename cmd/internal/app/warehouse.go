@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +32,7 @@ type WarehouseOptions struct {
 	Log      *slog.Logger
 	Progress func(stage string, done, total int64) // of the engine's first download
 	Observer sink.Observer
-	// ReadOnly changes nothing on a ClickHouse of the user's own, so that a user who may only read will do. The embedded
-	// server has no users, and its tables are ours: there they are brought up to date all the same.
+	// ReadOnly makes and changes no table, so that a user who may only read will do.
 	ReadOnly bool
 	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
@@ -48,6 +50,58 @@ type Warehouse struct {
 // OpenWarehouse opens the warehouse that the configuration names. Many processes may do so at a time: one of them runs
 // the embedded server and the others connect to it.
 func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Warehouse, error) {
+	w, cfg, err := reach(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	open := sink.Open
+	if o.ReadOnly {
+		open = sink.OpenToRead
+	}
+	if w.Sink, err = open(ctx, cfg); err != nil {
+		return nil, environment(ctx, errors.Join(err, w.close()))
+	}
+	return w, nil
+}
+
+// WarehouseState is what LookAtWarehouse found.
+type WarehouseState struct {
+	Where   string     // the server's addresses, or the folder that is not there yet
+	Version string     // of the server; empty where the folder is not there yet
+	Plan    *sink.Plan // what OpenWarehouse would do
+}
+
+// LookAtWarehouse says what OpenWarehouse would do, and changes nothing: a folder of an embedded server that is not there
+// is not made.
+func LookAtWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (state *WarehouseState, err error) {
+	o.ReadOnly = true
+	w, cfg, err := reach(ctx, c, o)
+	if errors.Is(err, errNoFolder) {
+		if _, err := os.Stat(filepath.Dir(filepath.Clean(c.Embedded))); err != nil {
+			return nil, environment(ctx, fmt.Errorf("clickhouse.embedded: the folder's parent must exist: %w", err))
+		}
+		return &WarehouseState{Where: "the folder " + c.Embedded, Plan: &sink.Plan{Database: true}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	state = &WarehouseState{}
+	if state.Plan, state.Version, err = sink.Look(ctx, cfg); err != nil {
+		return nil, environment(ctx, err)
+	}
+	native, url := w.Addresses()
+	if state.Where = native; url != "" {
+		state.Where += ", HTTP " + url
+	}
+	return state, nil
+}
+
+// errNoFolder says that the embedded server has no data to serve.
+var errNoFolder = errors.New("there is no warehouse yet")
+
+// reach finds or starts the server. To read, it does not make the folder of an embedded one.
+func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Warehouse, sink.Config, error) {
 	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
@@ -56,34 +110,26 @@ func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions)
 	if o.AsReader && c.Reader.Username != "" {
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true
 	}
-	if c.IsEmbedded() {
-		server, err := embedded.Open(ctx, embedded.Options{
-			Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
-		})
-		if err != nil {
-			return nil, environment(ctx, err)
-		}
-		w.server = server
-		login := server.Login(embedded.Owner)
-		if o.AsReader {
-			login, w.reader = server.Login(embedded.Reader), embedded.Confined()
-		}
-		cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
-		cfg.Local = true
+	if w.config = cfg; !c.IsEmbedded() {
+		return w, cfg, nil
 	}
-	open := sink.Open
-	if o.ReadOnly && (w.server == nil || o.AsReader) {
-		open = sink.OpenToRead
+	if _, err := os.Stat(filepath.Join(c.Embedded, "data")); o.ReadOnly && errors.Is(err, fs.ErrNotExist) {
+		return nil, cfg, environment(ctx, fmt.Errorf("%w in %s: run `ordersync migrate`, or any verb that writes", errNoFolder, c.Embedded))
 	}
-	s, err := open(ctx, cfg)
+	server, err := embedded.Open(ctx, embedded.Options{
+		Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
+	})
 	if err != nil {
-		if w.server != nil {
-			err = errors.Join(err, w.server.Close())
-		}
-		return nil, environment(ctx, err)
+		return nil, cfg, environment(ctx, err)
 	}
-	w.Sink, w.config = s, cfg
-	return w, nil
+	w.server = server
+	login := server.Login(embedded.Owner)
+	if o.AsReader {
+		login, w.reader = server.Login(embedded.Reader), embedded.Confined()
+	}
+	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
+	cfg.Local, w.config = true, cfg
+	return w, cfg, nil
 }
 
 // environment marks an error as the environment's, unless we were told to stop: then it means nothing else.
@@ -168,10 +214,12 @@ func reachable(ctx context.Context, servers []string, port string) (string, erro
 }
 
 // Close closes the connections and then the server, which ends much sooner when its clients have gone.
-func (w *Warehouse) Close() error {
-	err := w.Sink.Close()
-	if w.server != nil {
-		err = errors.Join(err, w.server.Close())
+func (w *Warehouse) Close() error { return errors.Join(w.Sink.Close(), w.close()) }
+
+// close closes the server, where there is one of ours.
+func (w *Warehouse) close() error {
+	if w.server == nil {
+		return nil
 	}
-	return err
+	return w.server.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ it is not. For each account it asks for one row of the order list, for one
 order's detail and, where there is one, for a row of the product list, so that
 keys, permissions and the way to the vendor are tried for real. The product
 names are a convenience: that they cannot be had is a warning.
+
+It changes nothing: of tables that are missing or old it says what
+'ordersync migrate', and every verb that writes, would do.
 
 With --policy it calls nobody, and prints the RAM policy that the accounts of
 the configuration need and no more, for the RAM console or
@@ -280,24 +284,28 @@ func (c *checks) clock(name string, clock *wire.Clock) {
 	}
 }
 
-// warehouse opens it, which creates what is missing.
+// warehouse looks at it. It makes nothing, and says what the verbs that write would make.
 func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) {
 	const name = "clickhouse"
-	w, err := p.openWarehouse(ctx, cfg, false)
+	d := p.download()
+	defer d.close()
+	w, err := app.LookAtWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
+		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress,
+	})
 	if err != nil {
 		c.bad(ctx, name, err)
 		return
 	}
-	defer w.Close()
-	native, url := w.Addresses()
-	where := native
-	if url != "" {
-		where += ", HTTP " + url
+	server, database := w.Where, cfg.ClickHouse.Database
+	if w.Version != "" {
+		server = w.Version + " at " + server
 	}
-	var version string
-	if err := w.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
-		c.bad(ctx, name, errors.Join(errors.New("the server does not answer queries"), err))
-		return
+	switch {
+	case w.Plan.Empty():
+		c.good(name, "%s; the tables of database %s are up to date", server, database)
+	case w.Plan.New():
+		c.good(name, "%s; database %s is new: `ordersync migrate`, or the first verb that writes, will %s", server, database, w.Plan)
+	default:
+		c.warn(name, "%s; database %s is not up to date: `ordersync migrate`, or the next verb that writes, will %s", server, database, w.Plan)
 	}
-	c.good(name, "%s at %s; the tables of database %s are up to date", version, where, cfg.ClickHouse.Database)
 }

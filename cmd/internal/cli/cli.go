@@ -55,7 +55,8 @@ See it work, with an invented account and nothing to set up:
 
 Then your own account:
   cp config.example.yaml ordersync.yaml       and edit it
-  ordersync check                             is everything in place?
+  ordersync check                             is everything in place? it changes nothing
+  ordersync migrate                           make the tables (verbs that write do it too)
   ordersync plan --from 2024-01-01            what would it cost to fill the past?
   ordersync backfill --from 2024-01-01        fill the past
   ordersync run                               keep up from now on
@@ -89,7 +90,7 @@ func (p *program) root() *cobra.Command {
 		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
 	}
 	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
-		p.products(), p.track(), p.cancel(), p.check(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
+		p.products(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}

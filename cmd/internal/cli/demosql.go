@@ -17,13 +17,13 @@ import (
 // questions of the demo, as an analyst would ask them: the views are right without anybody knowing how.
 var questions = []struct{ title, sql string }{
 	{"What was spent, by month and product?", `SELECT toStartOfMonth(create_time) AS month, product_code, currency,
-       count() AS orders, sum(pretax_amount) AS spent
-FROM orders
-WHERE payment_status = 'Paid'
+       uniqExact(order_id) AS orders, sum(net) AS spent
+FROM spend
+WHERE kind IN ('paid', 'refund')
 GROUP BY ALL
 ORDER BY month, spent DESC
 LIMIT 4 BY month`},
-	{"What became of the orders?", `SELECT if(payment_status = '', '(refund)', payment_status) AS status, currency,
+	{"What became of the orders?", `SELECT if(payment_state = 'none', '(refund)', payment_state) AS status, currency,
        count() AS orders, sum(pretax_amount) AS amount
 FROM orders
 GROUP BY ALL

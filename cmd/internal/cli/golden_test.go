@@ -27,8 +27,13 @@ func TestBackfillAndLook(t *testing.T) {
 	if r.err != "" {
 		t.Errorf("standard error of check: %s", r.err)
 	}
+	contains(t, r.out, "is new: `ordersync migrate`, or the first verb that writes, will make its tables and views")
 	contains(t, w.run(0, "check", "--json").out, `"ok": true`)
 
+	contains(t, w.run(3, "status").err, "run `ordersync migrate`")
+	contains(t, w.run(0, "migrate").out, "What was done: make its tables and views.")
+	contains(t, w.run(0, "migrate").out, "are up to date.")
+	contains(t, w.run(0, "check").out, "are up to date")
 	r = w.run(1, "status")
 	contains(t, r.out, "never synced")
 

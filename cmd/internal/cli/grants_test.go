@@ -36,7 +36,7 @@ func TestReader(t *testing.T) {
 	w := newWorld(t, 0)
 	password := w.withReader()
 	w.configureAgain()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	w.configureAgain("username: default", `username: default, reader: {username: reader, password: `+password+`}`)
 	contains(t, w.run(0, "sql", "--json", "SELECT currentUser() AS u, count() AS n FROM orders").out, `{"u":"reader","n":"0"}`)
 	w.run(0, "sql", "SELECT toStartOfMonth(create_time) AS m, COLUMNS('id') APPLY(toString) FROM spend LIMIT 1")

@@ -15,7 +15,7 @@ func TestSQLFormats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	const query = "SELECT count() AS n, toDecimal128('123456789012345678901234.000000000001', 12) AS money, map('x', toDecimal64(1.5, 4)) AS m," +
 		" NULL AS missing, toDateTime64('2122-01-01 00:00:00', 3, 'UTC') AS far, 'a;\"b' AS `x;y` FROM numbers(1)"
 	for _, c := range []struct {
@@ -46,7 +46,7 @@ func TestSQLInput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	for text, want := range map[string]string{
 		"\ufeffSELECT 1":                         "1\n",
 		"\ufeff-- first\n/* then; */ (SELECT 1)": "1\n",
@@ -83,7 +83,7 @@ func TestSQLOutput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	w.run(0, "sql", "--format", "tsv", "-o", "out.tsv", "SELECT 1 AS a; SELECT 2 AS b")
 	read := func() string {
 		b, err := os.ReadFile(filepath.Join(w.dir, "out.tsv"))
@@ -121,7 +121,7 @@ func TestSQLOnlyReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	w.write("secret", "do not show")
 	path := "'" + filepath.Join(w.dir, "secret") + "'"
 	for _, text := range []string{
@@ -165,8 +165,8 @@ func TestSQLNeedsTables(t *testing.T) {
 	w := newWorld(t, 0)
 	w.configure()
 	// Looking makes nothing, and says what does.
-	contains(t, w.run(3, "sql", "SELECT 1").err, "run `ordersync check` once")
-	w.run(0, "check")
+	contains(t, w.run(3, "sql", "SELECT 1").err, "run `ordersync migrate`")
+	w.run(0, "migrate")
 	w.configureAgain("username: default", "username: default, http: '127.0.0.1:1'")
 	contains(t, w.run(3, "sql", "SELECT 1").err, "127.0.0.1:1", "clickhouse.http")
 }
@@ -176,7 +176,7 @@ func TestSQLInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	conn := sinktest.Conn(t, w.database)
 	for _, flag := range []string{"--write=false", "--write"} {
 		running := func() (n uint64) {

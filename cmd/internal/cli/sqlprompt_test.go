@@ -78,7 +78,7 @@ func TestPrompt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	p := w.terminal("sql")
 	p.shows("ordersync> ")
 

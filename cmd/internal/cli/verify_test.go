@@ -171,7 +171,7 @@ func TestRejects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 100)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	contains(t, w.run(0, "rejects").out, "There are no open rejects.")
 	ids := w.account.IDs(time.Time{}, time.Now().Add(-3*time.Hour))
 	money, gone := ids[3], ids[5]
@@ -244,7 +244,7 @@ func TestRejectsAmbiguous(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "check")
+	w.run(0, "migrate")
 	for i, id := range []string{"aa01", "aa02"} {
 		w.sql("INSERT INTO reject_rows (account, id, stage, first_seen, last_seen, version) VALUES ('a%d', '%s', 'list', now(), now(), 1)", i, id)
 	}

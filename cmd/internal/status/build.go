@@ -56,14 +56,14 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		verified                  []sink.Verification
 		findings                  []sink.FindingCount
 		recent, failures, running []sink.Run
-		spend                     []sink.Spend
+		days, products            []sink.Spend
 		successes                 map[string]time.Time
 		today                     = now.UTC().Truncate(24 * time.Hour)
 		spendFrom                 = today.AddDate(0, 0, 1-spendDays)
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	g.Go(func() (err error) { spend, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
+	g.Go(func() (err error) { days, products, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
 	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, ""); return err })
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
@@ -82,7 +82,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	s := newSchedule(times, now)
 	r := &Report{
 		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Lane{}, Budgets: []Budget{}, Rejects: []Reject{},
-		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(spend, spendFrom),
+		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
 	}
 	for _, l := range withExpected(lanes, expected) {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Lane, l.Lane) })

@@ -8,10 +8,10 @@ import (
 	"github.com/ordersync/ordersync/sink"
 )
 
-// newSpend sums up by currency, the one with the most orders first.
-func newSpend(rows []sink.Spend, from time.Time) []Spend {
+// newSpend puts days and products together by currency, the one with the most orders first.
+func newSpend(days, products []sink.Spend, from time.Time) []Spend {
 	out := []Spend{}
-	for _, x := range rows {
+	for _, x := range days {
 		i := slices.IndexFunc(out, func(s Spend) bool { return s.Currency == x.Currency })
 		if i < 0 {
 			i = len(out)
@@ -21,15 +21,14 @@ func newSpend(rows []sink.Spend, from time.Time) []Spend {
 			}
 			out = append(out, s)
 		}
-		s := &out[i]
-		s.add(x)
-		s.Days[int(x.Day.Sub(from)/(24*time.Hour))].add(x)
-		p := slices.IndexFunc(s.Products, func(p Product) bool { return p.Code == x.ProductCode })
-		if p < 0 {
-			p = len(s.Products)
-			s.Products = append(s.Products, Product{Code: x.ProductCode, Name: x.ProductName})
-		}
-		s.Products[p].add(x)
+		out[i].add(x)
+		out[i].Days[int(x.Day.Sub(from)/(24*time.Hour))].add(x)
+	}
+	for _, x := range products {
+		i := slices.IndexFunc(out, func(s Spend) bool { return s.Currency == x.Currency })
+		p := Product{Code: x.ProductCode, Name: x.ProductName}
+		p.add(x)
+		out[i].Products = append(out[i].Products, p)
 	}
 	for i := range out {
 		slices.SortFunc(out[i].Products, func(a, b Product) int {

@@ -284,6 +284,10 @@ func TestSpend(t *testing.T) {
 	add := func(n int, at time.Time, product, currency, amount string) {
 		b.Orders = append(b.Orders, schema.Order{
 			Lane: lane, OrderID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
+			Version: 1,
+		})
+		b.Items = append(b.Items, schema.Item{
+			Lane: lane, OrderID: fmt.Sprint(n), ItemID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
 			Amounts: schema.Amounts{Pretax: schema.Money{Decimal: decimal.RequireFromString(amount), Valid: true}}, Version: 1,
 		})
 	}

@@ -104,6 +104,9 @@ func newSite(t *testing.T) *site {
 	for i := range 40 {
 		b.Orders = append(b.Orders, schema.Order{Lane: lane, OrderID: string(rune('a' + i)), CreateTime: now.AddDate(0, 0, -i/2), FetchedAt: now,
 			ProductCode: "a-product-with-a-long-name", Currency: "CNY", PaymentStatus: "Paid", Version: 1})
+		o := b.Orders[i]
+		b.Items = append(b.Items, schema.Item{Lane: lane, OrderID: o.OrderID, ItemID: o.OrderID, CreateTime: o.CreateTime, FetchedAt: now,
+			ProductCode: o.ProductCode, Currency: o.Currency, PaymentStatus: o.PaymentStatus, Version: 1})
 	}
 	if err := s.Write(t.Context(), b); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,35 @@
+-- What each line item means in money: its kind and its amount with one sign. spend, subscriptions and
+-- order_amount_differences are made of it
+--
+-- The one place that says what counts. A line gives money back where it is of a refund order (its type says so, its
+-- payment status is absent) or is the refund of what an upgrade, a downgrade or the like replaces (its sub-type says so):
+-- the price of such an order is the net of its lines. A refund is one only once it is paid: as long as its order is unpaid,
+-- it lessens what is to be paid, and with a cancelled order it is nothing. A refund line need not repeat the status of its
+-- order: where it has none, the order is asked. Orders are unpaid or cancelled rarely, so those two sets are small.
+--
+-- Nothing documents the sign with which a refund is sent; here it is below zero. The amount is what is payable before tax
+-- (PretaxAmount); where none is sent it is what is payable after tax without the tax, and where that is not known either
+-- the list price, since UniCloud's lines have no other. After tax it is AfterTaxAmount, or the amount before tax with the
+-- tax.
+WITH
+    replaceRegexpAll(lower(order_type), '\\s', '') AS type,
+    replaceRegexpAll(lower(order_sub_type), '\\s', '') AS sub_type,
+    type = 'refund' OR type = '' AND sub_type = 'refundsuborder' AS refund_order,
+    refund_order OR sub_type = 'refundsuborder' AS refund,
+    multiIf(
+        NOT refund OR payment_state != 'none', payment_state,
+        (account, order_id) GLOBAL IN (SELECT account, order_id FROM orders WHERE payment_state = 'unpaid'), 'unpaid',
+        (account, order_id) GLOBAL IN (SELECT account, order_id FROM orders WHERE payment_state IN ('cancelled', 'other')), 'cancelled',
+        'paid') AS state,
+    coalesce(pretax_amount, after_tax_amount - tax, pretax_gross_amount) AS before_tax,
+    coalesce(after_tax_amount, pretax_amount + tax) AS after_tax
+SELECT
+    source, account, owner_id, order_id, item_id, related_order_id, create_time, order_type, product_code, product_type,
+    product_name, subscription_type, region, operator, instance_ids, usage_end_time, currency,
+    CAST(refund, 'UInt8') AS is_refund_line,
+    CAST(refund_order, 'UInt8') AS is_refund_order,
+    CAST(replaceRegexpAll(lower(subscription_type), '\\s', '') IN ('subscription', 'prepaid'), 'UInt8') AS is_subscription,
+    toLowCardinality(multiIf(refund AND state = 'paid', 'refund', state = 'none', 'other', state)) AS kind,
+    if(refund, -abs(before_tax), before_tax) AS amount,
+    if(refund, -abs(after_tax), after_tax) AS amount_after_tax
+FROM order_items
