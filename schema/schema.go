@@ -16,6 +16,13 @@ import (
 // Money is an exact amount, or nothing where the vendor sent nothing: an absent tax is unknown, not zero (I4, I5).
 type Money = decimal.NullDecimal
 
+// MinTime and MaxTime are the first and the last moment that a column of the tables can hold, both UTC: the range of
+// DateTime64(3). The server does not check it: a time outside would silently become another one (I6).
+var (
+	MinTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+	MaxTime = time.Date(2299, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+)
+
 // Lane is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
 // account) within it. OwnerID is empty for the account's own orders.
 type Lane struct {

@@ -22,22 +22,19 @@ const finalSettings = " SETTINGS do_not_merge_across_partitions_select_final = 1
 const inRange = "account = ? AND owner_id = ? AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
 	" AND create_time < fromUnixTimestamp64Milli(?, 'UTC')"
 
-// rangeArgs are the arguments of inRange. A zero time is no bound, and so is one outside of what a row can hold.
+// rangeArgs are the arguments of inRange. A time before or after all that a row can hold is no bound.
 func rangeArgs(lane schema.Lane, from, to time.Time) []any {
-	if to.IsZero() {
-		to = maxTime.Add(1)
-	}
 	return []any{lane.Account, lane.OwnerID, bound(from), bound(to)}
 }
 
 // bound is a time as DateTime64(3) counts it, cut to the range of the column. A part of a millisecond counts as a whole
 // one: stored times have no parts, so "before 1.5 ms" means "before 2 ms".
 func bound(t time.Time) int64 {
-	if t.Before(minTime) {
-		t = minTime
+	if t.Before(schema.MinTime) {
+		t = schema.MinTime
 	}
-	if t.After(maxTime) {
-		t = maxTime.Add(time.Nanosecond)
+	if t.After(schema.MaxTime) {
+		t = schema.MaxTime.Add(time.Nanosecond)
 	}
 	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
 }
@@ -86,24 +83,32 @@ func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return fromMilliseconds(oldest), nil
 }
 
-// ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id, or
-// of all where orderIDs is nil. What a refreshed detail does not show any more gets a tombstone, so the engine must know
-// what there was.
-func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+// ItemIDs returns the ids of all live line items of the orders of a lane that were created in [from, to), by order id. What
+// a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
+func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
 	items := map[string][]string{}
-	const query = "SELECT order_id, item_id FROM order_item_rows" + final
-	err := s.byID(ctx, query, "order_id, item_id", lane, from, to, orderIDs, func(rows driver.Rows) error {
+	err := s.inRange(ctx, itemIDSelect, "order_id, item_id", lane, from, to, addItemID(items))
+	return items, failedRead("stored items", err)
+}
+
+// ItemIDsByOrder is ItemIDs for some orders: it returns none where no orders are given.
+func (s *Sink) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+	items := map[string][]string{}
+	err := s.byID(ctx, itemIDSelect, "order_id, item_id", lane, from, to, orderIDs, addItemID(items))
+	return items, failedRead("stored items", err)
+}
+
+const itemIDSelect = "SELECT order_id, item_id FROM order_item_rows" + final
+
+func addItemID(items map[string][]string) func(driver.Rows) error {
+	return func(rows driver.Rows) error {
 		var order, item string
 		if err := rows.Scan(&order, &item); err != nil {
 			return err
 		}
 		items[order] = append(items[order], item)
 		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the stored items: %w", err)
 	}
-	return items, nil
 }
 
 // Pending returns the orders of a lane whose detail is missing, oldest first. The skip index on detail_status keeps this

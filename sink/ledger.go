@@ -11,7 +11,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Windows returns the ledger rows of a lane whose windows start in [from, to), by start. A zero time is no bound.
+// Windows returns the ledger rows of a lane whose windows start in [from, to), by start.
 func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
 	return s.windows(ctx, "", lane, from, to)
 }
@@ -20,11 +20,11 @@ func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time
 // and between its first window and that time the stretches without any, as windows without a verdict. The server looks
 // for both, so that a ledger of years costs no more than one of a day.
 func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error) {
-	out, err := s.windows(ctx, "AND verdict != 'complete' ", lane, time.Time{}, before)
+	out, err := s.windows(ctx, "AND verdict != 'complete' ", lane, schema.MinTime, before)
 	if err != nil {
 		return nil, err
 	}
-	args := append(rangeArgs(lane, time.Time{}, before), bound(before), bound(before))
+	args := append(rangeArgs(lane, schema.MinTime, before), bound(before), bound(before))
 	err = s.each(ctx, `SELECT covered, start FROM (
 			SELECT start, max(end) OVER (ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
 			FROM (

@@ -49,18 +49,30 @@ FROM (
         SELECT source, account, owner_id, verdict, stored, rejected, pending,
             toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end,
             toUnixTimestamp64Milli(finished_at) AS finished
-        FROM sync_window_rows FINAL WHERE ? = '' OR account = ?
+        FROM sync_window_rows FINAL WHERE %s
     )
     WINDOW before AS (PARTITION BY account, owner_id ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
 GROUP BY account, owner_id
 ORDER BY account, owner_id`
 
-// Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
-// account and owner.
-func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
+// Summaries returns a summary of each lane that the ledger knows, by account and owner.
+func (s *Sink) Summaries(ctx context.Context) ([]LaneSummary, error) {
+	return s.summaries(ctx, "1", nil)
+}
+
+// AccountSummaries returns a summary of each lane of an account that the ledger knows, by owner.
+func (s *Sink) AccountSummaries(ctx context.Context, account string) ([]LaneSummary, error) {
+	return s.summaries(ctx, ofAccount, []any{account})
+}
+
+// ofAccount is the condition that a row is of an account.
+const ofAccount = "account = ?"
+
+// summaries returns the summaries of the lanes whose rows fulfil a condition.
+func (s *Sink) summaries(ctx context.Context, where string, args []any) ([]LaneSummary, error) {
 	var out []LaneSummary
-	err := s.each(ctx, summaries, []any{account, account}, func(rows driver.Rows) error {
+	err := s.each(ctx, fmt.Sprintf(summaries, where), args, func(rows driver.Rows) error {
 		l := LaneSummary{Windows: map[schema.Verdict]int{}}
 		var verdicts map[string]uint64
 		var gaps uint64

@@ -71,7 +71,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 					}
 				}
 			}
-			orders, err := w.sink.Orders(t.Context(), w.lane, time.Time{}, time.Time{}, late)
+			orders, err := w.sink.OrdersByID(t.Context(), w.lane, schema.MinTime, schema.MaxTime, late)
 			if err != nil || len(orders) != len(late) {
 				t.Errorf("%d of %d late orders are stored, %v", len(orders), len(late), err)
 			}

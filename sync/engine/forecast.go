@@ -45,7 +45,8 @@ func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bo
 	var mu sync.Mutex
 	out := make([]Forecast, 0, len(e.lanes))
 	_, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		r.eager = true
+		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		f := &forecast{laneRun: r, force: force, Forecast: Forecast{Lane: r.lane.Lane}}
 		f.Err = f.run(source.WithPriority(ctx, source.Verify))
 		mu.Lock()

@@ -102,7 +102,8 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		if iv.Empty() {
 			return nil
 		}
-		r.eager, r.scope = true, iv
+		r.eager = true
+		r.limit(iv)
 		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
 		before, err := r.Findings(ctx, r.lane.Lane, iv.Start, iv.End)
 		if err != nil {

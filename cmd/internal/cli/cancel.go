@@ -106,7 +106,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, i
 		return err
 	}
 	if age > 0 {
-		stored, err := a.Warehouse().Unpaid(ctx, lane, time.Time{}, now.Add(-age))
+		stored, err := a.Warehouse().Unpaid(ctx, lane, schema.MinTime, now.Add(-age))
 		if err != nil {
 			return err
 		}

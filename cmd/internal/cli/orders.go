@@ -79,7 +79,10 @@ type orderLine struct {
 
 // readOrders says what the warehouse holds of orders, in the order of the ids, and why it lacks some.
 func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []string) ([]orderLine, error) {
-	orders, err := w.Orders(ctx, lane, time.Time{}, time.Time{}, ids)
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	orders, err := w.OrdersByID(ctx, lane, schema.MinTime, schema.MaxTime, ids)
 	if err != nil {
 		return nil, err
 	}
