@@ -159,6 +159,7 @@ const (
 type Window struct {
 	Lane
 	Start, End time.Time
+	Filters    string // what its listing was narrowed to, as [Filters.String] has it; empty for all orders
 	Verdict    Verdict
 	Listed     uint32 // orders that the listing showed inside the window
 	Stored     uint32 // of these, how many are in the warehouse

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -27,6 +28,17 @@ func rangeArgs(lane schema.Lane, from, to time.Time) []any {
 	return []any{lane.Account, lane.OwnerID, bound(from), bound(to)}
 }
 
+// listed is the condition of the orders of a lane, created in [from, to), that a listing shows: those that the filters
+// leave. Its arguments come with it.
+func (s *Sink) listed(lane schema.Lane, from, to time.Time) (where string, args []any) {
+	where, args = inRange, rangeArgs(lane, from, to)
+	for _, f := range s.filters.Set() {
+		where += " AND lower(" + f.Column + ") = ?"
+		args = append(args, strings.ToLower(f.Value))
+	}
+	return where, args
+}
+
 // bound is a time as DateTime64(3) counts it, cut to the range of the column. A part of a millisecond counts as a whole
 // one: stored times have no parts, so "before 1.5 ms" means "before 2 ms".
 func bound(t time.Time) int64 {
@@ -42,12 +54,13 @@ func bound(t time.Time) int64 {
 // maxIDs bounds the IN list of one query: the server limits the text of a query to 256 KB.
 const maxIDs = 2000
 
-// Known returns what is stored of the orders of a lane that were created in [from, to), by id: enough for the engine to
-// decide whether there is something to fetch or write.
+// Known returns what is stored of the orders of a lane that were created in [from, to) and that its listings show, by id:
+// enough for the engine to decide whether there is something to fetch or write.
 func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
 	known := map[string]schema.Known{}
+	where, args := s.listed(lane, from, to)
 	err := s.each(ctx, "SELECT order_id, fingerprint, detail_status, items, version FROM order_rows"+final+
-		"WHERE "+inRange+finalSettings, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		"WHERE "+where+finalSettings, args, func(rows driver.Rows) error {
 		var id string
 		var k schema.Known
 		if err := rows.Scan(&id, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
@@ -121,9 +134,10 @@ func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef
 	return refs, nil
 }
 
-// Unpaid returns the stored unpaid orders of a lane that were created in [from, to), oldest first.
+// Unpaid returns the stored unpaid orders of a lane that were created in [from, to) and that its listings show, oldest first.
 func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error) {
-	refs, err := s.refs(ctx, inRange+" AND lower(payment_status) = 'unpaid'", rangeArgs(lane, from, to)...)
+	where, args := s.listed(lane, from, to)
+	refs, err := s.refs(ctx, where+" AND lower(payment_status) = 'unpaid'", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)
 	}

@@ -286,7 +286,7 @@ func TestSummaries(t *testing.T) {
 	add("2", 3, schema.Failed)
 	write(t, s, sink.Batch{Windows: windows})
 	owner := func(id string) schema.Lane { return schema.Lane{Source: "bss", Account: "main", OwnerID: id} }
-	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context())), []sink.LaneSummary{
+	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context(), nil)), []sink.LaneSummary{
 		{Lane: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
 			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6)},
 		{Lane: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),

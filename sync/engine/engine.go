@@ -70,7 +70,8 @@ type Store interface {
 	Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
 	// Find gives those of some orders that are stored, by their ids alone.
 	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
-	// Windows gives the ledger rows that start in [from, to), oldest first.
+	// Windows gives the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
+	// verdict.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
 	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
 	// ledger's first window that no window covers, as windows without a verdict.
@@ -91,7 +92,11 @@ type Store interface {
 // Lane is one lane and how to reach it.
 type Lane struct {
 	schema.Lane
-	Source   Source
+	Source Source
+	// Filters narrow the listings. The Store must be narrowed by them too, see [sink.Sink.Narrowed].
+	//
+	// [sink.Sink.Narrowed]: https://pkg.go.dev/github.com/ordersync/ordersync/sink#Sink.Narrowed
+	Filters  schema.Filters
 	Decoder  source.Decoder
 	PageSize int
 	InFlight int // listings, and details, under way at once

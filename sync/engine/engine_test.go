@@ -39,7 +39,8 @@ type world struct {
 	sink     *sink.Sink
 	engine   *engine.Engine
 	lane     schema.Lane
-	decoder  source.Decoder                    // of new engines
+	decoder  source.Decoder // of new engines
+	filters  schema.Filters
 	source   func(engine.Source) engine.Source // what they have around theirs
 	store    engine.Store                      // what new engines write to: sink, or something around it
 
@@ -96,7 +97,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()

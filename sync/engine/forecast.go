@@ -208,7 +208,7 @@ func (f *forecast) count(ctx context.Context, units []unit) ([]group, error) {
 	f.Calls++
 	f.mu.Unlock()
 	p, err := f.lane.Source.List(ctx, source.Query{
-		OwnerID: f.lane.OwnerID, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
+		OwnerID: f.lane.OwnerID, Filters: f.lane.Filters, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
 	})
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := f.count(ctx, units[:len(units)/2])

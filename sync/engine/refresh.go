@@ -249,7 +249,7 @@ func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error
 	var out schema.Batch
 	for _, w := range ledger {
 		c, rejected := counts[w.Start.UTC()], r.open.rejected(w.Start)
-		if touched[w.Start.UTC()] && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
+		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
 			w.Version = nextVersion(w.Version)
 			out.Windows = append(out.Windows, w)

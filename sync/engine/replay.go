@@ -74,7 +74,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 			continue // it could be read, and was listed where it does not belong: only another listing helps
 		}
 		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
-		if reject != nil || !iv.Contains(o.CreateTime) {
+		if reject != nil || !iv.Contains(o.CreateTime) || !a.lane.Filters.Match(&o) {
 			continue
 		}
 		o.DetailStatus, o.Version, o.FetchedAt = schema.DetailPending, j.Version, j.LastSeen
@@ -176,7 +176,7 @@ func (a *replay) settle(ctx context.Context) error {
 		var out schema.Batch
 		for _, w := range ledger {
 			x := a.changes[w.Start.Unix()]
-			if x == nil {
+			if x == nil || w.Verdict == "" { // listed with other filters: it proves nothing that could follow
 				continue
 			}
 			before, c := w, counts[w.Start.UTC()]

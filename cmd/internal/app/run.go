@@ -202,7 +202,7 @@ func (a *App) ping(ctx context.Context) error {
 
 // refresh brings what comes from the warehouse's own tables up to date: they also know what other processes did.
 func (a *App) refresh(ctx context.Context, l *login) (err error) {
-	if l.ledger, err = a.warehouse.AccountSummaries(ctx, l.name); err != nil {
+	if l.ledger, err = a.warehouse.Narrowed(l.lanes[0].Filters).AccountSummaries(ctx, l.name); err != nil {
 		return err
 	}
 	if l.verified, err = a.warehouse.LastAccountVerifications(ctx, l.name); err != nil {

@@ -131,7 +131,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	defer client.Close()
 	if source.CanList(client) {
 		for _, owner := range slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) {
-			c.lane(ctx, client, schema.Lane{Account: a.Name, OwnerID: owner})
+			c.lane(ctx, client, schema.Lane{Account: a.Name, OwnerID: owner}, app.Filters(a))
 		}
 	} else {
 		c.unknownOrder(ctx, client, name("order detail"))
@@ -147,19 +147,23 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 }
 
 // lane tries list and detail of the account itself or of one owner.
-func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lane) {
+func (c *checks) lane(ctx context.Context, client source.Client, lane schema.Lane, filters schema.Filters) {
+	only := ""
+	if text := filters.String(); text != "" {
+		only = "; only " + text
+	}
 	list, detail := "order list of "+lane.String(), "order detail of "+lane.String()
-	order, found, err := c.newest(ctx, client, lane.OwnerID)
+	order, found, err := c.newest(ctx, client, lane.OwnerID, filters)
 	if err != nil {
 		c.bad(ctx, list, err)
 		return
 	}
 	if found == 0 {
-		c.good(list, "answers; there are no orders in the last 30 days")
+		c.good(list, "answers; there are no orders in the last 30 days%s", only)
 		c.warn(detail, "not tried: there is no order to ask for")
 		return
 	}
-	c.good(list, "answers")
+	c.good(list, "answers%s", only)
 	if _, err := client.Detail(ctx, lane.OwnerID, order); err != nil {
 		c.bad(ctx, detail, err)
 		return
@@ -190,11 +194,11 @@ func signedAnew[T any](call func() (T, error)) (T, error) {
 }
 
 // newest finds an order to ask for: in the last hour, which every account can be asked for at once, or in 30 days.
-func (c *checks) newest(ctx context.Context, client source.Client, owner string) (id string, found int, err error) {
+func (c *checks) newest(ctx context.Context, client source.Client, owner string, filters schema.Filters) (id string, found int, err error) {
 	now := time.Now().UTC()
 	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
 		page, err := signedAnew(func() (source.Page, error) {
-			return client.List(ctx, source.Query{OwnerID: owner, Start: now.Add(-back), End: now, Page: 1, Size: 1})
+			return client.List(ctx, source.Query{OwnerID: owner, Filters: filters, Start: now.Add(-back), End: now, Page: 1, Size: 1})
 		})
 		if err != nil {
 			return "", 0, err
