@@ -26,6 +26,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -162,6 +163,9 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
+	if err := begins(from); err != nil {
+		return Summary{}, err
+	}
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
@@ -180,6 +184,15 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		}
 		return r.endFindings(ctx)
 	})
+}
+
+// begins refuses a range that begins before there can be orders: it would be planned window by window. What lies after the
+// run's time is cut off by each plan.
+func begins(from time.Time) error {
+	if err := window.Check(from, from); err != nil {
+		return fmt.Errorf("the range to work on: %w", err)
+	}
+	return nil
 }
 
 // Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,

@@ -42,6 +42,9 @@ const (
 // by TotalCount, halving where it matters how they are spread; then it runs a backfill of as many invented orders against
 // no vendor and no warehouse, and counts its calls. So it is right about whatever the planner and the walk do.
 func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bool, p *Progress) ([]Forecast, error) {
+	if err := begins(from); err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	out := make([]Forecast, 0, len(e.lanes))
 	_, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {

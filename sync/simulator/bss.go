@@ -43,7 +43,6 @@ var knownValues = map[string][]string{
 	"SubscriptionType": {"Subscription", "PayAsYouGo"},
 	"OrderType": {"New", "Renew", "Upgrade", "TempUpgrade", "Downgrade", "Refund", "Convert", "ResizeDisk", "CompensatoryRenew",
 		"IncreaseUpgrade", "Exchange", "ChangeOperatingSystem"},
-	"PaymentStatus": {"Unpaid", "Paid", "Cancelled"},
 }
 
 // askList reads the question of QueryOrders. An empty value is an unset one: the SDK sends "Key=" for it.
