@@ -15,6 +15,13 @@ import (
 // Money is an exact amount, or nothing where the vendor sent nothing: an absent tax is unknown, not zero (I4, I5).
 type Money = decimal.NullDecimal
 
+// MinTime and MaxTime are the first and the last moment that a column of the tables can hold, both UTC: the range of
+// DateTime64(3). The server does not check it: a time outside would silently become another one (I6).
+var (
+	MinTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+	MaxTime = time.Date(2299, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+)
+
 // Lane is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
 // account) within it. OwnerID is empty for the account's own orders.
 type Lane struct {
@@ -151,6 +158,7 @@ const (
 type Window struct {
 	Lane
 	Start, End time.Time
+	Filters    string // what its listing was narrowed to, as [Filters.String] has it; empty for all orders
 	Verdict    Verdict
 	Listed     uint32 // orders that the listing showed inside the window
 	Stored     uint32 // of these, how many are in the warehouse

@@ -77,12 +77,22 @@ type FindingCount struct {
 	Found time.Time // the last of them
 }
 
-// FindingCounts counts the open findings of an account, or of all accounts where it is empty, by lane and depth.
-func (s *Sink) FindingCounts(ctx context.Context, account string) ([]FindingCount, error) {
+// FindingCounts counts the open findings of all accounts, by lane and depth.
+func (s *Sink) FindingCounts(ctx context.Context) ([]FindingCount, error) {
+	return s.findingCounts(ctx, "1", nil)
+}
+
+// AccountFindingCounts is FindingCounts for one account.
+func (s *Sink) AccountFindingCounts(ctx context.Context, account string) ([]FindingCount, error) {
+	return s.findingCounts(ctx, ofAccount, []any{account})
+}
+
+// findingCounts counts those open findings that fulfil a condition.
+func (s *Sink) findingCounts(ctx context.Context, where string, args []any) ([]FindingCount, error) {
 	var out []FindingCount
 	err := s.each(ctx, `SELECT any(source), account, owner_id, depth, count(), toUnixTimestamp64Milli(max(found_at))
-		FROM sync_finding_rows FINAL WHERE isNull(ended_at) AND (? = '' OR account = ?)
-		GROUP BY account, owner_id, depth ORDER BY account, owner_id, depth`, []any{account, account}, func(rows driver.Rows) error {
+		FROM sync_finding_rows FINAL WHERE isNull(ended_at) AND `+where+`
+		GROUP BY account, owner_id, depth ORDER BY account, owner_id, depth`, args, func(rows driver.Rows) error {
 		var c FindingCount
 		var n uint64
 		var found int64

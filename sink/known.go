@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -22,22 +23,30 @@ const finalSettings = " SETTINGS do_not_merge_across_partitions_select_final = 1
 const inRange = "account = ? AND owner_id = ? AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
 	" AND create_time < fromUnixTimestamp64Milli(?, 'UTC')"
 
-// rangeArgs are the arguments of inRange. A zero time is no bound, and so is one outside of what a row can hold.
+// rangeArgs are the arguments of inRange. A time before or after all that a row can hold is no bound.
 func rangeArgs(lane schema.Lane, from, to time.Time) []any {
-	if to.IsZero() {
-		to = maxTime.Add(1)
-	}
 	return []any{lane.Account, lane.OwnerID, bound(from), bound(to)}
+}
+
+// listed is the condition of the orders of a lane, created in [from, to), that a listing shows: those that the filters
+// leave. Its arguments come with it.
+func (s *Sink) listed(lane schema.Lane, from, to time.Time) (where string, args []any) {
+	where, args = inRange, rangeArgs(lane, from, to)
+	for _, f := range s.filters.Set() {
+		where += " AND lower(" + f.Column + ") = ?"
+		args = append(args, strings.ToLower(f.Value))
+	}
+	return where, args
 }
 
 // bound is a time as DateTime64(3) counts it, cut to the range of the column. A part of a millisecond counts as a whole
 // one: stored times have no parts, so "before 1.5 ms" means "before 2 ms".
 func bound(t time.Time) int64 {
-	if t.Before(minTime) {
-		t = minTime
+	if t.Before(schema.MinTime) {
+		t = schema.MinTime
 	}
-	if t.After(maxTime) {
-		t = maxTime.Add(time.Nanosecond)
+	if t.After(schema.MaxTime) {
+		t = schema.MaxTime.Add(time.Nanosecond)
 	}
 	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
 }
@@ -45,12 +54,13 @@ func bound(t time.Time) int64 {
 // maxIDs bounds the IN list of one query: the server limits the text of a query to 256 KB.
 const maxIDs = 2000
 
-// Known returns what is stored of the orders of a lane that were created in [from, to), by id: enough for the engine to
-// decide whether there is something to fetch or write.
+// Known returns what is stored of the orders of a lane that were created in [from, to) and that its listings show, by id:
+// enough for the engine to decide whether there is something to fetch or write.
 func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
 	known := map[string]schema.Known{}
+	where, args := s.listed(lane, from, to)
 	err := s.each(ctx, "SELECT order_id, fingerprint, detail_status, items, version FROM order_rows"+final+
-		"WHERE "+inRange+finalSettings, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		"WHERE "+where+finalSettings, args, func(rows driver.Rows) error {
 		var id string
 		var k schema.Known
 		if err := rows.Scan(&id, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
@@ -86,24 +96,32 @@ func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return fromMilliseconds(oldest), nil
 }
 
-// ItemIDs returns the ids of the live line items of some orders of a lane that were created in [from, to), by order id, or
-// of all where orderIDs is nil. What a refreshed detail does not show any more gets a tombstone, so the engine must know
-// what there was.
-func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+// ItemIDs returns the ids of all live line items of the orders of a lane that were created in [from, to), by order id. What
+// a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
+func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
 	items := map[string][]string{}
-	const query = "SELECT order_id, item_id FROM order_item_rows" + final
-	err := s.byID(ctx, query, "order_id, item_id", lane, from, to, orderIDs, func(rows driver.Rows) error {
+	err := s.inRange(ctx, itemIDSelect, "order_id, item_id", lane, from, to, addItemID(items))
+	return items, failedRead("stored items", err)
+}
+
+// ItemIDsByOrder is ItemIDs for some orders: it returns none where no orders are given.
+func (s *Sink) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+	items := map[string][]string{}
+	err := s.byID(ctx, itemIDSelect, "order_id, item_id", lane, from, to, orderIDs, addItemID(items))
+	return items, failedRead("stored items", err)
+}
+
+const itemIDSelect = "SELECT order_id, item_id FROM order_item_rows" + final
+
+func addItemID(items map[string][]string) func(driver.Rows) error {
+	return func(rows driver.Rows) error {
 		var order, item string
 		if err := rows.Scan(&order, &item); err != nil {
 			return err
 		}
 		items[order] = append(items[order], item)
 		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the stored items: %w", err)
 	}
-	return items, nil
 }
 
 // Pending returns the orders of a lane whose detail is missing, oldest first. The skip index on detail_status keeps this
@@ -116,9 +134,10 @@ func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef
 	return refs, nil
 }
 
-// Unpaid returns the stored unpaid orders of a lane that were created in [from, to), oldest first.
+// Unpaid returns the stored unpaid orders of a lane that were created in [from, to) and that its listings show, oldest first.
 func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error) {
-	refs, err := s.refs(ctx, inRange+" AND "+isUnpaid, rangeArgs(lane, from, to)...)
+	where, args := s.listed(lane, from, to)
+	refs, err := s.refs(ctx, where+" AND "+isUnpaid, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)
 	}

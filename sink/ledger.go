@@ -11,20 +11,40 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Windows returns the ledger rows of a lane whose windows start in [from, to), by start. A zero time is no bound.
+// Windows returns the ledger rows of a lane whose windows start in [from, to), by start. A window that was listed with other
+// filters than the sink's is one without a verdict: only its version and its place are in it.
 func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
-	return s.windows(ctx, "", lane, from, to)
+	windows, err := s.Ledger(ctx, lane, from, to)
+	s.unproven(windows)
+	return windows, err
 }
 
-// Undone returns what is not done of a lane before a time, by start: the windows that the ledger does not hold as complete,
+// unproven leaves of the windows that were listed with other filters only what they are (I12).
+func (s *Sink) unproven(windows []schema.Window) {
+	for i := range windows {
+		if w := &windows[i]; w.Filters != s.filters.String() {
+			*w = schema.Window{Lane: w.Lane, Start: w.Start, End: w.End, Filters: w.Filters, Version: w.Version}
+		}
+	}
+}
+
+// Ledger returns the ledger rows of a lane whose windows start in [from, to) as they were written, whatever their listings
+// were narrowed to.
+func (s *Sink) Ledger(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
+	return s.windows(ctx, "", nil, lane, from, to)
+}
+
+// Undone returns what is not done of a lane before a time, by start: the windows that the ledger does not hold as complete
+// with the sink's filters,
 // and between its first window and that time the stretches without any, as windows without a verdict. The server looks
 // for both, so that a ledger of years costs no more than one of a day.
 func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error) {
-	out, err := s.windows(ctx, "AND verdict != 'complete' ", lane, time.Time{}, before)
+	out, err := s.windows(ctx, "AND (verdict != 'complete' OR filters != ?) ", []any{s.filters.String()}, lane, schema.MinTime, before)
 	if err != nil {
 		return nil, err
 	}
-	args := append(rangeArgs(lane, time.Time{}, before), bound(before), bound(before))
+	s.unproven(out)
+	args := append(rangeArgs(lane, schema.MinTime, before), bound(before), bound(before))
 	err = s.each(ctx, `SELECT covered, start FROM (
 			SELECT start, max(end) OVER (ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
 			FROM (
@@ -51,22 +71,22 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 const windowsInRange = "account = ? AND owner_id = ?" +
 	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"
 
-// windows returns ledger rows; which is a further condition.
-func (s *Sink) windows(ctx context.Context, which string, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
+// windows returns ledger rows; which is a further condition, with its arguments.
+func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
 	var out []schema.Window
 	err := s.each(ctx, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
 		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
 		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
-		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version
+		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version, filters
 		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
-		ORDER BY window_start`, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		ORDER BY window_start`, append(rangeArgs(lane, from, to), whichArgs...), func(rows driver.Rows) error {
 		w := schema.Window{Lane: lane}
 		var start, end int64
 		var verdict string
 		var listingStart, listingEnd, startedAt, finishedAt *int64
 		if err := rows.Scan(&w.Source, &start, &end, &verdict, &w.Listed, &w.Stored, &w.Items, &w.Rejected, &w.Pending,
 			&w.IDDigest, &listingStart, &listingEnd, &w.TotalFirst, &w.TotalLast, &w.Pages, &w.ListCalls,
-			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &w.Version); err != nil {
+			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &w.Version, &w.Filters); err != nil {
 			return err
 		}
 		w.Start, w.End, w.Verdict = fromMilliseconds(start), fromMilliseconds(end), schema.Verdict(verdict)
@@ -89,24 +109,26 @@ func optional(ms *int64) time.Time {
 	return fromMilliseconds(*ms)
 }
 
-// Count counts the stored orders of a lane that were created in [from, to).
+// Count counts the stored orders of a lane that were created in [from, to) and that its listings show.
 func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error) {
 	var n uint64
-	err := s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+inRange+finalSettings, rangeArgs(lane, from, to)...).Scan(&n)
+	where, args := s.listed(lane, from, to)
+	err := s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+where+finalSettings, args...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count the stored orders: %w", withRemedy(err))
 	}
 	return int(n), nil
 }
 
-// Counts recomputes from the stored rows what the ledger says of the windows of [from, to), which are of the given
+// Counts recomputes from the stored rows that listings show what the ledger says of the windows of [from, to), which are of the given
 // length: Stored, Items, Pending and IDDigest of each window that holds an order, by its start. It is window_audit for
 // a range, without reading the rest.
 func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error) {
 	out := map[time.Time]schema.Window{}
 	at := fmt.Sprintf("intDiv(toUnixTimestamp64Milli(create_time), %d) * %[1]d", window.Milliseconds())
+	where, args := s.listed(lane, from, to)
 	err := s.each(ctx, "SELECT "+at+" AS w, count(), countIf(detail_status = 'pending'), groupBitXor(xxHash64(order_id)) FROM order_rows"+
-		final+"WHERE "+inRange+" GROUP BY w"+finalSettings, rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		final+"WHERE "+where+" GROUP BY w"+finalSettings, args, func(rows driver.Rows) error {
 		var start int64
 		var stored, pending, digest uint64
 		if err := rows.Scan(&start, &stored, &pending, &digest); err != nil {
@@ -117,8 +139,13 @@ func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duratio
 		return nil
 	})
 	if err == nil {
-		err = s.each(ctx, "SELECT "+at+" AS w, count() FROM order_item_rows"+final+"WHERE "+inRange+" GROUP BY w"+finalSettings,
-			rangeArgs(lane, from, to), func(rows driver.Rows) error {
+		items, itemArgs := inRange, rangeArgs(lane, from, to)
+		if len(s.filters.Set()) > 0 { // a line may be of another product than its order, which is what was asked for
+			items += " AND order_id GLOBAL IN (SELECT order_id FROM order_rows" + final + "WHERE " + where + ")"
+			itemArgs = append(itemArgs, args...)
+		}
+		err = s.each(ctx, "SELECT "+at+" AS w, count() FROM order_item_rows"+final+"WHERE "+items+" GROUP BY w"+finalSettings,
+			itemArgs, func(rows driver.Rows) error {
 				var start int64
 				var items uint64
 				if err := rows.Scan(&start, &items); err != nil {

@@ -13,45 +13,73 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Orders returns the stored orders of a lane that were created in [from, to), by creation time: those with the given
-// ids, or all where ids is nil. They are held in memory at once, so the range should be that of a few windows.
-func (s *Sink) Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error) {
+// Orders returns all stored orders of a lane that were created in [from, to), by creation time. They are held in memory at
+// once, so the range should be that of a few windows.
+func (s *Sink) Orders(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Order, error) {
 	var out []schema.Order
-	err := s.byID(ctx, orderSelect, "create_time, order_id", lane, from, to, ids, func(rows driver.Rows) error {
-		o, err := scanOrder(rows)
-		out = append(out, o)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the orders: %w", err)
-	}
-	return out, nil
+	err := s.inRange(ctx, orderSelect, "create_time, order_id", lane, from, to, addOrder(&out))
+	return out, failedRead("orders", err)
+}
+
+// OrdersByID returns those of some orders of a lane that are stored and were created in [from, to): none where no ids are
+// given. The range spares the server from looking through the rest.
+func (s *Sink) OrdersByID(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error) {
+	var out []schema.Order
+	err := s.byID(ctx, orderSelect, "create_time, order_id", lane, from, to, ids, addOrder(&out))
+	return out, failedRead("orders", err)
 }
 
 // Items returns the live line items of the orders that Orders would return, by creation time, order and item.
-func (s *Sink) Items(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) ([]schema.Item, error) {
+func (s *Sink) Items(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Item, error) {
 	var out []schema.Item
-	err := s.byID(ctx, itemSelect, "create_time, order_id, item_id", lane, from, to, orderIDs, func(rows driver.Rows) error {
-		i, err := scanItem(rows)
-		out = append(out, i)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the items: %w", err)
-	}
-	return out, nil
+	err := s.inRange(ctx, itemSelect, itemOrder, lane, from, to, addItem(&out))
+	return out, failedRead("items", err)
 }
 
-// byID runs a query over a range, once for every maxIDs ids, or once for all where ids is nil.
-func (s *Sink) byID(ctx context.Context, query, order string, lane schema.Lane, from, to time.Time, ids []string, scan func(driver.Rows) error) error {
-	query += " WHERE " + inRange
-	args := rangeArgs(lane, from, to)
-	end := " ORDER BY " + order + finalSettings
-	if ids == nil {
-		return s.each(ctx, query+end, args, scan)
+// ItemsByOrder returns the live line items of some orders: none where no orders are given.
+func (s *Sink) ItemsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) ([]schema.Item, error) {
+	var out []schema.Item
+	err := s.byID(ctx, itemSelect, itemOrder, lane, from, to, orderIDs, addItem(&out))
+	return out, failedRead("items", err)
+}
+
+// itemOrder is how items are sorted that are read.
+const itemOrder = "create_time, order_id, item_id"
+
+func addOrder(out *[]schema.Order) func(driver.Rows) error {
+	return func(rows driver.Rows) error {
+		o, err := scanOrder(rows)
+		*out = append(*out, o)
+		return err
 	}
+}
+
+func addItem(out *[]schema.Item) func(driver.Rows) error {
+	return func(rows driver.Rows) error {
+		i, err := scanItem(rows)
+		*out = append(*out, i)
+		return err
+	}
+}
+
+func failedRead(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read the %s: %w", what, err)
+}
+
+// inRange runs a query over all of a range.
+func (s *Sink) inRange(ctx context.Context, query, order string, lane schema.Lane, from, to time.Time, scan func(driver.Rows) error) error {
+	return s.each(ctx, query+" WHERE "+inRange+" ORDER BY "+order+finalSettings, rangeArgs(lane, from, to), scan)
+}
+
+// byID runs a query over some orders of a range, once for every maxIDs of them.
+func (s *Sink) byID(ctx context.Context, query, order string, lane schema.Lane, from, to time.Time, ids []string, scan func(driver.Rows) error) error {
+	args := rangeArgs(lane, from, to)
+	query += " WHERE " + inRange + " AND order_id IN (?) ORDER BY " + order + finalSettings
 	for chunk := range slices.Chunk(ids, maxIDs) {
-		if err := s.each(ctx, query+" AND order_id IN (?)"+end, append(slices.Clip(args), chunk), scan); err != nil {
+		if err := s.each(ctx, query, append(slices.Clip(args), chunk), scan); err != nil {
 			return err
 		}
 	}

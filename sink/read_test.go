@@ -62,13 +62,13 @@ func TestVerifications(t *testing.T) {
 		Differences: 2, Repaired: 1, Error: "timeout", StartedAt: at(49), FinishedAt: at(50)}
 	part := sink.Verification{Lane: lane, From: at(0), To: at(1), Windows: 1, StartedAt: at(60), FinishedAt: at(61)}
 	other := sink.Verification{Lane: owner, From: at(0), To: at(2), Whole: true, StartedAt: at(3), FinishedAt: at(4)}
-	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context(), "")), nil)
+	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), nil)
 	for _, v := range []sink.Verification{second, first, part, other} {
 		if err := s.WriteVerification(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context(), "")), []sink.Verification{second, other})
+	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), []sink.Verification{second, other})
 	equal(t, texts(t, s.Conn(), "SELECT count(), countIf(whole = 1) FROM sync_verifications"), []string{"(4,3)"})
 }
 
@@ -90,9 +90,10 @@ func TestFindAndCountRejects(t *testing.T) {
 	e := reject("other", "aa03", schema.RejectDetail, false, false)
 	write(t, s, sink.Batch{Rejects: []schema.Reject{a, b, c, d, e}})
 	find := func(account, prefix string) []schema.Reject {
-		return must[[]schema.Reject](t)(s.FindRejects(t.Context(), account, prefix))
+		return must[[]schema.Reject](t)(s.FindAccountRejects(t.Context(), account, prefix))
 	}
-	equal(t, find("", "aa"), []schema.Reject{a, b, d, e})
+	equal(t, must[[]schema.Reject](t)(s.FindRejects(t.Context(), "aa")), []schema.Reject{a, b, d, e})
+	equal(t, find("", "aa"), nil) // no account is called that
 	equal(t, find("main", "aa"), []schema.Reject{a, b})
 	equal(t, find("main", "aa02"), []schema.Reject{b})
 	equal(t, find("other", ""), []schema.Reject{d, e})

@@ -78,10 +78,28 @@ func TestManyIDs(t *testing.T) {
 	ids = append(ids, "it's not \\ there")
 	write(t, s, b)
 	to := day.AddDate(0, 1, 0)
-	equal(t, len(must[map[string][]string](t)(s.ItemIDs(t.Context(), lane, day, to, ids))), 4500)
-	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to, ids))), 4500)
-	equal(t, len(must[[]schema.Item](t)(s.Items(t.Context(), lane, day, to, nil))), 4500)
-	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to, []string{}))), 0)
+	equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), lane, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.OrdersByID(t.Context(), lane, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Item](t)(s.Items(t.Context(), lane, day, to))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to))), 4500)
+	equal(t, len(must[map[string][]string](t)(s.ItemIDs(t.Context(), lane, day, to))), 4500)
+}
+
+// No ids are no orders, and no reason to ask the server: not even one that is gone is noticed.
+func TestNoIDsAreNone(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	o := order(1)
+	write(t, s, sink.Batch{Orders: []schema.Order{o}, Items: []schema.Item{item(o, 1)}})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, ids := range [][]string{nil, {}} {
+		equal(t, must[[]schema.Order](t)(s.OrdersByID(t.Context(), lane, schema.MinTime, schema.MaxTime, ids)), nil)
+		equal(t, must[[]schema.Item](t)(s.ItemsByOrder(t.Context(), lane, schema.MinTime, schema.MaxTime, ids)), nil)
+		equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), lane, schema.MinTime, schema.MaxTime, ids))), 0)
+		equal(t, must[[]schema.OrderRef](t)(s.Find(t.Context(), lane, ids)), nil)
+	}
 }
 
 // A tick must cost as much as what changed, however much is stored: the pending orders are found by an index.
@@ -179,9 +197,10 @@ func TestLedger(t *testing.T) {
 		want     []schema.Window
 	}{
 		{day, day.Add(2 * time.Hour), []schema.Window{full, bare}},
-		{time.Time{}, time.Time{}, []schema.Window{full, bare}},
+		{schema.MinTime, schema.MaxTime, []schema.Window{full, bare}},
+		{time.Time{}, time.Time{}, nil},
 		{day, day.Add(time.Hour), []schema.Window{full}},
-		{day.Add(time.Millisecond), time.Time{}, []schema.Window{bare}},
+		{day.Add(time.Millisecond), schema.MaxTime, []schema.Window{bare}},
 		{day.Add(2 * time.Hour), day.Add(24 * time.Hour), nil},
 	} {
 		equal(t, must[[]schema.Window](t)(s.Windows(t.Context(), lane, c.from, c.to)), c.want)
@@ -240,9 +259,8 @@ func TestRejects(t *testing.T) {
 	solved := schema.Reject{Lane: lane, ID: "2", FirstSeen: day.Add(1e6), LastSeen: day.Add(1e6), Resolved: true, Version: 1}
 	write(t, s, sink.Batch{Rejects: []schema.Reject{bare, full, solved}})
 	all := must[[]schema.Reject](t)
-	equal(t, all(s.Rejects(t.Context(), schema.Lane{}, false)), []schema.Reject{full, bare, solved})
-	equal(t, all(s.Rejects(t.Context(), lane, false)), []schema.Reject{full, solved})
-	equal(t, all(s.Rejects(t.Context(), schema.Lane{}, true)), []schema.Reject{bare})
+	equal(t, all(s.FindRejects(t.Context(), "")), []schema.Reject{full, bare, solved})
+	equal(t, all(s.FindAccountRejects(t.Context(), lane.Account, "")), []schema.Reject{full, solved})
 	equal(t, all(s.OpenRejects(t.Context(), lane)), []schema.Reject{full})
 	equal(t, texts(t, s.Conn(), "SELECT account, id, status FROM rejects ORDER BY account, id"),
 		[]string{"('main','1','accepted')", "('main','2','resolved')", "('other','1','open')"})
@@ -268,7 +286,7 @@ func TestSummaries(t *testing.T) {
 	add("2", 3, schema.Failed)
 	write(t, s, sink.Batch{Windows: windows})
 	owner := func(id string) schema.Lane { return schema.Lane{Source: "bss", Account: "main", OwnerID: id} }
-	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context(), "")), []sink.LaneSummary{
+	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context(), nil)), []sink.LaneSummary{
 		{Lane: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
 			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6)},
 		{Lane: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),

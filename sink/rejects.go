@@ -12,22 +12,6 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Rejects returns the rejects of a lane, or of all lanes where the lane is the zero Lane, oldest first. onlyOpen leaves
-// out those that were accepted or that became rows after all.
-func (s *Sink) Rejects(ctx context.Context, lane schema.Lane, onlyOpen bool) ([]schema.Reject, error) {
-	where, having := "1", ""
-	var args []any
-	if lane != (schema.Lane{}) {
-		where = "account = ? AND owner_id = ?"
-		args = append(args, lane.Account, lane.OwnerID)
-	}
-	if onlyOpen {
-		where += " AND resolved = 0"
-		having = " WHERE isNull(" + accepted + ")"
-	}
-	return s.rejects(ctx, where, args, having)
-}
-
 // OpenRejects returns the rejects of a lane that did not become rows, the accepted ones included: an accepted record is
 // still not stored, and a walk that meets it again must know what was decided.
 func (s *Sink) OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error) {
@@ -83,10 +67,14 @@ func (s *Sink) rejects(ctx context.Context, where string, args []any, having str
 	return out, nil
 }
 
-// FindRejects returns the rejects of an account, or of all where it is empty, whose id begins with the prefix, whatever
-// became of them, oldest first.
-func (s *Sink) FindRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "(? = '' OR account = ?) AND startsWith(id, ?)", []any{account, account, prefix}, "")
+// FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.
+func (s *Sink) FindRejects(ctx context.Context, prefix string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "startsWith(id, ?)", []any{prefix}, "")
+}
+
+// FindAccountRejects is FindRejects for one account.
+func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
+	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", []any{account, prefix}, "")
 }
 
 // RejectCount is how many rejects of a lane did not become rows.

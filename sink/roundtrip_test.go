@@ -71,14 +71,14 @@ func roundTrip(t *testing.T, s *sink.Sink) {
 	bare := schema.Order{Lane: o.Lane, OrderID: "bare", CreateTime: o.CreateTime.Add(time.Millisecond), FetchedAt: late}
 	write(t, s, sink.Batch{Orders: []schema.Order{bare, o}, Items: items})
 
-	orders, err := s.Orders(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second), nil)
+	orders, err := s.Orders(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]schema.Order{o, bare}, orders, exactly); diff != "" {
 		t.Errorf("orders differ (-written +read):\n%s", diff)
 	}
-	got, err := s.Items(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second), []string{o.OrderID})
+	got, err := s.ItemsByOrder(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second), []string{o.OrderID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // Config says which ClickHouse to use and how.
@@ -66,6 +68,16 @@ type Sink struct {
 	retry    retryPolicy
 	observer Observer
 	made     *Plan
+	filters  schema.Filters
+}
+
+// Narrowed returns the same warehouse as it is for an account whose listings are narrowed by filters. Of what is stored, it
+// counts only what those listings would show, and of the ledger it holds nothing for proven that was listed with other
+// filters (I12). Connections are shared: closing either closes both.
+func (s *Sink) Narrowed(f schema.Filters) *Sink {
+	narrowed := *s
+	narrowed.filters = f
+	return &narrowed
 }
 
 // Made is what Open has done to the tables and views; it is empty where they were up to date.

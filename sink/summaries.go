@@ -3,6 +3,9 @@ package sink
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -14,6 +17,7 @@ import (
 type LaneSummary struct {
 	schema.Lane
 	Windows  map[schema.Verdict]int
+	Unproven int    // windows that were listed with other filters than are asked for now
 	Orders   uint64 // stored, by the ledger
 	Rejected uint64
 	Pending  uint64
@@ -46,21 +50,46 @@ FROM (
         max(end) OVER before AS covered,
         max(if(verdict = 'complete', end, 0)) OVER before AS whole
     FROM (
-        SELECT source, account, owner_id, verdict, stored, rejected, pending,
+        SELECT source, account, owner_id, rejected, pending,
+            if(%[1]s, toString(verdict), '') AS verdict, if(%[1]s, stored, 0) AS stored,
             toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end,
             toUnixTimestamp64Milli(finished_at) AS finished
-        FROM sync_window_rows FINAL WHERE ? = '' OR account = ?
+        FROM sync_window_rows FINAL WHERE %[2]s
     )
     WINDOW before AS (PARTITION BY account, owner_id ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
 GROUP BY account, owner_id
 ORDER BY account, owner_id`
 
-// Summaries returns a summary of each lane of an account that the ledger knows, or of all accounts where it is empty, by
-// account and owner.
-func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, error) {
+// Summaries returns a summary of each lane that the ledger knows, by account and owner. asked are the filters of accounts: a
+// window of such an account that was listed with other ones proves nothing. Windows of other accounts count as they are.
+func (s *Sink) Summaries(ctx context.Context, asked map[string]schema.Filters) ([]LaneSummary, error) {
+	var conditions []string
+	var args []any
+	for _, account := range slices.Sorted(maps.Keys(asked)) {
+		conditions = append(conditions, "(account != ? OR filters = ?)")
+		args = append(args, account, asked[account].String())
+	}
+	if len(conditions) == 0 {
+		return s.summaries(ctx, "1", nil, "1")
+	}
+	return s.summaries(ctx, strings.Join(conditions, " AND "), args, "1")
+}
+
+// AccountSummaries returns a summary of each lane of an account that the ledger knows, by owner, as of the sink's filters.
+func (s *Sink) AccountSummaries(ctx context.Context, account string) ([]LaneSummary, error) {
+	return s.summaries(ctx, "filters = ?", []any{s.filters.String()}, ofAccount, account)
+}
+
+// ofAccount is the condition that a row is of an account.
+const ofAccount = "account = ?"
+
+// summaries returns the summaries of the lanes whose rows fulfil the condition where. proven is the condition that a row
+// proves something.
+func (s *Sink) summaries(ctx context.Context, proven string, provenArgs []any, where string, whereArgs ...any) ([]LaneSummary, error) {
 	var out []LaneSummary
-	err := s.each(ctx, summaries, []any{account, account}, func(rows driver.Rows) error {
+	args := slices.Concat(provenArgs, provenArgs, whereArgs) // the query has proven twice
+	err := s.each(ctx, fmt.Sprintf(summaries, proven, where), args, func(rows driver.Rows) error {
 		l := LaneSummary{Windows: map[schema.Verdict]int{}}
 		var verdicts map[string]uint64
 		var gaps uint64
@@ -70,6 +99,10 @@ func (s *Sink) Summaries(ctx context.Context, account string) ([]LaneSummary, er
 			return err
 		}
 		for v, n := range verdicts {
+			if v == "" {
+				l.Unproven = int(n)
+				continue
+			}
 			l.Windows[schema.Verdict(v)] = int(n)
 		}
 		l.Oldest, l.Newest = fromMilliseconds(oldest), fromMilliseconds(newest)

@@ -8,12 +8,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
-)
 
-// The range of DateTime64(3). The server does not check it: a time outside would silently become another one (I6).
-var (
-	minTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
-	maxTime = time.Date(2299, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	"github.com/ordersync/ordersync/schema"
 )
 
 // milliseconds is the time as DateTime64(3) counts it.
@@ -21,7 +17,7 @@ func milliseconds(t time.Time) (int64, error) {
 	if t.IsZero() {
 		return 0, errors.New("no time given")
 	}
-	if t.Before(minTime) || t.After(maxTime) {
+	if t.Before(schema.MinTime) || t.After(schema.MaxTime) {
 		return 0, fmt.Errorf("%s is outside of what the column can hold, the years 1900 to 2299",
 			t.UTC().Format(time.RFC3339Nano))
 	}

@@ -60,15 +60,25 @@ func (s *Sink) WriteVerification(ctx context.Context, v Verification) error {
 	return write(ctx, s, verificationTable, []Verification{v})
 }
 
-// LastVerifications returns the newest verification of each lane of an account, or of all accounts where it is empty, that
-// covered all of its ledger, by account and owner. One of a part says nothing about the rest, so it is left out.
-func (s *Sink) LastVerifications(ctx context.Context, account string) ([]Verification, error) {
+// LastVerifications returns the newest verification of each lane that covered all of its ledger, by account and owner. One
+// of a part says nothing about the rest, so it is left out.
+func (s *Sink) LastVerifications(ctx context.Context) ([]Verification, error) {
+	return s.lastVerifications(ctx, "1", nil)
+}
+
+// LastAccountVerifications is LastVerifications for the lanes of one account.
+func (s *Sink) LastAccountVerifications(ctx context.Context, account string) ([]Verification, error) {
+	return s.lastVerifications(ctx, ofAccount, []any{account})
+}
+
+// lastVerifications returns the newest verifications among those that fulfil a condition.
+func (s *Sink) lastVerifications(ctx context.Context, where string, args []any) ([]Verification, error) {
 	var out []Verification
 	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(range_start),
 		toUnixTimestamp64Milli(range_end), deep, windows, left_out, calls, differences, repaired, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at)
-		FROM sync_verifications WHERE whole = 1 AND (? = '' OR account = ?)
-		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, []any{account, account}, func(rows driver.Rows) error {
+		FROM sync_verifications WHERE whole = 1 AND `+where+`
+		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, args, func(rows driver.Rows) error {
 		v := Verification{Whole: true}
 		var from, to, started, finished int64
 		var deep uint8

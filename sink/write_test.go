@@ -120,7 +120,7 @@ func TestTombstones(t *testing.T) {
 		if n := number(t, s.Conn(), "SELECT count() FROM order_items"); n != 2 {
 			t.Errorf("%s: %d items, want 2", when, n)
 		}
-		ids, err := s.ItemIDs(t.Context(), lane, day, day.Add(time.Hour), []string{b.Orders[0].OrderID, b.Orders[1].OrderID})
+		ids, err := s.ItemIDsByOrder(t.Context(), lane, day, day.Add(time.Hour), []string{b.Orders[0].OrderID, b.Orders[1].OrderID})
 		if err != nil {
 			t.Fatal(err)
 		}

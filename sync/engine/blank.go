@@ -52,18 +52,18 @@ func (r *laneRun) known(ctx context.Context, iv window.Interval) (map[string]sch
 	return r.store.Known(ctx, r.lane.Lane, iv.Start, iv.End)
 }
 
-// itemIDs gives the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
+// always is an interval that holds all stored orders: where it is not known when an order was created.
+var always = window.Interval{Start: schema.MinTime, End: schema.MaxTime}
+
+// itemIDs returns the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
 // crash may have come between them and their items.
 func (r *laneRun) itemIDs(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string][]string, error) {
 	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
 		return nil, err
 	}
-	var ids []string // of a few orders; of many, which are most of the interval's, it is cheaper not to name them
-	if len(orders) <= chunk {
-		ids = make([]string, len(orders))
-		for i := range orders {
-			ids[i] = orders[i].OrderID
-		}
+	// Many orders of a few windows are most of those that are stored there, and it is cheaper not to name them.
+	if len(orders) > chunk && iv != always {
+		return r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End)
 	}
-	return r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+	return r.store.ItemIDsByOrder(ctx, r.lane.Lane, iv.Start, iv.End, orderIDs(orders))
 }

@@ -24,7 +24,7 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	ledger, err := c.sink.Windows(ctx, c.lane, time.Time{}, time.Time{})
+	ledger, err := c.sink.Windows(ctx, c.lane, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -183,11 +184,11 @@ func (c *campaign) verified() {
 		c.Errorf("a second deep verify finds %v", r.Differences)
 	}
 	c.equal(c.now)
-	orders, err := c.sink.Orders(c.Context(), c.lane, time.Time{}, time.Time{}, nil)
+	orders, err := c.sink.Orders(c.Context(), c.lane, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}
-	items, err := c.sink.Items(c.Context(), c.lane, time.Time{}, time.Time{}, nil)
+	items, err := c.sink.Items(c.Context(), c.lane, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			if s, err := first.Backfill(t.Context(), now, now.Add(-7*time.Hour), now, false, nil); err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}
-			ledger, err := w.sink.Windows(t.Context(), w.lane, time.Time{}, time.Time{})
+			ledger, err := w.sink.Windows(t.Context(), w.lane, schema.MinTime, schema.MaxTime)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 					}
 				}
 			}
-			orders, err := w.sink.Orders(t.Context(), w.lane, time.Time{}, time.Time{}, late)
+			orders, err := w.sink.OrdersByID(t.Context(), w.lane, schema.MinTime, schema.MaxTime, late)
 			if err != nil || len(orders) != len(late) {
 				t.Errorf("%d of %d late orders are stored, %v", len(orders), len(late), err)
 			}

@@ -83,7 +83,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	for i := range listed {
 		ids[i] = listed[i].OrderID
 	}
-	orders, err := v.store.Orders(ctx, v.lane.Lane, iv.Start, iv.End, ids)
+	orders, err := v.store.OrdersByID(ctx, v.lane.Lane, iv.Start, iv.End, ids)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (v *verification) ask(ctx context.Context) error {
 	}
 	var differ []schema.OrderRef
 	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
-		orders, err := v.store.Orders(ctx, v.lane.Lane, span.Start, span.End, nil)
+		orders, err := v.store.Orders(ctx, v.lane.Lane, span.Start, span.End)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (v *verification) ask(ctx context.Context) error {
 			v.looks.add(ByDetail, span)
 			continue
 		}
-		before, err := v.held(ctx, span, orders, nil)
+		before, err := v.heldIn(ctx, span, orders)
 		if err != nil {
 			return err
 		}

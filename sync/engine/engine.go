@@ -26,6 +26,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -48,18 +49,21 @@ type Source interface {
 	CanFilterStatus() bool
 }
 
-// Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to); a zero time
-// means no bound.
+// Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to), and have
+// both ends; no ids are no orders.
 type Store interface {
 	// Known gives what is stored of the orders of a range, by id.
 	Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error)
 	// First gives the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
 	First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error)
-	// Orders gives the rows of these orders of a range, Items their items; all of the range where ids is nil.
-	Orders(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
-	Items(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
-	// ItemIDs gives the ids of the stored items of these orders of a range, or of all where ids is nil, by order id.
-	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
+	// Orders returns all orders of a range, Items their items, and ItemIDs the ids of these, by order id.
+	Orders(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Order, error)
+	Items(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Item, error)
+	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error)
+	// OrdersByID, ItemsByOrder and ItemIDsByOrder return the same of some orders of a range.
+	OrdersByID(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
+	ItemsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
+	ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
 	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
 	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
 	Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error)
@@ -67,7 +71,8 @@ type Store interface {
 	Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
 	// Find gives those of some orders that are stored, by their ids alone.
 	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
-	// Windows gives the ledger rows that start in [from, to), oldest first.
+	// Windows gives the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
+	// verdict.
 	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
 	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
 	// ledger's first window that no window covers, as windows without a verdict.
@@ -88,7 +93,11 @@ type Store interface {
 // Lane is one lane and how to reach it.
 type Lane struct {
 	schema.Lane
-	Source   Source
+	Source Source
+	// Filters narrow the listings. The Store must be narrowed by them too, see [sink.Sink.Narrowed].
+	//
+	// [sink.Sink.Narrowed]: https://pkg.go.dev/github.com/ordersync/ordersync/sink#Sink.Narrowed
+	Filters  schema.Filters
 	Decoder  source.Decoder
 	PageSize int
 	InFlight int // listings, and details, under way at once
@@ -154,8 +163,12 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
+	if err := begins(from); err != nil {
+		return Summary{}, err
+	}
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		r.eager = true
+		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		if !r.lane.Lists() {
 			return r.refreshTracked(ctx)
 		}
@@ -171,6 +184,15 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		}
 		return r.endFindings(ctx)
 	})
+}
+
+// begins refuses a range that begins before there can be orders: it would be planned window by window. What lies after the
+// run's time is cut off by each plan.
+func begins(from time.Time) error {
+	if err := window.Check(from, from); err != nil {
+		return fmt.Errorf("the range to work on: %w", err)
+	}
+	return nil
 }
 
 // Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
@@ -237,6 +259,7 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	var lanes errgroup.Group
 	for i, lane := range on {
 		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
+		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.lane.Source = gates[lane.Source]
 		lanes.Go(func() error {
 			err := r.start(ctx)
@@ -265,8 +288,10 @@ type laneRun struct {
 	progress *Progress
 	open     openRejects
 	eager    bool            // somebody asked for this run: try again what would wait for a later tick
-	scope    window.Interval // what the run was asked to bring in order; empty for all that the lane has
-	asked    map[string]bool // ids of the orders that it was asked for; nil for a stretch of time
+	scope    window.Interval // what a run over a range was asked to bring in order
+	asked    map[string]bool // ids of the orders that a run over single orders was asked for
+	// concerns reports whether an open reject is of what the run was asked to bring in order.
+	concerns func(schema.Reject) bool
 
 	mu       sync.Mutex
 	sum      LaneSummary
@@ -279,6 +304,12 @@ type laneRun struct {
 	looks    looks        // what it looked at, where there are any
 
 	blank blank
+}
+
+// limit says that the run was asked to bring a range in order.
+func (r *laneRun) limit(iv window.Interval) {
+	r.scope = iv
+	r.concerns = func(j schema.Reject) bool { return iv.Contains(r.open.placed(j)) }
 }
 
 // spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next

@@ -39,7 +39,8 @@ type world struct {
 	sink     *sink.Sink
 	engine   *engine.Engine
 	lane     schema.Lane
-	decoder  source.Decoder                    // of new engines
+	decoder  source.Decoder // of new engines
+	filters  schema.Filters
 	source   func(engine.Source) engine.Source // what they have around theirs
 	store    engine.Store                      // what new engines write to: sink, or something around it
 
@@ -96,7 +97,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
@@ -213,6 +214,7 @@ func TestBackfillAgainCostsNothing(t *testing.T) {
 type asked struct {
 	engine.Store
 	known, items atomic.Int64
+	ranges       atomic.Int64 // questions for all items of a range
 }
 
 func (a *asked) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
@@ -220,9 +222,35 @@ func (a *asked) Known(ctx context.Context, lane schema.Lane, from, to time.Time)
 	return a.Store.Known(ctx, lane, from, to)
 }
 
-func (a *asked) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error) {
+func (a *asked) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
 	a.items.Add(1)
-	return a.Store.ItemIDs(ctx, lane, from, to, ids)
+	a.ranges.Add(1)
+	return a.Store.ItemIDs(ctx, lane, from, to)
+}
+
+func (a *asked) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error) {
+	a.items.Add(1)
+	return a.Store.ItemIDsByOrder(ctx, lane, from, to, ids)
+}
+
+// However many orders are fetched by their ids, no other order's items are read; and no ids are no orders.
+func TestFetchReadsOnlyWhatItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 5, Orders: 300, From: start, To: start.AddDate(0, 0, 2)})
+	store := &asked{Store: w.sink}
+	w.store = store
+	w.engine = w.newEngine(0, 20)
+	now := start.AddDate(0, 0, 2)
+	// New ones, and the same again as stored ones that lie far apart.
+	for _, ids := range [][]string{nil, {}, w.account.IDs(start, now), w.account.IDs(start, now)[:1]} {
+		s, err := w.engine.Fetch(t.Context(), now, w.lane, ids, nil)
+		if err != nil || s.Lanes[0].Details != len(ids) {
+			t.Fatalf("%d ids: %d details, %v", len(ids), s.Lanes[0].Details, err)
+		}
+	}
+	if n := store.ranges.Load(); n > 0 {
+		t.Errorf("the items of a range were read %d times", n)
+	}
 }
 
 // A backfill does not ask an empty warehouse for each day what there is, and yet finds what a crash has left in it: an

@@ -42,10 +42,14 @@ const (
 // by TotalCount, halving where it matters how they are spread; then it runs a backfill of as many invented orders against
 // no vendor and no warehouse, and counts its calls. So it is right about whatever the planner and the walk do.
 func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bool, p *Progress) ([]Forecast, error) {
+	if err := begins(from); err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	out := make([]Forecast, 0, len(e.lanes))
 	_, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.eager, r.scope = true, window.Interval{Start: from, End: to}.Align(e.Window)
+		r.eager = true
+		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		f := &forecast{laneRun: r, force: force, Forecast: Forecast{Lane: r.lane.Lane}}
 		f.Err = f.run(source.WithPriority(ctx, source.Verify))
 		mu.Lock()
@@ -207,7 +211,7 @@ func (f *forecast) count(ctx context.Context, units []unit) ([]group, error) {
 	f.Calls++
 	f.mu.Unlock()
 	p, err := f.lane.Source.List(ctx, source.Query{
-		OwnerID: f.lane.OwnerID, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
+		OwnerID: f.lane.OwnerID, Filters: f.lane.Filters, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
 	})
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := f.count(ctx, units[:len(units)/2])

@@ -138,11 +138,11 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			iv = window.Interval{Start: earlier(iv.Start, o.CreateTime), End: later(iv.End, o.CreateTime.Add(time.Millisecond))}
 			touched[o.CreateTime.UTC().Truncate(r.Window)] = true
 		}
-		orders, err := r.store.Orders(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+		orders, err := r.store.OrdersByID(ctx, r.lane.Lane, iv.Start, iv.End, ids)
 		if err != nil {
 			return fmt.Errorf("%s: read stored orders: %w", r.lane, err)
 		}
-		before, err := r.held(ctx, iv, orders, ids)
+		before, err := r.held(ctx, iv, orders)
 		if err != nil {
 			return err
 		}
@@ -163,15 +163,34 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	return r.recount(ctx, touched)
 }
 
-// held gives stored orders of an interval with their items, by id.
-func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.Order, ids []string) (map[string]rebuilt, error) {
-	if len(orders) == 0 {
-		return nil, nil
-	}
-	items, err := r.store.Items(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+// held returns some stored orders of an interval with their items, by id.
+func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
+	items, err := r.store.ItemsByOrder(ctx, r.lane.Lane, iv.Start, iv.End, orderIDs(orders))
 	if err != nil {
 		return nil, fmt.Errorf("%s: read stored items: %w", r.lane, err)
 	}
+	return together(orders, items), nil
+}
+
+// heldIn is held for all orders of an interval, whose ids the warehouse need not be told.
+func (r *laneRun) heldIn(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
+	items, err := r.store.Items(ctx, r.lane.Lane, iv.Start, iv.End)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read stored items: %w", r.lane, err)
+	}
+	return together(orders, items), nil
+}
+
+func orderIDs(orders []schema.Order) []string {
+	ids := make([]string, len(orders))
+	for i := range orders {
+		ids[i] = orders[i].OrderID
+	}
+	return ids
+}
+
+// together puts the items to their orders.
+func together(orders []schema.Order, items []schema.Item) map[string]rebuilt {
 	out := make(map[string]rebuilt, len(orders))
 	for _, o := range orders {
 		out[o.OrderID] = rebuilt{stored: o}
@@ -181,7 +200,7 @@ func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.
 		b.before = append(b.before, i)
 		out[i.OrderID] = b
 	}
-	return out, nil
+	return out
 }
 
 // fetched counts an order that was asked for by its id.
@@ -230,7 +249,7 @@ func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error
 	var out schema.Batch
 	for _, w := range ledger {
 		c, rejected := counts[w.Start.UTC()], r.open.rejected(w.Start)
-		if touched[w.Start.UTC()] && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
+		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
 			w.Version = nextVersion(w.Version)
 			out.Windows = append(out.Windows, w)

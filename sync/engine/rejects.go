@@ -107,14 +107,14 @@ func (o openRejects) counted(start time.Time, stages ...string) (n int) {
 	return n
 }
 
-// left counts what is still open of a stretch, or of all where it is empty, and of some orders, or of all where only is
-// nil, and what nobody has accepted: records that are not rows, and orders without their detail.
-func (o openRejects) left(iv window.Interval, only map[string]bool) (rejected, pending int) {
+// left counts what is still open of such rejects, and what nobody has accepted: records that are not rows, and orders
+// without their detail.
+func (o openRejects) left(such func(schema.Reject) bool) (rejected, pending int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, j := range o.byID {
 		switch {
-		case !j.AcceptedAt.IsZero() || !iv.Empty() && !iv.Contains(o.placed(j)) || only != nil && !only[j.OrderID]:
+		case !j.AcceptedAt.IsZero() || !such(j):
 		case j.Stage == schema.RejectDetail:
 			pending++
 		default:

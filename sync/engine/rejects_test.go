@@ -89,11 +89,14 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 // accept accepts all open rejects, as an operator would.
 func (w *world) accept(by string) {
 	w.Helper()
-	rejects, err := w.sink.Rejects(w.Context(), w.lane, true)
+	rejects, err := w.sink.OpenRejects(w.Context(), w.lane)
 	if err != nil {
 		w.Fatal(err)
 	}
 	for _, j := range rejects {
+		if !j.AcceptedAt.IsZero() {
+			continue
+		}
 		j.AcceptedAt, j.AcceptedBy, j.Note = time.Now(), by, "looked at"
 		if err := w.sink.AcceptReject(w.Context(), j); err != nil {
 			w.Fatal(err)
@@ -176,7 +179,7 @@ func TestAcceptances(t *testing.T) {
 	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:2]
 	w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad}).Fault)
 	w.backfill(now)
-	open, err := w.sink.Rejects(t.Context(), w.lane, true)
+	open, err := w.sink.OpenRejects(t.Context(), w.lane)
 	if err != nil || len(open) != 2 {
 		t.Fatal(open, err)
 	}

@@ -63,11 +63,11 @@ func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) erro
 	if len(ids) == 0 {
 		return nil
 	}
-	orders, err := r.store.Orders(ctx, r.lane.Lane, l.Start, l.End, ids)
+	orders, err := r.store.OrdersByID(ctx, r.lane.Lane, l.Start, l.End, ids)
 	if err != nil {
 		return err
 	}
-	items, err := r.store.Items(ctx, r.lane.Lane, l.Start, l.End, ids)
+	items, err := r.store.ItemsByOrder(ctx, r.lane.Lane, l.Start, l.End, ids)
 	if err != nil {
 		return err
 	}

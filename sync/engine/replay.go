@@ -23,7 +23,7 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 	iv := window.Interval{Start: from, End: to}
 	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(e.Window)
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		r.scope = iv
+		r.limit(iv)
 		if r.lane.Decoder == nil {
 			return nil
 		}
@@ -74,7 +74,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 			continue // it could be read, and was listed where it does not belong: only another listing helps
 		}
 		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
-		if reject != nil || !iv.Contains(o.CreateTime) {
+		if reject != nil || !iv.Contains(o.CreateTime) || !a.lane.Filters.Match(&o) {
 			continue
 		}
 		o.DetailStatus, o.Version, o.FetchedAt = schema.DetailPending, j.Version, j.LastSeen
@@ -176,7 +176,7 @@ func (a *replay) settle(ctx context.Context) error {
 		var out schema.Batch
 		for _, w := range ledger {
 			x := a.changes[w.Start.Unix()]
-			if x == nil {
+			if x == nil || w.Verdict == "" { // listed with other filters: it proves nothing that could follow
 				continue
 			}
 			before, c := w, counts[w.Start.UTC()]
@@ -235,11 +235,11 @@ func (b rebuilt) changedBy(res enrich.Result) bool {
 
 // rebuild reads the orders of a span, to be made again from their payloads.
 func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
-	orders, err := r.store.Orders(ctx, r.lane.Lane, span.Start, span.End, nil)
+	orders, err := r.store.Orders(ctx, r.lane.Lane, span.Start, span.End)
 	if err != nil || len(orders) == 0 {
 		return err
 	}
-	held, err := r.held(ctx, span, orders, nil)
+	held, err := r.heldIn(ctx, span, orders)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func payloads(t *testing.T, o simulator.Options, now time.Time) map[string]strin
 	t.Helper()
 	w := newWorld(t, o)
 	w.backfill(now)
-	orders, err := w.sink.Orders(t.Context(), w.lane, time.Time{}, time.Time{}, nil)
+	orders, err := w.sink.Orders(t.Context(), w.lane, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +100,11 @@ func TestReplayOfALine(t *testing.T) {
 	if err != nil || len(rejects) != 1 || rejects[0].Stage != schema.RejectItem {
 		t.Fatal(rejects, err)
 	}
-	items, err := good.sink.Items(t.Context(), w.lane, time.Time{}, time.Time{}, bad)
+	items, err := good.sink.ItemsByOrder(t.Context(), w.lane, schema.MinTime, schema.MaxTime, bad)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := w.sink.ItemIDs(t.Context(), w.lane, time.Time{}, time.Time{}, bad)
+	stored, err := w.sink.ItemIDsByOrder(t.Context(), w.lane, schema.MinTime, schema.MaxTime, bad)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (r *laneRun) summary(err error) LaneSummary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Lane, r.sum.ByID, r.sum.Err = r.lane.Lane, !r.lane.Lists(), err
-	rejected, pending := r.open.left(r.scope, r.asked)
+	rejected, pending := r.open.left(r.concerns)
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending
 	return r.sum

@@ -24,7 +24,7 @@ func newTally(r *laneRun, j job) *tally {
 	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
-			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Verdict: schema.Complete, StartedAt: started,
+			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Filters: r.lane.Filters.String(), Verdict: schema.Complete, StartedAt: started,
 		})
 	}
 	return t

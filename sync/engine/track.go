@@ -24,6 +24,7 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids
 	}
 	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *laneRun) error {
 		r.eager, r.asked = true, asked
+		r.concerns = func(j schema.Reject) bool { return asked[j.OrderID] }
 		r.progress.plan(len(asked))
 		refs, err := r.store.Find(ctx, lane, ids)
 		if err != nil {
@@ -75,7 +76,7 @@ func (r *laneRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched 
 	for i, o := range refs {
 		orders[i] = schema.Order{Lane: r.lane.Lane, OrderID: o.OrderID}
 	}
-	return r.details(ctx, window.Interval{}, orders, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, always, orders, func(res enrich.Result) ([]schema.Reject, bool) {
 		r.fetched(res)
 		if !res.Order.CreateTime.IsZero() {
 			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true

@@ -102,7 +102,8 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		if iv.Empty() {
 			return nil
 		}
-		r.eager, r.scope = true, iv
+		r.eager = true
+		r.limit(iv)
 		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
 		before, err := r.Findings(ctx, r.lane.Lane, iv.Start, iv.End)
 		if err != nil {
@@ -223,7 +224,7 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 		w, ok := known[iv.Start.Unix()]
 		c := counts[iv.Start]
 		switch {
-		case !ok:
+		case !ok || w.Verdict == "": // never walked, or with other filters
 			missing = join(missing, iv)
 			continue
 		case w.Verdict == schema.Open && iv.Start.After(newest):
@@ -241,10 +242,18 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 		complete = join(complete, iv)
 	}
 	for _, iv := range missing {
-		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: "never walked; backfill it"})
+		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: v.neverWalked()})
 	}
 	v.looks.audit(v.iv)
 	return complete, nil
+}
+
+// neverWalked says of windows that the ledger does not prove anything about them.
+func (v *verification) neverWalked() string {
+	if f := v.lane.Filters.String(); f != "" {
+		return "never walked with the filters " + f + "; backfill it"
+	}
+	return "never walked; backfill it"
 }
 
 // count compares the source's TotalCount of an interval of a stretch with what is stored, and halves it where they differ.
@@ -256,7 +265,9 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	if err != nil {
 		return err
 	}
-	p, err := v.lane.Source.List(ctx, source.Query{OwnerID: v.lane.OwnerID, Start: asked.Start, End: asked.End, Page: 1, Size: 1})
+	p, err := v.lane.Source.List(ctx, source.Query{
+		OwnerID: v.lane.OwnerID, Filters: v.lane.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
+	})
 	v.progress.ListCalls.Add(1)
 	switch {
 	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.Window:

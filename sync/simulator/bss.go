@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -37,6 +38,13 @@ func (l *listFilter) matches(o *order) bool {
 		same(l.subscription, o.subscription()) && same(l.productCode, p.code) && same(l.productType, p.typ)
 }
 
+// knownValues are the documented values of the filters that have a list of them.
+var knownValues = map[string][]string{
+	"SubscriptionType": {"Subscription", "PayAsYouGo"},
+	"OrderType": {"New", "Renew", "Upgrade", "TempUpgrade", "Downgrade", "Refund", "Convert", "ResizeDisk", "CompensatoryRenew",
+		"IncreaseUpgrade", "Exchange", "ChangeOperatingSystem"},
+}
+
 // askList reads the question of QueryOrders. An empty value is an unset one: the SDK sends "Key=" for it.
 func askList(c *call) *Error {
 	q := &c.question
@@ -51,6 +59,13 @@ func askList(c *call) *Error {
 		return errParameter("PageSize", c.args.Get("PageSize"))
 	}
 	q.PaymentStatus = c.args.Get("PaymentStatus")
+	// That a value which is not documented is refused is unconfirmed; a product that does not exist has no orders.
+	for name, known := range knownValues {
+		v := c.args.Get(name)
+		if v != "" && !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, v) }) {
+			return errParameter(name, v)
+		}
+	}
 	if q.Start, err = timeArg(c.args, "CreateTimeStart"); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func TestFilters(t *testing.T) {
 	all := list(t, s, a, a.o.From, a.o.To)
 	for _, args := range [][]string{
 		{"PaymentStatus", "Unpaid"}, {"PaymentStatus", "PAID"}, {"PaymentStatus", "cancelled"}, {"PaymentStatus", "Lost"},
-		{"OrderType", "Refund"}, {"OrderType", "renew"}, {"OrderType", "Degrade"},
+		{"OrderType", "Refund"}, {"OrderType", "renew"}, {"OrderType", "Exchange"},
 		{"ProductCode", "rds"}, {"ProductCode", "RDS"}, {"ProductType", "alikafka_post"}, {"ProductCode", "nothing"},
 		{"SubscriptionType", "Subscription"}, {"SubscriptionType", "PayAsYouGo"},
 		{"SubscriptionType", "PayAsYouGo", "ProductCode", "ecs", "OrderType", "New", "PaymentStatus", "Paid"},
@@ -119,8 +119,13 @@ func TestFilters(t *testing.T) {
 		if got := ids(list(t, s, a, a.o.From, a.o.To, args...)); !slices.Equal(got, want) {
 			t.Errorf("%v: %d rows, want %d", args, len(got), len(want))
 		}
-		if nothing := args[1] == "Lost" || args[1] == "Degrade" || args[1] == "nothing"; nothing != (len(want) == 0) {
+		if nothing := args[1] == "Lost" || args[1] == "Exchange" || args[1] == "nothing"; nothing != (len(want) == 0) {
 			t.Errorf("%v: %d rows in the whole listing", args, len(want))
+		}
+	}
+	for _, args := range [][]string{{"OrderType", "Degrade"}, {"SubscriptionType", "prepaid"}} {
+		if got := callAPI(t, s, a, "QueryOrders", args...); got.Code != "InvalidParameter" {
+			t.Errorf("%v: %+v", args, got)
 		}
 	}
 }

@@ -41,7 +41,8 @@ type Query struct {
 	// included, so callers ask for a second more on each side and attribute rows by their own creation time (I2).
 	Start, End    time.Time
 	PaymentStatus string // a filter; empty for all
-	Page          int    // from 1
+	Filters       schema.Filters
+	Page          int // from 1
 	Size          int
 }
 

@@ -162,7 +162,7 @@ func (r *reading) misfit(p int) string {
 func (r *reading) page(ctx context.Context, n int) (view, error) {
 	asked := r.asked()
 	p, err := r.Lister.List(ctx, source.Query{
-		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus,
+		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus, Filters: r.Filters,
 		Page: n, Size: r.size,
 	})
 	r.mu.Lock()

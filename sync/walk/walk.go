@@ -41,6 +41,8 @@ type Walker struct {
 
 	// PaymentStatus filters the listing; empty for all orders.
 	PaymentStatus string
+	// Filters narrow it too. A row that they do not leave is a reject: the vendor was not asked for it.
+	Filters schema.Filters
 }
 
 // Listing is one stretch that was read to an end.
@@ -208,6 +210,8 @@ func (r *reading) listing(calls int, err error) Listing {
 			if row.reject.CreateTime.IsZero() || r.iv.Contains(row.reject.CreateTime) {
 				l.Rejects = append(l.Rejects, *row.reject)
 			}
+		case r.iv.Contains(row.order.CreateTime) && !r.Filters.Match(row.order):
+			l.Rejects = append(l.Rejects, unasked(row.order, r.Filters))
 		case r.iv.Contains(row.order.CreateTime):
 			l.Orders = append(l.Orders, *row.order)
 		case !r.asked().Contains(row.order.CreateTime):
@@ -231,6 +235,18 @@ func outside(o *schema.Order, asked window.Interval) schema.Reject {
 		Lane: o.Lane, ID: "outside-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
 		Reason:  Outside,
 		Message: fmt.Sprintf("listed for %s but created at %s", asked, o.CreateTime.Format(time.RFC3339Nano)),
+		Raw:     o.Raw,
+	}
+}
+
+// unasked makes a reject of an order that the filters should have kept out of the listing: the ledger proves only what was
+// asked for, and what a vendor lists beside that may be a part of something (I4, I12).
+func unasked(o *schema.Order, f schema.Filters) schema.Reject {
+	have := schema.Filters{ProductCode: o.ProductCode, ProductType: o.ProductType, SubscriptionType: o.SubscriptionType, OrderType: o.OrderType}
+	return schema.Reject{
+		Lane: o.Lane, ID: "unasked-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Reason:  "outside_filters",
+		Message: fmt.Sprintf("listed for %s but has %s: the vendor does not filter by that value as it writes it (accounts[].filters)", f, have),
 		Raw:     o.Raw,
 	}
 }

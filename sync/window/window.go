@@ -87,6 +87,21 @@ func sameDay(a, b time.Time) bool {
 	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
 }
 
+// Earliest is before all orders of all vendors: a range that begins earlier is a mistake, which would be planned hour by hour.
+var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Check refuses a bound of a range in which no order can have been created: before Earliest, or after the hour of now, which
+// is open.
+func Check(t, now time.Time) error {
+	switch open := now.UTC().Truncate(time.Hour).Add(time.Hour); {
+	case t.Before(Earliest):
+		return fmt.Errorf("%s is before %s, and no order is so old", t.UTC().Format(time.RFC3339), Earliest.Format(time.DateOnly))
+	case t.After(open):
+		return fmt.Errorf("%s is in the future: the hour that is open ends at %s", t.UTC().Format(time.RFC3339), open.Format(time.RFC3339))
+	}
+	return nil
+}
+
 // Missing gives the windows of an aligned range that the ledger does not hold as complete, and those that are due for
 // another reason, oldest first. Entries may come in any order; due windows are named by their start, in Unix seconds.
 func Missing(r Interval, size time.Duration, ledger []schema.Window, due map[int64]bool) []Interval {

@@ -123,3 +123,21 @@ func TestRetryAtGrowsToADay(t *testing.T) {
 		}
 	}
 }
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for at, good := range map[time.Time]bool{
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC): false,
+		{}:                                       false,
+		Earliest.Add(-1):                         false,
+		Earliest:                                 true,
+		noon.Add(time.Minute):                    true,
+		noon.Add(time.Hour):                      true, // the end of the hour that is open
+		noon.Add(time.Hour + 1):                  false,
+		time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC): false,
+	} {
+		if err := Check(at, noon.Add(time.Minute)); (err == nil) != good {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}

@@ -127,9 +127,9 @@ func (a *App) Open(ctx context.Context) error {
 	return nil
 }
 
-// newEngine makes an engine for some lanes.
+// newEngine makes an engine for some lanes of one account, which share its filters.
 func (a *App) newEngine(lanes ...engine.Lane) *engine.Engine {
-	return engine.New(a.warehouse.Sink, lanes, engine.Options{
+	return engine.New(a.warehouse.Narrowed(lanes[0].Filters), lanes, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
 		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})

@@ -67,7 +67,7 @@ func (c *Canceller) Cancel(ctx context.Context, lane schema.Lane, orderID, by st
 	ctx = context.WithoutCancel(ctx)
 	summary, err := c.app.fetch(ctx, now, lane, []string{orderID}, nil)
 	err = errors.Join(err, summary.Err())
-	if orders, readErr := c.app.warehouse.Orders(ctx, lane, time.Time{}, time.Time{}, []string{orderID}); err == nil && readErr == nil && len(orders) == 1 {
+	if orders, readErr := c.app.warehouse.OrdersByID(ctx, lane, schema.MinTime, schema.MaxTime, []string{orderID}); err == nil && readErr == nil && len(orders) == 1 {
 		k.PaymentStatus = orders[0].PaymentStatus
 	} else {
 		err = errors.Join(err, readErr)

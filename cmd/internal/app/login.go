@@ -55,10 +55,22 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	for _, owner := range owners(a) {
 		l.lanes = append(l.lanes, engine.Lane{
 			Lane:   schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner},
-			Source: calls, Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
+			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
 		})
 	}
 	return l, nil
+}
+
+// Filters are what the listings of an account are narrowed to.
+func Filters(a *config.Account) schema.Filters { return schema.Filters(a.Filters) }
+
+// asked are the filters of each configured account.
+func asked(c *config.Config) map[string]schema.Filters {
+	out := map[string]schema.Filters{}
+	for i := range c.Accounts {
+		out[c.Accounts[i].Name] = Filters(&c.Accounts[i])
+	}
+	return out
 }
 
 // owners are the account's own orders, which have no owner, and those whose orders it may read.

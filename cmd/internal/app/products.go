@@ -75,8 +75,12 @@ func (a *App) productsOf(ctx context.Context, l *login, p *engine.Progress) Prod
 	return n
 }
 
+// maxProductPages bounds the pages that are read of a list of products: a hundred times as many as the vendor has.
+const maxProductPages = 200
+
 // allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
-// out by its number.
+// out by its number. Each page must show a product that none before it did: a vendor that repeats its last page for ever
+// would never come to an end.
 func (l *login) allProducts(ctx context.Context, from ProductLister, progress *engine.Progress) ([]schema.Product, error) {
 	type page struct {
 		products []schema.Product
@@ -85,7 +89,8 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *e
 	type key struct{ code, kind, subscription string }
 	seen := map[key]bool{}
 	var all []schema.Product
-	for n := 1; ; n++ {
+	for n := 1; n <= maxProductPages; n++ {
+		before := len(all)
 		p, err := source.Call(ctx, l.caller, productsAPI, l.products.budget, func(ctx context.Context) (p page, err error) {
 			progress.ListCalls.Add(1)
 			p.products, p.total, err = from.Products(ctx, n, 0)
@@ -103,10 +108,13 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *e
 		switch {
 		case len(all) >= p.total:
 			return all, nil
-		case len(p.products) == 0:
-			return nil, fmt.Errorf("account %s: the vendor names %d products and shows %d of them: run `ordersync products` again", l.name, p.total, len(all))
+		case len(all) == before:
+			return nil, fmt.Errorf("account %s: the vendor names %d products and shows %d of them, and page %d has no further one: run `ordersync products` again",
+				l.name, p.total, len(all), n)
 		}
 	}
+	return nil, fmt.Errorf("account %s: the list of products does not end after %d pages with %d products: run `ordersync products` again",
+		l.name, maxProductPages, len(all))
 }
 
 // productsDue refreshes the names of an account once a day. Ticks call it. Names are a convenience: that they could not be

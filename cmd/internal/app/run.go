@@ -202,16 +202,16 @@ func (a *App) ping(ctx context.Context) error {
 
 // refresh brings what comes from the warehouse's own tables up to date: they also know what other processes did.
 func (a *App) refresh(ctx context.Context, l *login) (err error) {
-	if l.ledger, err = a.warehouse.Summaries(ctx, l.name); err != nil {
+	if l.ledger, err = a.warehouse.Narrowed(l.lanes[0].Filters).AccountSummaries(ctx, l.name); err != nil {
 		return err
 	}
-	if l.verified, err = a.warehouse.LastVerifications(ctx, l.name); err != nil {
+	if l.verified, err = a.warehouse.LastAccountVerifications(ctx, l.name); err != nil {
 		return err
 	}
 	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
 		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == v.OwnerID })
 	})
-	findings, err := a.warehouse.FindingCounts(ctx, l.name)
+	findings, err := a.warehouse.AccountFindingCounts(ctx, l.name)
 	if err != nil {
 		return err
 	}

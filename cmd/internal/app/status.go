@@ -31,7 +31,7 @@ func Lanes(c *config.Config) []status.Expected {
 		a := &c.Accounts[i]
 		byID := !source.CanList(vendors[a.Source].blank)
 		for _, owner := range owners(a) {
-			out = append(out, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID})
+			out = append(out, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a)})
 		}
 	}
 	return out

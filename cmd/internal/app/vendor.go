@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/source"
@@ -25,6 +27,29 @@ type vendor struct {
 	client  func(*config.Account, link) (Client, error)
 	decoder func(*config.Account) source.Decoder
 	blank   source.Client // a client that nobody calls, for what all of them can do
+	ids     idForm        // what its order ids look like
+}
+
+// idForm is what the order ids of a source look like. It is to keep mistakes from a vendor and from the table of tracked
+// orders, so it allows all that a vendor may plausibly give out.
+type idForm struct {
+	pattern *regexp.Regexp
+	words   string
+}
+
+var (
+	// bss: a decimal number in all samples, of 15 digits today. unicloud: a Long by its documents, of 19 digits today.
+	decimalIDs = idForm{regexp.MustCompile(`^[0-9]{1,32}$`), "digits only"}
+	// domain: a D and digits in the samples of the documents.
+	letteredIDs = idForm{regexp.MustCompile(`^[A-Za-z]{0,8}[0-9]{1,32}$`), "digits, mostly with a letter before them"}
+)
+
+// CheckOrderID says why a text cannot be the id of an order of a source.
+func CheckOrderID(sourceName, id string) error {
+	if form := vendors[sourceName].ids; !form.pattern.MatchString(id) {
+		return fmt.Errorf("%q is not an order id of source %s (%s)", id, sourceName, form.words)
+	}
+	return nil
 }
 
 // link is how a client reaches its vendor.
@@ -35,9 +60,9 @@ type link struct {
 
 // vendors are the sources there are. A further one is wired by its line here; package source says what it must bring.
 var vendors = map[string]vendor{
-	config.SourceBSS:      {newBSS, func(*config.Account) source.Decoder { return bss.Decoder{} }, (*bss.Client)(nil)},
-	config.SourceUniCloud: {newUniCloud, func(a *config.Account) source.Decoder { return unicloud.Decoder{Location: a.Location()} }, (*unicloud.Client)(nil)},
-	config.SourceDomain:   {newDomain, func(a *config.Account) source.Decoder { return domain.Decoder{Location: a.Location()} }, (*domain.Client)(nil)},
+	config.SourceBSS:      {newBSS, func(*config.Account) source.Decoder { return bss.Decoder{} }, (*bss.Client)(nil), decimalIDs},
+	config.SourceUniCloud: {newUniCloud, func(a *config.Account) source.Decoder { return unicloud.Decoder{Location: a.Location()} }, (*unicloud.Client)(nil), decimalIDs},
+	config.SourceDomain:   {newDomain, func(a *config.Account) source.Decoder { return domain.Decoder{Location: a.Location()} }, (*domain.Client)(nil), letteredIDs},
 }
 
 func newBSS(a *config.Account, l link) (Client, error) {

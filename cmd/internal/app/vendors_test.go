@@ -208,7 +208,7 @@ func TestForeignOwnerFailsAlone(t *testing.T) {
 		}
 	}
 	c.equal(a)
-	lanes, err := a.Warehouse().Summaries(t.Context(), "reseller")
+	lanes, err := a.Warehouse().AccountSummaries(t.Context(), "reseller")
 	if err != nil {
 		t.Fatal(err)
 	}

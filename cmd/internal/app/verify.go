@@ -57,7 +57,7 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 	}
 	end := a.record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
 	defer func() { end(verified(out, err)) }()
-	ledger, err := a.warehouse.Summaries(ctx, "")
+	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
 	if err != nil {
 		return nil, a.blame(ctx, err)
 	}
@@ -175,7 +175,7 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 	end := a.record(ctx, sink.RunReplay, a.names(), from, to, p)
 	defer func() { end(outcome{summary: all, err: err}) }()
 	all.Started = now
-	ledger, err := a.warehouse.Summaries(ctx, "")
+	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
 	if err != nil {
 		return all, a.blame(ctx, err)
 	}

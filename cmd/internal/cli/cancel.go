@@ -50,7 +50,7 @@ order cannot be restored.`,
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON; needs --yes or --dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var ids []string
+		var given []orderID
 		var age time.Duration
 		var err error
 		switch {
@@ -65,7 +65,7 @@ order cannot be restored.`,
 		case len(args) == 0 && f.file == "":
 			err = errors.New("which orders? give their ids, --file or --unpaid-older-than")
 		default:
-			ids, err = p.orderIDs(args, f.file)
+			given, err = p.orderIDs(args, f.file)
 		}
 		if err != nil {
 			return usage(cmd, err)
@@ -78,6 +78,10 @@ order cannot be restored.`,
 			return err
 		}
 		return p.withLane(cmd, cfg, f.laneFlags, func(a *app.App, lane schema.Lane) error {
+			ids, err := orderIDsOf(lane, given)
+			if err != nil {
+				return usage(cmd, err)
+			}
 			return p.runCancel(cmd.Context(), a, lane, ids, age, f)
 		})
 	}
@@ -106,7 +110,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, i
 		return err
 	}
 	if age > 0 {
-		stored, err := a.Warehouse().Unpaid(ctx, lane, time.Time{}, now.Add(-age))
+		stored, err := a.Warehouse().Unpaid(ctx, lane, schema.MinTime, now.Add(-age))
 		if err != nil {
 			return err
 		}

@@ -176,21 +176,26 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 // lane tries list and detail of the account itself or of one owner.
 func (c *checks) lane(ctx context.Context, client source.Client, a *config.Account, lane schema.Lane) {
 	list, detail := "order list of "+lane.String(), "order detail of "+lane.String()
-	order, said, err := newest(ctx, client, lane.OwnerID)
+	filters := app.Filters(a)
+	only := ""
+	if text := filters.String(); text != "" {
+		only = "; only " + text
+	}
+	order, said, err := newest(ctx, client, lane.OwnerID, filters)
 	switch {
 	case err != nil:
 		c.bad(ctx, list, err)
 		return
 	case said == "":
-		c.good(list, "answers")
+		c.good(list, "answers%s", only)
 	case order != "":
-		c.good(list, "answers; %s", said)
+		c.good(list, "answers; %s%s", said, only)
 	default:
 		hint := ""
 		if a.Source == config.SourceBSS {
 			hint = fmt.Sprintf("; the wrong site answers so, too: if there should be orders, check site (it is %s)", a.Site)
 		}
-		c.warn(list, "answers; %s%s", said, hint)
+		c.warn(list, "answers; %s%s%s", said, only, hint)
 	}
 	if order == "" {
 		c.warn(detail, "not tried: there is no order to ask for")
@@ -230,11 +235,11 @@ var vendorsStart = time.Date(2009, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // newest finds an order to ask for: in the last hour, which every account can be asked for at once, in 30 days, or ever.
 // said is what is to be said of there being none; a vendor may refuse so wide a question as the last one.
-func newest(ctx context.Context, client source.Client, owner string) (id, said string, err error) {
+func newest(ctx context.Context, client source.Client, owner string, filters schema.Filters) (id, said string, err error) {
 	now := time.Now().UTC()
 	ask := func(start time.Time) (id string, total int, err error) {
 		page, err := signedAnew(func() (source.Page, error) {
-			return client.List(ctx, source.Query{OwnerID: owner, Start: start, End: now, Page: 1, Size: 1})
+			return client.List(ctx, source.Query{OwnerID: owner, Filters: filters, Start: start, End: now, Page: 1, Size: 1})
 		})
 		if err == nil && len(page.Orders) > 0 {
 			id = page.Orders[0].OrderID

@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/format"
@@ -17,49 +13,6 @@ import (
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 )
-
-// orderIDs are the ids that a verb was given: as arguments, in a file, or on standard input where that is not a terminal.
-// In a file they stand one or more a line; what follows a # is left out.
-func (p *program) orderIDs(args []string, file string) ([]string, error) {
-	var in io.Reader
-	switch {
-	case file == "-", file == "" && len(args) == 0 && !isTerminal(p.in):
-		in = p.in
-	case file != "":
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	words := args
-	if in != nil {
-		lines := bufio.NewScanner(in)
-		for lines.Scan() {
-			line, _, _ := strings.Cut(lines.Text(), "#")
-			words = append(words, strings.FieldsFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == ',' })...)
-		}
-		if err := lines.Err(); err != nil {
-			return nil, err
-		}
-	}
-	var ids []string
-	seen := map[string]bool{}
-	for _, id := range words {
-		if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }) || id == "" || len(id) > 64 {
-			return nil, fmt.Errorf("%q is not an order id", id)
-		}
-		if !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, errors.New("no order id was given: name them as arguments, in a file (--file), or on standard input")
-	}
-	return ids, nil
-}
 
 // orderLine is an order as track and cancel report it.
 type orderLine struct {
@@ -79,7 +32,10 @@ type orderLine struct {
 
 // readOrders says what the warehouse holds of orders, in the order of the ids, and why it lacks some.
 func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []string) ([]orderLine, error) {
-	orders, err := w.Orders(ctx, lane, time.Time{}, time.Time{}, ids)
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	orders, err := w.OrdersByID(ctx, lane, schema.MinTime, schema.MaxTime, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 				_, err = fmt.Fprintln(p.out.data(), r.Raw)
 				return err
 			}
-			list, err := w.FindRejects(cmd.Context(), account, "")
+			list, err := findRejects(cmd.Context(), w, account, "")
 			if err != nil {
 				return err
 			}
@@ -150,12 +150,20 @@ func accept(ctx context.Context, w *app.Warehouse, account, prefix, note, by str
 	return after, nil
 }
 
+// findRejects reads the rejects whose id begins so: of one account where --account names one.
+func findRejects(ctx context.Context, w *app.Warehouse, account, prefix string) ([]schema.Reject, error) {
+	if account == "" {
+		return w.FindRejects(ctx, prefix)
+	}
+	return w.FindAccountRejects(ctx, account, prefix)
+}
+
 // oneReject finds the reject whose id begins so.
 func oneReject(ctx context.Context, w *app.Warehouse, account, prefix string) (schema.Reject, error) {
 	if prefix == "" {
 		return schema.Reject{}, errors.New("the id is empty: `ordersync rejects` lists them")
 	}
-	list, err := w.FindRejects(ctx, account, prefix)
+	list, err := findRejects(ctx, w, account, prefix)
 	if err != nil {
 		return schema.Reject{}, err
 	}

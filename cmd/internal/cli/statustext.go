@@ -106,6 +106,9 @@ func (p *program) lane(l *status.Lane) {
 	default:
 		fmt.Fprintln(p.out, "nothing is complete yet")
 	}
+	if l.Filters != "" {
+		fmt.Fprintf(p.out, "  only %s\n", l.Filters)
+	}
 	if l.Oldest != nil {
 		fmt.Fprintf(p.out, "  %s created since %s\n", plural(l.Orders, "order"), shortTime(l.Oldest))
 	}

@@ -31,7 +31,7 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time (%s)", text, timeHelp)
 }
 
-// parseRange reads --from and --to. A text that is empty leaves its bound zero.
+// parseRange reads --from and --to, and refuses what no order can have been created in, before anything is planned. A text that is empty leaves its bound zero.
 func parseRange(fromText, toText string, now time.Time) (r window.Interval, err error) {
 	if fromText != "" {
 		if r.Start, err = parseTime(fromText, now); err != nil {
@@ -40,10 +40,16 @@ func parseRange(fromText, toText string, now time.Time) (r window.Interval, err 
 		if !r.Start.Before(now) {
 			return r, fmt.Errorf("--from %s is not before now", r.Start.Format(time.RFC3339))
 		}
+		if err := window.Check(r.Start, now); err != nil {
+			return r, fmt.Errorf("--from %w", err)
+		}
 	}
 	if toText != "" {
 		if r.End, err = parseTime(toText, now); err != nil {
 			return r, fmt.Errorf("--to: %w", err)
+		}
+		if err := window.Check(r.End, now); err != nil {
+			return r, fmt.Errorf("--to %w", err)
 		}
 		if !r.Start.Before(r.End) {
 			return r, fmt.Errorf("--from %s is not before --to %s", r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339))

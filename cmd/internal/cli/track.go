@@ -42,7 +42,7 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this `file`; - is standard input")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ids, err := p.orderIDs(args, file)
+		given, err := p.orderIDs(args, file)
 		if err != nil {
 			return usage(cmd, err)
 		}
@@ -51,6 +51,10 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 			return err
 		}
 		return p.withLane(cmd, cfg, where, func(a *app.App, lane schema.Lane) error {
+			ids, err := orderIDsOf(lane, given)
+			if err != nil {
+				return usage(cmd, err)
+			}
 			return p.runTrack(cmd.Context(), a, lane, ids, asJSON)
 		})
 	}

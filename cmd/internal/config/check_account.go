@@ -80,11 +80,16 @@ func (c *checker) bySource(a *Account, path string) {
 		{"timezone", a.Timezone, []string{SourceUniCloud, SourceDomain}},
 		{"owner_ids", strings.Join(a.OwnerIDs, ","), []string{SourceBSS}},
 		{"member_uids", strings.Join(a.MemberUIDs, ","), []string{SourceBSS}},
+		{"filters.product_code", a.Filters.ProductCode, []string{SourceBSS, SourceUniCloud}},
+		{"filters.product_type", a.Filters.ProductType, []string{SourceBSS}},
+		{"filters.subscription_type", a.Filters.SubscriptionType, []string{SourceBSS}},
+		{"filters.order_type", a.Filters.OrderType, []string{SourceBSS}},
 	} {
 		if k.value != "" && !slices.Contains(k.sources, a.Source) {
 			c.fail(path+"."+k.key, "has no effect for source %s, only for %s (remove it)", a.Source, strings.Join(k.sources, " and "))
 		}
 	}
+	c.filters(&a.Filters, path+".filters")
 	if a.Source == SourceBSS {
 		c.bss(a, path)
 		return
@@ -96,6 +101,40 @@ func (c *checker) bySource(a *Account, path string) {
 	// "Local" would make the meaning of a time depend on the machine.
 	if _, err := time.LoadLocation(a.Timezone); err != nil || a.Timezone == "" || a.Timezone == "Local" {
 		c.fail(at, "%s is not an IANA time zone (such as Asia/Shanghai or UTC)", c.show(at, a.Timezone))
+	}
+}
+
+// The values that the vendor documents for its filters. It may answer one that it does not know with an empty list, which
+// would look as if there were no orders.
+var (
+	filterWord        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	subscriptionTypes = []string{"Subscription", "PayAsYouGo"}
+	orderTypes        = []string{"New", "Renew", "Upgrade", "TempUpgrade", "Downgrade", "Refund", "Convert", "ResizeDisk",
+		"CompensatoryRenew", "IncreaseUpgrade", "Exchange", "ChangeOperatingSystem"}
+)
+
+// filters checks the values of the filters. One that is written and empty may be a variable without a value: it would sync
+// all orders where some are meant.
+func (c *checker) filters(f *Filters, path string) {
+	for _, x := range []struct {
+		key, value string
+		known      []string
+	}{
+		{"product_code", f.ProductCode, nil}, {"product_type", f.ProductType, nil},
+		{"subscription_type", f.SubscriptionType, subscriptionTypes}, {"order_type", f.OrderType, orderTypes},
+	} {
+		at := path + "." + x.key
+		_, written := c.fields[at]
+		switch {
+		case c.failed(at):
+		case x.value == "" && written:
+			c.fail(at, "is empty (give it one value as the vendor writes it, or remove the key)")
+		case x.value == "":
+		case x.known != nil:
+			c.oneOf(at, x.value, x.known...)
+		case !filterWord.MatchString(x.value):
+			c.fail(at, "%s is not one value as the vendor writes it, such as rds (letters, digits, . _ -)", c.show(at, x.value))
+		}
 	}
 }
 

@@ -74,8 +74,19 @@ type Account struct {
 	// MemberUIDs are member accounts whose orders are synced too (APIVersion2023).
 	// They are decimal numbers that fit an int64.
 	MemberUIDs []string `yaml:"member_uids"`
-	Quota      Quota    `yaml:"quota"`
-	PageSize   int      `yaml:"page_size"`
+	// Filters narrow what is synced to some of the account's orders.
+	Filters  Filters `yaml:"filters"`
+	Quota    Quota   `yaml:"quota"`
+	PageSize int     `yaml:"page_size"`
+}
+
+// Filters are the filters of a vendor's order list: each takes one value, and an order has to match all that are given.
+// SourceBSS has all of them, SourceUniCloud ProductCode only (its ProductCategory), SourceDomain none.
+type Filters struct {
+	ProductCode      string `yaml:"product_code"`
+	ProductType      string `yaml:"product_type"`
+	SubscriptionType string `yaml:"subscription_type"`
+	OrderType        string `yaml:"order_type"`
 }
 
 // Quota bounds the calls per second, by the kind of call.

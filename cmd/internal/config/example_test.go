@@ -76,12 +76,15 @@ func TestExampleComments(t *testing.T) {
 		if a.Name == "main" {
 			bare.OwnerIDs, bare.MemberUIDs = []string{}, []string{}
 		}
+		if a.Name == "some-orders" {
+			bare.Filters = Filters{"rds", "rds", "Subscription", "New"}
+		}
 		if diff := cmp.Diff(bare, a); diff != "" {
 			t.Errorf("account %s does not state the defaults (-want +got):\n%s", a.Name, diff)
 		}
 	}
 	wantKinds := []CredentialsType{
-		CredentialsAccessKey, CredentialsAccessKey, CredentialsDefault, CredentialsSTS, CredentialsRAMRole,
+		CredentialsAccessKey, CredentialsAccessKey, CredentialsDefault, CredentialsDefault, CredentialsSTS, CredentialsRAMRole,
 		CredentialsECSRole, CredentialsOIDCRole, CredentialsURI,
 	}
 	if diff := cmp.Diff(wantKinds, kinds); diff != "" {

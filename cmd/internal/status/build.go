@@ -43,7 +43,8 @@ func (e *LaneError) Error() string { return fmt.Sprintf("there is no account %q"
 // Expected is a lane that the configuration names.
 type Expected struct {
 	schema.Lane
-	ByID bool // its orders cannot be listed, so they are tracked by their ids
+	ByID    bool // its orders cannot be listed, so they are tracked by their ids
+	Filters schema.Filters
 }
 
 // Build makes a report. The configuration gives the schedule and the lanes that should be there; where it names none, all
@@ -61,14 +62,18 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		today                     = now.UTC().Truncate(24 * time.Hour)
 		spendFrom                 = today.AddDate(0, 0, 1-spendDays)
 	)
+	asked := map[string]schema.Filters{}
+	for _, e := range expected {
+		asked[e.Account] = e.Filters
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) { days, products, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
-	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, ""); return err })
+	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, asked); return err })
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
-	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx, ""); return err })
-	g.Go(func() (err error) { findings, err = w.FindingCounts(gctx, ""); return err })
+	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx); return err })
+	g.Go(func() (err error) { findings, err = w.FindingCounts(gctx); return err })
 	g.Go(func() (err error) { recent, err = w.RecentRuns(gctx, now.Add(-runsSince), runsShown); return err })
 	g.Go(func() (err error) {
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
@@ -94,6 +99,9 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 			}
 		}
 		lane := newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), findingsOf(findings, l.Lane), successes[l.Account], now, s.behindAfter())
+		if i >= 0 {
+			lane.Filters = expected[i].Filters.String()
+		}
 		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
 			lane.Unconfigured, lane.LagSeconds, lane.Problems = true, nil, []string{}
 		}
@@ -102,7 +110,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	for _, x := range groups {
 		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
 	}
-	if err := r.maps(ctx, w, s, q); err != nil {
+	if err := r.maps(ctx, w, s, q, asked); err != nil {
 		return nil, err
 	}
 	r.judge(expected)
@@ -159,7 +167,7 @@ func findingsOf(all []sink.FindingCount, lane schema.Lane) []Findings {
 
 // maps makes the heat maps of the lanes that are shown: the one that was asked for, or the first ones, where those with
 // problems come first.
-func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) error {
+func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, asked map[string]schema.Filters) error {
 	days := q.Days
 	if days == 0 {
 		days = DefaultDays
@@ -197,7 +205,16 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query) er
 	for _, i := range shown {
 		l := &r.Accounts[i]
 		g.Go(func() error {
-			windows, err := w.Windows(ctx, schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, r.Map.From, r.Map.To)
+			lane := schema.Lane{Account: l.Account, OwnerID: l.OwnerID}
+			var windows []schema.Window
+			var err error
+			if filters, configured := asked[l.Account]; configured {
+				windows, err = w.Narrowed(filters).Windows(ctx, lane, r.Map.From, r.Map.To)
+			} else {
+				windows, err = w.Ledger(ctx, lane, r.Map.From, r.Map.To)
+			}
+			// One that was listed with other filters is as missing as one that was never listed.
+			windows = slices.DeleteFunc(windows, func(w schema.Window) bool { return w.Verdict == "" })
 			var oldest time.Time
 			if l.Oldest != nil {
 				oldest = *l.Oldest

@@ -51,7 +51,7 @@ func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Veri
 	switch {
 	case byID && done.IsZero():
 		problem("never refreshed: give its orders by their ids with `ordersync track --account %s ID…`, then `ordersync run`", l.Account)
-	case len(l.Windows) == 0 && !byID:
+	case len(l.Windows) == 0 && l.Unproven == 0 && !byID:
 		problem("never synced: run `ordersync backfill --from …`, then `ordersync run`")
 	case done.IsZero():
 		problem("no window is complete yet")
@@ -66,6 +66,9 @@ func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Veri
 		if n := l.Windows[v]; n > 0 {
 			problem("%d windows are %s: SELECT * FROM sync_windows WHERE verdict = '%s'", n, v, v)
 		}
+	}
+	if l.Unproven > 0 {
+		problem("%d windows were listed with other filters than are configured now: the daemon lists them again, or at once `ordersync backfill`", l.Unproven)
 	}
 	if l.Gaps > 0 {
 		problem("%d gaps, %s in all, between the oldest and the newest window: `ordersync backfill` fills them", l.Gaps, format.Span(l.Missing))

@@ -47,6 +47,7 @@ type Lane struct {
 	Account      string                 `json:"account"`
 	OwnerID      string                 `json:"owner_id,omitempty"`
 	ByID         bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
+	Filters      string                 `json:"filters,omitempty"`        // of its orders only these are synced: product_code=rds
 	Unconfigured bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
 	Windows      map[schema.Verdict]int `json:"windows"`
 	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete; by id, since the last success

@@ -179,6 +179,12 @@ func (c *Client) expand(hint, action string) string {
 		"{owners}", c.dialect.owners).Replace(hint)
 }
 
+// filterParameters are the list's parameters for the columns by which it can be narrowed, in both versions.
+var filterParameters = map[string]string{
+	"product_code": "ProductCode", "product_type": "ProductType",
+	"subscription_type": "SubscriptionType", "order_type": "OrderType",
+}
+
 // List asks for one page of the listing.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) {
 	args, err := c.owned(c.dialect.owner, q.OwnerID)
@@ -198,6 +204,9 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 	}
 	if q.PaymentStatus != "" {
 		args = append(args, wire.Arg{Name: "PaymentStatus", Value: q.PaymentStatus})
+	}
+	for _, f := range q.Filters.Set() {
+		args = append(args, wire.Arg{Name: filterParameters[f.Column], Value: f.Value})
 	}
 	args = append(args, paging(q.Page, size)...)
 	a, err := c.wire.Send(ctx, c.dialect.list, args)

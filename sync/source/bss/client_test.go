@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
@@ -89,11 +90,13 @@ func TestListAsksAndReads(t *testing.T) {
 	c := client(t, s.URL, func(o *Options) { o.NextVersion = func() uint64 { return versions.Add(1) + 41 } })
 	q := testQuery
 	q.OwnerID, q.PaymentStatus, q.Page, q.Size, q.End = "1234567890123456", "Unpaid", 7, 3, utc("2024-01-01T01:00:00.5Z")
+	q.Filters = schema.Filters{ProductCode: "rds", ProductType: "rds_x", SubscriptionType: "PayAsYouGo", OrderType: "Renew"}
 	p, err := c.List(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := url.Values{
+		"ProductCode": {"rds"}, "ProductType": {"rds_x"}, "SubscriptionType": {"PayAsYouGo"}, "OrderType": {"Renew"},
 		"OwnerId": {"1234567890123456"}, "PaymentStatus": {"Unpaid"}, "PageNum": {"7"}, "PageSize": {"3"},
 		"CreateTimeStart": {"2024-01-01T00:00:00Z"}, "CreateTimeEnd": {"2024-01-01T01:00:01Z"},
 	}

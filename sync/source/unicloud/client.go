@@ -112,6 +112,8 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 		err = errOwner
 	case q.PaymentStatus != "":
 		err = errors.New("the vendor's listing has no filter by payment status")
+	case q.Filters != schema.Filters{ProductCode: q.Filters.ProductCode}:
+		err = errors.New("the vendor's listing has a filter by product_code only")
 	}
 	if err != nil {
 		return source.Page{}, c.wire.Refuse(list, err)
@@ -127,6 +129,9 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 	}
 	if !q.End.IsZero() {
 		args = append(args, wire.Arg{Name: "EndTime", Value: notBefore(q.End, c.decoder.location())})
+	}
+	if q.Filters.ProductCode != "" {
+		args = append(args, wire.Arg{Name: "ProductCategory", Value: q.Filters.ProductCode})
 	}
 	a, err := c.wire.Send(ctx, list, args)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
@@ -149,7 +150,7 @@ func TestDetailAsksAndReads(t *testing.T) {
 func TestCallsThatAreNotMade(t *testing.T) {
 	t.Parallel()
 	c := client(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
-	for _, q := range []source.Query{{OwnerID: "1"}, {PaymentStatus: "Unpaid"}} {
+	for _, q := range []source.Query{{OwnerID: "1"}, {PaymentStatus: "Unpaid"}, {Filters: schema.Filters{OrderType: "New"}}} {
 		if _, err := c.List(t.Context(), q); failed(t, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
