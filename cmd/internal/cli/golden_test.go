@@ -129,7 +129,8 @@ func TestReadingWithoutConfiguration(t *testing.T) {
 	w := newWorld(t, 0)
 	w.run(2, "sql", "SELECT 1")
 	w.write("ordersync.yaml", "{}\n")
-	w.run(0, "sql", "SELECT 1") // makes ./ordersync-data
+	w.run(3, "sql", "SELECT 1")
+	w.run(0, "migrate") // makes ./ordersync-data
 	if err := os.Remove(filepath.Join(w.dir, "ordersync.yaml")); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestPrompt(t *testing.T) {
 	p.types("SELECT nothing_of_that_name;"+enter, "ClickHouse error 47")
 	p.types("DROP TABLE orders;"+enter, "--write")
 	contains(t, p.types(`\d`+enter, "╰"), "subscriptions", "spend")
-	contains(t, p.types(`\d spend`+enter, "╰"), "refunded", "(PretaxAmount")
+	contains(t, p.types(`\d spend`+enter, "╰"), "refunded", "(ProductCode)")
 	contains(t, p.types("help"+enter, "Ctrl-R"), `\q`)
 	p.types(`\nonsense`+enter, "no command")
 
