@@ -66,8 +66,12 @@ type App struct {
 	web       *web.Server
 	cleanups  cleanups
 
+	// swap guards cfg, schedule and logins: a reload writes them while no run is under way, and HTTP may ask at any time.
+	swap    sync.RWMutex
+	refused atomic.Pointer[string] // why the configuration that was last read again is not the one that works; nil where it is
+	runs    *runs                  // those of the schedule; nil while there is none
+
 	stopping sync.Mutex
-	cancel   context.CancelCauseFunc // ends the runs that Start's schedule began; nil before
 }
 
 // New wires an app. It opens nothing and calls nobody; what it refuses is a mistake in the configuration.
@@ -98,8 +102,13 @@ func New(o Options) (*App, error) {
 		a.logins = append(a.logins, l)
 	}
 	a.leases = newLeases(a.log, a.logins)
-	if err := errors.Join(a.metrics.register(o.Registry, a.logins, schedule), a.leases.register(o.Registry)); err != nil {
+	if err := a.metrics.register(o.Registry, func() time.Time { return a.nextRun(time.Now().UTC()) }); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	for _, l := range a.logins {
+		if err := a.metrics.account(o.Registry, l, a.leases); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
 	}
 	return a, nil
 }
@@ -115,11 +124,13 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	for _, l := range a.logins {
-		a.cleanups.add("account "+l.name, func(context.Context) error {
+	a.cleanups.add("accounts", func(context.Context) error {
+		for _, l := range a.logins {
 			l.close()
-			return nil
-		})
+		}
+		return nil
+	})
+	for _, l := range a.logins {
 		l.engine = a.newEngine(l.lanes...)
 	}
 	native, http := w.Addresses()
@@ -200,22 +211,16 @@ func (a *App) start(ctx context.Context) error {
 	a.cleanups.add("http", server.Stop)
 	a.log.Info("http is served", "url", server.URL())
 
-	// The runs outlive the start's context on purpose: Stop ends them, with a cause.
-	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	a.cancel = cancel
-	var ticks []func()
-	for _, l := range a.logins {
-		ticks = append(ticks, func() { a.tick(runs, l) })
-	}
-	s := startScheduler(a.schedule, a.log, ticks)
-	for i, l := range a.logins {
-		s.also(i, a.leases.gained(l.name))
-	}
-	a.cleanups.add("schedule", func(ctx context.Context) error {
-		cancel(ErrStopped)
-		return s.stop(ctx)
-	})
+	a.startRuns(ctx)
+	a.cleanups.add("schedule", func(ctx context.Context) error { return a.stopRuns(ctx, ErrStopped) })
 	return nil
+}
+
+// nextRun is when the next scheduled run after a time is due.
+func (a *App) nextRun(after time.Time) time.Time {
+	a.swap.RLock()
+	defer a.swap.RUnlock()
+	return a.schedule.Next(after)
 }
 
 // URL is where HTTP is served, after Start.
@@ -232,22 +237,4 @@ func (a *App) Stop() error {
 }
 
 // Run is the daemon: it starts, works until ctx ends, and stops. Being told to stop is no error.
-func (a *App) Run(ctx context.Context) error {
-	if err := a.Start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	var failed error
-	select {
-	case <-ctx.Done():
-		a.log.Info("stopping: the batch in hand is committed first", "cause", context.Cause(ctx))
-	case failed = <-a.web.Failed():
-	}
-	if err := errors.Join(failed, a.Stop()); err != nil {
-		return err
-	}
-	a.log.Info("stopped")
-	return nil
-}
+func (a *App) Run(ctx context.Context) error { return a.RunReloading(ctx, nil, nil) }

@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ordersync/ordersync/sink"
 )
 
@@ -49,8 +47,8 @@ type leases struct {
 	holder   string
 	host     string
 	every    time.Duration
-	mu       sync.Mutex
-	claims   map[string]*claim // by account; the map is not changed after newLeases
+	mu       sync.Mutex        // guards accounts and claims
+	claims   map[string]*claim // by account
 }
 
 // claim is what is known of one account's claim.
@@ -66,11 +64,37 @@ func newLeases(log *slog.Logger, logins []*login) *leases {
 		host = "unknown"
 	}
 	l := &leases{log: log, holder: thisProcess + "-" + rand.Text()[:12], host: host, every: leaseEvery, claims: map[string]*claim{}}
-	for _, a := range logins {
-		l.accounts = append(l.accounts, a.name)
-		l.claims[a.name] = &claim{gained: make(chan struct{}, 1)}
+	names := make([]string, len(logins))
+	for i, a := range logins {
+		names[i] = a.name
 	}
+	l.set(names)
 	return l
+}
+
+// set says which accounts are claimed from now on. The claim of one that is not any more ends by itself, as nobody renews it.
+// No run may be under way.
+func (l *leases) set(accounts []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name := range l.claims {
+		if !slices.Contains(accounts, name) {
+			delete(l.claims, name)
+		}
+	}
+	for _, name := range accounts {
+		if l.claims[name] == nil {
+			l.claims[name] = &claim{gained: make(chan struct{}, 1)}
+		}
+	}
+	l.accounts = accounts
+}
+
+// claimed are the accounts that are claimed.
+func (l *leases) claimed() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.accounts
 }
 
 // process says for people, and for other daemons of this machine, where this one runs.
@@ -145,7 +169,7 @@ func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
 func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	leads, err := s.ClaimLeases(ctx, l.holder, l.process(), l.accounts)
+	leads, err := s.ClaimLeases(ctx, l.holder, l.process(), l.claimed())
 	if err != nil {
 		return false, err
 	}
@@ -177,11 +201,16 @@ func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err erro
 func (l *leases) led(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.claims[name].leads.Holder == l.holder
+	c := l.claims[name]
+	return c != nil && c.leads.Holder == l.holder
 }
 
 // gained tells that an account came to be led by this daemon.
-func (l *leases) gained(name string) <-chan struct{} { return l.claims[name].gained }
+func (l *leases) gained(name string) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.claims[name].gained
+}
 
 // run gives the context of a run, which ends when another daemon turns out to lead the account. done must be called.
 func (l *leases) run(ctx context.Context, name string) (_ context.Context, done func()) {
@@ -200,27 +229,11 @@ func (l *leases) run(ctx context.Context, name string) (_ context.Context, done 
 
 // ready is what /readyz says: a daemon that stands by is ready for that, and must not be held for one that failed.
 func (l *leases) ready() string {
-	away := slices.DeleteFunc(slices.Clone(l.accounts), l.led)
+	away := slices.DeleteFunc(slices.Clone(l.claimed()), l.led)
 	if len(away) == 0 {
 		return "ok"
 	}
 	return "standing by: another daemon works on " + strings.Join(away, ", ")
-}
-
-// register makes the metric of each account.
-func (l *leases) register(to prometheus.Registerer) error {
-	for _, name := range l.accounts {
-		if err := to.Register(computed("leader", "1 where this daemon works on the account, 0 where it stands by for another one.",
-			prometheus.Labels{"account": name}, func() float64 {
-				if l.led(name) {
-					return 1
-				}
-				return 0
-			})); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tellOfDaemons warns that a daemon works on the accounts that a verb is about to work on.
@@ -229,7 +242,7 @@ func (a *App) tellOfDaemons(ctx context.Context) {
 	if err != nil {
 		return // only a hint is lost
 	}
-	for _, name := range a.leases.accounts {
+	for _, name := range a.leases.claimed() {
 		if x, ok := leads[name]; ok && x.Holder != a.leases.holder {
 			a.log.WarnContext(ctx, "a daemon works on the account, too: the two share its quota, and each is slower", "account", name, "daemon", x.Process)
 		}

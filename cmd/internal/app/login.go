@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
@@ -27,6 +29,7 @@ type login struct {
 	calls  atomic.Int64   // made so far, whatever came of them
 
 	products products
+	computed []prometheus.Collector // metrics of it that are asked for, see Metrics.account
 
 	// What only the login's ticks use, one at a time, after the start:
 	ledger   []sink.LaneSummary  // as of the last refresh

@@ -3,12 +3,12 @@ package app
 import (
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/robfig/cron/v3"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
@@ -36,9 +36,10 @@ type Metrics struct {
 	verifiedAt  *prometheus.GaugeVec     // account, owner_id
 	warehouseUp prometheus.Gauge
 
-	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds; 0 for none. The map is
-	// not changed after newMetrics.
-	completeTo map[string]*atomic.Int64
+	reloaded prometheus.Gauge
+
+	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds (*atomic.Int64); 0 for none.
+	completeTo sync.Map
 	calls      atomic.Int64
 }
 
@@ -86,8 +87,10 @@ func newMetrics(accounts []config.Account) *Metrics {
 			"When the source's counts, or more, were last compared with everything; 0 where that is not known.", "account", "owner_id"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
-		completeTo: make(map[string]*atomic.Int64, len(accounts)),
+		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
+			Help: "0 if the configuration that was last read again was refused and the one before goes on, else 1."}),
 	}
+	m.reloaded.Set(1)
 	for i := range accounts {
 		m.begin(accounts[i].Name)
 	}
@@ -104,7 +107,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 
 // begin makes an account's series.
 func (m *Metrics) begin(account string) {
-	m.completeTo[account] = new(atomic.Int64)
+	m.end(account)
 	m.lastSuccess.WithLabelValues(account)
 	m.orders.WithLabelValues(account)
 	m.items.WithLabelValues(account)
@@ -125,46 +128,86 @@ func (m *Metrics) begin(account string) {
 	}
 }
 
-// register hands everything to a registry, with what is computed when it is asked for.
-func (m *Metrics) register(to prometheus.Registerer, logins []*login, schedule cron.Schedule) error {
+// end is where the end of an account's newest complete stretch is kept.
+func (m *Metrics) end(account string) *atomic.Int64 {
+	v, _ := m.completeTo.LoadOrStore(account, new(atomic.Int64))
+	return v.(*atomic.Int64)
+}
+
+// register hands everything that is not of one account to a registry, with what is computed when it is asked for.
+func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.warehouseUp, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
-			return seconds(schedule.Next(time.Now().UTC()))
+			return seconds(next())
 		}),
 	}
 	b := Build()
 	cs = append(cs, computed("build_info", "Always 1; the labels say what runs.", prometheus.Labels{
 		"version": b.Version, "revision": b.Revision, "go": b.Go,
 	}, func() float64 { return 1 }))
-	for _, l := range logins {
-		for _, lane := range l.lanes {
-			if lane.Lists() { // the others are verified by hand only
-				m.verifiedAt.WithLabelValues(lane.Account, lane.OwnerID)
-			}
+	return registerAll(to, cs)
+}
+
+// account makes an account's series.
+func (m *Metrics) account(to prometheus.Registerer, l *login, leases *leases) error {
+	m.begin(l.name)
+	for _, lane := range l.lanes {
+		if lane.Lists() { // the others are verified by hand only
+			m.verifiedAt.WithLabelValues(lane.Account, lane.OwnerID)
 		}
-		cs = append(cs, computed("lag_seconds",
-			"Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
-			prometheus.Labels{"account": l.name}, func() float64 { return m.lag(l.name, time.Now()) }))
-		cs = append(cs, computed("clock_offset_seconds",
+	}
+	of := prometheus.Labels{"account": l.name}
+	l.computed = []prometheus.Collector{
+		computed("lag_seconds", "Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
+			of, func() float64 { return m.lag(l.name, time.Now()) }),
+		computed("clock_offset_seconds",
 			"The vendor's clock minus this machine's, 0 where that is less than the Date of answers can show; NaN while no answer has told.",
-			prometheus.Labels{"account": l.name}, func() float64 {
+			of, func() float64 {
 				if offset, known := l.clock(); known {
 					return offset.Seconds()
 				}
 				return math.NaN()
-			}))
-		for i, b := range []*source.Budget{l.list, l.detail} {
-			labels := prometheus.Labels{"account": l.name, "api": apis[i]}
-			cs = append(cs,
-				computed("api_budget_calls_per_second", "Calls a second that the budget allows itself now; it learns from throttles.",
-					labels, b.Rate),
-				computed("api_budget_calls_left", "Calls that could be made at once, without waiting for the budget.",
-					labels, func() float64 { return float64(b.Left()) }))
-		}
+			}),
+		computed("leader", "1 where this daemon works on the account, 0 where it stands by for another one.", of, func() float64 {
+			if leases.led(l.name) {
+				return 1
+			}
+			return 0
+		}),
 	}
+	for i, b := range []*source.Budget{l.list, l.detail} {
+		labels := prometheus.Labels{"account": l.name, "api": apis[i]}
+		l.computed = append(l.computed,
+			computed("api_budget_calls_per_second", "Calls a second that the budget allows itself now; it learns from throttles.",
+				labels, b.Rate),
+			computed("api_budget_calls_left", "Calls that could be made at once, without waiting for the budget.",
+				labels, func() float64 { return float64(b.Left()) }))
+	}
+	return registerAll(to, l.computed)
+}
+
+// forget ends an account's series, or only what is computed of it where the account goes on in another form: a counter
+// must not go back.
+func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
+	for _, c := range l.computed {
+		from.Unregister(c)
+	}
+	if goesOn {
+		return
+	}
+	of := prometheus.Labels{"account": l.name}
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt,
+	} {
+		v.DeletePartialMatch(of)
+	}
+	m.completeTo.Delete(l.name)
+}
+
+func registerAll(to prometheus.Registerer, cs []prometheus.Collector) error {
 	for _, c := range cs {
 		if err := to.Register(c); err != nil {
 			return err
@@ -181,7 +224,7 @@ func computed(name, help string, labels prometheus.Labels, value func() float64)
 
 // lag grows while nothing runs: it is the one number that tells of every way in which a daemon can be stuck.
 func (m *Metrics) lag(account string, now time.Time) float64 {
-	to := m.completeTo[account].Load()
+	to := m.end(account).Load()
 	if to == 0 {
 		return math.Inf(1)
 	}
@@ -228,7 +271,7 @@ func (m *Metrics) ran(s engine.Summary, lists bool, now time.Time) {
 	account := s.Lanes[0].Account
 	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
 	if !lists {
-		m.completeTo[account].Store(now.UnixNano())
+		m.end(account).Store(now.UnixNano())
 	}
 }
 
@@ -248,7 +291,7 @@ func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
 	if !end.IsZero() {
 		to = end.UnixNano()
 	}
-	m.completeTo[account].Store(to)
+	m.end(account).Store(to)
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v)).Set(float64(counts[v]))
 	}

@@ -12,13 +12,17 @@ import (
 
 // Status reports how everything stands, with the call budgets of this process. Open must have been called.
 func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error) {
-	r, err := status.Build(ctx, a.cfg.Schedule, Lanes(a.cfg), a.warehouse.Sink, time.Now().UTC(), q)
+	a.swap.RLock()
+	cfg, logins := a.cfg, a.logins
+	a.swap.RUnlock()
+	r, err := status.Build(ctx, cfg.Schedule, Lanes(cfg), a.warehouse.Sink, time.Now().UTC(), q)
 	if err != nil {
 		return nil, err
 	}
 	r.Version = Build().Version
-	for i, l := range a.logins {
-		quota := a.cfg.Accounts[i].Quota
+	a.refusal(r)
+	for i, l := range logins {
+		quota := cfg.Accounts[i].Quota
 		r.Budgets = append(r.Budgets, budget(l.name, apis[0], quota.List, l.list), budget(l.name, apis[1], quota.Detail, l.detail))
 	}
 	return r, nil
