@@ -70,8 +70,8 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 	decoded := map[string]schema.Reject{}
 	orders := map[string]schema.Order{}
 	for _, j := range a.open.list(schema.RejectList) {
-		if j.Reason == walk.Outside {
-			continue // it could be read, and was listed where it does not belong: only another listing helps
+		if j.Reason == walk.Outside || j.Reason == otherOwner {
+			continue // it could be read, and has no place where it was listed: only another listing helps
 		}
 		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
 		if reject != nil || !iv.Contains(o.CreateTime) || !a.lane.Filters.Match(&o) {
