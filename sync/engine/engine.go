@@ -144,6 +144,8 @@ type Engine struct {
 	store Store
 	one   sync.Mutex
 	stuck stuck
+
+	ceilings map[string]*walk.Ceiling // by account
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -163,7 +165,11 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	return &Engine{Options: o, lanes: lanes, store: store}
+	ceilings := map[string]*walk.Ceiling{}
+	for _, l := range lanes {
+		ceilings[l.Account] = new(walk.Ceiling)
+	}
+	return &Engine{Options: o, lanes: lanes, store: store, ceilings: ceilings}
 }
 
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and

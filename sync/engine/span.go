@@ -56,7 +56,7 @@ func (r *laneRun) alive(l walk.Listing) error {
 func (r *laneRun) walker() *walk.Walker {
 	return &walk.Walker{
 		Lister: r.lane.Source, Lane: r.lane.Lane, Window: r.Window, PageSize: r.lane.PageSize, Parallel: r.lane.InFlight,
-		Filters: r.lane.Filters,
+		Filters: r.lane.Filters, Ceiling: r.ceilings[r.lane.Account],
 	}
 }
 
