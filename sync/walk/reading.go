@@ -173,8 +173,11 @@ func (r *reading) fill(ctx context.Context) error {
 		}
 		g.Go(func() error {
 			_, err := r.page(gctx, p)
-			if err == nil && r.misfit(p) != "" {
+			switch {
+			case err == nil && r.misfit(p) != "":
 				misfits.Add(1)
+			case source.ReasonOf(err) == source.BadRequest: // page 1 was answered, so the vendor pages no deeper
+				return &splitError{why: fmt.Sprintf("page %d of %d is refused: %v", p, r.pages(), err), final: r.whole}
 			}
 			return err
 		})

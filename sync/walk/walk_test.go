@@ -340,6 +340,19 @@ func TestWalkBelievesNoLimit(t *testing.T) {
 	}
 }
 
+// A vendor that refuses to page further than a limit is asked for less.
+func TestWalkLivesWithDeepPagesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	l := spread(700, 24*time.Hour)
+	l.fault = func(_ int, q source.Query, _ *source.Page) error {
+		if q.Page*q.Size > 100 {
+			return &source.Error{Reason: source.BadRequest}
+		}
+		return nil
+	}
+	l.whole(t, days(1), l.walk(t, days(1)))
+}
+
 // What cannot be asked for in smaller parts is not called complete.
 func TestWalkKnowsALimitWithinASecond(t *testing.T) {
 	t.Parallel()
