@@ -21,6 +21,13 @@
 //     order does not show is never noticed.
 //
 // An order that appears in a window before the lookback is found by the next Verify, which counts.
+//
+// # An order is one row
+//
+// A vendor may correct the creation time of an order, and an order may vanish. Whichever listing shows it at another time, or
+// does not show it where it is stored, it is moved or removed in the same run, with its items; see identity.go and
+// missing.go. An order that moves or vanishes before the lookback is noticed by the walk that lists its window again, and
+// by the next Verify, which counts; one that is fetched by its id, when its detail says so.
 package engine
 
 import (

@@ -32,6 +32,9 @@ const otherOwner = "other_owner"
 // elsewhere looks up the listed orders that are not stored within the listing's interval, and adds those that are stored
 // at another place to what is known. An order that another owner has at this very place is made a reject.
 func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[string]schema.Known) error {
+	if none, err := r.nothingStored(ctx); none || err != nil {
+		return err
+	}
 	var ids []string
 	for i := range l.Orders {
 		if _, ok := known[l.Orders[i].OrderID]; !ok {
@@ -40,9 +43,6 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 	}
 	if len(ids) == 0 {
 		return nil
-	}
-	if none, err := r.nothingStored(ctx); none || err != nil {
-		return err
 	}
 	stored, err := r.store.Places(ctx, r.lane.Account, ids)
 	if err != nil || len(stored) == 0 {
@@ -203,6 +203,14 @@ func (r *laneRun) doubt(ctx context.Context, id string, from, to time.Time) erro
 	return r.commits.flush()
 }
 
+// undoubted gives the row of a window as it was before an order moved from or to it, if nobody has walked it since.
+func (r *laneRun) undoubted(w schema.Window) schema.Window {
+	if m := r.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
+		w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
+	}
+	return w
+}
+
 // settleMarks restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
 // that moved: where the stored rows are not that, the window stays short and is walked again.
 func (r *laneRun) settleMarks(ctx context.Context) error {
@@ -231,9 +239,7 @@ func (r *laneRun) settleMarks(ctx context.Context) error {
 		}
 		w, c := ledger[0], counts[from]
 		before := w
-		if m.doubted != "" && w.Error == m.doubted { // nobody has walked it since
-			w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
-		}
+		w = r.undoubted(w)
 		switch c.IDDigest {
 		case w.IDDigest, w.IDDigest ^ m.digest:
 			w.Listed = uint32(max(0, int64(w.Listed)+int64(c.Stored)-int64(w.Stored)))

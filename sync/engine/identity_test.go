@@ -12,6 +12,8 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
 )
 
 func (w *world) tickAt(now time.Time) engine.Summary {
@@ -367,4 +369,134 @@ func TestAnOrderThatMovesUnderTheRun(t *testing.T) {
 			w.history()
 		})
 	}
+}
+
+// An order that is fetched by its id, wherever it is stored, moves when its detail and a listing say so.
+func TestAnOrderThatIsFetchedMoves(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"in its window": time.Second, "to another": 7 * time.Hour, "to another month": -20 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 200})
+			now := start.AddDate(0, 0, 3)
+			id := w.account.Add(1, start.Add(12*time.Hour))[0]
+			w.backfill(now)
+			if err := w.account.Move(id, start.Add(12*time.Hour+by)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w.account.ResetCounters()
+				s, err := w.engine.Fetch(t.Context(), now.Add(time.Minute), w.lane, []string{id}, nil)
+				if err != nil || s.Err() != nil {
+					t.Error(err, s.Err())
+				}
+				w.once(id)
+				w.equal(now)
+			}
+			if calls := w.account.Calls(); calls["QueryOrders"].Total > 0 || calls["GetOrderDetail"].Total != 1 {
+				t.Errorf("fetched again: %+v", calls)
+			}
+			w.history()
+		})
+	}
+}
+
+// An unpaid order before the lookback that vanishes is missing in the sweep, and goes.
+func TestAnUnpaidOrderThatVanishesGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 600})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	id := w.account.Unpaid()[0]
+	if o, _ := w.account.Order(id); o.CreateTime.After(now.Add(-25 * time.Hour)) {
+		t.Fatal("a test with no old unpaid order")
+	}
+	if err := w.account.Vanish(id); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+		t.Error(s.Err())
+	}
+	w.once(id)
+	w.equal(now)
+}
+
+// More orders than a run believes to be gone are asked for where somebody asks for a repair.
+func TestARepairRemovesWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	for _, id := range w.account.IDs(start, now)[200:280] {
+		if err := w.account.Vanish(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(5 * time.Minute)
+	if s := w.tickAt(now); s.Err() == nil {
+		t.Error("80 orders are missing, and the run is green")
+	}
+	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() > 0 || len(r.Differences) == 0 {
+		t.Errorf("%v", r.Differences)
+	}
+	w.equal(now)
+}
+
+// Two owners may see one order: it is stored for one of them, and the other has a reject that says so.
+func TestAnOrderOfTwoOwners(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	w.account.AddOwner("42", w.account)
+	own := w.lane
+	w.lane.OwnerID = "42"
+	w.engine = w.newEngine(0, 20)
+	s := w.backfill(now)
+	if s.Err() == nil || s.Lanes[0].Rejected != 60 {
+		t.Errorf("%v", s.Err())
+	}
+	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
+		t.Errorf("%d rejects, %v", len(rejects), err)
+	}
+	w.lane = own
+	w.equal(now)
+}
+
+// The rows are made again with another time zone: those of before do not stay (I11).
+func TestAReplayMovesOrders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Vendor: simulator.VendorUniCloud, Seed: 1, Orders: 200, DatesAsText: true})
+	now := start.AddDate(0, 0, 4)
+	store := func(zone *time.Location) {
+		client, err := unicloud.New(unicloud.Options{
+			Account: "main", Endpoint: w.endpoint, AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(), Location: zone,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
+		w.lane.Source = unicloud.Vendor
+		w.engine = engine.New(w.sink, []engine.Lane{{
+			Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
+		}}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
+	}
+	store(time.UTC)
+	w.backfill(now)
+	store(time.FixedZone("UTC+8", 8*60*60))
+	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
+	if err != nil || s.Err() != nil || s.Lanes[0].Changed != 200 {
+		t.Errorf("%+v, %v", s.Lanes[0], err)
+	}
+	w.equal(now)
+	w.account.ResetCounters()
+	if s, err := w.engine.Backfill(t.Context(), now, start.Add(-24*time.Hour), now, true, nil); err != nil || s.Err() != nil {
+		t.Error(err, s.Err())
+	}
+	if n := w.account.Calls()["OrderDetail"].Total; n > 0 {
+		t.Errorf("%d details were fetched again", n)
+	}
+	w.equal(now)
 }
