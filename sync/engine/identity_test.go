@@ -500,3 +500,23 @@ func TestAReplayMovesOrders(t *testing.T) {
 	}
 	w.equal(now)
 }
+
+// A vendor that counts and lists up to a limit, with pages that agree, is read whole all the same.
+func TestALimitOfTheVendorHidesNothing(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]int{"evenly": -1, "in an hour": 600} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 900, BusyHour: busy})
+			w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "total-cap"}).Fault)
+			now := start.AddDate(0, 0, 3)
+			if s := w.backfill(now); s.Err() != nil {
+				t.Error(s.Err())
+			}
+			w.equal(now)
+			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+				t.Errorf("%v", r.Differences)
+			}
+		})
+	}
+}
