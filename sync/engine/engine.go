@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -326,11 +327,12 @@ type laneRun struct {
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
 
-	deferred  []deferred
-	listed    string   // an order that was listed in this run
-	sighted   bool     // the source has shown the detail of an order since one was missing
-	written   []string // ids of the orders that were written
-	searchAll bool     // more were written than that
+	deferred   []deferred
+	lookedInto atomic.Int64 // missing orders
+	listed     string       // an order that was listed in this run
+	sighted    bool         // the source has shown the detail of an order since one was missing
+	written    []string     // ids of the orders that were written
+	searchAll  bool         // more were written than that
 
 	blank     blank
 	emptyOnce sync.Once

@@ -278,7 +278,7 @@ func (r *laneRun) wrote(id string) {
 func (r *laneRun) single(ctx context.Context) error {
 	r.mu.Lock()
 	ids, all := r.written, r.searchAll
-	r.written = nil
+	r.written, r.searchAll = nil, false
 	r.mu.Unlock()
 	if len(ids) == 0 && !all {
 		return nil

@@ -160,7 +160,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 }
 
 // maxMisfits is how many pages of a round may disagree before it is given up: the others would, too.
-const maxMisfits = 40
+const maxMisfits = 100
 
 // fill reads, in parallel, all pages whose latest read does not fit the count.
 func (r *reading) fill(ctx context.Context) error {
