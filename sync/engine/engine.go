@@ -279,10 +279,11 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	c := newCommitter(ctx, e, stop)
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
 	gates := newGates(on)
+	claims := new(claims)
 	var lanes errgroup.Group
 	for i, lane := range on {
 		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
-			marks: map[int64]*mark{}}
+			marks: map[int64]*mark{}, claims: claims}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.lane.Source = gates[lane.Source]
 		lanes.Go(func() error {
@@ -327,6 +328,7 @@ type laneRun struct {
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
 
+	claims     *claims // of all lanes of the run
 	deferred   []deferred
 	lookedInto atomic.Int64 // missing orders
 	listed     string       // an order that was listed in this run

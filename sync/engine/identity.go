@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -45,7 +46,7 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 		return nil
 	}
 	stored, err := r.store.Places(ctx, r.lane.Account, ids)
-	if err != nil || len(stored) == 0 {
+	if err != nil {
 		return err
 	}
 	others := map[string]schema.Place{}
@@ -57,9 +58,17 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 		known[p.OrderID] = p.Known
 	}
 	l.Orders = slices.DeleteFunc(l.Orders, func(o schema.Order) bool {
-		p, ok := others[o.OrderID]
-		if _, own := known[o.OrderID]; own || !ok || !same(p.CreateTime, o.CreateTime) {
+		if _, own := known[o.OrderID]; own {
 			return false
+		}
+		p, ok := others[o.OrderID]
+		if !ok || !same(p.CreateTime, o.CreateTime) {
+			if !r.hasSiblings() {
+				return false
+			}
+			if p.OwnerID = r.claims.take(&o); p.OwnerID == r.lane.OwnerID {
+				return false
+			}
 		}
 		l.Rejects = append(l.Rejects, schema.Reject{
 			Lane: o.Lane, ID: "owner-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime, Reason: otherOwner,
@@ -72,11 +81,33 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 	return nil
 }
 
+// claims are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
+// time, and what one of them is about to write the other does not find in the warehouse yet.
+type claims struct {
+	mu    sync.Mutex
+	owner map[uint64]string // by the digest of account, order id and creation time
+}
+
+// take claims an order's place for its owner, and returns whose it is.
+func (c *claims) take(o *schema.Order) string {
+	key := schema.Digest(fmt.Sprintf("%s\x00%s\x00%d", o.Account, o.OrderID, o.CreateTime.UnixMilli()))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if owner, taken := c.owner[key]; taken {
+		return owner
+	}
+	if c.owner == nil {
+		c.owner = map[uint64]string{}
+	}
+	c.owner[key] = o.OwnerID
+	return o.OwnerID
+}
+
 // nothingStored reports whether the account had no order at all when this run first asked, so that whatever is stored is of
 // this run: then no listed order need be looked up, and [laneRun.single] looks once, at the end. Where an account has
 // several lanes they see each other's.
 func (r *laneRun) nothingStored(ctx context.Context) (bool, error) {
-	if !r.eager || slices.ContainsFunc(r.lanes, func(l Lane) bool { return l.Account == r.lane.Account && l.Lane != r.lane.Lane }) {
+	if !r.eager || r.hasSiblings() {
 		return false, nil
 	}
 	r.emptyOnce.Do(func() {
@@ -85,6 +116,11 @@ func (r *laneRun) nothingStored(ctx context.Context) (bool, error) {
 		r.empty = !found
 	})
 	return r.empty, r.emptyErr
+}
+
+// hasSiblings reports whether the account has several lanes.
+func (r *laneRun) hasSiblings() bool {
+	return slices.ContainsFunc(r.lanes, func(l Lane) bool { return l.Account == r.lane.Account && l.Lane != r.lane.Lane })
 }
 
 // leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not

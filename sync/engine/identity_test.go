@@ -13,6 +13,7 @@ import (
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/bss"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
 )
 
@@ -462,6 +463,51 @@ func TestAnOrderOfTwoOwners(t *testing.T) {
 	}
 	w.lane = own
 	w.equal(now)
+}
+
+// The same where both are listed for the first time, in one run: each order is stored for one of them, and is a reject of
+// the other, whichever is first.
+func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
+	now := start.AddDate(0, 0, 3)
+	w.account.AddOwner("42", w.account)
+	lane := func(owner string) engine.Lane {
+		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
+			AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
+		l := w.lane
+		l.OwnerID = owner
+		return engine.Lane{Lane: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
+	}
+	e := engine.New(w.sink, []engine.Lane{lane(""), lane("42")},
+		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
+	for range 2 { // a second run says the same
+		s, err := e.Backfill(t.Context(), now, start, now, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, rejects := 0, 0
+		for _, l := range s.Lanes {
+			o, err := w.sink.Orders(t.Context(), l.Lane, start, now, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open, err := w.sink.OpenRejects(t.Context(), l.Lane)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, rejects = rows+len(o), rejects+len(open)
+		}
+		if rows != 60 || rejects != 60 || s.Err() == nil {
+			t.Errorf("%d rows and %d rejects, %v", rows, rejects, s.Err())
+		}
+	}
 }
 
 // The rows are made again with another time zone: those of before do not stay (I11).
