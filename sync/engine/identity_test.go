@@ -494,7 +494,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 		}
 		rows, rejects := 0, 0
 		for _, l := range s.Lanes {
-			o, err := w.sink.Orders(t.Context(), l.Lane, start, now, nil)
+			o, err := w.sink.Orders(t.Context(), l.Lane, start, now)
 			if err != nil {
 				t.Fatal(err)
 			}

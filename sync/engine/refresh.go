@@ -228,11 +228,14 @@ func (r *laneRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 			continue
 		}
 		start := time.Unix(at, 0).UTC()
-		rows, err := r.store.Windows(ctx, r.lane.Lane, start, start.Add(r.Window))
+		rows, err := r.store.Windows(ctx, r.lane.Lane, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
 		if err != nil {
 			return err
 		}
-		for _, w := range rows { // where it was never walked it claims nothing
+		for _, w := range rows {
+			if w.Verdict == "" {
+				continue // it was listed with other filters
+			}
 			due, ledger = append(due, window.Interval{Start: w.Start, End: w.End}), append(ledger, w)
 		}
 	}
