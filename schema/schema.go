@@ -228,8 +228,10 @@ const (
 // Digest is what one id adds to a window's id digest, by XOR: ClickHouse's xxHash64(order_id).
 func Digest(id string) uint64 { return xxhash.Sum64String(id) }
 
-// Known is what the warehouse holds of an order: enough to tell whether it changed.
+// Known is what the warehouse holds of an order: enough to tell whether it changed, and where its row is. The creation time
+// is part of the key of a row, and the vendor may correct it.
 type Known struct {
+	CreateTime   time.Time
 	Fingerprint  uint64
 	DetailStatus string
 	ItemCount    uint32
@@ -274,6 +276,14 @@ const (
 type OrderRef struct {
 	OrderID    string
 	CreateTime time.Time
+}
+
+// Place is one stored row of an order of some account. An order has one; two mean that it was stored anew with another
+// creation time and the row of before was not removed yet, or that two owners have orders with the same id.
+type Place struct {
+	OwnerID string
+	OrderID string
+	Known
 }
 
 // Batch is what is written together. Items go first, then orders, then rejects, and the windows last: a window is

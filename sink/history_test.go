@@ -82,7 +82,7 @@ func TestHistoryOfOneOrderReadsLittle(t *testing.T) {
 	o := b.Orders[31_000]
 	for _, where := range []string{
 		"order_id = '" + o.OrderID + "'",
-		"account = 'main' AND create_time = '" + o.CreateTime.Format(time.DateTime) + "'",
+		"account = 'main' AND owner_id = '' AND order_id = '" + o.OrderID + "'",
 	} {
 		rows := readRows(t, s, "SELECT count() FROM order_history WHERE "+where)
 		if rows > 30_000 {

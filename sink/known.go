@@ -59,13 +59,15 @@ const maxIDs = 2000
 func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
 	known := map[string]schema.Known{}
 	where, args := s.listed(lane, from, to)
-	err := s.each(ctx, "SELECT order_id, fingerprint, detail_status, items, version FROM order_rows"+final+
+	err := s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items, version FROM order_rows"+final+
 		"WHERE "+where+finalSettings, args, func(rows driver.Rows) error {
 		var id string
+		var created int64
 		var k schema.Known
-		if err := rows.Scan(&id, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
+		if err := rows.Scan(&id, &created, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
 			return err
 		}
+		k.CreateTime = fromMilliseconds(created)
 		known[id] = k
 		return nil
 	})

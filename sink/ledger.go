@@ -67,6 +67,22 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 	return out, nil
 }
 
+// LastWindow returns the start and the end of the window that was recorded last, of any lane; zero times where the ledger is
+// empty. All windows of a ledger have one length: others would overlap (I2).
+func (s *Sink) LastWindow(ctx context.Context) (start, end time.Time, err error) {
+	var n uint64
+	var from, to int64
+	err = s.conn.QueryRow(ctx, `SELECT count(), toUnixTimestamp64Milli(argMax(window_start, version)),
+		toUnixTimestamp64Milli(argMax(window_end, version)) FROM sync_window_rows`).Scan(&n, &from, &to)
+	if err != nil {
+		return start, end, fmt.Errorf("read the ledger: %w", withRemedy(err))
+	}
+	if n == 0 {
+		return start, end, nil
+	}
+	return fromMilliseconds(from), fromMilliseconds(to), nil
+}
+
 // windowsInRange is inRange for the ledger.
 const windowsInRange = "account = ? AND owner_id = ?" +
 	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"

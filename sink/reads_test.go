@@ -1,6 +1,8 @@
 package sink_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,14 +38,52 @@ func TestKnown(t *testing.T) {
 
 	known := must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Minute), day.Add(time.Hour)))
 	equal(t, known, map[string]schema.Known{
-		b.Orders[0].OrderID: {Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
-		b.Orders[1].OrderID: {Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
+		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
+		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
 	})
 	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
 	// A bound in the middle of a millisecond, and bounds that no row can have.
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
+}
+
+// An order is found wherever it is, and one that is stored at two places is known to be.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	if must[bool](t)(s.HasOrders(t.Context(), "main")) {
+		t.Error("an order in an empty warehouse")
+	}
+	b := smallBatch()
+	moved := b.Orders[0]
+	moved.CreateTime, moved.Version = moved.CreateTime.AddDate(0, -2, 0), 5
+	other := b.Orders[1]
+	other.OwnerID, other.CreateTime = "42", other.CreateTime.AddDate(0, 0, 1)
+	gone := order(5)
+	write(t, s, b)
+	write(t, s, sink.Batch{Orders: []schema.Order{moved, other, gone}})
+	gone.Deleted, gone.Version = true, gone.Version+1
+	write(t, s, sink.Batch{Orders: []schema.Order{gone}})
+	if !must[bool](t)(s.HasOrders(t.Context(), "main")) || must[bool](t)(s.HasOrders(t.Context(), "another")) {
+		t.Error("HasOrders")
+	}
+	var got []string
+	for _, p := range must[[]schema.Place](t)(s.Places(t.Context(), "main", []string{moved.OrderID, other.OrderID, gone.OrderID, "none"})) {
+		got = append(got, fmt.Sprintf("%s %s %s", p.OwnerID, p.OrderID, p.CreateTime.Format(time.DateOnly)))
+	}
+	slices.Sort(got)
+	want := []string{
+		" " + moved.OrderID + " " + moved.CreateTime.Format(time.DateOnly), " " + moved.OrderID + " " + b.Orders[0].CreateTime.Format(time.DateOnly),
+		" " + other.OrderID + " " + b.Orders[1].CreateTime.Format(time.DateOnly), "42 " + other.OrderID + " " + other.CreateTime.Format(time.DateOnly),
+	}
+	slices.Sort(want)
+	equal(t, got, want)
+	equal(t, must[[]string](t)(s.Doubled(t.Context(), lane)), []string{moved.OrderID})
+	left := b.Orders[0]
+	left.Deleted, left.Version = true, 4
+	write(t, s, sink.Batch{Orders: []schema.Order{left}})
+	equal(t, len(must[[]string](t)(s.Doubled(t.Context(), lane))), 0)
 }
 
 func TestFirst(t *testing.T) {

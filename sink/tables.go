@@ -15,6 +15,7 @@ var orderTable = &table[schema.Order]{
 	name:      "order_rows",
 	label:     func(o *schema.Order) string { return "order " + o.OrderID + " of " + o.Lane.String() },
 	partition: func(o *schema.Order) time.Time { return o.CreateTime },
+	deleted:   func(o *schema.Order) bool { return o.Deleted },
 	size:      func(o *schema.Order) int { return overhead + len(o.Raw) + len(o.RawDetail) },
 	compare: func(a, b *schema.Order) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), a.CreateTime.Compare(b.CreateTime),
@@ -58,6 +59,7 @@ var itemTable = &table[schema.Item]{
 		return "item " + i.ItemID + " of order " + i.OrderID + " of " + i.Lane.String()
 	},
 	partition: func(i *schema.Item) time.Time { return i.CreateTime },
+	deleted:   func(i *schema.Item) bool { return i.Deleted },
 	size: func(i *schema.Item) int {
 		n := overhead + len(i.Raw) + len(i.Config) + len(i.OriginalConfig) + len(i.BillModuleConfig) +
 			len(i.OriginalModuleConfig)

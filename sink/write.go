@@ -53,13 +53,20 @@ type table[T any] struct {
 	compare func(a, b *T) int
 	// partition is the time whose month is the row's partition; nil where the table has none.
 	partition func(*T) time.Time
+	// deleted tells tombstones; nil where the table has none.
+	deleted func(*T) bool
 	// size is about the number of bytes of a row.
 	size func(*T) int
 }
 
-// write stores rows of one table.
+// write stores rows of one table. An insert into one partition is all or nothing; where there are several, the tombstones
+// go first: an order that moves from one month to another must never be seen in both (I9).
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows ...[]T) error {
-	for _, part := range split(t, rows...) {
+	parts := split(t, rows...)
+	if len(parts) > 1 && t.deleted != nil {
+		parts = tombstonesFirst(t, parts)
+	}
+	for _, part := range parts {
 		for _, chunk := range chunks(t, part, maxBlockRows, maxBlockBytes) {
 			if err := s.insert(ctx, newBlock(t, chunk)); err != nil {
 				return err
@@ -101,6 +108,35 @@ func split[T any](t *table[T], rows ...[]T) [][]*T {
 		slices.SortFunc(part, t.compare)
 	}
 	return parts
+}
+
+// tombstonesFirst takes the tombstones out of all partitions and puts them before all other rows.
+func tombstonesFirst[T any](t *table[T], parts [][]*T) [][]*T {
+	var gone, rest [][]*T
+	for _, part := range parts {
+		var tombstones, rows []*T
+		for i, row := range part {
+			if !t.deleted(row) {
+				if tombstones != nil {
+					rows = append(rows, row)
+				}
+				continue
+			}
+			if tombstones == nil {
+				rows = slices.Clone(part[:i]) // most partitions have none, and stay as they are
+			}
+			tombstones = append(tombstones, row)
+		}
+		if tombstones == nil {
+			rows = part
+		} else {
+			gone = append(gone, tombstones)
+		}
+		if len(rows) > 0 {
+			rest = append(rest, rows)
+		}
+	}
+	return append(gone, rest...)
 }
 
 // chunks cuts rows into blocks of bounded length and size. A single row that is larger than the bound is a block of

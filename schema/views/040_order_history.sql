@@ -3,6 +3,12 @@
 -- One row for each change that was observed. Equal states that follow each other count once, whatever wrote them (I3,
 -- I9): the comparison is over what the source said, not over the bookkeeping. The current rows are read as well,
 -- because an insert and its copy into order_versions are two commits: a crash between them must not hide a state (I7).
+--
+-- The history of an order is one chain, whatever its creation time was at each of its states: the time is a property that
+-- the source may correct (I11). A correction is a change. It leaves a tombstone at the place of before whose version is one
+-- below that of the row at the new place, and no state of the order: only a tombstone without such a row ends a history.
+-- A condition on order_id, or on account and owner_id, reaches the tables; one on create_time does not, because the states
+-- of one order may have several.
 SELECT
     source, account, owner_id, order_id, related_order_id, order_type, payment_status, product_code, product_type,
     commodity_code, subscription_type, create_time, payment_time, currency, payment_currency, pretax_gross_amount,
@@ -23,7 +29,8 @@ FROM
         SELECT
             *,
             row_number() OVER w AS position,
-            lagInFrame(state) OVER w AS previous_state
+            lagInFrame(state) OVER w AS previous_state,
+            leadInFrame(version) OVER w AS next_version
         FROM
         (
             SELECT
@@ -31,7 +38,7 @@ FROM
                 product_type, commodity_code, subscription_type, create_time, payment_time, currency,
                 payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
                 fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail,
-                sipHash64(tuple(is_deleted, source, owner_id,
+                sipHash64(tuple(is_deleted, source, create_time,
                     related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
                     subscription_type, payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount,
                     pretax_amount_local, tax, after_tax_amount)) AS state
@@ -42,17 +49,17 @@ FROM
                 product_type, commodity_code, subscription_type, create_time, payment_time, currency,
                 payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
                 fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail,
-                sipHash64(tuple(is_deleted, source, owner_id,
+                sipHash64(tuple(is_deleted, source, create_time,
                     related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
                     subscription_type, payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount,
                     pretax_amount_local, tax, after_tax_amount)) AS state
             FROM order_rows FINAL
         )
-        WINDOW w AS (PARTITION BY account, create_time, order_id ORDER BY version ASC
+        WINDOW w AS (PARTITION BY account, owner_id, order_id ORDER BY version ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     )
-    WHERE position = 1 OR state != previous_state
-    WINDOW w AS (PARTITION BY account, create_time, order_id ORDER BY version ASC
+    WHERE (position = 1 OR state != previous_state) AND NOT (is_deleted = 1 AND next_version = version + 1)
+    WINDOW w AS (PARTITION BY account, owner_id, order_id ORDER BY version ASC
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 )
 WHERE is_deleted = 0

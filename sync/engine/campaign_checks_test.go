@@ -46,7 +46,7 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 		if l.OrderID != "" {
 			o, ok := c.account.Order(l.OrderID)
 			if !ok {
-				c.Fatalf("a loss of order %s, which does not exist", l.OrderID)
+				continue // it has vanished
 			}
 			at = o.CreateTime
 		}
@@ -109,7 +109,7 @@ func (c *campaign) watch() func() {
 	}
 }
 
-const historyState = `sipHash64(tuple(related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
+const historyState = `sipHash64(tuple(create_time, related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
 	subscription_type, payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local,
 	tax, after_tax_amount))`
 

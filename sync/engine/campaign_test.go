@@ -89,6 +89,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	c.world = newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database, Observer: c.watcher})
 	c.script = simulator.Chaos(seed)
 	c.living = simulator.NewLiving(c.account, seed)
+	c.living.Corrects = seed%2 == 0
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("to see it again: ORDERSYNC_SEED=%d go test -run 'TestCampaign$' ./sync/engine\n%d orders, pages of %d, faults of %s",
@@ -133,6 +134,7 @@ func (c *campaign) run() {
 	}
 	c.healed()
 	c.verified()
+	c.living.Corrects = false // to find out what became of an order that is missing costs calls
 	c.onlyWhatChanged()
 }
 

@@ -10,11 +10,12 @@ import (
 )
 
 // However the orders are spread over a day, and be nearly all of them in one minute of it, the listing of the day makes few
-// more calls than there are full pages: a tenth, one for the day, and one for each halving on the way to a burst. (More than
+// more calls than there are full pages: a tenth, one for the day, a few that ask for a limit, and one for each halving on the way to a burst. (More than
 // 10,000 orders within a few minutes cost up to a quarter more.)
 func TestListingOfAnyDensity(t *testing.T) {
 	t.Parallel()
-	const halvings = 9 // of a day, down to what is listed whole
+	const halvings = 9  // of a day, down to what is listed whole
+	const questions = 4 // at the most, whether a count is a limit, for one walk
 	day := window.Interval{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
 	for _, orders := range []int{0, 19, 300, 1100, 1600, 1700, 2100, 5000, 10_000} {
 		for _, percent := range []int{0, 30, 60, 90, 100} { // of all orders, in the burst
@@ -48,7 +49,7 @@ func TestListingOfAnyDensity(t *testing.T) {
 					if err != nil || listed != orders {
 						t.Fatalf("%d orders of %d, %v", listed, orders, err)
 					}
-					if calls, most := float64(v.calls.Load()), float64((orders+19)/20)*1.10+1+halvings; calls > most {
+					if calls, most := float64(v.calls.Load()), float64((orders+19)/20)*1.10+1+halvings+questions; calls > most {
 						t.Errorf("%d orders, %d %% of them in %d s of hour %d: %.0f calls, %.0f at the most", orders, percent, seconds, hour, calls, most)
 					}
 				}

@@ -21,6 +21,13 @@
 //     order does not show is never noticed.
 //
 // An order that appears in a window before the lookback is found by the next Verify, which counts.
+//
+// # An order is one row
+//
+// A vendor may correct the creation time of an order, and an order may vanish. Whichever listing shows it at another time, or
+// does not show it where it is stored, it is moved or removed in the same run, with its items; see identity.go and
+// missing.go. An order that moves or vanishes before the lookback is noticed by the walk that lists its window again, and
+// by the next Verify, which counts; one that is fetched by its id, when its detail says so.
 package engine
 
 import (
@@ -29,6 +36,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -86,6 +94,12 @@ type Store interface {
 	// OpenFindings gives the findings of a lane that have not ended; WriteFindings records some, or that they ended.
 	OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Finding, error)
 	WriteFindings(ctx context.Context, findings []schema.Finding) error
+	// Places gives all stored rows of some orders of an account, whatever their creation time and owner; of the rows of one
+	// order the newest comes last. HasOrders reports whether the account ever had one. Doubled gives the ids of the orders
+	// that are stored with more than one creation time.
+	Places(ctx context.Context, account string, ids []string) ([]schema.Place, error)
+	HasOrders(ctx context.Context, account string) (bool, error)
+	Doubled(ctx context.Context, lane schema.Lane) ([]string, error)
 	// Write commits batches as one.
 	Write(ctx context.Context, batches ...schema.Batch) error
 }
@@ -138,6 +152,8 @@ type Engine struct {
 	store Store
 	one   sync.Mutex
 	stuck stuck
+
+	ceilings map[string]*walk.Ceiling // by account
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -157,7 +173,11 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	return &Engine{Options: o, lanes: lanes, store: store}
+	ceilings := map[string]*walk.Ceiling{}
+	for _, l := range lanes {
+		ceilings[l.Account] = new(walk.Ceiling)
+	}
+	return &Engine{Options: o, lanes: lanes, store: store, ceilings: ceilings}
 }
 
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
@@ -169,6 +189,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
+		r.searchAll = true // also what a run left that was killed
 		if !r.lane.Lists() {
 			return r.refreshTracked(ctx)
 		}
@@ -235,6 +256,8 @@ type job struct {
 	until           time.Time               // not started after this; zero for whenever
 	prior           map[int64]schema.Window // the ledger's rows of due windows, by start; a new window has none
 	repair          *repair                 // what verify found; nil otherwise
+	again           bool                    // stored orders were missing in the listing before; the job is one window
+	first           schema.Window           // that walk, as its row would have been
 }
 
 // run does one run over all lanes.
@@ -256,9 +279,11 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	c := newCommitter(ctx, e, stop)
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
 	gates := newGates(on)
+	claims := new(claims)
 	var lanes errgroup.Group
 	for i, lane := range on {
-		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
+		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
+			marks: map[int64]*mark{}, claims: claims}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.lane.Source = gates[lane.Source]
 		lanes.Go(func() error {
@@ -303,7 +328,21 @@ type laneRun struct {
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
 
-	blank blank
+	claims     *claims // of all lanes of the run
+	deferred   []deferred
+	lookedInto atomic.Int64 // missing orders
+	listed     string       // an order that was listed in this run
+	sighted    bool         // the source has shown the detail of an order since one was missing
+	written    []string     // ids of the orders that were written
+	searchAll  bool         // more were written than that
+
+	blank     blank
+	emptyOnce sync.Once
+	empty     bool // the account had no order when the run began
+	emptyErr  error
+
+	markMu sync.Mutex
+	marks  map[int64]*mark // by the window's start, in Unix seconds
 }
 
 // limit says that the run was asked to bring a range in order.
@@ -337,8 +376,21 @@ func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC(
 // answers of a process tell. Orders may still come into what this machine alone takes for past.
 func (r *laneRun) past() time.Time { return earlier(r.now, r.given.Add(r.lane.offset())) }
 
-// walk works off the jobs, several at a time.
+// walk works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
+// orders that moved.
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return r.spans(ctx, jobs) }, r.lookAgain, r.single, r.settleMarks, r.resolveGone,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spans walks the jobs, several at a time.
+func (r *laneRun) spans(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.progress.plan(len(j.Tile(r.Window)))
 		r.progress.toList.Add(int64(r.until(j).End.Sub(j.Start) / time.Second))
@@ -358,8 +410,5 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 			return r.span(source.WithPriority(gctx, j.priority), j, listing)
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return r.resolveGone(ctx)
+	return g.Wait()
 }

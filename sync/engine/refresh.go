@@ -115,6 +115,8 @@ func (r *laneRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []s
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
+	var suspects []suspect
+	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
 	// An order can be due for several reasons, or for several of its lines.
 	slices.SortFunc(refs, func(a, b schema.OrderRef) int {
 		return cmp.Or(a.CreateTime.Compare(b.CreateTime), strings.Compare(a.OrderID, b.OrderID))
@@ -146,21 +148,102 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		if err != nil {
 			return err
 		}
+		places := former{}
 		for i := range orders {
 			o := &orders[i]
-			o.Version = nextVersion(o.Version)
+			places[o.OrderID] = []time.Time{o.CreateTime}
+			o.Version = newer(nextVersion(o.Version), o.Version)
 			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
-		if err := r.details(ctx, iv, orders, func(res enrich.Result) ([]schema.Reject, bool) {
+		if err := r.details(ctx, iv, orders, places, func(res enrich.Result) ([]schema.Reject, bool) {
+			b := before[res.Order.OrderID]
+			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true // it may have moved
+			switch at := b.stored.CreateTime; {
+			case !r.lane.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
+			case source.ReasonOf(res.Err) == source.NotFound:
+				lost[at.UTC().Truncate(r.Window).Unix()] = true
+			case !res.Created.IsZero() && !same(res.Created, at) && !same(res.Created, r.said(b)):
+				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: at}, now: res.Created})
+			}
 			key := r.lane.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
 			r.fetched(res)
-			return nil, before[res.Order.OrderID].changedBy(res)
+			return nil, b.changedBy(res)
 		}); err != nil {
 			return err
 		}
 	}
-	return r.recount(ctx, touched)
+	for _, s := range suspects {
+		o, err := r.listedAt(ctx, s.OrderID, s.now)
+		if err == nil && o != nil && !same(o.CreateTime, s.CreateTime) {
+			err = r.relocate(ctx, *o, s.CreateTime)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return r.recount(ctx, touched) }, r.single, r.settleMarks,
+		func(ctx context.Context) error { return r.walkLost(ctx, lost) },
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suspect is a stored order whose detail says another creation time than it did before.
+type suspect struct {
+	schema.OrderRef
+	now time.Time
+}
+
+// said is the creation time that the stored detail of an order says, which need not be that of its list row: it is of the
+// order's lines. Zero where it says none.
+func (r *laneRun) said(b rebuilt) time.Time {
+	if r.lane.Decoder == nil || b.stored.DetailStatus != schema.DetailOK {
+		return time.Time{}
+	}
+	raws := make([]string, len(b.before))
+	for i := range b.before {
+		raws[i] = b.before[i].Raw
+	}
+	if d := r.lane.Decoder.Detail(b.stored.Lane, b.stored.OrderID, b.stored.RawDetail, raws); d.Order != nil {
+		return d.Order.CreateTime
+	}
+	return time.Time{}
+}
+
+// walkLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
+// gone. Those that this run has listed whole are left out.
+func (r *laneRun) walkLost(ctx context.Context, lost map[int64]bool) error {
+	var due []window.Interval
+	var ledger []schema.Window
+	for at := range lost {
+		r.mu.Lock()
+		done := r.whole[at]
+		r.mu.Unlock()
+		if done {
+			continue
+		}
+		start := time.Unix(at, 0).UTC()
+		rows, err := r.store.Windows(ctx, r.lane.Lane, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
+		if err != nil {
+			return err
+		}
+		for _, w := range rows {
+			if w.Verdict == "" {
+				continue // it was listed with other filters
+			}
+			due, ledger = append(due, window.Interval{Start: w.Start, End: w.End}), append(ledger, w)
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	slices.SortFunc(due, earliest)
+	return r.walk(ctx, r.jobs(due, ledger, source.Live, time.Time{}))
 }
 
 // held returns some stored orders of an interval with their items, by id.

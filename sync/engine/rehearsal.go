@@ -120,10 +120,17 @@ func (s *noStore) Known(_ context.Context, _ schema.Lane, from, to time.Time) (m
 	first, end := s.before(from), s.before(to)
 	out := make(map[string]schema.Known, end-first)
 	for k := first; k < end; k++ {
-		out[strconv.Itoa(k)] = schema.Known{DetailStatus: schema.DetailOK}
+		out[strconv.Itoa(k)] = schema.Known{CreateTime: s.at(k), DetailStatus: schema.DetailOK}
 	}
 	return out, nil
 }
+
+// HasOrders, Places and Doubled are part of Store: every order is where it was invented.
+func (s *noStore) HasOrders(context.Context, string) (bool, error) { return true, nil }
+
+func (s *noStore) Places(context.Context, string, []string) ([]schema.Place, error) { return nil, nil }
+
+func (s *noStore) Doubled(context.Context, schema.Lane) ([]string, error) { return nil, nil }
 
 // Windows is part of Store.
 func (s *noStore) Windows(_ context.Context, _ schema.Lane, from, to time.Time) ([]schema.Window, error) {

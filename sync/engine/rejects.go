@@ -211,7 +211,7 @@ func (o openRejects) seen(j schema.Reject, now, windowStart time.Time) (row sche
 	}
 	if again && old.Reason == j.Reason {
 		early := old.NextAttempt.After(now) // seen by the way, in a listing that was read anyhow
-		if early && old.Raw == j.Raw {
+		if early && old.Raw == j.Raw && old.CreateTime.Equal(j.CreateTime) {
 			return old, false
 		}
 		if j.FirstSeen, j.Attempts = old.FirstSeen, old.Attempts; !early {

@@ -11,7 +11,7 @@ import (
 )
 
 // repair makes the walk of a window distrust the warehouse: beside what changed at the source it finds the orders whose
-// items are not as many as they should be, and those that the source does not have. A nil repair does nothing.
+// items are not as many as they should be. A nil repair does nothing.
 type repair struct {
 	mu     sync.Mutex
 	orders map[string]bool // to be fetched again though their list row did not change
@@ -46,16 +46,7 @@ func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known 
 		}
 	}
 	p.mu.Unlock()
-	if l.Verdict != schema.Complete {
-		return nil // what half a listing does not show may be there all the same
-	}
-	var extra []string
-	for id := range known {
-		if !listed[id] {
-			extra = append(extra, id)
-		}
-	}
-	return r.remove(ctx, l, extra)
+	return nil
 }
 
 // remove gives stored orders of a listing's interval, and their items, tombstones. Their history stays.

@@ -70,8 +70,8 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 	decoded := map[string]schema.Reject{}
 	orders := map[string]schema.Order{}
 	for _, j := range a.open.list(schema.RejectList) {
-		if j.Reason == walk.Outside {
-			continue // it could be read, and was listed where it does not belong: only another listing helps
+		if j.Reason == walk.Outside || j.Reason == otherOwner {
+			continue // it could be read, and has no place where it was listed: only another listing helps
 		}
 		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
 		if reject != nil || !iv.Contains(o.CreateTime) || !a.lane.Filters.Match(&o) {
@@ -83,24 +83,22 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 	if len(orders) == 0 {
 		return nil
 	}
-	stored, err := a.store.Find(ctx, a.lane.Lane, slices.Collect(maps.Keys(orders)))
+	stored, err := a.store.Places(ctx, a.lane.Account, slices.Collect(maps.Keys(orders)))
 	if err != nil {
 		return err
 	}
-	for _, ref := range stored {
-		o := orders[ref.OrderID]
-		if !ref.CreateTime.Equal(o.CreateTime) {
-			delete(orders, ref.OrderID) // the source has corrected its time: the walk that lists it moves it
-			continue
+	held := map[string]bool{}
+	for _, p := range stored {
+		o, ok := orders[p.OrderID]
+		switch here := same(p.CreateTime, o.CreateTime); {
+		case !ok:
+		case p.OwnerID == a.lane.OwnerID && !here, p.OwnerID != a.lane.OwnerID && here:
+			// The source has corrected its time, or another owner has it: the walk that lists it knows what to do.
+			delete(orders, p.OrderID)
+		case here: // an earlier row of it is stored, with its items, which stay until the detail is there
+			o.ItemCount, o.Version = p.ItemCount, newer(o.Version, p.Version)
+			orders[p.OrderID], held[p.OrderID] = o, true
 		}
-		// An earlier row of it is stored, with its items, which stay until the detail is there.
-		known, err := a.store.Known(ctx, a.lane.Lane, o.CreateTime, o.CreateTime.Add(time.Millisecond))
-		if err != nil {
-			return err
-		}
-		k := known[ref.OrderID]
-		o.ItemCount, o.Version = k.ItemCount, max(o.Version, k.Version+1)
-		orders[ref.OrderID] = o
 	}
 	var out schema.Batch
 	for id, o := range orders {
@@ -109,7 +107,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		a.resolved = append(a.resolved, a.open.drop(j, a.now))
 		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Pending++ })
 		to := a.change(o.CreateTime)
-		if !slices.ContainsFunc(stored, func(s schema.OrderRef) bool { return s.OrderID == id }) {
+		if !held[id] {
 			to.digest ^= schema.Digest(id)
 		}
 		if from := a.change(j.WindowStart); from != to { // it was counted with another window, for want of its time
@@ -133,8 +131,12 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 		case !b.differs():
 			return nil
 		}
-		orders, items := b.written()
-		out.Orders, out.Items = append(out.Orders, orders...), append(out.Items, items...)
+		orders, items, err := a.leave(ctx, &b.order, []time.Time{b.stored.CreateTime}) // its time may be read better
+		if err != nil {
+			return err
+		}
+		out.Orders = append(append(out.Orders, orders...), b.order)
+		out.Items = append(append(append(out.Items, items...), b.items...), b.lost()...)
 		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(b.items) })
 		a.resolved = append(a.resolved, a.open.resolve(b.order.OrderID, b.rejects, a.now, schema.RejectItem)...)
 		if from, to := a.change(b.stored.CreateTime), a.change(b.order.CreateTime); from != to {
@@ -180,6 +182,7 @@ func (a *replay) settle(ctx context.Context) error {
 				continue
 			}
 			before, c := w, counts[w.Start.UTC()]
+			w = a.undoubted(w)
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, a.open.rejected(w.Start)
 			if c.IDDigest == w.IDDigest^x.digest || c.IDDigest == w.IDDigest {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
@@ -256,12 +259,14 @@ func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(
 func (b *rebuilt) make(r *laneRun, lines bool) {
 	stored := b.stored
 	version := stored.Version
+	for i := range b.before {
+		version = max(version, b.before[i].Version)
+	}
 	var detail source.Detail
 	if stored.DetailStatus == schema.DetailOK {
 		raws := make([]string, len(b.before))
 		for i := range b.before {
 			raws[i] = b.before[i].Raw
-			version = max(version, b.before[i].Version)
 		}
 		detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
 		known := r.open.of(stored.OrderID, schema.RejectItem)
@@ -300,40 +305,31 @@ func (b *rebuilt) make(r *laneRun, lines bool) {
 	if stored.Fingerprint == 0 {
 		o.Fingerprint = 0
 	}
-	b.items = b.before
+	b.items = slices.Clone(b.before)
 	if stored.DetailStatus == schema.DetailOK {
 		b.items = enrich.Apply(&o, detail)
 	}
 	b.order = o
 	b.compare()
-	b.order.Version = version + 1
+	b.order.Version = newer(0, version)
 	for i := range b.items {
-		b.items[i].Version, b.items[i].FetchedAt = version+1, o.FetchedAt
+		b.items[i].Version, b.items[i].FetchedAt, b.items[i].CreateTime = b.order.Version, o.FetchedAt, o.CreateTime
 	}
 }
 
-// written are the rows that take the place of the stored ones, with tombstones for what is not there any more: items whose
-// payload makes another item now, and the whole order where its creation time, which is part of the key of its rows, is
-// another one (I11).
-func (b *rebuilt) written() (orders []schema.Order, items []schema.Item) {
-	orders, items = []schema.Order{b.order}, slices.Clone(b.items)
-	moved := !b.order.CreateTime.Equal(b.stored.CreateTime)
-	if moved {
-		old := b.stored
-		old.Deleted, old.Version = true, b.order.Version-1
-		b.order.Version++
-		orders = []schema.Order{old, b.order}
-		for i := range items {
-			items[i].CreateTime, items[i].Version = b.order.CreateTime, b.order.Version
-		}
+// lost makes the tombstones of the items whose payload makes another item now. Those of an order that moves are left behind
+// with it.
+func (b *rebuilt) lost() (items []schema.Item) {
+	if !same(b.order.CreateTime, b.stored.CreateTime) {
+		return nil
 	}
 	for _, i := range b.before {
-		if moved || !slices.ContainsFunc(b.items, func(n schema.Item) bool { return n.ItemID == i.ItemID }) {
-			i.Deleted, i.Version = true, max(i.Version+1, b.order.Version-1)
+		if !slices.ContainsFunc(b.items, func(n schema.Item) bool { return n.ItemID == i.ItemID }) {
+			i.Deleted, i.Version = true, b.order.Version
 			items = append(items, i)
 		}
 	}
-	return orders, items
+	return items
 }
 
 // compare says in what the rows differ from the stored ones.

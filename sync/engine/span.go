@@ -56,20 +56,21 @@ func (r *laneRun) alive(l walk.Listing) error {
 func (r *laneRun) walker() *walk.Walker {
 	return &walk.Walker{
 		Lister: r.lane.Source, Lane: r.lane.Lane, Window: r.Window, PageSize: r.lane.PageSize, Parallel: r.lane.InFlight,
-		Filters: r.lane.Filters,
+		Filters: r.lane.Filters, Ceiling: r.ceilings[r.lane.Account],
 	}
 }
 
 // settle brings the orders of one listing to the warehouse and closes the windows that it completes.
 func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	t.listing(l)
-	todo, err := r.changed(ctx, l, t)
+	r.sight(l)
+	todo, stored, err := r.changed(ctx, &l, t)
 	if err != nil {
 		return err
 	}
 	r.progress.found.Add(int64(len(todo)))
 	r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
-	if err := r.enrich(ctx, l, todo, t); err != nil {
+	if err := r.enrich(ctx, l, todo, stored, t); err != nil {
 		return err
 	}
 	if len(r.findings) > 0 {
@@ -78,51 +79,69 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
 }
 
-// changed finds the orders of a listing that the warehouse does not hold in this state. They take the place of the listing's.
-func (r *laneRun) changed(ctx context.Context, l walk.Listing, t *tally) ([]schema.Order, error) {
-	if len(l.Orders) == 0 && t.job.repair == nil {
-		return nil, nil // a quiet day needs no look at the warehouse; a repair looks for what should not be there
-	}
+// changed finds the orders of a listing that the warehouse does not hold in this state, and at which other places it holds
+// them. They take the place of the listing's. It deals with those that the listing lacks.
+func (r *laneRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]schema.Order, former, error) {
 	known, err := r.known(ctx, l.Interval)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: read stored orders: %w", r.lane, l.Interval, err)
+		return nil, nil, fmt.Errorf("%s %s: read stored orders: %w", r.lane, l.Interval, err)
 	}
-	if err := t.job.repair.prepare(ctx, r, l, known); err != nil {
-		return nil, err
+	if err := t.job.repair.prepare(ctx, r, *l, known); err != nil {
+		return nil, nil, err
 	}
+	if missing := unlisted(*l, known); len(missing) > 0 {
+		if err := r.miss(ctx, *l, missing, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(l.Orders) == 0 {
+		return nil, nil, nil
+	}
+	if known == nil {
+		known = map[string]schema.Known{}
+	}
+	if err := r.elsewhere(ctx, l, known); err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", r.lane, l.Interval, err)
+	}
+	stored := former{}
 	todo := l.Orders[:0]
 	for i := range l.Orders {
 		o := &l.Orders[i]
 		k, ok := known[o.OrderID]
 		again := t.job.repair.redo(o.OrderID) || r.eager && r.open.hasLines(o.OrderID)
-		if ok && k.Fingerprint == o.Fingerprint && !again {
+		moved := ok && !same(k.CreateTime, o.CreateTime)
+		if ok && k.Fingerprint == o.Fingerprint && !moved && !again {
 			if k.DetailStatus == schema.DetailOK || r.open.waits(o.OrderID, r.now, r.eager) {
 				t.order(o, k.ItemCount, k.DetailStatus)
 				continue
 			}
 		}
+		if moved {
+			stored[o.OrderID] = append(stored[o.OrderID], k.CreateTime)
+		}
 		// The newest fetch wins, even where the clock of this machine went back.
-		o.Version = max(o.Version, k.Version+1)
+		o.Version = newer(o.Version, k.Version)
 		o.ItemCount = k.ItemCount
 		todo = append(todo, *o)
 	}
-	return todo, nil
+	return todo, stored, nil
 }
 
 // enrich fetches the details of orders and hands them over as they come.
-func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, t *tally) error {
+func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, stored former, t *tally) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	return r.details(ctx, l.Interval, todo, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, l.Interval, todo, stored, func(res enrich.Result) ([]schema.Reject, bool) {
 		t.detail(res)
 		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList), true // its list row could be read
 	})
 }
 
-// details fetches the details of orders that were created in iv and hands the rows over. Each result is first shown to
-// the caller, who may have more rejects to hand over, and says whether there is anything to write.
-func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
+// details fetches the details of orders that were created in iv and hands the rows over, with tombstones for what is stored of
+// them at other places. Each result is first shown to the caller, who may have more rejects to hand over, and says whether
+// there is anything to write.
+func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
 	stored, err := r.itemIDs(ctx, iv, todo)
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.lane, iv, err)
@@ -149,8 +168,13 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 				rows := r.commits.room(len(todo))
 				out.Orders, out.Items = rows.Orders, rows.Items
 			}
-			out.Orders = append(out.Orders, *o)
-			out.Items = append(out.Items, res.Items...)
+			orders, items, err := r.leave(ctx, o, places[o.OrderID])
+			if err != nil {
+				return err
+			}
+			out.Orders = append(append(out.Orders, orders...), *o)
+			out.Items = append(append(out.Items, items...), res.Items...)
+			r.wrote(o.OrderID)
 		}
 		for _, j := range res.Rejects {
 			if row, write := r.open.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
@@ -189,6 +213,15 @@ func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 		}
 	}
 	return out
+}
+
+// sight remembers an order that the source lists; see witnessed.
+func (r *laneRun) sight(l walk.Listing) {
+	if len(l.Orders) > 0 {
+		r.mu.Lock()
+		r.listed = l.Orders[0].OrderID
+		r.mu.Unlock()
+	}
 }
 
 // wholeWindow notes that this run listed all of a window.

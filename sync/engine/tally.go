@@ -16,16 +16,21 @@ type tally struct {
 	run     *laneRun
 	job     job
 	windows []schema.Window
-	next    int // the first window that is not closed
+	next    int                         // the first window that is not closed
+	missing map[int64][]schema.OrderRef // stored and not listed, by the window's start, in Unix seconds
 }
 
 func newTally(r *laneRun, j job) *tally {
-	t := &tally{run: r, job: j}
+	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}}
 	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
 			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Filters: r.lane.Filters.String(), Verdict: schema.Complete, StartedAt: started,
 		})
+	}
+	if j.again { // its calls are this window's, too
+		w := &t.windows[0]
+		w.StartedAt, w.ListCalls, w.Pages, w.DetailCalls = j.first.StartedAt, j.first.ListCalls, j.first.Pages, j.first.DetailCalls
 	}
 	return t
 }
@@ -56,6 +61,13 @@ func (t *tally) listing(l walk.Listing) {
 		if l.Err != nil && worse(l.Verdict, w.Verdict) {
 			w.Verdict, w.Error = l.Verdict, l.Err.Error()
 		}
+	}
+}
+
+// doubt says why a window is short though it was listed whole.
+func (t *tally) doubt(w *schema.Window, why string) {
+	if worse(schema.Short, w.Verdict) {
+		w.Verdict, w.Error = schema.Short, why
 	}
 }
 
@@ -97,6 +109,11 @@ func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 			w.Verdict = schema.Open
 		}
 		prior := t.job.prior[w.Start.Unix()]
+		if missing := t.missing[w.Start.Unix()]; len(missing) > 0 && w.Verdict != schema.Short && w.Verdict != schema.Failed {
+			w.FinishedAt, w.Version = t.run.clock(), nextVersion(prior.Version)
+			t.run.deferWindow(deferred{row: w, job: t.job, missing: missing})
+			continue
+		}
 		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
 			w.Attempts = prior.Attempts + 1
 		}

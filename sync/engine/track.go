@@ -76,7 +76,7 @@ func (r *laneRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched 
 	for i, o := range refs {
 		orders[i] = schema.Order{Lane: r.lane.Lane, OrderID: o.OrderID}
 	}
-	return r.details(ctx, always, orders, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, always, orders, nil, func(res enrich.Result) ([]schema.Reject, bool) {
 		r.fetched(res)
 		if !res.Order.CreateTime.IsZero() {
 			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true

@@ -23,7 +23,7 @@ const (
 	Ledger  Kind = "ledger"  // the stored rows are not those that the walk of the window saw
 	Count   Kind = "count"   // the source counts other than the warehouse
 	Absent  Kind = "absent"  // an order of the source that is not stored
-	Extra   Kind = "extra"   // a stored order that the source does not list
+	Extra   Kind = "extra"   // a stored order that the source does not list, or one of several rows of an order
 	Changed Kind = "changed" // an order that the source lists in another state
 	Altered Kind = "altered" // a stored row that is not what its own raw payload says
 )
@@ -163,6 +163,9 @@ func (v *verification) run(ctx context.Context, before []Difference) error {
 	if err != nil {
 		return err
 	}
+	if err := v.doubled(ctx); err != nil {
+		return err
+	}
 	for _, stretch := range complete {
 		v.progress.plan(len(stretch.Tile(v.Window)))
 	}
@@ -254,6 +257,26 @@ func (v *verification) neverWalked() string {
 		return "never walked with the filters " + f + "; backfill it"
 	}
 	return "never walked; backfill it"
+}
+
+// doubled finds the orders that are stored with several creation times (I11). Which of them is right only the source knows.
+func (v *verification) doubled(ctx context.Context) error {
+	ids, err := v.store.Doubled(ctx, v.lane.Lane)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	stored, err := v.store.Places(ctx, v.lane.Account, ids)
+	if err != nil {
+		return err
+	}
+	for _, p := range stored {
+		if p.OwnerID == v.lane.OwnerID && v.iv.Contains(p.CreateTime) {
+			v.differ(ByLedger, v.around(p.CreateTime), Difference{
+				Kind: Extra, OrderID: p.OrderID, Source: 1, Stored: 2, Note: "the order is stored with more than one creation time",
+			})
+		}
+	}
+	return nil
 }
 
 // count compares the source's TotalCount of an interval of a stretch with what is stored, and halves it where they differ.
@@ -409,6 +432,9 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 	again := &verification{laneRun: v.laneRun, iv: v.iv, looks: new(looks)}
 	complete, err := again.audit(ctx)
 	if err != nil {
+		return again, err
+	}
+	if err := again.doubled(ctx); err != nil {
 		return again, err
 	}
 	at := map[Depth][]window.Interval{}

@@ -94,6 +94,12 @@ func TestVerifyFindsAndRepairs(t *testing.T) {
 		"an order moved in time": {func(w *world, ids []string) {
 			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 DAY AS create_time) FROM order_rows WHERE order_id = '%s'", ids[7])
 		}, false, engine.Ledger},
+		"an order doubled in time": {func(w *world, ids []string) {
+			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 DAY AS create_time, version + 1 AS version) FROM order_rows WHERE order_id = '%s'", ids[7])
+		}, false, engine.Extra},
+		"an order doubled within its window, the older row right": {func(w *world, ids []string) {
+			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 MILLISECOND AS create_time, version + 1 AS version) FROM order_rows WHERE order_id = '%s'", ids[8])
+		}, false, engine.Extra},
 		"an amount altered": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[9])
 		}, true, engine.Altered},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +32,7 @@ type Result struct {
 	Items   []schema.Item   // the order's line items, and tombstones for stored ones that vanished
 	Rejects []schema.Reject // lines that are not items, or the order itself where its detail could not be had
 	Err     error           // why the detail could not be had
+	Created time.Time       // when the order was created by its detail; zero where that does not say
 }
 
 // Enrich fetches the detail of each order and hands over the results as they come, one at a time, in no order. stored
@@ -74,8 +76,12 @@ func (e *Enricher) one(ctx context.Context, o *schema.Order, stored []string) Re
 		o.DetailStatus = schema.DetailPending
 		return Result{Order: o, Err: err, Rejects: []schema.Reject{Missing(o, err)}}
 	}
+	var created time.Time
+	if d.Order != nil {
+		created = d.Order.CreateTime
+	}
 	items := Apply(o, d)
-	return Result{Order: o, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
+	return Result{Order: o, Created: created, Items: append(items, tombstones(o, items, stored)...), Rejects: d.Rejects}
 }
 
 // unlisted takes over an order that no listing has shown, which is what its detail says.

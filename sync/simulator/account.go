@@ -72,7 +72,8 @@ type Account struct {
 	vendor *vendor
 
 	mu      sync.RWMutex
-	orders  []order // by creation time, and so by id
+	orders  []order // by creation time, and so by id unless some were moved
+	moved   bool    // an order has another creation time than it was made with
 	adds    uint64  // calls of Add, so that each invents something else
 	owners  map[string]*Account
 	members map[string]*Account
@@ -233,6 +234,14 @@ func seconds(from, to time.Time) (int64, int64) {
 func (a *Account) find(id string) *order {
 	n, ok := a.vendor.readID(id)
 	if !ok {
+		return nil
+	}
+	if a.moved {
+		for i := range a.orders {
+			if a.orders[i].id == n {
+				return &a.orders[i]
+			}
+		}
 		return nil
 	}
 	// Not slices.BinarySearch: that copies records, whose counters other readers are changing.

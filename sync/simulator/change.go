@@ -18,7 +18,13 @@ func (a *Account) Add(n int, at time.Time) []string {
 	create := at.Unix()
 	_, i := a.span(create, create+1) // after those of the same second
 	id, end := idBase(create), idBase(create+1)
-	if i > 0 && a.orders[i-1].create == create {
+	if a.moved {
+		for k := range a.orders {
+			if at := a.orders[k].id; at > id && at < end {
+				id = at
+			}
+		}
+	} else if i > 0 && a.orders[i-1].create == create {
 		id = a.orders[i-1].id
 	}
 	gap := int64(min(900, int((end-id)/int64(n))-minGap))
@@ -86,6 +92,45 @@ func (a *Account) DropItem(id string) error {
 		o.dropped |= 1 << (bits.Len8(left) - 1)
 		return nil
 	})
+}
+
+// Move corrects the creation time of an order, to the second; that of its payment moves with it. It keeps its id.
+func (a *Account) Move(id string, to time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.find(id)
+	if o == nil {
+		return fmt.Errorf("simulator: no order %q", id)
+	}
+	moved := *o
+	moved.create = to.Unix()
+	a.drop(o)
+	a.moved = true
+	_, i := a.span(moved.create, moved.create+1)
+	a.orders = slices.Insert(a.orders, i, moved)
+	return nil
+}
+
+// Vanish removes an order: no listing shows it any more, and its detail is that of an order that never was.
+func (a *Account) Vanish(id string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.find(id)
+	if o == nil {
+		return fmt.Errorf("simulator: no order %q", id)
+	}
+	a.drop(o)
+	return nil
+}
+
+// drop takes an order off the list. The caller holds mu.
+func (a *Account) drop(o *order) {
+	for i := range a.orders {
+		if &a.orders[i] == o {
+			a.orders = slices.Delete(a.orders, i, i+1)
+			return
+		}
+	}
 }
 
 func (a *Account) update(id string, change func(*order) error) error {

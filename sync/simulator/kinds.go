@@ -95,6 +95,8 @@ var kinds = []Kind{
 	{Name: "wrong-total", About: "TotalCount too high, too low or zero", side: listings, chaos: 0.2, act: oneOf(totalHigh, totalLow, totalZero)},
 	{Name: "total-high", About: "TotalCount too high", side: listings, act: totalHigh},
 	{Name: "total-low", About: "TotalCount too low", side: listings, act: totalLow},
+	{Name: "total-cap", About: "TotalCount is 100 at the most, and no later page has a row", side: listings, act: totalCap},
+	{Name: "lists-nothing", About: "success with an empty listing", side: listings, act: listsNothing},
 	{Name: "total-zero", About: "TotalCount 0", side: listings, act: totalZero},
 	{Name: "empty-page", About: "a page without rows", side: listings, chaos: 0.2, act: exactly(EmptyPage())},
 	{Name: "short-page", About: "a page of which the last rows are missing", side: listings, chaos: 0.2, act: shortPage},
@@ -225,6 +227,16 @@ func totalLow(s *stream, q *FaultRequest) Action {
 
 func totalZero(*stream, *FaultRequest) Action {
 	return Action{Total: func(int) int { return 0 }}
+}
+
+func totalCap(_ *stream, q *FaultRequest) Action {
+	const most = 100
+	before := (q.Page - 1) * q.Size
+	return Action{Total: func(n int) int { return min(n, most) }, Drop: func(row int) bool { return before+row >= most }}
+}
+
+func listsNothing(*stream, *FaultRequest) Action {
+	return Action{Total: func(int) int { return 0 }, Drop: func(int) bool { return true }}
 }
 
 func shortPage(s *stream, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }

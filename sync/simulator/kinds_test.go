@@ -165,7 +165,9 @@ var checks = map[string]check{
 
 	"wrong-total": total(func(n int) bool { return n != 120 }), "total-high": total(func(n int) bool { return n > 120 }),
 	"total-low": total(func(n int) bool { return n < 120 && n > 0 }), "total-zero": total(func(n int) bool { return n == 0 }),
-	"empty-page": func(p, _ probe) bool { return p.reply().Data.TotalCount == 120 && len(p.rows()) == 0 },
+	"lists-nothing": func(p, _ probe) bool { return p.reply().Data.TotalCount == 0 && len(p.rows()) == 0 },
+	"total-cap":     total(func(n int) bool { return n == 100 }),
+	"empty-page":    func(p, _ probe) bool { return p.reply().Data.TotalCount == 120 && len(p.rows()) == 0 },
 	"short-page": func(p, sound probe) bool {
 		n := len(p.rows())
 		return p.reply().Data.TotalCount == 120 && n > 0 && n < 20 && slices.Equal(p.rows(), sound.rows()[:n])

@@ -6,13 +6,16 @@ import (
 )
 
 // Living changes an account on and on, as customers do: orders are placed, among them renewals and refunds of earlier
-// ones, unpaid orders are paid, cancelled, or given up after seven days, amounts change, line items vanish. The truth
+// ones, unpaid orders are paid, cancelled, or given up after seven days, amounts change, line items vanish, and if Corrects is
+// set, creation times are corrected and orders vanish. The truth
 // follows, because all of it happens through the account's own methods. What happens is a function of the seed, the
 // account and the times of the steps. It is for one goroutine.
 type Living struct {
 	// Reach is how old an order may be and still change other than by being paid or cancelled; 20 hours where it is not
 	// set. A sync sees such a change only as far as it looks back.
 	Reach time.Duration
+	// Corrects lets orders move in time, and vanish.
+	Corrects bool
 
 	account *Account
 	seed    uint64
@@ -23,6 +26,7 @@ type Living struct {
 // Changes are the ids of the orders that a step touched.
 type Changes struct {
 	Added, Paid, Cancelled, Changed, Dropped []string
+	Moved, Vanished                          []string
 }
 
 // NewLiving makes it; nothing happens before the first step.
@@ -78,12 +82,39 @@ func (l *Living) Step(now time.Time) Changes {
 			}
 		}
 	}
+	if l.Corrects {
+		l.correct(now, &s, &c)
+	}
 	if first <= now.Unix() {
 		for range s.n(4) {
 			c.Added = append(c.Added, a.Add(1, time.Unix(s.between(first, now.Unix()), 0))...)
 		}
 	}
 	return c
+}
+
+// correct moves some recent orders, by a second up to some hours, and lets some vanish.
+func (l *Living) correct(now time.Time, s *stream, c *Changes) {
+	a := l.account
+	for range s.n(4) {
+		recent := a.IDs(now.Add(-l.Reach), now.Add(-time.Minute))
+		if len(recent) == 0 {
+			return
+		}
+		id := recent[s.n(len(recent))]
+		if s.percent(40) {
+			if a.Vanish(id) == nil {
+				c.Vanished = append(c.Vanished, id)
+			}
+			continue
+		}
+		o, _ := a.Order(id)
+		by := [...]int64{1, 60, 3600, 4 * 3600}[s.n(4)]
+		to := o.CreateTime.Add(time.Duration(s.between(-by, by)) * time.Second)
+		if to.Before(now) && a.Move(id, to) == nil {
+			c.Moved = append(c.Moved, id)
+		}
+	}
 }
 
 // Run makes a step every so often, by the account's clock, until ctx ends.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,33 @@ type row struct {
 type view struct {
 	total, rows int
 	head        string // identity of its first row
+	outside     int    // rows created at other times than was asked for
+}
+
+// strange reports whether a page shows mostly what was not asked for. A single row may be wrong in its time.
+func (v view) strange() bool { return v.outside > 1 && v.outside > v.rows/2 }
+
+// strange says the same of the whole listing.
+func (r *reading) strange() error {
+	all := view{rows: len(r.rows)}
+	for _, row := range r.rows {
+		if row.order != nil && !r.asked().Contains(row.order.CreateTime) {
+			all.outside++
+		}
+	}
+	if all.strange() {
+		return r.ignored()
+	}
+	return nil
+}
+
+// ignored is the error of a vendor that does not heed the times of a question. Smaller questions would be answered alike.
+func (r *reading) ignored() error {
+	return &source.Error{
+		Vendor: r.Lane.Source, API: "list", Account: r.Lane.Account, Reason: source.BadRequest,
+		Message: "most of the orders that were listed for " + r.iv.String() + " were created at other times",
+		Hint:    "the source seems to ignore the creation times that it is asked for; check accounts[].endpoint and accounts[].api_version",
+	}
 }
 
 // read reads the listing until it agrees with itself. Its error is nil (complete), a splitError, or the vendor's.
@@ -52,6 +80,18 @@ func (r *reading) read(ctx context.Context) error {
 		return err
 	}
 	r.first, r.total = v.total, v.total
+	if v.strange() {
+		if v, err = r.page(ctx, 1); err != nil { // not on the word of one answer
+			return err
+		}
+		if v.strange() {
+			return r.ignored()
+		}
+		r.first, r.total = v.total, v.total
+	}
+	if r.whole && r.pages() > maxWhole {
+		return &splitError{final: true, why: fmt.Sprintf("TotalCount %d in one second", v.total)}
+	}
 	if most := threshold(r.iv) * r.size; !r.whole && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
@@ -60,8 +100,11 @@ func (r *reading) read(ctx context.Context) error {
 	}
 	var why, before string
 	for range maxRounds {
-		if why, err = r.round(ctx); err != nil || why == "" {
+		if why, err = r.round(ctx); err != nil {
 			return err
+		}
+		if why == "" {
+			return r.strange()
 		}
 		if why == before {
 			break
@@ -116,20 +159,36 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 	return "", nil
 }
 
+// maxMisfits is how many pages of a round may disagree before it is given up: the others would, too.
+const maxMisfits = 100
+
 // fill reads, in parallel, all pages whose latest read does not fit the count.
 func (r *reading) fill(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.Parallel))
-	for p := 2; p <= r.pages(); p++ {
+	var misfits atomic.Int64
+	for p := 2; p <= r.pages() && gctx.Err() == nil && misfits.Load() < maxMisfits; p++ {
 		if r.misfit(p) == "" {
 			continue
 		}
 		g.Go(func() error {
-			_, err := r.page(ctx, p)
+			_, err := r.page(gctx, p)
+			switch {
+			case err == nil && r.misfit(p) != "":
+				misfits.Add(1)
+			case source.ReasonOf(err) == source.BadRequest: // page 1 was answered, so the vendor pages no deeper
+				return &splitError{why: fmt.Sprintf("page %d of %d is refused: %v", p, r.pages(), err), final: r.whole}
+			}
 			return err
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // restart forgets what was read, because it belongs to another state or size of the listing.
@@ -161,10 +220,7 @@ func (r *reading) misfit(p int) string {
 // page reads one page and takes its rows.
 func (r *reading) page(ctx context.Context, n int) (view, error) {
 	asked := r.asked()
-	p, err := r.Lister.List(ctx, source.Query{
-		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus, Filters: r.Filters,
-		Page: n, Size: r.size,
-	})
+	p, err := r.ask(ctx, n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
@@ -178,6 +234,9 @@ func (r *reading) page(ctx context.Context, n int) (view, error) {
 			v.head = id
 		}
 		r.rows[id] = row{order: &p.Orders[i]}
+		if !asked.Contains(p.Orders[i].CreateTime) {
+			v.outside++
+		}
 	}
 	for i := range p.Rejects {
 		id := identity(&p.Rejects[i])
@@ -196,4 +255,13 @@ func identity(j *schema.Reject) string {
 		return "order " + j.OrderID
 	}
 	return "raw " + strconv.FormatUint(xxhash.Sum64String(j.Raw), 16)
+}
+
+// ask asks for a page.
+func (r *reading) ask(ctx context.Context, n int) (source.Page, error) {
+	asked := r.asked()
+	return r.Lister.List(ctx, source.Query{
+		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus, Filters: r.Filters,
+		Page: n, Size: r.size,
+	})
 }

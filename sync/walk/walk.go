@@ -9,9 +9,14 @@
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
 //     with the same rows. Pages that do not fit are read again, a bounded number of times.
+//   - A TotalCount is not believed to be all there is only because it agrees with itself: a vendor may count, and list, no
+//     further than a limit. One that has named a larger count has no limit here. Where none was named yet, a wider interval
+//     is asked for, and if that does not name one, two parts, which must not count more rows than were listed of them. See [Ceiling].
 //   - An empty or short page before the count is reached is never believed, and never ends a walk.
 //   - A listing that disagrees with itself in the same way twice will do so again: it is halved, down to one page. A
 //     single page that names more rows than it holds is as small as a question gets.
+//   - A listing most of whose rows were created at other times than was asked for is no answer to the question.
+//   - A vendor that contradicts himself time after time is not asked for ever smaller parts of it.
 //   - What still does not agree is [schema.Short]: the rows are kept, the reason is recorded, a later tick tries again.
 package walk
 
@@ -43,6 +48,8 @@ type Walker struct {
 	PaymentStatus string
 	// Filters narrow it too. A row that they do not leave is a reject: the vendor was not asked for it.
 	Filters schema.Filters
+	// Ceiling is what is known of how far the vendor counts; walks of one vendor should share it. Nil for nothing.
+	Ceiling *Ceiling
 }
 
 // Listing is one stretch that was read to an end.
@@ -71,6 +78,11 @@ const (
 	// maxFailures in a row mean that the vendor is down, and not that it fails on something within the stretch.
 	maxFailures = 5
 	minPage     = 5
+	// maxContradictions of the vendor in a row, without a listing that is whole, end the halving: from a day down to the
+	// second that is wrong there are 18 halvings.
+	maxContradictions = 24
+	// maxWhole is how many pages a listing may have that cannot be halved, of one second: 100,000 orders.
+	maxWhole = 5000
 	// edge is how much more than the interval is asked for on each side: no vendor says whether its ends are included.
 	edge = time.Second
 )
@@ -79,7 +91,10 @@ const (
 // an error only where going on makes no sense: ctx ended, the credentials are refused, or yield failed. Everything else
 // is in the listings' verdicts.
 func (w *Walker) Walk(ctx context.Context, iv window.Interval, yield func(Listing) error) error {
-	k := &walking{Walker: w, yield: yield}
+	k := &walking{Walker: w, yield: yield, ceiling: w.Ceiling}
+	if k.ceiling == nil {
+		k.ceiling = new(Ceiling)
+	}
 	_, err := k.walk(ctx, iv, w.PageSize, unknown)
 	return err
 }
@@ -101,6 +116,10 @@ type walking struct {
 	yield    func(Listing) error
 	calls    int // made, and not charged to a listing yet
 	failures int // of the vendor, in a row
+	ceiling  *Ceiling
+
+	contradictions int // of the vendor, since a listing was whole
+	last           string
 }
 
 // walk reads an interval, of which it may be known about how many rows it has, and gives its TotalCount.
@@ -108,15 +127,33 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int)
 	if iv.Empty() {
 		return unknown, nil
 	}
+	if ctx.Err() != nil {
+		return unknown, context.Cause(ctx)
+	}
+	if k.contradictions > maxContradictions {
+		l := Listing{Interval: iv, Verdict: schema.Failed, Calls: k.calls, Err: fmt.Errorf(
+			"not asked for: the source has contradicted itself %d times in a row, last: %s", k.contradictions, k.last)}
+		k.calls = 0
+		return unknown, k.yield(l)
+	}
 	if a, b, ok := iv.Halve(k.Window); ok && about > threshold(iv)*size {
 		return about, k.halves(ctx, a, b, size, about) // no call need tell that this is too long
 	}
 	r, err := k.read(ctx, iv, size, false)
+	if err == nil {
+		err = k.prove(ctx, r)
+	}
 	if err != nil && fatal(ctx, err) {
 		return unknown, err
 	}
 	var split *splitError
 	disagrees := errors.As(err, &split)
+	if disagrees {
+		k.contradictions++
+		k.last = split.why
+	} else if err == nil {
+		k.contradictions = 0
+	}
 	reason := source.ReasonOf(err)
 	failed := err != nil && !disagrees && reason.Retryable()
 	if failed {

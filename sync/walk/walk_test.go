@@ -127,9 +127,9 @@ func TestWalkCostsWhatItMust(t *testing.T) {
 	for _, c := range []struct{ orders, calls int }{
 		{0, 1},      // nothing there: one answer
 		{15, 1},     // one page, not full: one answer
-		{20, 2},     // a full page might hide a second one
-		{45, 4},     // three pages and a second look at the first
-		{1000, 51},  // as long as a listing gets
+		{20, 5},     // a full page might hide a second one, and the count be a limit: three questions, once for all
+		{45, 7},     // three pages, a second look at the first, and the same three questions
+		{1000, 54},  // as long as a listing gets
 		{1001, 55},  // halved: one call for nothing, 26 + 26 pages, two second looks
 		{3900, 207}, // 3 calls for nothing, 4 listings of 50 pages and a second look
 	} {
@@ -308,6 +308,126 @@ func TestWalkEndsWhenTheCredentialsAreRefused(t *testing.T) {
 	var e *source.Error
 	if !errors.As(err, &e) || e.Reason != source.Auth || l.calls != 1 {
 		t.Errorf("%d calls, %v", l.calls, err)
+	}
+}
+
+// limited is a vendor that counts, and perhaps lists, no further than a limit.
+func (l *list) limited(most int, lists bool) {
+	l.fault = func(_ int, q source.Query, p *source.Page) error {
+		p.Total = min(p.Total, most)
+		if beyond := (q.Page-1)*q.Size + len(p.Orders) - most; lists && beyond > 0 {
+			p.Orders = p.Orders[:max(0, len(p.Orders)-beyond)]
+		}
+		return nil
+	}
+}
+
+func TestWalkBelievesNoLimit(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{20, 30, 100, 110, 500, 1000} {
+		for _, orders := range []int{19, most - 1, most, most + 1, 300, 3*most + 7} {
+			for name, over := range map[string]time.Duration{"a day": 24 * time.Hour, "an hour": time.Hour, "ten minutes": 10 * time.Minute} {
+				for _, lists := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%d of %d in %s, lists no more %t", most, orders, name, lists), func(t *testing.T) {
+						t.Parallel()
+						l := spread(orders, over)
+						l.limited(most, lists)
+						l.whole(t, days(1), l.walk(t, days(1)))
+					})
+				}
+			}
+		}
+	}
+}
+
+// A vendor that refuses to page further than a limit is asked for less.
+func TestWalkLivesWithDeepPagesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	l := spread(700, 24*time.Hour)
+	l.fault = func(_ int, q source.Query, _ *source.Page) error {
+		if q.Page*q.Size > 100 {
+			return &source.Error{Reason: source.BadRequest}
+		}
+		return nil
+	}
+	l.whole(t, days(1), l.walk(t, days(1)))
+}
+
+// What cannot be asked for in smaller parts is not called complete.
+func TestWalkKnowsALimitWithinASecond(t *testing.T) {
+	t.Parallel()
+	l := spread(60, time.Second)
+	l.limited(40, false)
+	for _, g := range l.walk(t, days(1)) {
+		if len(g.Orders) > 0 && g.Verdict == schema.Complete {
+			t.Errorf("%s: %s with %d orders", g.Interval, g.Verdict, len(g.Orders))
+		}
+	}
+}
+
+// Walks that share what they know of a vendor ask once.
+func TestWalksShareTheCeiling(t *testing.T) {
+	t.Parallel()
+	l := spread(40*30, 30*24*time.Hour)
+	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20, Parallel: 4, Ceiling: new(Ceiling)}
+	for d := range 30 {
+		day := window.Interval{Start: day.AddDate(0, 0, d), End: day.AddDate(0, 0, d+1)}
+		if err := w.Walk(t.Context(), day, func(l Listing) error { return l.Err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := 30*4 + 1; l.calls > most {
+		t.Errorf("%d calls, %d at the most", l.calls, most)
+	}
+}
+
+func TestWalkEndsSoonWhereTheTimesAreIgnored(t *testing.T) {
+	t.Parallel()
+	for _, orders := range []int{2, 100, 2400, 50_000} {
+		l := spread(orders, 90*24*time.Hour)
+		l.fault = func(_ int, q source.Query, p *source.Page) error {
+			*p = source.Page{Total: len(l.times)}
+			for i := (q.Page - 1) * q.Size; i < min(len(l.times), q.Page*q.Size); i++ {
+				n := len(l.times) - 1 - i
+				p.Orders = append(p.Orders, schema.Order{OrderID: fmt.Sprint(n), CreateTime: l.times[n]})
+			}
+			return nil
+		}
+		for name, iv := range map[string]window.Interval{
+			"the newest": {Start: day.AddDate(0, 0, 89), End: day.AddDate(0, 0, 90)}, "another": {Start: day.AddDate(0, 0, 40), End: day.AddDate(0, 0, 41)},
+		} {
+			l.calls = 0
+			failed := 0
+			for _, g := range l.walk(t, iv) {
+				if g.Verdict == schema.Failed {
+					failed++
+				}
+			}
+			if most := 40; orders > 2 && failed == 0 || l.calls > most {
+				t.Errorf("%d orders, %s: %d failed listings, %d calls", orders, name, failed, l.calls)
+			}
+		}
+	}
+}
+
+func TestWalkEndsSoonWhereTheCountIsNonsense(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(*source.Page){
+		"empty pages": func(p *source.Page) { *p = source.Page{Total: 1_000_000_000} },
+		"the rows":    func(p *source.Page) { p.Total = 1_000_000_000 },
+		"one more":    func(p *source.Page) { p.Total++ },
+	} {
+		l := spread(300, 24*time.Hour)
+		l.fault = func(_ int, _ source.Query, p *source.Page) error { fault(p); return nil }
+		for _, g := range l.walk(t, days(1)) {
+			if g.Verdict == schema.Complete {
+				t.Errorf("%s: %s is complete", name, g.Interval)
+			}
+		}
+		if l.calls > 1000 {
+			t.Errorf("%s: %d calls", name, l.calls)
+		}
+		t.Log(name, l.calls)
 	}
 }
 

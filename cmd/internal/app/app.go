@@ -122,6 +122,9 @@ func (a *App) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.CheckWindow(ctx, a.cfg.Schedule.Window); err != nil {
+		return errors.Join(err, w.Close())
+	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
 	a.cleanups.add("accounts", func(context.Context) error {

@@ -69,6 +69,8 @@ type WarehouseState struct {
 	Where   string     // the server's addresses, or the folder that is not there yet
 	Version string     // of the server; empty where the folder is not there yet
 	Plan    *sink.Plan // what OpenWarehouse would do
+
+	window, end time.Time // of the ledger, where the tables are up to date
 }
 
 // LookAtWarehouse says what OpenWarehouse would do, and changes nothing: a folder of an embedded server that is not there
@@ -89,6 +91,16 @@ func LookAtWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOption
 	state = &WarehouseState{}
 	if state.Plan, state.Version, err = sink.Look(ctx, cfg); err != nil {
 		return nil, environment(ctx, err)
+	}
+	if state.Plan.Empty() {
+		s, err := sink.OpenToRead(ctx, cfg)
+		if err != nil {
+			return nil, environment(ctx, err)
+		}
+		state.window, state.end, err = s.LastWindow(ctx)
+		if err := errors.Join(err, s.Close()); err != nil {
+			return nil, environment(ctx, err)
+		}
 	}
 	native, url := w.Addresses()
 	if state.Where = native; url != "" {
@@ -130,6 +142,34 @@ func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Wareh
 	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
 	cfg.Local, w.config = true, cfg
 	return w, cfg, nil
+}
+
+// CheckWindow refuses a schedule.window that is not the length of the windows that the ledger holds: the new ones would
+// overlap them, and their orders would be counted in both (I2). The error is one of the configuration.
+func (w *Warehouse) CheckWindow(ctx context.Context, size time.Duration) error {
+	start, end, err := w.LastWindow(ctx)
+	if err != nil {
+		return environment(ctx, err)
+	}
+	return checkWindow(start, end, size)
+}
+
+// CheckWindow is what the warehouse's CheckWindow will say, as far as its ledger can be read by now.
+func (s *WarehouseState) CheckWindow(size time.Duration) error {
+	return checkWindow(s.window, s.end, size)
+}
+
+// checkWindow compares a schedule.window with a window of the ledger; zero times are none.
+func checkWindow(start, end time.Time, size time.Duration) error {
+	stored := end.Sub(start)
+	if start.IsZero() || stored == size && start.Equal(start.Truncate(size)) {
+		return nil
+	}
+	return &config.Error{Problems: []config.Problem{{
+		Field: "schedule.window",
+		Message: fmt.Sprintf("is %s, and the warehouse was filled in windows of %s: both would overlap "+
+			"(set it back to %[2]s, or fill another database with clickhouse.database)", size, stored),
+	}}}
 }
 
 // environment marks an error as the environment's, unless we were told to stop: then it means nothing else.

@@ -313,4 +313,7 @@ func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) 
 	default:
 		c.warn(name, "%s; database %s is not up to date: `ordersync migrate`, or the next verb that writes, will %s", server, database, w.Plan)
 	}
+	if err := w.CheckWindow(cfg.Schedule.Window); err != nil {
+		c.bad(ctx, "windows", err)
+	}
 }

@@ -1,0 +1,86 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/ordersync/ordersync/schema"
+)
+
+// places finds the live rows of some orders of an account. It takes the newest version of each key by itself and not with
+// FINAL, which would read the keys of the whole account: nearly always there is nothing to find (I11).
+const places = `SELECT owner_id, order_id, toUnixTimestamp64Milli(create_time) AS created,
+	argMax(fingerprint, version), argMax(detail_status, version), argMax(items, version), max(version) AS newest
+	FROM order_rows WHERE account = ? AND order_id IN (?)
+	GROUP BY owner_id, order_id, create_time HAVING argMax(is_deleted, version) = 0 ORDER BY newest`
+
+// Places returns the stored rows of some orders of an account, whatever their creation time and their owner, and so also
+// those of which nobody knows where they are. Of the rows of one order the newest comes last. The skip index on order_id
+// keeps a look-up of a few from reading all.
+func (s *Sink) Places(ctx context.Context, account string, orderIDs []string) ([]schema.Place, error) {
+	var out []schema.Place
+	for ids := range slices.Chunk(orderIDs, maxIDs) {
+		err := s.each(ctx, places, []any{account, ids}, func(rows driver.Rows) error {
+			var p schema.Place
+			var created int64
+			if err := rows.Scan(&p.OwnerID, &p.OrderID, &created, &p.Fingerprint, &p.DetailStatus, &p.ItemCount, &p.Version); err != nil {
+				return err
+			}
+			p.CreateTime = fromMilliseconds(created)
+			out = append(out, p)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up the stored orders: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// HasOrders reports whether any row of an order was ever stored of an account, tombstones included.
+func (s *Sink) HasOrders(ctx context.Context, account string) (bool, error) {
+	found := false
+	err := s.each(ctx, "SELECT 1 FROM order_rows WHERE account = ? LIMIT 1", []any{account}, func(driver.Rows) error {
+		found = true
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for stored orders: %w", err)
+	}
+	return found, nil
+}
+
+// Doubled returns the ids of the orders of a lane that are stored with more than one creation time. It reads the ids of all
+// its orders, which takes about a second for some millions.
+func (s *Sink) Doubled(ctx context.Context, lane schema.Lane) ([]string, error) {
+	var ids []string // of rows, tombstones included: few ever had two creation times
+	err := s.each(ctx, `SELECT order_id FROM order_rows WHERE account = ? AND owner_id = ?
+		GROUP BY order_id HAVING min(create_time) != max(create_time)
+		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for orders that are stored twice: %w", err)
+	}
+	stored, err := s.Places(ctx, lane.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]int{}
+	var out []string
+	for _, p := range stored {
+		if p.OwnerID != lane.OwnerID {
+			continue
+		}
+		if rows[p.OrderID]++; rows[p.OrderID] == 2 {
+			out = append(out, p.OrderID)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,568 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
+)
+
+func (w *world) tickAt(now time.Time) engine.Summary {
+	w.Helper()
+	s, err := w.engine.Tick(w.Context(), now, time.Now().Add(time.Hour), nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// once fails unless the views have one row of an order, or none, at the creation time of the source.
+func (w *world) once(id string) {
+	w.Helper()
+	var rows uint64
+	var created time.Time
+	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count(), max(create_time) FROM orders WHERE order_id = $1", id).Scan(&rows, &created); err != nil {
+		w.Fatal(err)
+	}
+	o, ok := w.account.Order(id)
+	if ok && (rows != 1 || !created.Equal(o.CreateTime)) || !ok && rows != 0 {
+		w.Errorf("%d rows of order %s, the newest created at %s; at the source %t, %s", rows, id, created, ok, o.CreateTime)
+	}
+}
+
+// Whatever a vendor makes of the creation time of an order, the next run leaves one row of it, and the proofs hold (I11).
+func TestAnOrderThatMovesIsOneRow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ from, by time.Duration }{
+		"within its window":                       {70 * time.Hour, time.Second},
+		"over the edge of its window":             {71*time.Hour - time.Second, time.Second},
+		"to an earlier window":                    {70 * time.Hour, -5 * time.Hour},
+		"to a later window":                       {50 * time.Hour, 20 * time.Hour},
+		"out of the lookback":                     {60 * time.Hour, -30 * time.Hour},
+		"into the lookback":                       {10 * time.Hour, 55 * time.Hour},
+		"to a month before, which was not synced": {60 * time.Hour, -80 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+			now := start.AddDate(0, 0, 3)
+			id := w.account.Add(1, start.Add(c.from))[0]
+			w.backfill(now)
+			w.equal(now)
+			if err := w.account.Move(id, start.Add(c.from+c.by)); err != nil {
+				t.Fatal(err)
+			}
+			if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+				t.Error(s.Err())
+			}
+			w.once(id)
+			w.equal(now)
+			w.history()
+			if r := w.verify(now.Add(5*time.Minute), engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+				t.Errorf("%v", r.Differences)
+			}
+			w.account.ResetCounters()
+			if s := w.tickAt(now.Add(10 * time.Minute)); s.Err() != nil || s.Lanes[0].Changed > 0 || s.Lanes[0].Details > 0 {
+				t.Errorf("the next run: %+v, %v", s.Lanes[0], s.Err())
+			}
+		})
+	}
+}
+
+// The history of an order that moved is one chain.
+func TestHistoryGoesOnWhenAnOrderMoves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
+	now := start.AddDate(0, 0, 3)
+	id := w.account.Add(1, start.Add(60*time.Hour))[0]
+	w.backfill(now)
+	for i, at := range []time.Duration{61, 50, 60} {
+		if err := w.account.Move(id, start.Add(at*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(5 * time.Minute)
+		if s := w.tickAt(now); s.Err() != nil {
+			t.Error(i, s.Err())
+		}
+	}
+	rows, err := w.sink.Conn().Query(t.Context(), `SELECT change, formatDateTime(create_time, '%d %H'), isNull(valid_to),
+		valid_from = lagInFrame(valid_to) OVER (ORDER BY change ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+		FROM order_history WHERE order_id = $1 ORDER BY change`, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var got []string
+	for rows.Next() {
+		var change uint64
+		var at string
+		var last uint8
+		var follows *uint8
+		if err := rows.Scan(&change, &at, &last, &follows); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(change, " ", at, " ", last, " ", follows != nil && *follows == 1))
+	}
+	want := "1 03 12 0 false, 2 03 13 0 true, 3 03 02 0 true, 4 03 12 1 true"
+	if s := strings.Join(got, ", "); s != want || rows.Err() != nil {
+		t.Errorf("%s, want %s, %v", s, want, rows.Err())
+	}
+}
+
+// An order that vanishes goes, with its items, once two listings lack it and its detail is twice not found.
+func TestAnOrderThatVanishesGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	ids := w.account.IDs(now.Add(-20*time.Hour), now.Add(-time.Hour))[:3]
+	for _, id := range ids {
+		if err := w.account.Vanish(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.account.ResetCounters()
+	now = now.Add(5 * time.Minute)
+	if s := w.tickAt(now); s.Err() != nil {
+		t.Error(s.Err())
+	}
+	for _, id := range ids {
+		w.once(id)
+	}
+	w.equal(now)
+	w.ended(ids)
+	if n := w.account.Calls()["GetOrderDetail"].Total; n > 3*len(ids) {
+		t.Errorf("%d detail calls for %d orders", n, len(ids))
+	}
+	if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+		t.Errorf("%v", r.Differences)
+	}
+}
+
+// ended fails unless the history of these orders has ended.
+func (w *world) ended(ids []string) {
+	w.Helper()
+	var open uint64
+	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count() FROM order_history WHERE order_id IN ($1) AND isNull(valid_to)", ids).Scan(&open); err != nil {
+		w.Fatal(err)
+	}
+	if open > 0 {
+		w.Errorf("%d histories of orders that vanished have not ended", open)
+	}
+}
+
+// A source that lists nothing, or less, on its own word empties nothing, costs few calls, and is not green.
+func TestASickSourceEmptiesNothing(t *testing.T) {
+	t.Parallel()
+	const nothing = `{"Code":"Success","Success":true,"Data":{"TotalCount":0,"PageNum":1,"PageSize":20,"OrderList":{}}}`
+	for name, c := range map[string]struct {
+		orders int
+		fault  func(q simulator.FaultRequest) simulator.Action
+		green  bool
+	}{
+		"lists nothing, twice": {40, nil, true},
+		"lists nothing, of few orders": {40, func(q simulator.FaultRequest) simulator.Action {
+			if q.OrderID == "" {
+				return simulator.Action{Status: 200, Body: nothing}
+			}
+			return simulator.Action{}
+		}, false},
+		"knows nothing, of few orders": {40, func(simulator.FaultRequest) simulator.Action {
+			return simulator.Action{Status: 200, Body: nothing}
+		}, false},
+		"knows nothing, of many": {3000, func(simulator.FaultRequest) simulator.Action {
+			return simulator.Action{Status: 200, Body: nothing}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: c.orders})
+			now := start.AddDate(0, 0, 3)
+			w.backfill(now)
+			if c.fault == nil {
+				script := simulator.NewScript(1, simulator.Rule{Kind: "lists-nothing", Most: 2})
+				c.fault = script.Fault
+			}
+			w.account.SetFault(c.fault)
+			w.account.ResetCounters()
+			now = now.Add(5 * time.Minute)
+			s := w.tickAt(now)
+			if (s.Err() == nil) != c.green {
+				t.Errorf("%v", s.Err())
+			}
+			calls := w.account.Calls()
+			if n := calls["QueryOrders"].Total + calls["GetOrderDetail"].Total; n > 150 {
+				t.Errorf("%d calls: %+v", n, calls)
+			}
+			w.stored(now)
+			w.account.SetFault(nil)
+			now = now.Add(20 * time.Minute) // what was short is tried again after a while
+			if s := w.tickAt(now); s.Err() != nil {
+				t.Errorf("when it is well again: %v", s.Err())
+			}
+			w.equal(now)
+		})
+	}
+}
+
+// stored fails unless the stored orders are those of the source, whatever the ledger says.
+func (w *world) stored(end time.Time) {
+	w.Helper()
+	n, err := w.sink.Count(w.Context(), w.lane, start, end)
+	if err != nil || n != w.account.Truth(start, end).Orders {
+		w.Errorf("%d orders are stored, %v", n, err)
+	}
+}
+
+// A vendor whose detail has what its listing lacks contradicts itself: the window is short, and costs ever fewer calls.
+func TestAContradictionIsShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	id := w.account.IDs(now.Add(-20*time.Hour), now)[0]
+	hidden, _ := w.account.Order(id)
+	w.account.SetFault(func(q simulator.FaultRequest) simulator.Action {
+		if q.OrderID != "" || q.Start.After(hidden.CreateTime) || q.End.Before(hidden.CreateTime) {
+			return simulator.Action{}
+		}
+		rows := w.account.IDs(q.Start, q.End.Add(time.Second)) // newest first, both ends included
+		return simulator.Action{
+			Total: func(n int) int { return n - 1 },
+			Drop:  func(row int) bool { return q.Page == 1 && rows[len(rows)-1-row] == id },
+		}
+	})
+	for i := range 12 {
+		now = now.Add(5 * time.Minute)
+		if s := w.tickAt(now); s.Err() == nil {
+			t.Fatalf("run %d is green", i)
+		}
+	}
+	var why string
+	if err := w.sink.Conn().QueryRow(t.Context(), "SELECT error FROM sync_windows WHERE verdict = 'short'").Scan(&why); err != nil || !strings.Contains(why, id) {
+		t.Errorf("%q, %v", why, err)
+	}
+	w.once(id)
+	if n := w.account.DetailCalls(id); n > 6 {
+		t.Errorf("%d detail calls in an hour", n)
+	}
+	w.account.SetFault(nil)
+	if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+		t.Error(s.Err())
+	}
+	w.equal(now)
+}
+
+// failing refuses a write that holds a row of an order, once it has let some such writes pass.
+type failing struct {
+	engine.Store
+	order string
+	pass  atomic.Int64
+	half  bool // write the tombstones, and not what comes after them
+}
+
+var errRefused = errors.New("the warehouse is gone")
+
+func (f *failing) Write(ctx context.Context, batches ...schema.Batch) error {
+	for _, b := range batches {
+		for _, o := range b.Orders {
+			if o.OrderID != f.order || f.pass.Add(-1) >= 0 {
+				continue
+			}
+			if f.half {
+				var left schema.Batch
+				for _, b := range batches {
+					for _, o := range b.Orders {
+						if o.Deleted {
+							left.Orders = append(left.Orders, o)
+						}
+					}
+					for _, i := range b.Items {
+						if i.Deleted {
+							left.Items = append(left.Items, i)
+						}
+					}
+				}
+				if err := f.Store.Write(ctx, left); err != nil {
+					return err
+				}
+			}
+			return errRefused
+		}
+	}
+	return f.Store.Write(ctx, batches...)
+}
+
+// A crash while an order moves loses nothing for good and doubles nothing, wherever the two windows are: the next runs heal
+// it by themselves (I7, I9).
+func TestACrashWhileAnOrderMoves(t *testing.T) {
+	t.Parallel()
+	for _, half := range []bool{false, true} {
+		for name, c := range map[string]struct{ from, by time.Duration }{
+			"in the lookback":     {60 * time.Hour, 5 * time.Hour},
+			"out of the lookback": {60 * time.Hour, -30 * time.Hour},
+		} {
+			t.Run(fmt.Sprint(name, ", half ", half), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, simulator.Options{Seed: 1, Orders: 200})
+				now := start.AddDate(0, 0, 3)
+				id := w.account.Add(1, start.Add(c.from))[0]
+				w.backfill(now)
+				if err := w.account.Move(id, start.Add(c.from+c.by)); err != nil {
+					t.Fatal(err)
+				}
+				w.store = &failing{Store: w.sink, order: id, half: half}
+				if _, err := w.newEngine(0, 20).Tick(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); !errors.Is(err, errRefused) {
+					t.Fatal(err)
+				}
+				var rows uint64
+				if err := w.sink.Conn().QueryRow(t.Context(), "SELECT count() FROM orders WHERE order_id = $1", id).Scan(&rows); err != nil || rows > 1 {
+					t.Errorf("%d rows after the crash, %v", rows, err)
+				}
+				w.store = w.sink
+				w.engine = w.newEngine(0, 20)
+				for _, d := range []time.Duration{15 * time.Minute, 30 * time.Minute} { // a short window is tried again after a while
+					if s := w.tickAt(now.Add(d)); d == 30*time.Minute && s.Err() != nil {
+						t.Error(s.Err())
+					}
+				}
+				w.once(id)
+				w.equal(now)
+				w.history()
+			})
+		}
+	}
+}
+
+// An order that moves while a run lists it here and there is one row at its end.
+func TestAnOrderThatMovesUnderTheRun(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string]time.Duration{"later": 10 * time.Hour, "earlier": 60 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 600})
+			now := start.AddDate(0, 0, 3)
+			id := w.account.Add(1, start.Add(from))[0]
+			to := start.Add(70*time.Hour - from)
+			var moved atomic.Bool
+			w.account.SetFault(func(q simulator.FaultRequest) simulator.Action {
+				if q.OrderID == id && moved.CompareAndSwap(false, true) {
+					_ = w.account.Move(id, to)
+				}
+				return simulator.Action{}
+			})
+			w.backfill(now)
+			if s, err := w.engine.Backfill(t.Context(), now, start, now, true, nil); err != nil || s.Err() != nil {
+				t.Error(err, s.Err())
+			}
+			w.once(id)
+			w.equal(now)
+			w.history()
+		})
+	}
+}
+
+// An order that is fetched by its id, wherever it is stored, moves when its detail and a listing say so.
+func TestAnOrderThatIsFetchedMoves(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"in its window": time.Second, "to another": 7 * time.Hour, "to another month": -20 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 200})
+			now := start.AddDate(0, 0, 3)
+			id := w.account.Add(1, start.Add(12*time.Hour))[0]
+			w.backfill(now)
+			if err := w.account.Move(id, start.Add(12*time.Hour+by)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w.account.ResetCounters()
+				s, err := w.engine.Fetch(t.Context(), now.Add(time.Minute), w.lane, []string{id}, nil)
+				if err != nil || s.Err() != nil {
+					t.Error(err, s.Err())
+				}
+				w.once(id)
+				w.equal(now)
+			}
+			if calls := w.account.Calls(); calls["QueryOrders"].Total > 0 || calls["GetOrderDetail"].Total != 1 {
+				t.Errorf("fetched again: %+v", calls)
+			}
+			w.history()
+		})
+	}
+}
+
+// An unpaid order before the lookback that vanishes is missing in the sweep, and goes.
+func TestAnUnpaidOrderThatVanishesGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 600})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	id := w.account.Unpaid()[0]
+	if o, _ := w.account.Order(id); o.CreateTime.After(now.Add(-25 * time.Hour)) {
+		t.Fatal("a test with no old unpaid order")
+	}
+	if err := w.account.Vanish(id); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+		t.Error(s.Err())
+	}
+	w.once(id)
+	w.equal(now)
+}
+
+// More orders than a run believes to be gone are asked for where somebody asks for a repair.
+func TestARepairRemovesWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	for _, id := range w.account.IDs(start, now)[200:280] {
+		if err := w.account.Vanish(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(5 * time.Minute)
+	if s := w.tickAt(now); s.Err() == nil {
+		t.Error("80 orders are missing, and the run is green")
+	}
+	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() > 0 || len(r.Differences) == 0 {
+		t.Errorf("%v", r.Differences)
+	}
+	w.equal(now)
+}
+
+// Two owners may see one order: it is stored for one of them, and the other has a reject that says so.
+func TestAnOrderOfTwoOwners(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
+	now := start.AddDate(0, 0, 3)
+	w.backfill(now)
+	w.account.AddOwner("42", w.account)
+	own := w.lane
+	w.lane.OwnerID = "42"
+	w.engine = w.newEngine(0, 20)
+	s := w.backfill(now)
+	if s.Err() == nil || s.Lanes[0].Rejected != 60 {
+		t.Errorf("%v", s.Err())
+	}
+	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
+		t.Errorf("%d rejects, %v", len(rejects), err)
+	}
+	w.lane = own
+	w.equal(now)
+}
+
+// The same where both are listed for the first time, in one run: each order is stored for one of them, and is a reject of
+// the other, whichever is first.
+func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
+	now := start.AddDate(0, 0, 3)
+	w.account.AddOwner("42", w.account)
+	lane := func(owner string) engine.Lane {
+		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
+			AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
+		l := w.lane
+		l.OwnerID = owner
+		return engine.Lane{Lane: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
+	}
+	e := engine.New(w.sink, []engine.Lane{lane(""), lane("42")},
+		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
+	for range 2 { // a second run says the same
+		s, err := e.Backfill(t.Context(), now, start, now, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, rejects := 0, 0
+		for _, l := range s.Lanes {
+			o, err := w.sink.Orders(t.Context(), l.Lane, start, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open, err := w.sink.OpenRejects(t.Context(), l.Lane)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, rejects = rows+len(o), rejects+len(open)
+		}
+		if rows != 60 || rejects != 60 || s.Err() == nil {
+			t.Errorf("%d rows and %d rejects, %v", rows, rejects, s.Err())
+		}
+	}
+}
+
+// The rows are made again with another time zone: those of before do not stay (I11).
+func TestAReplayMovesOrders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Vendor: simulator.VendorUniCloud, Seed: 1, Orders: 200, DatesAsText: true})
+	now := start.AddDate(0, 0, 4)
+	store := func(zone *time.Location) {
+		client, err := unicloud.New(unicloud.Options{
+			Account: "main", Endpoint: w.endpoint, AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(), Location: zone,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
+		w.lane.Source = unicloud.Vendor
+		w.engine = engine.New(w.sink, []engine.Lane{{
+			Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
+		}}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
+	}
+	store(time.UTC)
+	w.backfill(now)
+	store(time.FixedZone("UTC+8", 8*60*60))
+	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
+	if err != nil || s.Err() != nil || s.Lanes[0].Changed != 200 {
+		t.Errorf("%+v, %v", s.Lanes[0], err)
+	}
+	w.equal(now)
+	w.account.ResetCounters()
+	if s, err := w.engine.Backfill(t.Context(), now, start.Add(-24*time.Hour), now, true, nil); err != nil || s.Err() != nil {
+		t.Error(err, s.Err())
+	}
+	if n := w.account.Calls()["OrderDetail"].Total; n > 0 {
+		t.Errorf("%d details were fetched again", n)
+	}
+	w.equal(now)
+}
+
+// A vendor that counts and lists up to a limit, with pages that agree, is read whole all the same.
+func TestALimitOfTheVendorHidesNothing(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]int{"evenly": -1, "in an hour": 600} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 900, BusyHour: busy})
+			w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "total-cap"}).Fault)
+			now := start.AddDate(0, 0, 3)
+			if s := w.backfill(now); s.Err() != nil {
+				t.Error(s.Err())
+			}
+			w.equal(now)
+			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+				t.Errorf("%v", r.Differences)
+			}
+		})
+	}
+}
