@@ -127,13 +127,14 @@ func TestUpgradeThatWasCutOff(t *testing.T) {
 		addr, database := sinktest.Database(t)
 		conn := sinktest.Conn(t, database)
 		restore(t, conn, file)
-		before := rowsOf(t, conn, map[string]string{})
+		columns := map[string]string{}
+		before := rowsOf(t, conn, columns)
 		for _, step := range steps[:n+1] {
 			exec(t, conn, step)
 		}
 		s := openAt(t, addr, database)
 		exec(t, s.Conn(), "OPTIMIZE TABLE sync_verifications FINAL")
-		equal(t, rowsOf(t, s.Conn(), map[string]string{"sync_verifications": "*"})["sync_verifications"], before["sync_verifications"])
+		equal(t, rowsOf(t, s.Conn(), columns)["sync_verifications"], before["sync_verifications"])
 		if n < 2 { // the others have the DDL that this test made
 			equal(t, slices.DeleteFunc(definitions(t, s.Conn())["tables"], func(s string) bool { return slices.Contains(want["tables"], s) }), nil)
 		}
