@@ -177,7 +177,7 @@ func look(ctx context.Context, cfg Config) (f *found, err error) {
 
 // everywhere is a table of the database system on all servers of a cluster.
 func (f *found) everywhere(table string) string {
-	if f.cfg.Cluster == "" || f.cfg.EachNode {
+	if f.cfg.Cluster == "" || f.cfg.EachNode || f.cfg.here {
 		return "system." + table
 	}
 	return "clusterAllReplicas(" + schema.Quote(f.cfg.Cluster) + ", system." + table + ")"

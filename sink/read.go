@@ -16,6 +16,7 @@ func OpenToRead(ctx context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
+	cfg.here = true
 	plan, _, err := Look(ctx, cfg)
 	if err != nil {
 		return nil, readError(err)

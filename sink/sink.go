@@ -29,6 +29,8 @@ type Config struct {
 	// EachNode creates the tables of a Cluster on each of Addr by itself and without replication, which needs no Keeper.
 	// Addr must name all servers then. It serves tests on the embedded server; nothing in the configuration sets it.
 	EachNode bool
+	// here looks at the server of the connection only: who may only read may not be allowed to ask the others of a cluster.
+	here bool
 
 	// MaxElapsedTime bounds the retries of one block; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration
