@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,6 +125,8 @@ type Options struct {
 	Lookback time.Duration
 	Sweep    time.Duration
 	Log      *slog.Logger
+	// Claims keeps other processes from what a run lists; nil where there are none.
+	Claims Claims
 	// Committed sees every batch after the warehouse confirmed it, and must not keep it; nil for none.
 	Committed func(schema.Batch)
 	// FlushRows and FlushEvery bound a batch; zero for sane values.
@@ -235,6 +238,8 @@ type job struct {
 	until           time.Time               // not started after this; zero for whenever
 	prior           map[int64]schema.Window // the ledger's rows of due windows, by start; a new window has none
 	repair          *repair                 // what verify found; nil otherwise
+	claim           *claim                  // that it is a part of; nil for none
+	other           string                  // process that holds it; empty for none
 }
 
 // run does one run over all lanes.
@@ -257,10 +262,12 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
 	gates := newGates(on)
 	var lanes errgroup.Group
+	var runs []*laneRun
 	for i, lane := range on {
 		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window)}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.lane.Source = gates[lane.Source]
+		runs = append(runs, r)
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
@@ -271,7 +278,11 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 		})
 	}
 	_ = lanes.Wait()
-	if err := c.close(); err != nil {
+	err := c.close()
+	for _, r := range runs {
+		e.release(context.WithoutCancel(ctx), r.claims) // what was not finished
+	}
+	if err != nil {
 		return summary, err
 	}
 	return summary, context.Cause(ctx)
@@ -299,6 +310,7 @@ type laneRun struct {
 	whole    map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
 	unwhole  map[int64]string // why others were not
 	got      map[string]bool  // ids of the orders whose detail was asked for and had
+	claims   []*claim         // that this run made
 
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
@@ -337,29 +349,57 @@ func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC(
 // answers of a process tell. Orders may still come into what this machine alone takes for past.
 func (r *laneRun) past() time.Time { return earlier(r.now, r.given.Add(r.lane.offset())) }
 
-// walk works off the jobs, several at a time.
+// walk works off the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
+// and left alone by one of the daemon's.
 func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
-		r.progress.plan(len(j.Tile(r.Window)))
-		r.progress.toList.Add(int64(r.until(j).End.Sub(j.Start) / time.Second))
+		r.plan(j, 1)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)
 	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
-	for _, j := range jobs {
-		if gctx.Err() != nil {
+	late := func(j job) bool {
+		late := !j.until.IsZero() && time.Now().After(j.until)
+		if late {
+			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
+		}
+		return late
+	}
+	w := waiting{laneRun: r}
+	for len(jobs) > 0 && gctx.Err() == nil {
+		if jobs = slices.DeleteFunc(jobs, late); len(jobs) == 0 {
 			break
 		}
-		if !j.until.IsZero() && time.Now().After(j.until) {
-			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
-			continue
+		ours, others, err := r.claim(gctx, jobs)
+		if err != nil {
+			g.Go(func() error { return err })
+			break
 		}
-		g.Go(func() error {
-			return r.span(source.WithPriority(gctx, j.priority), j, listing)
-		})
+		for _, j := range ours {
+			if gctx.Err() != nil {
+				break
+			}
+			if late(j) {
+				continue
+			}
+			g.Go(func() error {
+				return r.span(source.WithPriority(gctx, j.priority), j, listing)
+			})
+		}
+		jobs = others
+		w.wait(gctx, len(ours) > 0, jobs)
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
 	return r.resolveGone(ctx)
+}
+
+// plan adds a job to the progress, or takes it out with a sign of -1.
+func (r *laneRun) plan(j job, sign int) {
+	r.progress.plan(sign * len(j.Tile(r.Window)))
+	r.progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }
