@@ -11,7 +11,7 @@ import (
 // claimed is the holders of the live claims that reach into [from, to), in days after a first one.
 func claimed(t *testing.T, s *sink.Sink, lane schema.Lane, from, to int) []string {
 	t.Helper()
-	leases, err := s.RangeLeases(t.Context(), lane, day(from), day(to))
+	leases, err := s.RangeLeases(t.Context(), lane, march(from), march(to))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,14 +22,14 @@ func claimed(t *testing.T, s *sink.Sink, lane schema.Lane, from, to int) []strin
 	return out
 }
 
-func day(n int) time.Time { return time.Date(2026, 3, 1+n, 0, 0, 0, 0, time.UTC) }
+func march(n int) time.Time { return time.Date(2026, 3, 1+n, 0, 0, 0, 0, time.UTC) }
 
 func TestClaimsOnRanges(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lane := schema.Lane{Account: "a"}
 	lease := func(holder string, from, to int) sink.RangeLease {
-		return sink.RangeLease{Lane: lane, From: day(from), To: day(to), Holder: holder, Process: holder + "'s host"}
+		return sink.RangeLease{Lane: lane, From: march(from), To: march(to), Holder: holder, Process: holder + "'s host"}
 	}
 	do := func(err error) {
 		t.Helper()
@@ -44,7 +44,7 @@ func TestClaimsOnRanges(t *testing.T) {
 	equal(t, claimed(t, s, lane, 4, 9), []string{})
 	equal(t, claimed(t, s, schema.Lane{Account: "a", OwnerID: "1"}, 0, 4), []string{})
 	equal(t, claimed(t, s, schema.Lane{Account: "b"}, 0, 4), []string{})
-	leases, err := s.RangeLeases(t.Context(), lane, day(0), day(1))
+	leases, err := s.RangeLeases(t.Context(), lane, march(0), march(1))
 	do(err)
 	equal(t, leases, []sink.RangeLease{lease("one", 0, 1)})
 
