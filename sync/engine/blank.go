@@ -21,6 +21,13 @@ type blank struct {
 // there as well, whom nothing but a lease keeps out.
 const blankFor = 30 * time.Second
 
+// forget makes the next look ask the warehouse: another process has filled something.
+func (b *blank) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = time.Time{}
+}
+
 // isBlank reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
 // daemon is in stretches that are full.
 func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error) {

@@ -25,6 +25,7 @@ type committer struct {
 // delivery is a part of a batch, or a request to write at once what is there.
 type delivery struct {
 	schema.Batch
+	over    *claim        // to be given back after the write; nil for none
 	written chan struct{} // closed after the write; nil where nobody waits for it
 }
 
@@ -113,7 +114,8 @@ func (c *committer) loop(ctx context.Context) error {
 	defer tick.Stop()
 	// While some batches are written the next are gathered.
 	var gathered, writing []schema.Batch
-	rows := 0 // orders and items that are gathered
+	var over []*claim // whose rows are gathered
+	rows := 0         // orders and items that are gathered
 	done := make(chan error, 1)
 	wrote := func(err error) error {
 		clear(writing) // they must not keep payloads alive
@@ -131,7 +133,14 @@ func (c *committer) loop(ctx context.Context) error {
 			return err
 		}
 		gathered, writing, rows = writing, gathered, 0
-		go func(batches []schema.Batch) { done <- c.write(write, batches) }(writing) // settle waits for it
+		go func(batches []schema.Batch, over []*claim) { // settle waits for it
+			err := c.write(write, batches)
+			if err == nil {
+				c.engine.release(write, over)
+			}
+			done <- err
+		}(writing, over)
+		over = nil
 		return nil
 	}
 	for {
@@ -144,7 +153,10 @@ func (c *committer) loop(ctx context.Context) error {
 				}
 				return settle()
 			}
-			if more.Rows() > 0 {
+			if more.over != nil {
+				over = append(over, more.over)
+			}
+			if more.Rows() > 0 || more.over != nil {
 				gathered = append(gathered, more.Batch)
 				rows += len(more.Orders) + len(more.Items)
 			}

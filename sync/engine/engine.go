@@ -35,6 +35,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,6 +139,8 @@ type Options struct {
 	Lookback time.Duration
 	Sweep    time.Duration
 	Log      *slog.Logger
+	// Claims keeps other processes from what a run lists; nil where there are none.
+	Claims Claims
 	// Committed sees every batch after the warehouse confirmed it, and must not keep it; nil for none.
 	Committed func(schema.Batch)
 	// FlushRows and FlushEvery bound a batch; zero for sane values.
@@ -258,6 +261,8 @@ type job struct {
 	repair          *repair                 // what verify found; nil otherwise
 	again           bool                    // stored orders were missing in the listing before; the job is one window
 	first           schema.Window           // that walk, as its row would have been
+	claim           *claim                  // that it is a part of; nil for none
+	other           string                  // process that holds it; empty for none
 }
 
 // run does one run over all lanes.
@@ -279,13 +284,15 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	c := newCommitter(ctx, e, stop)
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
 	gates := newGates(on)
-	claims := new(claims)
+	owners := new(owners)
 	var lanes errgroup.Group
+	var runs []*laneRun
 	for i, lane := range on {
 		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
-			marks: map[int64]*mark{}, claims: claims}
+			marks: map[int64]*mark{}, owners: owners}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.lane.Source = gates[lane.Source]
+		runs = append(runs, r)
 		lanes.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
@@ -296,7 +303,11 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 		})
 	}
 	_ = lanes.Wait()
-	if err := c.close(); err != nil {
+	err := c.close()
+	for _, r := range runs {
+		e.release(context.WithoutCancel(ctx), r.claims) // what was not finished
+	}
+	if err != nil {
 		return summary, err
 	}
 	return summary, context.Cause(ctx)
@@ -324,11 +335,12 @@ type laneRun struct {
 	whole    map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
 	unwhole  map[int64]string // why others were not
 	got      map[string]bool  // ids of the orders whose detail was asked for and had
+	claims   []*claim         // that this run made
 
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
 
-	claims     *claims // of all lanes of the run
+	owners     *owners // of all lanes of the run
 	deferred   []deferred
 	lookedInto atomic.Int64 // missing orders
 	listed     string       // an order that was listed in this run
@@ -389,26 +401,54 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 	return nil
 }
 
-// spans walks the jobs, several at a time.
+// spans walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
+// and left alone by one of the daemon's.
 func (r *laneRun) spans(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
-		r.progress.plan(len(j.Tile(r.Window)))
-		r.progress.toList.Add(int64(r.until(j).End.Sub(j.Start) / time.Second))
+		r.plan(j, 1)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)
 	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
-	for _, j := range jobs {
-		if gctx.Err() != nil {
+	late := func(j job) bool {
+		late := !j.until.IsZero() && time.Now().After(j.until)
+		if late {
+			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
+		}
+		return late
+	}
+	w := waiting{laneRun: r}
+	for len(jobs) > 0 && gctx.Err() == nil {
+		if jobs = slices.DeleteFunc(jobs, late); len(jobs) == 0 {
 			break
 		}
-		if !j.until.IsZero() && time.Now().After(j.until) {
-			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
-			continue
+		ours, others, err := r.claim(gctx, jobs)
+		if err != nil {
+			g.Go(func() error { return err })
+			break
 		}
-		g.Go(func() error {
-			return r.span(source.WithPriority(gctx, j.priority), j, listing)
-		})
+		for _, j := range ours {
+			if gctx.Err() != nil {
+				break
+			}
+			if late(j) {
+				continue
+			}
+			g.Go(func() error {
+				return r.span(source.WithPriority(gctx, j.priority), j, listing)
+			})
+		}
+		jobs = others
+		w.wait(gctx, len(ours) > 0, jobs)
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// plan adds a job to the progress, or takes it out with a sign of -1.
+func (r *laneRun) plan(j job, sign int) {
+	r.progress.plan(sign * len(j.Tile(r.Window)))
+	r.progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }

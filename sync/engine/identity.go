@@ -66,7 +66,7 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 			if !r.hasSiblings() {
 				return false
 			}
-			if p.OwnerID = r.claims.take(&o); p.OwnerID == r.lane.OwnerID {
+			if p.OwnerID = r.owners.take(&o); p.OwnerID == r.lane.OwnerID {
 				return false
 			}
 		}
@@ -81,15 +81,15 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 	return nil
 }
 
-// claims are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
+// owners are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
 // time, and what one of them is about to write the other does not find in the warehouse yet.
-type claims struct {
+type owners struct {
 	mu    sync.Mutex
 	owner map[uint64]string // by the digest of account, order id and creation time
 }
 
 // take claims an order's place for its owner, and returns whose it is.
-func (c *claims) take(o *schema.Order) string {
+func (c *owners) take(o *schema.Order) string {
 	key := schema.Digest(fmt.Sprintf("%s\x00%s\x00%d", o.Account, o.OrderID, o.CreateTime.UnixMilli()))
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -22,7 +22,7 @@ func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error 
 	}
 	defer func() { <-listing }()
 	t := newTally(r, j)
-	return r.walker().Walk(ctx, r.until(j), func(l walk.Listing) error {
+	err := r.walker().Walk(ctx, r.until(j), func(l walk.Listing) error {
 		if err := r.alive(l); err != nil {
 			return err
 		}
@@ -31,6 +31,10 @@ func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error 
 		listing <- struct{}{}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return r.end(j.claim)
 }
 
 // until is the part of a job that lies before the run's time. What is created after it is the next run's: without it the

@@ -22,7 +22,6 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
-	"github.com/ordersync/ordersync/cmd/internal/web"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 )
@@ -59,11 +58,12 @@ type App struct {
 	logins   []*login
 	flush    time.Duration
 	leases   *leases
+	ranges   *ranges     // after Open
 	away     atomic.Bool // the warehouse did not answer at the last tick
 	history  history
 
 	warehouse *Warehouse
-	web       *web.Server
+	web       *server // after Start
 	cleanups  cleanups
 
 	// swap guards cfg, schedule and logins: a reload writes them while no run is under way, and HTTP may ask at any time.
@@ -127,6 +127,8 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
+	a.ranges = newRanges(a.log, a.leases, w.Sink)
+	a.cleanups.add("claims", a.ranges.start())
 	a.cleanups.add("accounts", func(context.Context) error {
 		for _, l := range a.logins {
 			l.close()
@@ -145,7 +147,7 @@ func (a *App) Open(ctx context.Context) error {
 func (a *App) newEngine(lanes ...engine.Lane) *engine.Engine {
 	return engine.New(a.warehouse.Narrowed(lanes[0].Filters), lanes, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
-		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Committed: a.metrics.committed, FlushEvery: a.flush,
+		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Claims: a.ranges, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})
 }
 
@@ -204,15 +206,9 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 	}
-	server, err := web.Listen(a.cfg.HTTP.Listen, web.Options{
-		Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log, Hosts: a.cfg.HTTP.Hosts,
-	})
-	if err != nil {
+	if err := a.serve(ctx); err != nil {
 		return err
 	}
-	a.web = server
-	a.cleanups.add("http", server.Stop)
-	a.log.Info("http is served", "url", server.URL())
 
 	a.startRuns(ctx)
 	a.cleanups.add("schedule", func(ctx context.Context) error { return a.stopRuns(ctx, ErrStopped) })
@@ -226,7 +222,7 @@ func (a *App) nextRun(after time.Time) time.Time {
 	return a.schedule.Next(after)
 }
 
-// URL is where HTTP is served, after Start.
+// URL is where HTTP is served, after Start; empty while another daemon has the address.
 func (a *App) URL() string { return a.web.URL() }
 
 // Stop ends everything that was opened or started, last-in-first-out, and waits for it: the run under way commits what

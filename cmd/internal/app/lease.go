@@ -102,9 +102,6 @@ func (l *leases) process() string { return fmt.Sprintf("%s:%d", l.host, os.Getpi
 
 // start claims the accounts and keeps renewing the claims. The end gives them back; call it when no run is under way.
 func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Context) error, err error) {
-	if err := l.bury(ctx, s); err != nil {
-		return nil, err
-	}
 	if _, err := l.renew(ctx, s); err != nil {
 		return nil, err
 	}
@@ -136,27 +133,17 @@ func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Cont
 	}, nil
 }
 
-// bury gives back the claims of processes of this machine that are gone, so that a daemon that crashed and is started
-// again works at once. Where host names lie, a live daemon may lose its claims by that: it then stands by.
+// bury gives back the claims of processes of this machine that are gone, so that a daemon that crashed and is started again
+// works at once, and one that stands by beside it takes over at its next renewal. Where host names lie, a live daemon may
+// lose its claims by that: it then stands by.
 func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
 	leads, err := s.Leases(ctx)
 	if err != nil {
 		return err
 	}
 	for _, x := range leads {
-		var pid int
-		at, found := strings.CutPrefix(x.Process, l.host+":")
-		if _, err := fmt.Sscan(at, &pid); !found || err != nil || strings.HasPrefix(x.Holder, thisProcess) {
+		if !l.gone(x.Holder, x.Process) {
 			continue
-		}
-		if pid != os.Getpid() {
-			p, err := os.FindProcess(pid)
-			if err == nil {
-				err = p.Signal(syscall.Signal(0))
-			}
-			if !errors.Is(err, os.ErrProcessDone) {
-				continue
-			}
 		}
 		if err := s.ReleaseLeases(ctx, x.Holder); err != nil {
 			return err
@@ -165,10 +152,30 @@ func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
 	return nil
 }
 
+// gone reports whether a holder was a process of this machine that is gone.
+func (l *leases) gone(holder, process string) bool {
+	var pid int
+	at, found := strings.CutPrefix(process, l.host+":")
+	if _, err := fmt.Sscan(at, &pid); !found || err != nil || strings.HasPrefix(holder, thisProcess) {
+		return false
+	}
+	if pid == os.Getpid() {
+		return true
+	}
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		err = p.Signal(syscall.Signal(0))
+	}
+	return errors.Is(err, os.ErrProcessDone)
+}
+
 // renew renews the claims, and reports whether this daemon has come to lead an account.
 func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
+	if err := l.bury(ctx, s); err != nil {
+		return false, err
+	}
 	leads, err := s.ClaimLeases(ctx, l.holder, l.process(), l.claimed())
 	if err != nil {
 		return false, err
@@ -204,6 +211,9 @@ func (l *leases) led(name string) bool {
 	c := l.claims[name]
 	return c != nil && c.leads.Holder == l.holder
 }
+
+// leadsAny reports whether this daemon works on any account.
+func (l *leases) leadsAny() bool { return slices.ContainsFunc(l.claimed(), l.led) }
 
 // gained tells that an account came to be led by this daemon.
 func (l *leases) gained(name string) <-chan struct{} {

@@ -34,7 +34,7 @@ func (a *App) RunReloading(ctx context.Context, again <-chan os.Signal, load fun
 		case <-ctx.Done():
 			a.log.Info("stopping: the batch in hand is committed first", "cause", context.Cause(ctx))
 			working = false
-		case failed = <-a.web.Failed():
+		case failed = <-a.web.failed:
 			working = false
 		case <-again:
 			cfg, err := load()

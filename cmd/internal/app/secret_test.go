@@ -54,7 +54,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	if metrics := pages(); !strings.Contains(metrics, `ordersync_last_success_timestamp_seconds{account="main"} 0`) {
 		t.Errorf("a run that was refused looks like a success:\n%s", metrics)
 	}
-	for _, table := range []string{"sync_runs", "sync_windows", "rejects", "sync_leases"} {
+	for _, table := range []string{"sync_runs", "sync_windows", "rejects", "sync_leases", "sync_range_leases"} {
 		var rows []string
 		query := "SELECT groupArray(toJSONString(tuple(*))) FROM " + table
 		if err := conn.QueryRow(t.Context(), query).Scan(&rows); err != nil {
