@@ -289,6 +289,10 @@ func prepare(dir string) (files, error) {
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return files{}, err
 	}
+	// Whoever can write here can put another configuration, or other passwords, in the place of ours.
+	if err := onlyOurs(abs, 0o022); err != nil {
+		return files{}, fmt.Errorf("the data folder %w", err)
+	}
 	f := files{
 		dir:        abs,
 		data:       filepath.Join(abs, dataDir),
