@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -34,7 +36,7 @@ type relay struct {
 const (
 	// loginTimeout bounds how long a client may take to say who it is, and the engine to accept it.
 	loginTimeout = 10 * time.Second
-	// maxLogins bounds the connections whose login is under way.
+	// maxLogins bounds the connections whose login is under way. A login takes milliseconds.
 	maxLogins = 128
 	// maxLoginText bounds each text of a login. The engine's own bound is as large.
 	maxLoginText = 64 << 10
@@ -51,13 +53,13 @@ func startRelay(args []string, users []string) (relay, []string, error) {
 		return relay{}, nil, err
 	}
 	r := relay{users: users, native: engine.Native, http: engine.HTTP}
-	logins := make(chan struct{}, maxLogins)
+	pending := &pending{}
 	out := slices.Clone(args)
 	for flag, to := range map[string]struct {
 		engine string
 		serve  func(net.Listener)
 	}{
-		"--tcp_port=":  {r.native, func(l net.Listener) { r.serveNative(l, logins) }},
+		"--tcp_port=":  {r.native, func(l net.Listener) { r.serveNative(l, pending) }},
 		"--http_port=": {r.http, r.serveHTTP},
 	} {
 		i := slices.IndexFunc(out, func(a string) bool { return strings.HasPrefix(a, flag) })
@@ -81,24 +83,51 @@ func portOf(hostport string) uint16 {
 }
 
 // serveNative ends with the process.
-func (r relay) serveNative(l net.Listener, logins chan struct{}) {
+func (r relay) serveNative(l net.Listener, p *pending) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
 			return
 		}
-		logins <- struct{}{}
+		entry := p.add(client)
 		go func() {
 			defer client.Close()
 			hello, err := r.login(client)
-			<-logins
-			if err != nil {
+			switch {
+			case !p.remove(entry): // it was closed to make room
+			case err != nil:
 				refuse(client, err)
-				return
+			default:
+				pass(client, hello, r.native)
 			}
-			pass(client, hello, r.native)
 		}()
 	}
+}
+
+// pending are the connections whose login is under way, the oldest first. When there are too many the oldest is closed:
+// clients that say nothing must not keep out those that have a password.
+type pending struct {
+	mu    sync.Mutex
+	conns list.List
+}
+
+func (p *pending) add(c net.Conn) *list.Element {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns.Len() >= maxLogins {
+		oldest := p.conns.Remove(p.conns.Front()).(net.Conn)
+		oldest.Close()
+	}
+	return p.conns.PushBack(c)
+}
+
+// remove reports whether the connection was still there.
+func (p *pending) remove(e *list.Element) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.conns.Len()
+	p.conns.Remove(e)
+	return p.conns.Len() < was
 }
 
 // login reads the first packet of a native connection and lets the engine check it. It returns what was read.

@@ -372,3 +372,32 @@ func TestNobodyIsDefault(t *testing.T) {
 		t.Errorf("%d attempts on the engine's two ports", tried)
 	}
 }
+
+// Clients that do not say who they are keep out nobody, and do not make the server look as if it hung.
+func TestSilentClientsKeepOutNobody(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	fill(t, connect(t, s))
+	before := s.Pid()
+	for range 3 * maxLogins {
+		conn, err := net.Dial("tcp", s.Addr())
+		check(t, err)
+		defer conn.Close()
+		_, _ = conn.Write([]byte{0}) // the beginning of a login; the server may have closed an older connection
+	}
+	start := time.Now()
+	if n := rows(t, connect(t, s)); n != 1000 || s.Pid() != before {
+		t.Errorf("%d rows; the server has pid %d, it had %d", n, s.Pid(), before)
+	}
+	if d := time.Since(start); d > loginTimeout/2 {
+		t.Errorf("a login took %s", d)
+	}
+}
+
+// The grants are for one database, so a process that wants another is told at once, and not by a refusal of the engine.
+func TestAnotherDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	_, err := Open(t.Context(), Options{Dir: s.files.dir, Database: "elsewhere"})
+	wantError(t, err, "for the database shop", "clickhouse.database is elsewhere", "a folder of its own")
+}
