@@ -29,6 +29,8 @@ const loopback = "127.0.0.1"
 type address struct {
 	Native string `json:"native"`
 	HTTP   string `json:"http"`
+	// Database is what the server's users may use; the grants are made when it starts.
+	Database string `json:"database"`
 }
 
 func (f files) readAddress() (address, error) {

@@ -17,11 +17,11 @@ import (
 func confine(lib, dir string, ports ...uint16) error {
 	rules := []landlock.Rule{
 		landlock.RWDirs(filepath.Join(dir, dataDir), filepath.Join(dir, workDir)).WithRefer(), // files move between folders
-		landlock.RODirs(filepath.Join(dir, configDir), filepath.Dir(lib), "/lib", "/lib64", "/usr/lib", "/usr/lib64",
+		landlock.RODirs(filepath.Join(dir, configDir), "/lib", "/lib64", "/usr/lib", "/usr/lib64",
 			"/usr/share/zoneinfo", "/sys", "/proc/sys", "/proc/pressure",
 			fmt.Sprintf("/proc/%d", os.Getpid()), // not those of others, whose environment holds credentials
 		).IgnoreIfMissing(),
-		landlock.ROFiles("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version",
+		landlock.ROFiles(lib, "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version",
 			"/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/random").IgnoreIfMissing(),
 		landlock.RWFiles("/dev/null"),
 	}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -34,7 +36,7 @@ type relay struct {
 const (
 	// loginTimeout bounds how long a client may take to say who it is, and the engine to accept it.
 	loginTimeout = 10 * time.Second
-	// maxLogins bounds the connections whose login is under way.
+	// maxLogins bounds the connections whose login is under way. A login takes milliseconds.
 	maxLogins = 128
 	// maxLoginText bounds each text of a login. The engine's own bound is as large.
 	maxLoginText = 64 << 10
@@ -51,13 +53,13 @@ func startRelay(args []string, users []string) (relay, []string, error) {
 		return relay{}, nil, err
 	}
 	r := relay{users: users, native: engine.Native, http: engine.HTTP}
-	logins := make(chan struct{}, maxLogins)
+	pending := &pending{}
 	out := slices.Clone(args)
 	for flag, to := range map[string]struct {
 		engine string
 		serve  func(net.Listener)
 	}{
-		"--tcp_port=":  {r.native, func(l net.Listener) { r.serveNative(l, logins) }},
+		"--tcp_port=":  {r.native, func(l net.Listener) { r.serveNative(l, pending) }},
 		"--http_port=": {r.http, r.serveHTTP},
 	} {
 		i := slices.IndexFunc(out, func(a string) bool { return strings.HasPrefix(a, flag) })
@@ -81,24 +83,51 @@ func portOf(hostport string) uint16 {
 }
 
 // serveNative ends with the process.
-func (r relay) serveNative(l net.Listener, logins chan struct{}) {
+func (r relay) serveNative(l net.Listener, p *pending) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
 			return
 		}
-		logins <- struct{}{}
+		entry := p.add(client)
 		go func() {
 			defer client.Close()
 			hello, err := r.login(client)
-			<-logins
-			if err != nil {
+			switch {
+			case !p.remove(entry): // it was closed to make room
+			case err != nil:
 				refuse(client, err)
-				return
+			default:
+				pass(client, hello, r.native)
 			}
-			pass(client, hello, r.native)
 		}()
 	}
+}
+
+// pending are the connections whose login is under way, the oldest first. When there are too many the oldest is closed:
+// clients that say nothing must not keep out those that have a password.
+type pending struct {
+	mu    sync.Mutex
+	conns list.List
+}
+
+func (p *pending) add(c net.Conn) *list.Element {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns.Len() >= maxLogins {
+		oldest := p.conns.Remove(p.conns.Front()).(net.Conn)
+		oldest.Close()
+	}
+	return p.conns.PushBack(c)
+}
+
+// remove reports whether the connection was still there.
+func (p *pending) remove(e *list.Element) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.conns.Len()
+	p.conns.Remove(e)
+	return p.conns.Len() < was
 }
 
 // login reads the first packet of a native connection and lets the engine check it. It returns what was read.
@@ -244,7 +273,7 @@ func (r relay) serveHTTP(l net.Listener) {
 	quiet := log.New(io.Discard, "", 0)
 	engine := &url.URL{Scheme: "http", Host: r.http}
 	s := http.Server{ReadHeaderTimeout: loginTimeout, IdleTimeout: time.Minute, ErrorLog: quiet, Handler: r.guard(&httputil.ReverseProxy{
-		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(engine) },
+		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(engine); logIn(p) },
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
 		FlushInterval: -1, // rows are shown as they come
 		ErrorLog:      quiet,
@@ -255,13 +284,16 @@ func (r relay) serveHTTP(l net.Listener) {
 // guard lets through who means this server, is no page of another site, and says who it is; the engine checks the password.
 func (r relay) guard(engine http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		l, _, err := httpLogin(req)
 		switch origin, site := req.Header.Get("Origin"), req.Header.Get("Sec-Fetch-Site"); {
 		case !here(req.Host):
 			// A name of somebody else that leads here is how a page reads what is not its own (DNS rebinding).
 			http.Error(w, "this server is "+loopback+" or localhost", http.StatusMisdirectedRequest)
 		case origin != "" && origin != "http://"+req.Host, site != "" && site != "same-origin" && site != "none":
 			http.Error(w, "pages of other sites may not ask this server", http.StatusForbidden)
-		case req.URL.Path != "/ping" && !slices.Contains(r.users, httpUser(req)):
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		case req.URL.Path != "/ping" && !slices.Contains(r.users, l.Username):
 			w.Header().Set("WWW-Authenticate", `Basic realm="ordersync"`)
 			http.Error(w, "log in: `ordersync sql --login` shows how", http.StatusUnauthorized)
 		default:
@@ -277,13 +309,65 @@ func here(host string) bool {
 	return err == nil && ip.IsLoopback() || strings.EqualFold(name, "localhost")
 }
 
-// httpUser is who a request says it is, in one of the ways that the engine knows. Without any it would be default.
-func httpUser(req *http.Request) string {
-	if user, _, ok := req.BasicAuth(); ok {
-		return user
+// Headers and parameters of a login. The engine has its own opinion of which one counts where there are several, and takes
+// a request for the user default, who has no password, where it sees none.
+const (
+	userHeader, passwordHeader = "X-ClickHouse-User", "X-ClickHouse-Key"
+	userParam, passwordParam   = "user", "password"
+)
+
+// httpLogin returns who a request says it is, in one of the ways that the engine knows, and the query of its URL without
+// the login. A request that says it in two ways is an error: the two could differ.
+func httpLogin(req *http.Request) (l Login, query string, err error) {
+	ways := 0
+	if user, password, ok := req.BasicAuth(); ok {
+		l, ways = Login{user, password}, ways+1
 	}
-	if user := req.Header.Get("X-ClickHouse-User"); user != "" {
-		return user
+	if user, password := req.Header.Values(userHeader), req.Header.Values(passwordHeader); len(user)+len(password) > 0 {
+		l, ways = Login{req.Header.Get(userHeader), req.Header.Get(passwordHeader)}, max(ways+1, len(user), len(password))
 	}
-	return req.URL.Query().Get("user")
+	// The rest of the query stays as it was written: the engine takes what [url.ParseQuery] refuses, such as a semicolon.
+	params, rest := map[string][]string{}, []string{}
+	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key, err = url.QueryUnescape(key); err != nil {
+			return l, "", err
+		}
+		if name := strings.ToLower(key); name == userParam || name == passwordParam {
+			if value, err = url.QueryUnescape(value); err != nil {
+				return l, "", err
+			}
+			params[name] = append(params[name], value)
+			continue
+		}
+		rest = append(rest, pair)
+	}
+	if user, password := params[userParam], params[passwordParam]; len(user)+len(password) > 0 {
+		l, ways = Login{strings.Join(user, ""), strings.Join(password, "")}, max(ways+1, len(user), len(password))
+	}
+	if ways > 1 {
+		return l, "", errors.New("log in once: by Basic authentication, by " + userHeader + " and " + passwordHeader + ", or by the parameters " +
+			userParam + " and " + passwordParam)
+	}
+	return l, strings.Join(rest, "&"), nil
+}
+
+// logIn makes the login that guard has looked at the only one of a request to the engine. It runs after the headers that
+// are not to be passed on were removed: a client names some of them itself, and without a login it would be default.
+func logIn(p *httputil.ProxyRequest) {
+	l, query, err := httpLogin(p.In)
+	if err != nil {
+		l, query = Login{}, "" // guard has refused it
+	}
+	harmless := []string{"X-Clickhouse-Database", "X-Clickhouse-Format", "X-Clickhouse-Quota"}
+	for name := range p.Out.Header {
+		if name == "Authorization" || strings.HasPrefix(name, "X-Clickhouse-") && !slices.Contains(harmless, name) {
+			p.Out.Header.Del(name)
+		}
+	}
+	p.Out.URL.RawQuery = query
+	if l != (Login{}) {
+		p.Out.Header.Set(userHeader, l.Username)
+		p.Out.Header.Set(passwordHeader, l.Password)
+	}
 }

@@ -158,6 +158,11 @@ func (s *Server) open(ctx context.Context) error {
 		if err == nil {
 			err = at.probe(ctx, s.files.data, users.login(Owner))
 		}
+		if err == nil && at.Database != s.opts.Database {
+			// Its users may not use another, and an owner that has not started its server yet would have failed the probe.
+			return fmt.Errorf("another process runs its server for the database %s, and clickhouse.database is %s here: "+
+				"use the same, stop that process, or give each a folder of its own", at.Database, s.opts.Database)
+		}
 		if err == nil {
 			s.mu.Lock()
 			s.at, s.users = at, users
@@ -201,6 +206,7 @@ func (s *Server) start(ctx context.Context, lib string, at address) error {
 	if err != nil {
 		return err
 	}
+	at.Database = s.opts.Database
 	if err := s.files.writeAddress(at); err != nil {
 		c.stop()
 		return fmt.Errorf("write the server's address: %w", err)
@@ -288,6 +294,10 @@ func prepare(dir string) (files, error) {
 	// Processes compare this path to tell one folder's server from another's.
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return files{}, err
+	}
+	// Whoever can write here can put another configuration, or other passwords, in the place of ours.
+	if err := onlyOurs(abs, 0o022); err != nil {
+		return files{}, fmt.Errorf("the data folder %w", err)
 	}
 	f := files{
 		dir:        abs,

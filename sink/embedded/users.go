@@ -16,7 +16,8 @@ import (
 )
 
 // The server's users. The session that opens its ports is always the user default, without a password and not to be told
-// from any other client of this machine, so default may do next to nothing.
+// from any other client of this machine, so default may do next to nothing, and
+// has but one session: that one. Nobody else is let in as default, not even at the engine's own ports.
 const (
 	// Owner is the program's own user. It may use its database and nothing else.
 	Owner = "ordersync"
@@ -82,11 +83,11 @@ var configuration = template.Must(template.New("").Funcs(template.FuncMap{
 <access_control_improvements><select_from_system_db_requires_grant>true</select_from_system_db_requires_grant></access_control_improvements>
 </clickhouse>
 {{end}}{{define "users.xml"}}<clickhouse>
-<profiles><default/><readonly><readonly>2</readonly></readonly></profiles>
+<profiles><default/><alone><max_sessions_for_user>1</max_sessions_for_user></alone><readonly><readonly>2</readonly></readonly></profiles>
 <quotas><default/></quotas>
 <users>
 <default>
-	<password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+	<password/><networks><ip>::/0</ip></networks><profile>{{if .Open}}default{{else}}alone{{end}}</profile><quota>default</quota>
 {{if not .Open}}	<grants>
 		<query>GRANT SYSTEM LISTEN ON *.*</query>
 		<query>GRANT SELECT ON system.numbers</query>

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -196,6 +197,40 @@ func TestForeignPagesGetNothing(t *testing.T) {
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
 		}, http.StatusOK},
 		"localhost": {func(r *http.Request) { r.Host = "localhost:" + at.Port() }, http.StatusOK},
+		"any password, and default": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.URL.RawQuery = "user=default"
+		}, http.StatusBadRequest},
+		"default written otherwise": {func(r *http.Request) { r.URL.RawQuery = "%75ser=default" }, http.StatusBadRequest},
+		"two parameters": {func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.URL.RawQuery = "user=" + Reader + "&user=default"
+		}, http.StatusBadRequest},
+		"two headers": {func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.Header["X-Clickhouse-User"] = []string{Reader, "default"}
+		}, http.StatusBadRequest},
+		"a login that is not passed on": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.Header.Set("Connection", "close, Authorization, X-ClickHouse-User, X-ClickHouse-Key")
+		}, http.StatusForbidden},
+		"a header that is not passed on": {func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.Header.Set("X-ClickHouse-User", Reader)
+			r.Header.Set("Connection", "close, X-ClickHouse-User")
+		}, http.StatusForbidden},
+		"a certificate": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.Header.Set("X-ClickHouse-SSL-Certificate-Auth", "on")
+		}, http.StatusForbidden},
+		"parameters": {func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.URL.RawQuery = url.Values{"user": {Reader}, "password": {s.Login(Reader).Password}, "max_threads": {"1"}}.Encode()
+		}, http.StatusOK},
+		"a query with a semicolon": {func(r *http.Request) {
+			r.URL.RawQuery = "query=SELECT+count()+FROM+shop.orders;"
+			r.Body, r.ContentLength = http.NoBody, 0
+		}, http.StatusOK},
 		"a header of its own": {func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.Header.Set("X-ClickHouse-User", Reader)
@@ -307,4 +342,62 @@ func TestTrusted(t *testing.T) {
 		_, err := trusted(lib)
 		wantError(t, err, "belongs to another user", "chown")
 	}
+}
+
+// The engine's own ports are behind ours, but on this machine: nobody is let in there without a password either.
+func TestNobodyIsDefault(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	fill(t, connect(t, s))
+	out, err := exec.Command("ss", "-ltnpH").Output()
+	if err != nil {
+		t.Skipf("ss, which lists the ports of a process: %v", err)
+	}
+	tried := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if !strings.Contains(line, fmt.Sprintf("pid=%d,", s.Pid())) || fields[3] == s.Addr() || fields[3] == s.HTTPAddr() {
+			continue
+		}
+		for _, user := range []string{"", "?user=default", "?user=" + Owner, "?user=" + Reader} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+fields[3]+"/"+user, strings.NewReader("SELECT 1"))
+			check(t, err)
+			if status, said := ask(t, req); status == http.StatusOK {
+				t.Errorf("%s%s: %s", fields[3], user, said)
+			}
+			tried++
+		}
+	}
+	if tried != 8 {
+		t.Errorf("%d attempts on the engine's two ports", tried)
+	}
+}
+
+// Clients that do not say who they are keep out nobody, and do not make the server look as if it hung.
+func TestSilentClientsKeepOutNobody(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	fill(t, connect(t, s))
+	before := s.Pid()
+	for range 3 * maxLogins {
+		conn, err := net.Dial("tcp", s.Addr())
+		check(t, err)
+		defer conn.Close()
+		_, _ = conn.Write([]byte{0}) // the beginning of a login; the server may have closed an older connection
+	}
+	start := time.Now()
+	if n := rows(t, connect(t, s)); n != 1000 || s.Pid() != before {
+		t.Errorf("%d rows; the server has pid %d, it had %d", n, s.Pid(), before)
+	}
+	if d := time.Since(start); d > loginTimeout/2 {
+		t.Errorf("a login took %s", d)
+	}
+}
+
+// The grants are for one database, so a process that wants another is told at once, and not by a refusal of the engine.
+func TestAnotherDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	s := openDir(t, newDir(t))
+	_, err := Open(t.Context(), Options{Dir: s.files.dir, Database: "elsewhere"})
+	wantError(t, err, "for the database shop", "clickhouse.database is elsewhere", "a folder of its own")
 }

@@ -124,7 +124,7 @@ func (c *crash) useServer() {
 	c.server = server
 	c.tap = newTap(c.t, server.Addr(), func(insert, replies int) { c.trigger.Load().inserted(insert, replies) })
 	c.configureWith(fmt.Sprintf("addr: [%q]", c.tap.addr))
-	c.watch = newWatcher(c.t, &c.trigger, func() (string, error) { return server.Addr(), nil })
+	c.watch = newWatcher(c.t, &c.trigger, func() (string, clickhouse.Auth, error) { return server.Addr(), clickhouse.Auth{}, nil })
 }
 
 // useEmbedded lets the program run its own server, which ends with it.
@@ -132,12 +132,18 @@ func (c *crash) useEmbedded() {
 	c.t.Helper()
 	c.folder = filepath.Join(c.dir, "warehouse")
 	c.configureWith("embedded: ./warehouse")
-	c.watch = newWatcher(c.t, &c.trigger, func() (string, error) {
-		text, err := os.ReadFile(filepath.Join(c.folder, "address.json"))
+	c.watch = newWatcher(c.t, &c.trigger, func() (string, clickhouse.Auth, error) {
+		address, err := os.ReadFile(filepath.Join(c.folder, "address.json"))
 		if err != nil {
-			return "", err
+			return "", clickhouse.Auth{}, err
 		}
-		return decode[struct{ Native string }](c.t, string(text)).Native, nil
+		passwords, err := os.ReadFile(filepath.Join(c.folder, "passwords.json"))
+		if err != nil {
+			return "", clickhouse.Auth{}, err
+		}
+		return decode[struct{ Native string }](c.t, string(address)).Native, clickhouse.Auth{
+			Username: embedded.Owner, Password: decode[map[string]string](c.t, string(passwords))[embedded.Owner],
+		}, nil
 	})
 }
 

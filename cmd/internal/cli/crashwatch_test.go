@@ -20,7 +20,7 @@ import (
 type watcher struct {
 	t       *testing.T
 	trigger *atomic.Pointer[trigger] // is told when the ledger changes
-	addr    func() (string, error)
+	addr    func() (string, clickhouse.Auth, error)
 	looks   atomic.Int64
 
 	one       sync.Mutex // one look at a time
@@ -40,7 +40,7 @@ type recorded struct {
 	version uint64
 }
 
-func newWatcher(t *testing.T, f *atomic.Pointer[trigger], addr func() (string, error)) *watcher {
+func newWatcher(t *testing.T, f *atomic.Pointer[trigger], addr func() (string, clickhouse.Auth, error)) *watcher {
 	w := &watcher{t: t, trigger: f, addr: addr, committed: map[int64]recorded{}, end: make(chan struct{}), ended: make(chan struct{})}
 	go func() { // ends with stop
 		defer close(w.ended)
@@ -71,7 +71,7 @@ func (w *watcher) stop() {
 func (w *watcher) look() {
 	w.one.Lock()
 	defer w.one.Unlock()
-	at, err := w.addr()
+	at, auth, err := w.addr()
 	if err != nil {
 		return
 	}
@@ -79,7 +79,7 @@ func (w *watcher) look() {
 		if w.conn != nil {
 			_ = w.conn.Close()
 		}
-		w.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{at}, DialTimeout: time.Second, ReadTimeout: 10 * time.Second})
+		w.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{at}, Auth: auth, DialTimeout: time.Second, ReadTimeout: 10 * time.Second})
 		if err != nil {
 			return
 		}
