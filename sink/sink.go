@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -145,8 +146,18 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 // Close ends all connections. The sink cannot be used afterwards.
 func (s *Sink) Close() error { return s.conn.Close() }
 
-// Ping asks the server for a sign of life, and through it each shard of a cluster.
-func (s *Sink) Ping(ctx context.Context) error { return withRemedy(s.ping(ctx)) }
+// Ping asks the server for a sign of life, and through it each shard of a cluster. It returns when ctx ends at the latest.
+func (s *Sink) Ping(ctx context.Context) error {
+	// The driver waits for the greeting of a new connection as long as a dial may take, whatever its context says.
+	done := make(chan error, 1)
+	go func() { done <- s.ping(ctx) }() // ends with the dial at the latest
+	select {
+	case err := <-done:
+		return withRemedy(err)
+	case <-ctx.Done():
+		return fmt.Errorf("the server does not answer: %w", context.Cause(ctx))
+	}
+}
 
 func (s *Sink) ping(ctx context.Context) error {
 	if !s.cluster {

@@ -27,9 +27,9 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// stopTimeout bounds Stop: the engine takes up to 30 seconds to commit the batch in hand, and the embedded server up to
-// ten to end.
-const stopTimeout = 45 * time.Second
+// stopTimeout bounds Stop, whatever hangs: the engine takes up to 15 seconds to commit the batch in hand, and the embedded
+// server up to ten to end. Docker, Kubernetes and systemd kill what takes longer than 30 seconds or more.
+const stopTimeout = 25 * time.Second
 
 // ErrStopped is why a run under way ends when Stop is called.
 var ErrStopped = errors.New("ordersync is stopping")
@@ -72,7 +72,7 @@ type App struct {
 
 // New wires an app. It opens nothing and calls nobody; what it refuses is a mistake in the configuration.
 func New(o Options) (*App, error) {
-	schedule, err := cron.ParseStandard(o.Config.Schedule.Cron)
+	spec, err := cron.ParseStandard(o.Config.Schedule.Cron)
 	if err != nil {
 		return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{
 			Field: "schedule.cron", Message: err.Error(),
@@ -84,7 +84,7 @@ func New(o Options) (*App, error) {
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
 	}
-	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
+	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: elapsed{spec}, flush: o.FlushEvery}
 	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
@@ -98,7 +98,7 @@ func New(o Options) (*App, error) {
 		a.logins = append(a.logins, l)
 	}
 	a.leases = newLeases(a.log, a.logins)
-	if err := errors.Join(a.metrics.register(o.Registry, a.logins, schedule), a.leases.register(o.Registry)); err != nil {
+	if err := errors.Join(a.metrics.register(o.Registry, a.logins, a.schedule), a.leases.register(o.Registry)); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return a, nil

@@ -18,6 +18,22 @@ type scheduler struct {
 	extra sync.WaitGroup // cron knows nothing of the runs at the start and out of turn
 }
 
+// elapsed is a schedule whose times are waited for by elapsed time: a run is due once the time until it has passed,
+// whatever the machine's clock was set to meanwhile. robfig/cron compares the times that a schedule returns with those of
+// [time.Now], and of two times that both have a monotonic reading only that counts. Without it a clock that is set back by
+// ten minutes would mean ten minutes without a run.
+type elapsed struct{ cron.Schedule }
+
+// Next is part of cron.Schedule. It returns the next time by the wall clock of t, with t's monotonic reading moved on by
+// as much.
+func (e elapsed) Next(t time.Time) time.Time {
+	next := e.Schedule.Next(t)
+	if next.IsZero() {
+		return next // it never comes
+	}
+	return t.Add(next.Sub(t.Round(0)))
+}
+
 // startScheduler starts. stop must be called; the runs must end when they are told to.
 func startScheduler(schedule cron.Schedule, log *slog.Logger, runs []func()) *scheduler {
 	l := cronLogger{log}
