@@ -19,7 +19,6 @@ import (
 type retryPolicy struct {
 	maxElapsed time.Duration
 	log        *slog.Logger
-	observer   Observer
 }
 
 // Bounds of the waits between tries; jitter is the library's, half of the wait in both directions.
@@ -28,9 +27,10 @@ const (
 	maxWait   = 15 * time.Second
 )
 
-// do calls op until it succeeds, fails for good, or the time is up. The backoff is made anew for each call: it is not
-// safe to share.
-func (p retryPolicy) do(ctx context.Context, table string, op func() error) error {
+// do calls op until it succeeds, fails for good, or the time is up, which counts from the first failure: a try may take
+// minutes by itself where nobody answers. tell is told of each failure that is followed by another try. The backoff is made
+// anew for each call: it is not safe to share.
+func (p retryPolicy) do(ctx context.Context, tell func(reason string, err error, next time.Duration), op func() error) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -48,13 +48,14 @@ func (p retryPolicy) do(ctx context.Context, table string, op func() error) erro
 		if _, again := retryReason(err); !again || ctx.Err() != nil {
 			return backoff.Permanent(err)
 		}
+		if last == nil {
+			wait.Reset()
+		}
 		last = err
 		return err
 	}, backoff.WithContext(wait, ctx), func(err error, next time.Duration) {
 		reason, _ := retryReason(err)
-		p.observer.Retried(table, reason)
-		p.log.WarnContext(ctx, "insert failed, trying again",
-			"table", table, "reason", reason, "in", next.Round(time.Millisecond), "error", err)
+		tell(reason, err, next)
 	})
 	switch {
 	case err == nil:
@@ -96,12 +97,13 @@ func permanent(err error) bool {
 		unknownCA x509.UnknownAuthorityError
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
+		scan      *scanError
 	)
 	// Not context.DeadlineExceeded: a dial that timed out claims to be one. Whether the caller's own deadline is past, do
 	// asks the context itself.
 	return errors.Is(err, context.Canceled) ||
 		errors.Is(err, clickhouse.ErrConnectionClosed) || // the sink itself was closed
-		errors.As(err, &value) || errors.As(err, &column) ||
+		errors.As(err, &value) || errors.As(err, &column) || errors.As(err, &scan) ||
 		errors.As(err, &record) || errors.As(err, &alert) ||
 		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }

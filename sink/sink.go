@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/ordersync/ordersync/schema"
 )
@@ -31,7 +32,7 @@ type Config struct {
 	// Addr must name all servers then. It serves tests on the embedded server; nothing in the configuration sets it.
 	EachNode bool
 
-	// MaxElapsedTime bounds the retries of one block; DefaultMaxElapsedTime where zero.
+	// MaxElapsedTime bounds the retries of one block or read, from its first failure; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration
 	// DialTimeout bounds the making of a connection; DefaultDialTimeout where zero.
 	DialTimeout time.Duration
@@ -45,6 +46,13 @@ type Config struct {
 const (
 	DefaultMaxElapsedTime = 2 * time.Minute
 	DefaultDialTimeout    = 10 * time.Second
+)
+
+// Bounds of the connections to the server. Reads and writes take turns on the first ones, however many accounts there are;
+// the spare ones are for what must not wait for them: signs of life, claims, and what a person asks.
+const (
+	maxConnections   = 8
+	spareConnections = 4
 )
 
 // Observer is how metrics learn what the sink does. Its methods are called from the goroutine that calls Write.
@@ -68,6 +76,7 @@ type Sink struct {
 	cluster  bool
 	retry    retryPolicy
 	observer Observer
+	turns    *semaphore.Weighted // the connections for reads and writes, see connected
 	made     *Plan
 	filters  schema.Filters
 }
@@ -134,8 +143,9 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 		conn:     conn,
 		database: c.Database,
 		cluster:  c.Cluster != "",
-		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log, observer: c.Observer},
+		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log},
 		observer: c.Observer,
+		turns:    semaphore.NewWeighted(maxConnections),
 	}
 	if err := s.ping(ctx); err != nil {
 		return nil, errors.Join(connectError(c, "connect", err), conn.Close())
@@ -177,7 +187,7 @@ func (c Config) options(database string) *clickhouse.Options {
 		Auth:         clickhouse.Auth{Database: database, Username: c.Username, Password: c.Password},
 		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
 		DialTimeout:  c.DialTimeout,
-		MaxOpenConns: 8,
+		MaxOpenConns: maxConnections + spareConnections,
 		MaxIdleConns: 4,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{
 			{Name: "ordersync", Version: "1"},
