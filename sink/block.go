@@ -101,10 +101,10 @@ func (e *ValueError) Unwrap() error { return e.Err }
 // insert sends the block until the server confirms it, or until that is hopeless.
 func (s *Sink) insert(ctx context.Context, b *block) error {
 	start := time.Now()
+	tell := s.retry.tell(ctx, "insert failed, trying again", "table", b.table)
 	err := s.retry.do(ctx, func(reason string, err error, next time.Duration) {
 		s.observer.Retried(b.table, reason)
-		s.retry.log.WarnContext(ctx, "insert failed, trying again",
-			"table", b.table, "reason", reason, "in", next.Round(time.Millisecond), "error", err)
+		tell(reason, err, next)
 	}, func() error { return s.connected(ctx, func() error { return s.send(ctx, b) }) })
 	if err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, err)

@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -47,9 +46,7 @@ func (e *scanError) Unwrap() error { return e.error }
 // read does op on a connection of the pool, and again while it fails for a reason that passes: a restart of the server
 // must not end a run of hours. op must make its result anew each time.
 func (s *Sink) read(ctx context.Context, op func() error) error {
-	return s.retry.do(ctx, func(reason string, err error, next time.Duration) {
-		s.retry.log.WarnContext(ctx, "read failed, trying again", "reason", reason, "in", next.Round(time.Millisecond), "error", err)
-	}, func() error { return s.connected(ctx, op) })
+	return s.retry.do(ctx, s.retry.tell(ctx, "read failed, trying again"), func() error { return s.connected(ctx, op) })
 }
 
 // connected does op when there is a connection of the pool for it. Whoever waits for one gets it in turn, however many

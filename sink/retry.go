@@ -40,12 +40,19 @@ func (p retryPolicy) do(ctx context.Context, tell func(reason string, err error,
 		backoff.WithMaxElapsedTime(p.maxElapsed),
 	)
 	var last error
+	var reason string // of the last try; empty where it would fail in the same way again
 	err := backoff.RetryNotify(func() error {
 		err := op()
 		if err == nil {
 			return nil
 		}
-		if _, again := retryReason(err); !again || ctx.Err() != nil {
+		var permanent *backoff.PermanentError // op knows better
+		if errors.As(err, &permanent) {
+			reason = ""
+			return err
+		}
+		if reason, _ = retryReason(err); reason == "" || ctx.Err() != nil {
+			reason = ""
 			return backoff.Permanent(err)
 		}
 		if last == nil {
@@ -53,10 +60,7 @@ func (p retryPolicy) do(ctx context.Context, tell func(reason string, err error,
 		}
 		last = err
 		return err
-	}, backoff.WithContext(wait, ctx), func(err error, next time.Duration) {
-		reason, _ := retryReason(err)
-		tell(reason, err, next)
-	})
+	}, backoff.WithContext(wait, ctx), func(err error, next time.Duration) { tell(reason, err, next) })
 	switch {
 	case err == nil:
 		return nil
@@ -66,10 +70,17 @@ func (p retryPolicy) do(ctx context.Context, tell func(reason string, err error,
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	if reason, again := retryReason(err); again {
+	if reason != "" {
 		return fmt.Errorf("given up after %s, reason %s: %w", p.maxElapsed, reason, withRemedy(err))
 	}
 	return withRemedy(err)
+}
+
+// tell logs failures that are followed by another try.
+func (p retryPolicy) tell(ctx context.Context, message string, attrs ...any) func(reason string, err error, next time.Duration) {
+	return func(reason string, err error, next time.Duration) {
+		p.log.WarnContext(ctx, message, append(attrs, "reason", reason, "in", next.Round(time.Millisecond), "error", err)...)
+	}
 }
 
 // retryReason says whether an error passes by itself, and the label under which it is counted.
@@ -111,7 +122,8 @@ func permanent(err error) bool {
 // withRemedy adds to a server's error what a person can do about it.
 func withRemedy(err error) error {
 	var exception *clickhouse.Exception
-	if errors.As(err, &exception) {
+	var connect *ConnectError // has its own
+	if !errors.As(err, &connect) && errors.As(err, &exception) {
 		if remedy := remedyOf(exception.Code); remedy != "" {
 			return fmt.Errorf("%w: %s", err, remedy)
 		}

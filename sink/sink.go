@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/cenkalti/backoff/v4"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/ordersync/ordersync/schema"
@@ -98,9 +99,27 @@ func (s *Sink) Made() *Plan { return s.made }
 // version, and changes nothing then (I13). It does not wait for a server that is down: the error says at once what is wrong
 // and what to do.
 func Open(ctx context.Context, cfg Config) (*Sink, error) {
-	if err := cfg.complete(); err != nil {
+	return cfg.open(ctx, open)
+}
+
+// open opens a sink by one of the ways to do so, and does it again while the server answers that it cannot do something yet:
+// it may be starting. One that does not answer, or refuses us, is not waited for.
+func (c Config) open(ctx context.Context, by func(context.Context, Config) (*Sink, error)) (s *Sink, err error) {
+	if err := c.complete(); err != nil {
 		return nil, err
 	}
+	retry := retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log}
+	err = retry.do(ctx, retry.tell(ctx, "opening the warehouse failed, trying again"), func() error {
+		s, err = by(ctx, c)
+		if _, exception := errors.AsType[*clickhouse.Exception](err); err != nil && !exception {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+	return s, err
+}
+
+func open(ctx context.Context, cfg Config) (*Sink, error) {
 	made, err := migrate(ctx, cfg)
 	if err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ type App struct {
 
 // New wires an app. It opens nothing and calls nobody; what it refuses is a mistake in the configuration.
 func New(o Options) (*App, error) {
-	spec, err := cron.ParseStandard(o.Config.Schedule.Cron)
+	schedule, err := cron.ParseStandard(o.Config.Schedule.Cron)
 	if err != nil {
 		return nil, &config.Error{File: o.Config.File, Problems: []config.Problem{{
 			Field: "schedule.cron", Message: err.Error(),
@@ -84,7 +84,7 @@ func New(o Options) (*App, error) {
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
 	}
-	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: elapsed{spec}, flush: o.FlushEvery}
+	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
 	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
@@ -98,7 +98,7 @@ func New(o Options) (*App, error) {
 		a.logins = append(a.logins, l)
 	}
 	a.leases = newLeases(a.log, a.logins)
-	if err := errors.Join(a.metrics.register(o.Registry, a.logins, a.schedule), a.leases.register(o.Registry)); err != nil {
+	if err := errors.Join(a.metrics.register(o.Registry, a.logins, schedule), a.leases.register(o.Registry)); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return a, nil
@@ -207,7 +207,7 @@ func (a *App) start(ctx context.Context) error {
 	for _, l := range a.logins {
 		ticks = append(ticks, func() { a.tick(runs, l) })
 	}
-	s := startScheduler(a.schedule, a.log, ticks)
+	s := startScheduler(a.schedule, func() time.Time { return time.Now().UTC() }, a.log, ticks)
 	for i, l := range a.logins {
 		s.also(i, a.leases.gained(l.name))
 	}

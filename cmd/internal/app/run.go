@@ -78,7 +78,7 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Su
 	p := new(engine.Progress)
 	end := a.record(ctx, sink.RunTick, []string{l.name}, now.Add(-a.cfg.Schedule.Lookback), now, p)
 	defer func() { end(outcome{summary: s, err: err}) }()
-	s, err = l.engine.Tick(ctx, now, a.schedule.Next(now), p)
+	s, err = l.engine.Tick(ctx, now, a.nextRun(now), p)
 	var environment *EnvironmentError
 	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
 		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
@@ -92,6 +92,15 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Su
 	}
 	a.report(ctx, s)
 	return s, err
+}
+
+// nextRun is when the run after that of now is due, by elapsed time; zero for never.
+func (a *App) nextRun(now time.Time) time.Time {
+	next := a.schedule.Next(now)
+	if next.IsZero() {
+		return next
+	}
+	return time.Now().Add(next.Sub(now)) // with a monotonic reading, which those of the schedule lack
 }
 
 // laneErrors are the reasons why lanes ended early.
