@@ -72,7 +72,10 @@ func readings(now time.Time) []reading {
 		{"LastSuccesses", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastSuccesses(ctx, from)) }},
 		{"Leases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Leases(ctx)) }},
 		{"ProductsFetched", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ProductsFetched(ctx, "main")) }},
-		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Spend(ctx, from, to)) }},
+		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) {
+			days, products, err := s.Spend(ctx, from, to)
+			return some(append(days, products...), err)
+		}},
 	}
 }
 
@@ -248,8 +251,8 @@ func TestReadsEnd(t *testing.T) {
 			t.Error("the column is as it was")
 		}
 		exec(t, s.Conn(), "INSERT INTO sync_finding_rows (account, id) VALUES ('main', 'x')")
-		if _, err := s.OpenRejects(t.Context(), lane); err == nil || !strings.Contains(err.Error(), "a table is missing: restart ordersync") ||
-			strings.Count(err.Error(), "restart ordersync") != 1 {
+		if _, err := s.OpenRejects(t.Context(), lane); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
+			strings.Count(err.Error(), "ordersync migrate") != 1 {
 			t.Error(err)
 		}
 		if _, err := s.OpenFindings(t.Context(), lane); err == nil || !strings.Contains(err.Error(), "read the findings") {
