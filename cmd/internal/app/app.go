@@ -61,6 +61,7 @@ type App struct {
 	leases   *leases
 	away     atomic.Bool // the warehouse did not answer at the last tick
 	history  history
+	troubles *troubles
 
 	warehouse *Warehouse
 	web       *web.Server
@@ -86,6 +87,7 @@ func New(o Options) (*App, error) {
 	}
 	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
 	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
+	a.troubles = newTroubles(slog.New(runHandler{o.Log.Handler()})) // they are told once anyway
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
 		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)
@@ -122,6 +124,11 @@ func (a *App) Open(ctx context.Context) error {
 		})
 		l.engine = a.newEngine(l.lanes...)
 	}
+	stop := a.listen(a.logins)
+	a.cleanups.add("vendors", func(context.Context) error {
+		stop()
+		return nil
+	})
 	native, http := w.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil

@@ -49,7 +49,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 		return metrics
 	}
-	log.wait(t, "tick: something was left undone", 1)
+	log.wait(t, "something is wrong", 1)
 	log.wait(t, "the run is done", log.count("the run is done")+1)
 	if metrics := pages(); !strings.Contains(metrics, `ordersync_last_success_timestamp_seconds{account="main"} 0`) {
 		t.Errorf("a run that was refused looks like a success:\n%s", metrics)
