@@ -36,11 +36,18 @@ func readings(now time.Time) []reading {
 	return []reading{
 		{"Known", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Known(ctx, lane, from, to)) }},
 		{"First", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.First(ctx, lane, from, to)) }},
-		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, lane, from, to, nil)) }},
-		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, lane, from, to, ids)) }},
-		{"Items", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Items(ctx, lane, from, to, nil)) }},
-		{"ItemIDs", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ItemIDs(ctx, lane, from, to, nil)) }},
-		{"ItemIDs", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ItemIDs(ctx, lane, from, to, ids)) }},
+		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, lane, from, to)) }},
+		{"OrdersByID", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.OrdersByID(ctx, lane, from, to, ids))
+		}},
+		{"Items", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Items(ctx, lane, from, to)) }},
+		{"ItemsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.ItemsByOrder(ctx, lane, from, to, ids))
+		}},
+		{"ItemIDs", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ItemIDs(ctx, lane, from, to)) }},
+		{"ItemIDsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.ItemIDsByOrder(ctx, lane, from, to, ids))
+		}},
 		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, lane)) }},
 		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, lane, from, to)) }},
 		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, lane)) }},
@@ -57,15 +64,25 @@ func readings(now time.Time) []reading {
 			return some(s.Counts(ctx, lane, time.Hour, from, to))
 		}},
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, lane)) }},
-		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, "")) }},
-		{"Rejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Rejects(ctx, lane, true)) }},
+		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
 		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, lane)) }},
-		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "", "r")) }},
+		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
+		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.FindAccountRejects(ctx, "main", "r"))
+		}},
+		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, lane, from, to)) }},
+		{"AccountSummaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AccountSummaries(ctx, "main")) }},
+		{"AccountFindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.AccountFindingCounts(ctx, "main"))
+		}},
+		{"LastAccountVerifications", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.LastAccountVerifications(ctx, "main"))
+		}},
 		{"RejectCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectCounts(ctx)) }},
 		{"RejectGroups", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectGroups(ctx)) }},
 		{"OpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenFindings(ctx, lane)) }},
-		{"FindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindingCounts(ctx, "")) }},
-		{"LastVerifications", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastVerifications(ctx, "")) }},
+		{"FindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindingCounts(ctx)) }},
+		{"LastVerifications", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastVerifications(ctx)) }},
 		{"RecentRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RecentRuns(ctx, from, 10)) }},
 		{"RunningRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RunningRuns(ctx, now, from)) }},
 		{"FailedRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FailedRuns(ctx, now, from, 10)) }},
