@@ -101,7 +101,12 @@ func (e *ValueError) Unwrap() error { return e.Err }
 // insert sends the block until the server confirms it, or until that is hopeless.
 func (s *Sink) insert(ctx context.Context, b *block) error {
 	start := time.Now()
-	if err := s.retry.do(ctx, b.table, func() error { return s.send(ctx, b) }); err != nil {
+	tell := s.retry.tell(ctx, "insert failed, trying again", "table", b.table)
+	err := s.retry.do(ctx, func(reason string, err error, next time.Duration) {
+		s.observer.Retried(b.table, reason)
+		tell(reason, err, next)
+	}, func() error { return s.connected(ctx, func() error { return s.send(ctx, b) }) })
+	if err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, err)
 	}
 	s.observer.Inserted(b.table, b.rows, time.Since(start))

@@ -47,21 +47,19 @@ func (s *Sink) WriteFindings(ctx context.Context, findings []schema.Finding) err
 
 // OpenFindings returns the findings of a lane that have not ended, by where they are.
 func (s *Sink) OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Finding, error) {
-	var out []schema.Finding
-	err := s.each(ctx, `SELECT source, id, kind, depth, toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end),
+	out, err := collect(ctx, s, `SELECT source, id, kind, depth, toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end),
 		order_id, at_source, stored, note, toUnixTimestamp64Milli(found_at), version
 		FROM sync_finding_rows FINAL WHERE account = ? AND owner_id = ? AND isNull(ended_at)
-		ORDER BY range_start, kind, id`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
+		ORDER BY range_start, kind, id`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (schema.Finding, error) {
 		f := schema.Finding{Lane: lane}
 		var start, end, found int64
 		var source, stored uint64
 		if err := rows.Scan(&f.Source, &f.ID, &f.Kind, &f.Depth, &start, &end, &f.OrderID, &source, &stored, &f.Note, &found, &f.Version); err != nil {
-			return err
+			return f, err
 		}
 		f.Start, f.End, f.FoundAt = fromMilliseconds(start), fromMilliseconds(end), fromMilliseconds(found)
 		f.AtSource, f.Stored = int(source), int(stored)
-		out = append(out, f)
-		return nil
+		return f, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the findings: %w", err)
@@ -89,19 +87,14 @@ func (s *Sink) AccountFindingCounts(ctx context.Context, account string) ([]Find
 
 // findingCounts counts those open findings that fulfil a condition.
 func (s *Sink) findingCounts(ctx context.Context, where string, args []any) ([]FindingCount, error) {
-	var out []FindingCount
-	err := s.each(ctx, `SELECT any(source), account, owner_id, depth, count(), toUnixTimestamp64Milli(max(found_at))
+	out, err := collect(ctx, s, `SELECT any(source), account, owner_id, depth, count(), toUnixTimestamp64Milli(max(found_at))
 		FROM sync_finding_rows FINAL WHERE isNull(ended_at) AND `+where+`
-		GROUP BY account, owner_id, depth ORDER BY account, owner_id, depth`, args, func(rows driver.Rows) error {
-		var c FindingCount
+		GROUP BY account, owner_id, depth ORDER BY account, owner_id, depth`, args, func(rows driver.Rows) (c FindingCount, err error) {
 		var n uint64
 		var found int64
-		if err := rows.Scan(&c.Source, &c.Account, &c.OwnerID, &c.Depth, &n, &found); err != nil {
-			return err
-		}
+		err = rows.Scan(&c.Source, &c.Account, &c.OwnerID, &c.Depth, &n, &found)
 		c.Open, c.Found = int(n), fromMilliseconds(found)
-		out = append(out, c)
-		return nil
+		return c, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count the findings: %w", err)

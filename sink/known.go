@@ -57,22 +57,24 @@ const maxIDs = 2000
 // Known returns what is stored of the orders of a lane that were created in [from, to) and that its listings show, by id:
 // enough for the engine to decide whether there is something to fetch or write.
 func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
-	known := map[string]schema.Known{}
+	type row struct {
+		id string
+		schema.Known
+	}
 	where, args := s.listed(lane, from, to)
-	err := s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items, version FROM order_rows"+final+
-		"WHERE "+where+finalSettings, args, func(rows driver.Rows) error {
-		var id string
+	rows, err := collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items, version FROM order_rows"+final+
+		"WHERE "+where+finalSettings, args, func(rows driver.Rows) (r row, err error) {
 		var created int64
-		var k schema.Known
-		if err := rows.Scan(&id, &created, &k.Fingerprint, &k.DetailStatus, &k.ItemCount, &k.Version); err != nil {
-			return err
-		}
-		k.CreateTime = fromMilliseconds(created)
-		known[id] = k
-		return nil
+		err = rows.Scan(&r.id, &created, &r.Fingerprint, &r.DetailStatus, &r.ItemCount, &r.Version)
+		r.CreateTime = fromMilliseconds(created)
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the stored orders: %w", err)
+	}
+	known := make(map[string]schema.Known, len(rows))
+	for _, r := range rows {
+		known[r.id] = r.Known
 	}
 	return known, nil
 }
@@ -87,10 +89,10 @@ func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	args := rangeArgs(lane, from, to)
 	var found uint64
 	var oldest int64
-	err := s.conn.QueryRow(ctx, "SELECT count(), min(created) FROM ("+first(orderTable.name)+" UNION ALL "+first(itemTable.name)+")",
-		append(args, args...)...).Scan(&found, &oldest)
+	err := s.row(ctx, "SELECT count(), min(created) FROM ("+first(orderTable.name)+" UNION ALL "+first(itemTable.name)+")",
+		append(args, args...), &found, &oldest)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the oldest stored order: %w", withRemedy(err))
+		return time.Time{}, fmt.Errorf("read the oldest stored order: %w", err)
 	}
 	if found == 0 {
 		return time.Time{}, nil
@@ -101,29 +103,32 @@ func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) 
 // ItemIDs returns the ids of all live line items of the orders of a lane that were created in [from, to), by order id. What
 // a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
 func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
-	items := map[string][]string{}
-	err := s.inRange(ctx, itemIDSelect, "order_id, item_id", lane, from, to, addItemID(items))
-	return items, failedRead("stored items", err)
+	ids, err := collectRange(ctx, s, itemIDSelect, "order_id, item_id", lane, from, to, scanItemID)
+	return byOrder(ids), failedRead("stored items", err)
 }
 
 // ItemIDsByOrder is ItemIDs for some orders: it returns none where no orders are given.
 func (s *Sink) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
-	items := map[string][]string{}
-	err := s.byID(ctx, itemIDSelect, "order_id, item_id", lane, from, to, orderIDs, addItemID(items))
-	return items, failedRead("stored items", err)
+	ids, err := collectByID(ctx, s, itemIDSelect, "order_id, item_id", lane, from, to, orderIDs, scanItemID)
+	return byOrder(ids), failedRead("stored items", err)
 }
 
 const itemIDSelect = "SELECT order_id, item_id FROM order_item_rows" + final
 
-func addItemID(items map[string][]string) func(driver.Rows) error {
-	return func(rows driver.Rows) error {
-		var order, item string
-		if err := rows.Scan(&order, &item); err != nil {
-			return err
-		}
-		items[order] = append(items[order], item)
-		return nil
+// itemID is the id of a line item and that of its order.
+type itemID struct{ order, item string }
+
+func scanItemID(rows driver.Rows) (i itemID, err error) {
+	err = rows.Scan(&i.order, &i.item)
+	return i, err
+}
+
+func byOrder(ids []itemID) map[string][]string {
+	out := map[string][]string{}
+	for _, i := range ids {
+		out[i.order] = append(out[i.order], i.item)
 	}
+	return out
 }
 
 // Pending returns the orders of a lane whose detail is missing, oldest first. The skip index on detail_status keeps this
@@ -147,33 +152,13 @@ func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time)
 }
 
 func (s *Sink) refs(ctx context.Context, where string, args ...any) ([]schema.OrderRef, error) {
-	var out []schema.OrderRef
-	err := s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+"WHERE "+where+
-		" ORDER BY create_time, order_id"+finalSettings, args, func(rows driver.Rows) error {
-		var id string
+	return collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+"WHERE "+where+
+		" ORDER BY create_time, order_id"+finalSettings, args, func(rows driver.Rows) (o schema.OrderRef, err error) {
 		var created int64
-		if err := rows.Scan(&id, &created); err != nil {
-			return err
-		}
-		out = append(out, schema.OrderRef{OrderID: id, CreateTime: fromMilliseconds(created)})
-		return nil
+		err = rows.Scan(&o.OrderID, &created)
+		o.CreateTime = fromMilliseconds(created)
+		return o, err
 	})
-	return out, err
-}
-
-// each runs a query and calls scan for every row of its result, as the rows arrive.
-func (s *Sink) each(ctx context.Context, query string, args []any, scan func(driver.Rows) error) error {
-	rows, err := s.conn.Query(ctx, query, args...)
-	if err != nil {
-		return withRemedy(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return withRemedy(rows.Err())
 }
 
 // isUnpaid is schema.IsUnpaid of an order.

@@ -40,20 +40,19 @@ func (s *Sink) ClaimLeases(ctx context.Context, holder, process string, accounts
 
 // Leases returns the claim that leads each account, by account. One that nobody claims is not there.
 func (s *Sink) Leases(ctx context.Context) (map[string]Lease, error) {
-	out := map[string]Lease{}
-	err := s.each(ctx, "SELECT account, holder, process, toUnixTimestamp64Milli(since) FROM"+live+
-		"ORDER BY account, since, holder LIMIT 1 BY account", nil, func(rows driver.Rows) error {
-		var l Lease
+	leads, err := collect(ctx, s, "SELECT account, holder, process, toUnixTimestamp64Milli(since) FROM"+live+
+		"ORDER BY account, since, holder LIMIT 1 BY account", nil, func(rows driver.Rows) (l Lease, err error) {
 		var since int64
-		if err := rows.Scan(&l.Account, &l.Holder, &l.Process, &since); err != nil {
-			return err
-		}
+		err = rows.Scan(&l.Account, &l.Holder, &l.Process, &since)
 		l.Since = fromMilliseconds(since)
-		out[l.Account] = l
-		return nil
+		return l, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the claims on the accounts: %w", err)
+	}
+	out := map[string]Lease{}
+	for _, l := range leads {
+		out[l.Account] = l
 	}
 	return out, nil
 }

@@ -45,24 +45,22 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 	}
 	s.unproven(out)
 	args := append(rangeArgs(lane, schema.MinTime, before), bound(before), bound(before))
-	err = s.each(ctx, `SELECT covered, start FROM (
+	gaps, err := collect(ctx, s, `SELECT covered, start FROM (
 			SELECT start, max(end) OVER (ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
 			FROM (
 				SELECT toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end
 				FROM sync_window_rows FINAL WHERE `+windowsInRange+`
 				UNION ALL SELECT toInt64(?), toInt64(?)
 			)
-		) WHERE covered != 0 AND covered < start`, args, func(rows driver.Rows) error {
+		) WHERE covered != 0 AND covered < start`, args, func(rows driver.Rows) (schema.Window, error) {
 		var start, end int64
-		if err := rows.Scan(&start, &end); err != nil {
-			return err
-		}
-		out = append(out, schema.Window{Lane: lane, Start: fromMilliseconds(start), End: fromMilliseconds(end)})
-		return nil
+		err := rows.Scan(&start, &end)
+		return schema.Window{Lane: lane, Start: fromMilliseconds(start), End: fromMilliseconds(end)}, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for gaps in the ledger: %w", err)
 	}
+	out = append(out, gaps...)
 	slices.SortFunc(out, func(a, b schema.Window) int { return a.Start.Compare(b.Start) })
 	return out, nil
 }
@@ -89,13 +87,12 @@ const windowsInRange = "account = ? AND owner_id = ?" +
 
 // windows returns ledger rows; which is a further condition, with its arguments.
 func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
-	var out []schema.Window
-	err := s.each(ctx, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
+	out, err := collect(ctx, s, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
 		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
 		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version, filters
 		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
-		ORDER BY window_start`, append(rangeArgs(lane, from, to), whichArgs...), func(rows driver.Rows) error {
+		ORDER BY window_start`, append(rangeArgs(lane, from, to), whichArgs...), func(rows driver.Rows) (schema.Window, error) {
 		w := schema.Window{Lane: lane}
 		var start, end int64
 		var verdict string
@@ -103,13 +100,12 @@ func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, lane 
 		if err := rows.Scan(&w.Source, &start, &end, &verdict, &w.Listed, &w.Stored, &w.Items, &w.Rejected, &w.Pending,
 			&w.IDDigest, &listingStart, &listingEnd, &w.TotalFirst, &w.TotalLast, &w.Pages, &w.ListCalls,
 			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &w.Version, &w.Filters); err != nil {
-			return err
+			return w, err
 		}
 		w.Start, w.End, w.Verdict = fromMilliseconds(start), fromMilliseconds(end), schema.Verdict(verdict)
 		w.ListingStart, w.ListingEnd = optional(listingStart), optional(listingEnd)
 		w.StartedAt, w.FinishedAt = optional(startedAt), optional(finishedAt)
-		out = append(out, w)
-		return nil
+		return w, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
@@ -129,9 +125,9 @@ func optional(ms *int64) time.Time {
 func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error) {
 	var n uint64
 	where, args := s.listed(lane, from, to)
-	err := s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+where+finalSettings, args...).Scan(&n)
+	err := s.row(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+where+finalSettings, args, &n)
 	if err != nil {
-		return 0, fmt.Errorf("count the stored orders: %w", withRemedy(err))
+		return 0, fmt.Errorf("count the stored orders: %w", err)
 	}
 	return int(n), nil
 }
@@ -140,42 +136,42 @@ func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) 
 // length: Stored, Items, Pending and IDDigest of each window that holds an order, by its start. It is window_audit for
 // a range, without reading the rest.
 func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error) {
-	out := map[time.Time]schema.Window{}
 	at := fmt.Sprintf("intDiv(toUnixTimestamp64Milli(create_time), %d) * %[1]d", window.Milliseconds())
 	where, args := s.listed(lane, from, to)
-	err := s.each(ctx, "SELECT "+at+" AS w, count(), countIf(detail_status = 'pending'), groupBitXor(xxHash64(order_id)) FROM order_rows"+
-		final+"WHERE "+where+" GROUP BY w"+finalSettings, args, func(rows driver.Rows) error {
+	orders, err := collect(ctx, s, "SELECT "+at+" AS w, count(), countIf(detail_status = 'pending'), groupBitXor(xxHash64(order_id)) FROM order_rows"+
+		final+"WHERE "+where+" GROUP BY w"+finalSettings, args, func(rows driver.Rows) (schema.Window, error) {
 		var start int64
 		var stored, pending, digest uint64
-		if err := rows.Scan(&start, &stored, &pending, &digest); err != nil {
-			return err
-		}
-		t := fromMilliseconds(start)
-		out[t] = schema.Window{Lane: lane, Start: t, End: t.Add(window), Stored: uint32(stored), Pending: uint32(pending), IDDigest: digest}
-		return nil
+		err := rows.Scan(&start, &stored, &pending, &digest)
+		return schema.Window{Start: fromMilliseconds(start), Stored: uint32(stored), Pending: uint32(pending), IDDigest: digest}, err
 	})
+	var items []schema.Window
 	if err == nil {
-		items, itemArgs := inRange, rangeArgs(lane, from, to)
+		itemWhere, itemArgs := inRange, rangeArgs(lane, from, to)
 		if len(s.filters.Set()) > 0 { // a line may be of another product than its order, which is what was asked for
-			items += " AND order_id GLOBAL IN (SELECT order_id FROM order_rows" + final + "WHERE " + where + ")"
+			itemWhere += " AND order_id GLOBAL IN (SELECT order_id FROM order_rows" + final + "WHERE " + where + ")"
 			itemArgs = append(itemArgs, args...)
 		}
-		err = s.each(ctx, "SELECT "+at+" AS w, count() FROM order_item_rows"+final+"WHERE "+items+" GROUP BY w"+finalSettings,
-			itemArgs, func(rows driver.Rows) error {
+		items, err = collect(ctx, s, "SELECT "+at+" AS w, count() FROM order_item_rows"+final+"WHERE "+itemWhere+" GROUP BY w"+finalSettings,
+			itemArgs, func(rows driver.Rows) (schema.Window, error) {
 				var start int64
 				var items uint64
-				if err := rows.Scan(&start, &items); err != nil {
-					return err
-				}
-				t := fromMilliseconds(start)
-				w := out[t]
-				w.Lane, w.Start, w.End, w.Items = lane, t, t.Add(window), uint32(items)
-				out[t] = w
-				return nil
+				err := rows.Scan(&start, &items)
+				return schema.Window{Start: fromMilliseconds(start), Items: uint32(items)}, err
 			})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("count the stored rows: %w", err)
+	}
+	out := map[time.Time]schema.Window{}
+	for _, w := range orders {
+		w.Lane, w.End = lane, w.Start.Add(window)
+		out[w.Start] = w
+	}
+	for _, i := range items {
+		w := out[i.Start]
+		w.Lane, w.Start, w.End, w.Items = lane, i.Start, i.Start.Add(window), i.Items
+		out[i.Start] = w
 	}
 	return out, nil
 }

@@ -16,51 +16,31 @@ import (
 // Orders returns all stored orders of a lane that were created in [from, to), by creation time. They are held in memory at
 // once, so the range should be that of a few windows.
 func (s *Sink) Orders(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Order, error) {
-	var out []schema.Order
-	err := s.inRange(ctx, orderSelect, "create_time, order_id", lane, from, to, addOrder(&out))
+	out, err := collectRange(ctx, s, orderSelect, "create_time, order_id", lane, from, to, scanOrder)
 	return out, failedRead("orders", err)
 }
 
 // OrdersByID returns those of some orders of a lane that are stored and were created in [from, to): none where no ids are
 // given. The range spares the server from looking through the rest.
 func (s *Sink) OrdersByID(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error) {
-	var out []schema.Order
-	err := s.byID(ctx, orderSelect, "create_time, order_id", lane, from, to, ids, addOrder(&out))
+	out, err := collectByID(ctx, s, orderSelect, "create_time, order_id", lane, from, to, ids, scanOrder)
 	return out, failedRead("orders", err)
 }
 
 // Items returns the live line items of the orders that Orders would return, by creation time, order and item.
 func (s *Sink) Items(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Item, error) {
-	var out []schema.Item
-	err := s.inRange(ctx, itemSelect, itemOrder, lane, from, to, addItem(&out))
+	out, err := collectRange(ctx, s, itemSelect, itemOrder, lane, from, to, scanItem)
 	return out, failedRead("items", err)
 }
 
 // ItemsByOrder returns the live line items of some orders: none where no orders are given.
 func (s *Sink) ItemsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) ([]schema.Item, error) {
-	var out []schema.Item
-	err := s.byID(ctx, itemSelect, itemOrder, lane, from, to, orderIDs, addItem(&out))
+	out, err := collectByID(ctx, s, itemSelect, itemOrder, lane, from, to, orderIDs, scanItem)
 	return out, failedRead("items", err)
 }
 
 // itemOrder is how items are sorted that are read.
 const itemOrder = "create_time, order_id, item_id"
-
-func addOrder(out *[]schema.Order) func(driver.Rows) error {
-	return func(rows driver.Rows) error {
-		o, err := scanOrder(rows)
-		*out = append(*out, o)
-		return err
-	}
-}
-
-func addItem(out *[]schema.Item) func(driver.Rows) error {
-	return func(rows driver.Rows) error {
-		i, err := scanItem(rows)
-		*out = append(*out, i)
-		return err
-	}
-}
 
 func failedRead(what string, err error) error {
 	if err == nil {
@@ -69,21 +49,23 @@ func failedRead(what string, err error) error {
 	return fmt.Errorf("read the %s: %w", what, err)
 }
 
-// inRange runs a query over all of a range.
-func (s *Sink) inRange(ctx context.Context, query, order string, lane schema.Lane, from, to time.Time, scan func(driver.Rows) error) error {
-	return s.each(ctx, query+" WHERE "+inRange+" ORDER BY "+order+finalSettings, rangeArgs(lane, from, to), scan)
+// collectRange is collect for a query over all of a range.
+func collectRange[T any](ctx context.Context, s *Sink, query, order string, lane schema.Lane, from, to time.Time, scan func(driver.Rows) (T, error)) ([]T, error) {
+	return collect(ctx, s, query+" WHERE "+inRange+" ORDER BY "+order+finalSettings, rangeArgs(lane, from, to), scan)
 }
 
-// byID runs a query over some orders of a range, once for every maxIDs of them.
-func (s *Sink) byID(ctx context.Context, query, order string, lane schema.Lane, from, to time.Time, ids []string, scan func(driver.Rows) error) error {
+// collectByID is collect for a query over some orders of a range, once for every maxIDs of them.
+func collectByID[T any](ctx context.Context, s *Sink, query, order string, lane schema.Lane, from, to time.Time, ids []string, scan func(driver.Rows) (T, error)) (out []T, err error) {
 	args := rangeArgs(lane, from, to)
 	query += " WHERE " + inRange + " AND order_id IN (?) ORDER BY " + order + finalSettings
 	for chunk := range slices.Chunk(ids, maxIDs) {
-		if err := s.each(ctx, query, append(slices.Clip(args), chunk), scan); err != nil {
-			return err
+		some, err := collect(ctx, s, query, append(slices.Clip(args), chunk), scan)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, some...)
 	}
-	return nil
+	return out, nil
 }
 
 var (

@@ -23,47 +23,40 @@ const places = `SELECT owner_id, order_id, toUnixTimestamp64Milli(create_time) A
 func (s *Sink) Places(ctx context.Context, account string, orderIDs []string) ([]schema.Place, error) {
 	var out []schema.Place
 	for ids := range slices.Chunk(orderIDs, maxIDs) {
-		err := s.each(ctx, places, []any{account, ids}, func(rows driver.Rows) error {
-			var p schema.Place
+		some, err := collect(ctx, s, places, []any{account, ids}, func(rows driver.Rows) (p schema.Place, err error) {
 			var created int64
-			if err := rows.Scan(&p.OwnerID, &p.OrderID, &created, &p.Fingerprint, &p.DetailStatus, &p.ItemCount, &p.Version); err != nil {
-				return err
-			}
+			err = rows.Scan(&p.OwnerID, &p.OrderID, &created, &p.Fingerprint, &p.DetailStatus, &p.ItemCount, &p.Version)
 			p.CreateTime = fromMilliseconds(created)
-			out = append(out, p)
-			return nil
+			return p, err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("look up the stored orders: %w", err)
 		}
+		out = append(out, some...)
 	}
 	return out, nil
 }
 
 // HasOrders reports whether any row of an order was ever stored of an account, tombstones included.
 func (s *Sink) HasOrders(ctx context.Context, account string) (bool, error) {
-	found := false
-	err := s.each(ctx, "SELECT 1 FROM order_rows WHERE account = ? LIMIT 1", []any{account}, func(driver.Rows) error {
-		found = true
-		return nil
+	found, err := collect(ctx, s, "SELECT 1 FROM order_rows WHERE account = ? LIMIT 1", []any{account}, func(driver.Rows) (none struct{}, _ error) {
+		return none, nil
 	})
 	if err != nil {
 		return false, fmt.Errorf("look for stored orders: %w", err)
 	}
-	return found, nil
+	return len(found) > 0, nil
 }
 
 // Doubled returns the ids of the orders of a lane that are stored with more than one creation time. It reads the ids of all
 // its orders, which takes about a second for some millions.
 func (s *Sink) Doubled(ctx context.Context, lane schema.Lane) ([]string, error) {
-	var ids []string // of rows, tombstones included: few ever had two creation times
-	err := s.each(ctx, `SELECT order_id FROM order_rows WHERE account = ? AND owner_id = ?
+	// Tombstones are included: few ever had two creation times.
+	ids, err := collect(ctx, s, `SELECT order_id FROM order_rows WHERE account = ? AND owner_id = ?
 		GROUP BY order_id HAVING min(create_time) != max(create_time)
-		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
+		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (id string, err error) {
+		err = rows.Scan(&id)
+		return id, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for orders that are stored twice: %w", err)

@@ -40,9 +40,9 @@ func (s *Sink) WriteProducts(ctx context.Context, products []schema.Product) err
 func (s *Sink) ProductsFetched(ctx context.Context, account string) (time.Time, error) {
 	var n uint64
 	var at int64
-	err := s.conn.QueryRow(ctx, "SELECT count(), toUnixTimestamp64Milli(max(fetched_at)) FROM product_rows WHERE account = ?", account).Scan(&n, &at)
+	err := s.row(ctx, "SELECT count(), toUnixTimestamp64Milli(max(fetched_at)) FROM product_rows WHERE account = ?", []any{account}, &n, &at)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read when the product names were received: %w", withRemedy(err))
+		return time.Time{}, fmt.Errorf("read when the product names were received: %w", err)
 	}
 	if n == 0 {
 		return time.Time{}, nil

@@ -24,18 +24,14 @@ var liveRanges = fmt.Sprintf(" sync_range_leases FINAL WHERE NOT released AND re
 
 // RangeLeases returns the live claims of a lane that reach into [from, to).
 func (s *Sink) RangeLeases(ctx context.Context, lane schema.Lane, from, to time.Time) ([]RangeLease, error) {
-	var out []RangeLease
-	err := s.each(ctx, "SELECT toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end), holder, process FROM"+liveRanges+
+	out, err := collect(ctx, s, "SELECT toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end), holder, process FROM"+liveRanges+
 		`AND account = ? AND owner_id = ? AND range_start < fromUnixTimestamp64Milli(?, 'UTC') AND range_end > fromUnixTimestamp64Milli(?, 'UTC')
-		ORDER BY range_start, holder`, []any{lane.Account, lane.OwnerID, to.UnixMilli(), from.UnixMilli()}, func(rows driver.Rows) error {
+		ORDER BY range_start, holder`, []any{lane.Account, lane.OwnerID, to.UnixMilli(), from.UnixMilli()}, func(rows driver.Rows) (RangeLease, error) {
 		l := RangeLease{Lane: lane}
 		var from, to int64
-		if err := rows.Scan(&from, &to, &l.Holder, &l.Process); err != nil {
-			return err
-		}
+		err := rows.Scan(&from, &to, &l.Holder, &l.Process)
 		l.From, l.To = fromMilliseconds(from), fromMilliseconds(to)
-		out = append(out, l)
-		return nil
+		return l, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the claims on ranges: %w", err)

@@ -13,9 +13,10 @@ import (
 // Tables and views that are missing, or of another version than this program's, are an error: half an answer would look like
 // a whole one.
 func OpenToRead(ctx context.Context, cfg Config) (*Sink, error) {
-	if err := cfg.complete(); err != nil {
-		return nil, err
-	}
+	return cfg.open(ctx, openToRead)
+}
+
+func openToRead(ctx context.Context, cfg Config) (*Sink, error) {
 	cfg.here = true
 	plan, _, err := Look(ctx, cfg)
 	if err != nil {

@@ -43,23 +43,20 @@ func (s *Sink) rejects(ctx context.Context, where string, args []any, having str
 		if(isNull(a.accepted_at), r.note, ifNull(a.note, '')), r.resolved, r.version
 		FROM ` + currentRejects(`source, owner_id, stage, order_id, window_start, create_time, message, raw, first_seen,
 		last_seen, attempts, next_attempt, resolved, version`, where) + having
-	var out []schema.Reject
-	err := s.each(ctx, query+" ORDER BY r.first_seen, r.account, r.id", args, func(rows driver.Rows) error {
-		var r schema.Reject
+	out, err := collect(ctx, s, query+" ORDER BY r.first_seen, r.account, r.id", args, func(rows driver.Rows) (r schema.Reject, err error) {
 		var windowStart, created, next, accepted *int64
 		var first, last int64
 		var resolved uint8
 		if err := rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created,
 			&r.Reason, &r.Message, &r.Raw, &first, &last, &r.Attempts, &next, &accepted, &r.AcceptedBy, &r.Note,
 			&resolved, &r.Version); err != nil {
-			return err
+			return r, err
 		}
 		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
 		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
 		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
 		r.Resolved = resolved != 0
-		out = append(out, r)
-		return nil
+		return r, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the rejects: %w", err)
@@ -89,20 +86,15 @@ type RejectCount struct {
 
 // RejectCounts counts the rejects of each lane that has some, by account and owner, without reading their payloads.
 func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
-	var out []RejectCount
-	err := s.each(ctx, `SELECT any(r.source), r.account, r.owner_id, countIf(isNull(`+accepted+`)), countIf(isNotNull(`+accepted+`)),
+	out, err := collect(ctx, s, `SELECT any(r.source), r.account, r.owner_id, countIf(isNull(`+accepted+`)), countIf(isNotNull(`+accepted+`)),
 		countIf(isNotNull(`+accepted+`) AND r.stage = 'detail')
 		FROM `+currentRejects("source, owner_id, stage", "resolved = 0")+`
 		GROUP BY r.account, r.owner_id ORDER BY r.account, r.owner_id`, nil,
-		func(rows driver.Rows) error {
-			var c RejectCount
+		func(rows driver.Rows) (c RejectCount, err error) {
 			var open, accepted, details uint64
-			if err := rows.Scan(&c.Source, &c.Account, &c.OwnerID, &open, &accepted, &details); err != nil {
-				return err
-			}
+			err = rows.Scan(&c.Source, &c.Account, &c.OwnerID, &open, &accepted, &details)
 			c.Open, c.Accepted, c.AcceptedDetails = int(open), int(accepted), int(details)
-			out = append(out, c)
-			return nil
+			return c, err
 		})
 	if err != nil {
 		return nil, fmt.Errorf("count the rejects: %w", err)
@@ -120,22 +112,17 @@ type RejectGroup struct {
 
 // RejectGroups sums up the rejects that wait for an operator, by lane, stage and reason, the most numerous first.
 func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
-	var out []RejectGroup
-	err := s.each(ctx, `SELECT any(r.source), r.account, r.owner_id, r.stage, r.reason, count() AS n,
+	out, err := collect(ctx, s, `SELECT any(r.source), r.account, r.owner_id, r.stage, r.reason, count() AS n,
 		toUnixTimestamp64Milli(min(r.first_seen)), toUnixTimestamp64Milli(max(r.last_seen))
 		FROM `+currentRejects("source, owner_id, stage, first_seen, last_seen", "resolved = 0")+`
 		WHERE isNull(`+accepted+`)
 		GROUP BY r.account, r.owner_id, r.stage, r.reason ORDER BY n DESC, r.account, r.owner_id, r.stage, r.reason`, nil,
-		func(rows driver.Rows) error {
-			var g RejectGroup
+		func(rows driver.Rows) (g RejectGroup, err error) {
 			var n uint64
 			var first, last int64
-			if err := rows.Scan(&g.Source, &g.Account, &g.OwnerID, &g.Stage, &g.Reason, &n, &first, &last); err != nil {
-				return err
-			}
+			err = rows.Scan(&g.Source, &g.Account, &g.OwnerID, &g.Stage, &g.Reason, &n, &first, &last)
 			g.Count, g.FirstSeen, g.LastSeen = int(n), fromMilliseconds(first), fromMilliseconds(last)
-			out = append(out, g)
-			return nil
+			return g, err
 		})
 	if err != nil {
 		return nil, fmt.Errorf("count the rejects: %w", err)

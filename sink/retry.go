@@ -19,7 +19,6 @@ import (
 type retryPolicy struct {
 	maxElapsed time.Duration
 	log        *slog.Logger
-	observer   Observer
 }
 
 // Bounds of the waits between tries; jitter is the library's, half of the wait in both directions.
@@ -28,9 +27,10 @@ const (
 	maxWait   = 15 * time.Second
 )
 
-// do calls op until it succeeds, fails for good, or the time is up. The backoff is made anew for each call: it is not
-// safe to share.
-func (p retryPolicy) do(ctx context.Context, table string, op func() error) error {
+// do calls op until it succeeds, fails for good, or the time is up, which counts from the first failure: a try may take
+// minutes by itself where nobody answers. tell is told of each failure that is followed by another try. The backoff is made
+// anew for each call: it is not safe to share.
+func (p retryPolicy) do(ctx context.Context, tell func(reason string, err error, next time.Duration), op func() error) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -40,22 +40,27 @@ func (p retryPolicy) do(ctx context.Context, table string, op func() error) erro
 		backoff.WithMaxElapsedTime(p.maxElapsed),
 	)
 	var last error
+	var reason string // of the last try; empty where it would fail in the same way again
 	err := backoff.RetryNotify(func() error {
 		err := op()
 		if err == nil {
 			return nil
 		}
-		if _, again := retryReason(err); !again || ctx.Err() != nil {
+		var permanent *backoff.PermanentError // op knows better
+		if errors.As(err, &permanent) {
+			reason = ""
+			return err
+		}
+		if reason, _ = retryReason(err); reason == "" || ctx.Err() != nil {
+			reason = ""
 			return backoff.Permanent(err)
+		}
+		if last == nil {
+			wait.Reset()
 		}
 		last = err
 		return err
-	}, backoff.WithContext(wait, ctx), func(err error, next time.Duration) {
-		reason, _ := retryReason(err)
-		p.observer.Retried(table, reason)
-		p.log.WarnContext(ctx, "insert failed, trying again",
-			"table", table, "reason", reason, "in", next.Round(time.Millisecond), "error", err)
-	})
+	}, backoff.WithContext(wait, ctx), func(err error, next time.Duration) { tell(reason, err, next) })
 	switch {
 	case err == nil:
 		return nil
@@ -65,10 +70,17 @@ func (p retryPolicy) do(ctx context.Context, table string, op func() error) erro
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	if reason, again := retryReason(err); again {
+	if reason != "" {
 		return fmt.Errorf("given up after %s, reason %s: %w", p.maxElapsed, reason, withRemedy(err))
 	}
 	return withRemedy(err)
+}
+
+// tell logs failures that are followed by another try.
+func (p retryPolicy) tell(ctx context.Context, message string, attrs ...any) func(reason string, err error, next time.Duration) {
+	return func(reason string, err error, next time.Duration) {
+		p.log.WarnContext(ctx, message, append(attrs, "reason", reason, "in", next.Round(time.Millisecond), "error", err)...)
+	}
 }
 
 // retryReason says whether an error passes by itself, and the label under which it is counted.
@@ -96,12 +108,13 @@ func permanent(err error) bool {
 		unknownCA x509.UnknownAuthorityError
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
+		scan      *scanError
 	)
 	// Not context.DeadlineExceeded: a dial that timed out claims to be one. Whether the caller's own deadline is past, do
 	// asks the context itself.
 	return errors.Is(err, context.Canceled) ||
 		errors.Is(err, clickhouse.ErrConnectionClosed) || // the sink itself was closed
-		errors.As(err, &value) || errors.As(err, &column) ||
+		errors.As(err, &value) || errors.As(err, &column) || errors.As(err, &scan) ||
 		errors.As(err, &record) || errors.As(err, &alert) ||
 		errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
@@ -109,7 +122,8 @@ func permanent(err error) bool {
 // withRemedy adds to a server's error what a person can do about it.
 func withRemedy(err error) error {
 	var exception *clickhouse.Exception
-	if errors.As(err, &exception) {
+	var connect *ConnectError // has its own
+	if !errors.As(err, &connect) && errors.As(err, &exception) {
 		if remedy := remedyOf(exception.Code); remedy != "" {
 			return fmt.Errorf("%w: %s", err, remedy)
 		}

@@ -23,13 +23,17 @@ type proxy struct {
 	upload   atomic.Int64 // bytes from the client that it lets through before it cuts once; negative = do not cut
 	swallow  atomic.Bool  // cut once instead of handing on the server's next answer after an upload
 	uploaded atomic.Int64
-	onCut    func() // what happens to the server then; may be nil
+	download atomic.Int64 // bytes from the server that it lets through before it cuts once; negative = do not cut
+	received atomic.Int64 // bytes from the server
+	onCut    func()       // what happens to the server then; may be nil
 	cuts     atomic.Int64
+	listener net.Listener
 }
 
 func newProxy(t *testing.T, server string) *proxy {
 	p := &proxy{}
 	p.upload.Store(-1)
+	p.download.Store(-1)
 	l := listen(t, func(client net.Conn) {
 		upstream, err := net.Dial("tcp", server)
 		if err != nil {
@@ -58,6 +62,15 @@ func newProxy(t *testing.T, server string) *proxy {
 			buf := make([]byte, 16<<10)
 			for {
 				n, err := upstream.Read(buf)
+				received := p.received.Add(int64(n))
+				if limit := p.download.Load(); limit >= 0 && received > limit && p.download.CompareAndSwap(limit, -1) {
+					_, _ = client.Write(buf[:max(0, n-int(received-limit))])
+					if p.onCut != nil {
+						p.onCut()
+					}
+					p.cuts.Add(1)
+					return
+				}
 				// The server's end of stream is one byte (5) at the end of what it says after an insert.
 				if n > 0 && buf[n-1] == 5 && p.swallow.CompareAndSwap(true, false) {
 					if p.onCut != nil {
@@ -73,8 +86,14 @@ func newProxy(t *testing.T, server string) *proxy {
 		})
 		wg.Wait()
 	})
-	p.addr = l.Addr().String()
+	p.addr, p.listener = l.Addr().String(), l
 	return p
+}
+
+// close is as if the server were gone: the connection in use is cut at the next answer, and there is no other.
+func (p *proxy) close() {
+	p.download.Store(0)
+	p.listener.Close()
 }
 
 // The connection breaks in the middle of a block, or just before the server's confirmation would arrive: nobody knows

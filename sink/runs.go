@@ -121,42 +121,43 @@ func (s *Sink) FailedRuns(ctx context.Context, now, since time.Time, n int) ([]R
 
 // LastSuccesses gives when a tick of each account last left nothing undone, of those that began since a time.
 func (s *Sink) LastSuccesses(ctx context.Context, since time.Time) (map[string]time.Time, error) {
-	out := map[string]time.Time{}
-	err := s.each(ctx, `SELECT arrayJoin(accounts) AS account, toUnixTimestamp64Milli(assumeNotNull(max(finished_at)))
+	type row struct {
+		account string
+		at      int64
+	}
+	rows, err := collect(ctx, s, `SELECT arrayJoin(accounts) AS account, toUnixTimestamp64Milli(assumeNotNull(max(finished_at)))
 		FROM sync_run_rows FINAL WHERE kind = 'tick' AND state = 'ok' AND started_at >= fromUnixTimestamp64Milli(?, 'UTC')
-		GROUP BY account`, []any{bound(since)}, func(rows driver.Rows) error {
-		var account string
-		var at int64
-		err := rows.Scan(&account, &at)
-		out[account] = fromMilliseconds(at)
-		return err
+		GROUP BY account`, []any{bound(since)}, func(rows driver.Rows) (r row, err error) {
+		err = rows.Scan(&r.account, &r.at)
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the history of runs: %w", err)
+	}
+	out := map[string]time.Time{}
+	for _, r := range rows {
+		out[r.account] = fromMilliseconds(r.at)
 	}
 	return out, nil
 }
 
 // runs returns the last n runs since a time that fulfil a condition, the newest first.
 func (s *Sink) runs(ctx context.Context, where string, since time.Time, n int, args ...any) ([]Run, error) {
-	var out []Run
-	err := s.each(ctx, `SELECT id, kind, state, process, accounts, toUnixTimestamp64Milli(range_start),
+	out, err := collect(ctx, s, `SELECT id, kind, state, process, accounts, toUnixTimestamp64Milli(range_start),
 		toUnixTimestamp64Milli(range_end), toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(updated_at),
 		toUnixTimestamp64Milli(finished_at), windows_planned, windows_done, orders, changed, items, rejected, list_calls,
 		detail_calls, error, version FROM sync_run_rows FINAL WHERE `+where+` AND started_at >= fromUnixTimestamp64Milli(?, 'UTC')
-		ORDER BY started_at DESC, id LIMIT `+fmt.Sprint(n), append(args, bound(since)), func(rows driver.Rows) error {
-		var r Run
+		ORDER BY started_at DESC, id LIMIT `+fmt.Sprint(n), append(args, bound(since)), func(rows driver.Rows) (r Run, err error) {
 		var kind, state string
 		var from, to, finished *int64
 		var started, updated int64
 		if err := rows.Scan(&r.ID, &kind, &state, &r.Process, &r.Accounts, &from, &to, &started, &updated, &finished, &r.Planned,
 			&r.Done, &r.Orders, &r.Changed, &r.Items, &r.Rejected, &r.ListCalls, &r.DetailCalls, &r.Error, &r.Version); err != nil {
-			return err
+			return r, err
 		}
 		r.Kind, r.State, r.From, r.To = RunKind(kind), RunState(state), optional(from), optional(to)
 		r.StartedAt, r.UpdatedAt, r.FinishedAt = fromMilliseconds(started), fromMilliseconds(updated), optional(finished)
-		out = append(out, r)
-		return nil
+		return r, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the history of runs: %w", err)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/cenkalti/backoff/v4"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/ordersync/ordersync/schema"
 )
@@ -32,7 +35,7 @@ type Config struct {
 	// here looks at the server of the connection only: who may only read may not be allowed to ask the others of a cluster.
 	here bool
 
-	// MaxElapsedTime bounds the retries of one block; DefaultMaxElapsedTime where zero.
+	// MaxElapsedTime bounds the retries of one block or read, from its first failure; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration
 	// DialTimeout bounds the making of a connection; DefaultDialTimeout where zero.
 	DialTimeout time.Duration
@@ -46,6 +49,13 @@ type Config struct {
 const (
 	DefaultMaxElapsedTime = 2 * time.Minute
 	DefaultDialTimeout    = 10 * time.Second
+)
+
+// Bounds of the connections to the server. Reads and writes take turns on the first ones, however many accounts there are;
+// the spare ones are for what must not wait for them: signs of life, claims, and what a person asks.
+const (
+	maxConnections   = 8
+	spareConnections = 4
 )
 
 // Observer is how metrics learn what the sink does. Its methods are called from the goroutine that calls Write.
@@ -69,6 +79,7 @@ type Sink struct {
 	cluster  bool
 	retry    retryPolicy
 	observer Observer
+	turns    *semaphore.Weighted // the connections for reads and writes, see connected
 	made     *Plan
 	filters  schema.Filters
 }
@@ -90,9 +101,27 @@ func (s *Sink) Made() *Plan { return s.made }
 // version, and changes nothing then (I13). It does not wait for a server that is down: the error says at once what is wrong
 // and what to do.
 func Open(ctx context.Context, cfg Config) (*Sink, error) {
-	if err := cfg.complete(); err != nil {
+	return cfg.open(ctx, open)
+}
+
+// open opens a sink by one of the ways to do so, and does it again while the server answers that it cannot do something yet:
+// it may be starting. One that does not answer, or refuses us, is not waited for.
+func (c Config) open(ctx context.Context, by func(context.Context, Config) (*Sink, error)) (s *Sink, err error) {
+	if err := c.complete(); err != nil {
 		return nil, err
 	}
+	retry := retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log}
+	err = retry.do(ctx, retry.tell(ctx, "opening the warehouse failed, trying again"), func() error {
+		s, err = by(ctx, c)
+		if _, exception := errors.AsType[*clickhouse.Exception](err); err != nil && !exception {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+	return s, err
+}
+
+func open(ctx context.Context, cfg Config) (*Sink, error) {
 	made, err := migrate(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -135,8 +164,9 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 		conn:     conn,
 		database: c.Database,
 		cluster:  c.Cluster != "",
-		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log, observer: c.Observer},
+		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log},
 		observer: c.Observer,
+		turns:    semaphore.NewWeighted(maxConnections),
 	}
 	if err := s.ping(ctx); err != nil {
 		return nil, errors.Join(connectError(c, "connect", err), conn.Close())
@@ -147,8 +177,18 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 // Close ends all connections. The sink cannot be used afterwards.
 func (s *Sink) Close() error { return s.conn.Close() }
 
-// Ping asks the server for a sign of life, and through it each shard of a cluster.
-func (s *Sink) Ping(ctx context.Context) error { return withRemedy(s.ping(ctx)) }
+// Ping asks the server for a sign of life, and through it each shard of a cluster. It returns when ctx ends at the latest.
+func (s *Sink) Ping(ctx context.Context) error {
+	// The driver waits for the greeting of a new connection as long as a dial may take, whatever its context says.
+	done := make(chan error, 1)
+	go func() { done <- s.ping(ctx) }() // ends with the dial at the latest
+	select {
+	case err := <-done:
+		return withRemedy(err)
+	case <-ctx.Done():
+		return fmt.Errorf("the server does not answer: %w", context.Cause(ctx))
+	}
+}
 
 func (s *Sink) ping(ctx context.Context) error {
 	if !s.cluster {
@@ -168,7 +208,7 @@ func (c Config) options(database string) *clickhouse.Options {
 		Auth:         clickhouse.Auth{Database: database, Username: c.Username, Password: c.Password},
 		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
 		DialTimeout:  c.DialTimeout,
-		MaxOpenConns: 8,
+		MaxOpenConns: maxConnections + spareConnections,
 		MaxIdleConns: 4,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{
 			{Name: "ordersync", Version: "1"},

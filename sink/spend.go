@@ -24,39 +24,42 @@ type Spend struct {
 // Spend adds up the view spend over the orders created in [from, to) of all accounts: by day and currency, and by product
 // and currency. An order of two products counts once a day, and once for each of them.
 func (s *Sink) Spend(ctx context.Context, from, to time.Time) (days, products []Spend, err error) {
-	err = s.each(ctx, `SELECT grouping(day) = 0, toUnixTimestamp(toDateTime(day, 'UTC')), currency, product_code,
+	all, err := collect(ctx, s, `SELECT grouping(day) = 0, toUnixTimestamp(toDateTime(day, 'UTC')), currency, product_code,
 			if(grouping(day) = 0, '', argMax(product_name, create_time)), uniqExact(account, owner_id, order_id), toString(ifNull(sum(net), 0))
 		FROM spend
 		WHERE kind IN ('paid', 'refund')
 			AND create_time >= fromUnixTimestamp64Milli(?, 'UTC') AND create_time < fromUnixTimestamp64Milli(?, 'UTC')
 		GROUP BY GROUPING SETS ((day, currency), (currency, product_code))
-		ORDER BY day, currency, product_code`, []any{bound(from), bound(to)}, func(rows driver.Rows) error {
-		var p Spend
+		ORDER BY day, currency, product_code`, []any{bound(from), bound(to)}, func(rows driver.Rows) (p Spend, err error) {
 		var ofDay bool
 		var day uint32
 		var amount string
 		if err := rows.Scan(&ofDay, &day, &p.Currency, &p.ProductCode, &p.ProductName, &p.Orders, &amount); err != nil {
-			return err
+			return p, err
 		}
-		var err error
-		if p.Amount, err = decimal.NewFromString(amount); ofDay {
+		if ofDay {
 			p.Day = time.Unix(int64(day), 0).UTC()
-			days = append(days, p)
-		} else {
-			products = append(products, p)
 		}
-		return err
+		p.Amount, err = decimal.NewFromString(amount)
+		return p, err
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("add up the orders: %w", err)
+	}
+	for _, p := range all {
+		if p.Day.IsZero() {
+			products = append(products, p)
+		} else {
+			days = append(days, p)
+		}
 	}
 	return days, products, nil
 }
 
 // CountOrders counts the stored orders of a lane. Where there is a ledger, that knows it without a look at the orders.
 func (s *Sink) CountOrders(ctx context.Context, lane schema.Lane) (n uint64, err error) {
-	err = s.conn.QueryRow(ctx, "SELECT count() FROM order_rows"+final+"WHERE account = ? AND owner_id = ?"+finalSettings,
-		lane.Account, lane.OwnerID).Scan(&n)
+	err = s.row(ctx, "SELECT count() FROM order_rows"+final+"WHERE account = ? AND owner_id = ?"+finalSettings,
+		[]any{lane.Account, lane.OwnerID}, &n)
 	if err != nil {
 		return 0, fmt.Errorf("count the orders: %w", err)
 	}

@@ -87,16 +87,15 @@ const ofAccount = "account = ?"
 // summaries returns the summaries of the lanes whose rows fulfil the condition where. proven is the condition that a row
 // proves something.
 func (s *Sink) summaries(ctx context.Context, proven string, provenArgs []any, where string, whereArgs ...any) ([]LaneSummary, error) {
-	var out []LaneSummary
 	args := slices.Concat(provenArgs, provenArgs, whereArgs) // the query has proven twice
-	err := s.each(ctx, fmt.Sprintf(summaries, proven, where), args, func(rows driver.Rows) error {
+	out, err := collect(ctx, s, fmt.Sprintf(summaries, proven, where), args, func(rows driver.Rows) (LaneSummary, error) {
 		l := LaneSummary{Windows: map[schema.Verdict]int{}}
 		var verdicts map[string]uint64
 		var gaps uint64
 		var oldest, newest, from, to, missing, finished int64
 		if err := rows.Scan(&l.Source, &l.Account, &l.OwnerID, &verdicts, &l.Orders, &l.Rejected, &l.Pending, &oldest, &newest,
 			&from, &to, &gaps, &missing, &finished); err != nil {
-			return err
+			return l, err
 		}
 		for v, n := range verdicts {
 			if v == "" {
@@ -113,8 +112,7 @@ func (s *Sink) summaries(ctx context.Context, proven string, provenArgs []any, w
 			l.LastFinished = fromMilliseconds(finished)
 		}
 		l.Gaps, l.Missing = int(gaps), time.Duration(missing)*time.Millisecond
-		out = append(out, l)
-		return nil
+		return l, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)

@@ -40,38 +40,40 @@ func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
 
 // Unsettled returns the tracked orders of a lane that are unpaid or, with a zero time, not stored yet, oldest first.
 func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
-	missing := map[string]bool{}
-	err := s.each(ctx, "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?",
-		[]any{lane.Account, lane.OwnerID}, func(rows driver.Rows) error {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			missing[id] = true
-			return nil
+	tracked, err := collect(ctx, s, "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?",
+		[]any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (id string, err error) {
+			err = rows.Scan(&id)
+			return id, err
 		})
+	missing := map[string]bool{}
+	for _, id := range tracked {
+		missing[id] = true
+	}
+	type order struct {
+		schema.OrderRef
+		unpaid bool
+	}
 	var unpaid []schema.OrderRef
 	// By their ids, and not by a subquery: a server of a cluster would have to ask all others for it.
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(missing)), maxIDs) {
 		if err != nil {
 			break
 		}
-		err = s.each(ctx, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
+		var stored []order
+		stored, err = collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
 			"WHERE account = ? AND owner_id = ? AND order_id IN (?)"+finalSettings,
-			[]any{lane.Account, lane.OwnerID, ids}, func(rows driver.Rows) error {
-				var o schema.OrderRef
+			[]any{lane.Account, lane.OwnerID, ids}, func(rows driver.Rows) (o order, err error) {
 				var created int64
-				var isUnpaid bool
-				if err := rows.Scan(&o.OrderID, &created, &isUnpaid); err != nil {
-					return err
-				}
-				delete(missing, o.OrderID)
-				if isUnpaid {
-					o.CreateTime = fromMilliseconds(created)
-					unpaid = append(unpaid, o)
-				}
-				return nil
+				err = rows.Scan(&o.OrderID, &created, &o.unpaid)
+				o.CreateTime = fromMilliseconds(created)
+				return o, err
 			})
+		for _, o := range stored {
+			delete(missing, o.OrderID)
+			if o.unpaid {
+				unpaid = append(unpaid, o.OrderRef)
+			}
+		}
 	}
 	if err != nil {
 		return nil, trackError(err)
@@ -93,16 +95,18 @@ func trackError(err error) error {
 
 // TrackedCounts returns how many orders of each lane are tracked; lanes without any are left out.
 func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Lane]int, error) {
-	out := map[schema.Lane]int{}
-	err := s.each(ctx, "SELECT source, account, owner_id, count() FROM tracked_order_rows FINAL GROUP BY ALL", nil, func(rows driver.Rows) error {
-		var lane schema.Lane
-		var n uint64
-		if err := rows.Scan(&lane.Source, &lane.Account, &lane.OwnerID, &n); err != nil {
-			return err
-		}
-		out[lane] = int(n)
-		return nil
+	type row struct {
+		schema.Lane
+		n uint64
+	}
+	rows, err := collect(ctx, s, "SELECT source, account, owner_id, count() FROM tracked_order_rows FINAL GROUP BY ALL", nil, func(rows driver.Rows) (r row, err error) {
+		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.n)
+		return r, err
 	})
+	out := map[schema.Lane]int{}
+	for _, r := range rows {
+		out[r.Lane] = int(r.n)
+	}
 	return out, trackError(err)
 }
 
@@ -124,8 +128,8 @@ func (s *Sink) Find(ctx context.Context, lane schema.Lane, orderIDs []string) ([
 func (s *Sink) Stretch(ctx context.Context, lane schema.Lane) (oldest, newest time.Time, err error) {
 	var n uint64
 	var from, to int64
-	err = s.conn.QueryRow(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+
-		final+"WHERE account = ? AND owner_id = ?"+finalSettings, lane.Account, lane.OwnerID).Scan(&n, &from, &to)
+	err = s.row(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+
+		final+"WHERE account = ? AND owner_id = ?"+finalSettings, []any{lane.Account, lane.OwnerID}, &n, &from, &to)
 	if err != nil {
 		return oldest, newest, fmt.Errorf("read the stretch of the stored orders: %w", err)
 	}

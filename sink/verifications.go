@@ -73,26 +73,24 @@ func (s *Sink) LastAccountVerifications(ctx context.Context, account string) ([]
 
 // lastVerifications returns the newest verifications among those that fulfil a condition.
 func (s *Sink) lastVerifications(ctx context.Context, where string, args []any) ([]Verification, error) {
-	var out []Verification
-	err := s.each(ctx, `SELECT source, account, owner_id, toUnixTimestamp64Milli(range_start),
+	out, err := collect(ctx, s, `SELECT source, account, owner_id, toUnixTimestamp64Milli(range_start),
 		toUnixTimestamp64Milli(range_end), deep, windows, left_out, calls, differences, repaired, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at)
 		FROM sync_verifications WHERE whole = 1 AND `+where+`
-		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, args, func(rows driver.Rows) error {
+		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, args, func(rows driver.Rows) (Verification, error) {
 		v := Verification{Whole: true}
 		var from, to, started, finished int64
 		var deep uint8
 		var windows, leftOut, calls, differences, repaired uint64
 		if err := rows.Scan(&v.Source, &v.Account, &v.OwnerID, &from, &to, &deep, &windows, &leftOut, &calls, &differences,
 			&repaired, &v.Error, &started, &finished); err != nil {
-			return err
+			return v, err
 		}
 		v.From, v.To, v.Deep = fromMilliseconds(from), fromMilliseconds(to), deep != 0
 		v.Windows, v.LeftOut, v.Calls = int(windows), int(leftOut), int(calls)
 		v.Differences, v.Repaired = int(differences), int(repaired)
 		v.StartedAt, v.FinishedAt = fromMilliseconds(started), fromMilliseconds(finished)
-		out = append(out, v)
-		return nil
+		return v, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the verifications: %w", err)

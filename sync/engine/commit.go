@@ -9,8 +9,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// stopGrace bounds how long a stopped run may take to commit what it has fetched.
-const stopGrace = 30 * time.Second
+// stopGrace bounds how long a stopped run may take to commit what it has fetched: whoever stops a process waits for half a
+// minute at the most, and the warehouse takes a while to close.
+const stopGrace = 15 * time.Second
 
 // committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
 // of add, so the ledger row of a window is never written before its rows (I1).

@@ -220,7 +220,7 @@ func begins(from time.Time) error {
 }
 
 // Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
-// then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline on the wall clock, after which
+// then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
 // no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {

@@ -223,7 +223,7 @@ func (r *laneRun) lookAgain(ctx context.Context) error {
 		if why != "" {
 			w := d.row
 			w.Verdict, w.Error, w.Attempts = schema.Short, why, d.job.prior[w.Start.Unix()].Attempts+1
-			r.closed(ctx, w, d.job.prior[w.Start.Unix()])
+			r.closed(ctx, w)
 			out.Windows = append(out.Windows, w)
 			continue
 		}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,42 @@ type LaneSummary struct {
 	Waiting  int   // windows that are to be walked again and were not walked in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
 	Err      error // why the lane's run ended early
+
+	Faults []Fault // why windows are short or failed
+}
+
+// Fault is one cause for which windows of a run are short or failed: a vendor that is away has one, however many windows that
+// costs.
+type Fault struct {
+	Verdict     schema.Verdict
+	Cause       string // what tells it from others; the same at each run
+	Error       string // of the window that met it first
+	Windows     int
+	First, Last time.Time // starts of the earliest and the latest of the windows
+}
+
+// varying is what differs in an error from window to window although its cause is one: the vendor's id of a call, numbers.
+var varying = regexp.MustCompile(` ?\[request [^\]]*\]|[0-9]+`)
+
+// Cause is an error's text without what differs each time that the same thing is wrong.
+func Cause(text string) string { return varying.ReplaceAllString(text, "") }
+
+// fault counts a window that is short or failed.
+func (s *LaneSummary) fault(w schema.Window) {
+	cause := Cause(w.Error)
+	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.Verdict == w.Verdict && f.Cause == cause })
+	if i < 0 {
+		s.Faults = append(s.Faults, Fault{w.Verdict, cause, w.Error, 1, w.Start, w.Start})
+		return
+	}
+	f := &s.Faults[i]
+	f.Windows++
+	if w.Start.Before(f.First) {
+		f.First = w.Start
+	}
+	if w.Start.After(f.Last) {
+		f.Last = w.Start
+	}
 }
 
 // Summary is what a run did.
@@ -95,8 +132,9 @@ func (r *laneRun) summary(err error) LaneSummary {
 	return r.sum
 }
 
-// closed takes a window into the summary, and writes its line; prior is what the ledger said of it.
-func (r *laneRun) closed(ctx context.Context, w, prior schema.Window) {
+// closed takes a window into the summary. Its line is for who looks for one window: a run has a line a lane, and one for each
+// cause of what is wrong, since a gap of years has thousands of windows.
+func (r *laneRun) closed(ctx context.Context, w schema.Window) {
 	r.progress.Done.Add(1)
 	r.progress.Orders.Add(int64(w.Listed))
 	r.sumUp(func(s *LaneSummary) {
@@ -109,24 +147,16 @@ func (r *laneRun) closed(ctx context.Context, w, prior schema.Window) {
 				r.unwhole = map[int64]string{}
 			}
 			r.unwhole[w.Start.Unix()] = string(w.Verdict) + ": " + w.Error
+			s.fault(w)
 		}
 		s.Listed += int(w.Listed)
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})
-	// One line a window is at info, when there is something to say: a tick walks the lookback again, two dozen windows
-	// every five minutes, and nearly all of them are as they were.
-	level := slog.LevelDebug
-	switch {
-	case w.Verdict == schema.Short || w.Verdict == schema.Failed:
-		level = slog.LevelWarn
-	case w.DetailCalls > 0 || w.Verdict != prior.Verdict || w.IDDigest != prior.IDDigest || w.Rejected != prior.Rejected || w.Pending != prior.Pending:
-		level = slog.LevelInfo
-	}
 	attrs := []any{r.lane.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
 		"rejected", w.Rejected, "pending", w.Pending, "list_calls", w.ListCalls, "detail_calls", w.DetailCalls}
 	if w.Error != "" {
 		attrs = append(attrs, "error", w.Error)
 	}
-	r.Log.Log(ctx, level, "window", attrs...)
+	r.Log.DebugContext(ctx, "window", attrs...)
 }

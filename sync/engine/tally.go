@@ -119,7 +119,7 @@ func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 		}
 		w.FinishedAt = t.run.clock()
 		w.Version = nextVersion(prior.Version)
-		t.run.closed(ctx, w, prior)
+		t.run.closed(ctx, w)
 		if w.Verdict == schema.Failed {
 			if prior.Verdict == schema.Complete {
 				// The source did not answer today: that takes nothing away from what is stored and proven.

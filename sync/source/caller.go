@@ -46,6 +46,49 @@ type api struct {
 	// down is set when a call used up its retries on a vendor that does not answer, and cleared by the next call that
 	// succeeds. While it is set calls get one try: a thousand orders must not wait two minutes each.
 	down atomic.Bool
+
+	waiting atomic.Int64 // calls under way
+	// heard is when the vendor last gave a sign of life, or when calls began after a time without any: nanoseconds since began.
+	heard atomic.Int64
+	mute  atomic.Bool // the last call that ended had no answer
+}
+
+// began is where the times of api.heard count from, so that they have a monotonic reading.
+var began = time.Now()
+
+// calls notes that a call begins. The function that it returns notes how it ended.
+func (a *api) calls() (ended func(Reason)) {
+	if a.waiting.Add(1) == 1 && !a.mute.Load() {
+		a.heard.Store(int64(time.Since(began)))
+	}
+	return func(r Reason) {
+		a.waiting.Add(-1)
+		switch r {
+		case Cancelled: // by us
+		case Timeout:
+			a.mute.Store(true)
+		default:
+			a.heard.Store(int64(time.Since(began)))
+			a.mute.Store(false)
+		}
+	}
+}
+
+// Silence is how long the vendor has left all calls of one kind without an answer.
+type Silence struct {
+	API   string
+	Calls int // under way
+	For   time.Duration
+}
+
+// Silent returns the silences: of the kinds of calls of which some wait for an answer, or had none the last time.
+func (c *Caller) Silent() (out []Silence) {
+	for _, a := range []*api{c.list, c.detail} {
+		if n := a.waiting.Load(); n > 0 || a.mute.Load() {
+			out = append(out, Silence{a.name, int(n), time.Since(began) - time.Duration(a.heard.Load())})
+		}
+	}
+	return out
 }
 
 // NewCaller wraps a client. observe may be nil.
@@ -110,11 +153,13 @@ func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 		})
 	}
 	start := time.Now()
+	ended := a.calls()
 	t, err = do(ctx)
 	reason, retryAfter := OK, time.Duration(0)
 	if err != nil {
 		reason, retryAfter = ReasonOf(err), detailsOf(err).RetryAfter
 	}
+	ended(reason)
 	permit.Done(reason, retryAfter)
 	c.observe(a.name, reason, time.Since(start))
 	return t, err

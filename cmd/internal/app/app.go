@@ -26,9 +26,9 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// stopTimeout bounds Stop: the engine takes up to 30 seconds to commit the batch in hand, and the embedded server up to
-// ten to end.
-const stopTimeout = 45 * time.Second
+// stopTimeout bounds Stop, whatever hangs: the engine takes up to 15 seconds to commit the batch in hand, and the embedded
+// server up to ten to end. Docker, Kubernetes and systemd kill what takes longer than 30 seconds or more.
+const stopTimeout = 25 * time.Second
 
 // ErrStopped is why a run under way ends when Stop is called.
 var ErrStopped = errors.New("ordersync is stopping")
@@ -61,6 +61,7 @@ type App struct {
 	ranges   *ranges     // after Open
 	away     atomic.Bool // the warehouse did not answer at the last tick
 	history  history
+	troubles *troubles
 
 	warehouse *Warehouse
 	web       *server // after Start
@@ -90,6 +91,7 @@ func New(o Options) (*App, error) {
 	}
 	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
 	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
+	a.troubles = newTroubles(slog.New(runHandler{o.Log.Handler()})) // they are told once anyway
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
 		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)
@@ -138,6 +140,11 @@ func (a *App) Open(ctx context.Context) error {
 	for _, l := range a.logins {
 		l.engine = a.newEngine(l.lanes...)
 	}
+	stop := a.listen()
+	a.cleanups.add("vendors", func(context.Context) error {
+		stop()
+		return nil
+	})
 	native, http := w.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil

@@ -204,38 +204,90 @@ func TestEveryLineOfARunHasItsID(t *testing.T) {
 	}
 }
 
-// A window has one line at info when its verdict is reached or something in it changed, and none at every tick after.
-func TestOneLineAWindow(t *testing.T) {
+// A window has a line for who asks for everything. At info a run has one line a lane, however many windows it walks.
+func TestOneLineARun(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)
 	log := newLines()
 	a := newApp(t, cfg, log)
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	if _, err := a.Backfill(t.Context(), now, now.Add(-20*24*time.Hour), now, false, nil); err != nil { // 480 windows, most of them empty
+		t.Fatal(err)
+	}
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	log.wait(t, "tick", 3)
 	log.mu.Lock()
 	defer log.mu.Unlock()
-	said, again := map[string]int{}, 0
+	windows, said := 0, map[string]int{}
 	for _, line := range log.all {
-		if line["msg"] != "window" {
-			continue
-		}
-		if line["run"] == nil || line["account"] != "main" || line["error"] != nil {
-			t.Errorf("a line without its run or account: %v", line)
-		}
-		if line["level"] == "DEBUG" {
-			again++
-		} else {
-			said[fmt.Sprint(line["start"], line["verdict"])]++
+		switch {
+		case line["msg"] == "window":
+			windows++
+			if line["run"] == nil || line["account"] != "main" || line["error"] != nil || line["level"] != "DEBUG" {
+				t.Errorf("a line without its run or account: %v", line)
+			}
+		case line["level"] != "DEBUG":
+			said[fmt.Sprint(line["msg"])]++
 		}
 	}
-	if len(said) < 24 || again < 48 {
-		t.Errorf("%d windows have a line, and %d debug lines are of windows that were walked again", len(said), again)
+	if windows < 480+2*24 {
+		t.Errorf("%d windows have a line", windows)
 	}
-	for window, n := range said {
-		if n != 1 {
-			t.Errorf("%s has %d lines", window, n)
+	if said["backfill"] != 1 || said["tick"] < 3 {
+		t.Errorf("said %v", said)
+	}
+	delete(said, "tick")
+	for what, n := range said {
+		if n > 1 {
+			t.Errorf("%s is said %d times", what, n)
+		}
+	}
+}
+
+// A vendor that fails every call for one cause is one thing that is wrong: it is told when it begins, with the cause and how
+// many windows it costs, and when it ends.
+func TestOneCauseIsToldOnce(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	away := func(r simulator.FaultRequest) simulator.Action {
+		if r.API != "QueryOrders" {
+			return simulator.Action{}
+		}
+		return simulator.Action{Error: &simulator.Error{Status: http.StatusForbidden, Code: "NotAuthorized", Message: "no"}}
+	}
+	account.SetFault(away)
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "tick", 3)
+	account.SetFault(nil)
+	log.wait(t, "what was wrong has ended", 1)
+	log.wait(t, "tick", log.count("tick")+2)
+	account.SetFault(away)
+	log.wait(t, "something is wrong", 2)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	for _, line := range log.all {
+		switch line["msg"] {
+		case "something is wrong":
+			if text := fmt.Sprint(line["error"]); !strings.Contains(text, "NotAuthorized") || line["account"] != "main" || line["level"] != "ERROR" {
+				t.Errorf("%v", line)
+			}
+		case "what was wrong has ended":
+			if !strings.Contains(fmt.Sprint(line["cause"]), "NotAuthorized") || line["after"] == nil || line["runs"].(float64) < 3 || line["level"] != "INFO" {
+				t.Errorf("%v", line)
+			}
+		default:
+			if line["level"] == "ERROR" || line["level"] == "WARN" {
+				t.Errorf("something else is loud: %v", line)
+			}
 		}
 	}
 }
@@ -250,7 +302,7 @@ func TestRepeatedErrorsAreRateLimited(t *testing.T) {
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	log.wait(t, "tick: something was left undone", 3)
+	log.wait(t, "tick", 4)
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	loud := map[string]int{}
@@ -262,7 +314,7 @@ func TestRepeatedErrorsAreRateLimited(t *testing.T) {
 			t.Errorf("a tick that is not ok says %v", line)
 		}
 	}
-	if loud["tick: something was left undone main <nil> <nil>\n"] != 1 {
+	if loud["something is wrong main <nil> <nil>\n"] != 1 {
 		t.Errorf("errors: %v", loud)
 	}
 	for what, n := range loud {

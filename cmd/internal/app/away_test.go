@@ -2,12 +2,20 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/simulator"
 )
 
 // proxy is a way to ClickHouse that can be cut, and that asks for a password where one is set: the embedded server has none.
@@ -123,5 +131,88 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	log.wait(t, "the warehouse answers again", 1)
 	if got := get(t, a.URL()+"/metrics"); !strings.Contains(got, "\nordersync_warehouse_up 1\n") {
 		t.Errorf("the metrics do not tell that the warehouse is back:\n%s", got)
+	}
+}
+
+// The warehouse is restarted in the middle of a backfill, more than once: the backfill goes on and loses nothing.
+func TestBackfillSurvivesARestartOfTheWarehouse(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC()
+	from := now.Add(-12 * 24 * time.Hour)
+	account, cfg := vendor(t, func(o *simulator.Options) { o.Orders, o.From, o.To = 600, from, now })
+	cfg.Accounts[0].Quota = config.Quota{List: 100, Detail: 100} // so that it takes a while
+	way := newProxy(t, cfg.ClickHouse.Addr[0], "")
+	cfg.ClickHouse.Addr = []string{way.addr}
+	log := newLines()
+	a, err := app.New(app.Options{Config: cfg, Log: log.logger(), FlushEvery: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop()
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	restart := make(chan struct{}, 10)
+	account.SetFault(func(simulator.FaultRequest) simulator.Action {
+		if calls.Add(1)%150 == 20 {
+			restart <- struct{}{}
+		}
+		return simulator.Action{}
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s, err := a.Backfill(t.Context(), now, from, now, false, nil)
+		if err = errors.Join(err, s.Err()); err != nil {
+			t.Error(err)
+		}
+	}()
+	retries := func() int { return log.count("read failed, trying again") + log.count("insert failed, trying again") }
+	restarts := 0
+	for over := false; !over; {
+		select {
+		case <-restart:
+			restarts++
+			before := retries()
+			way.cut()
+			for waiting := true; waiting && retries() == before; { // until that was noticed
+				select {
+				case <-log.changed:
+				case <-done:
+					waiting = false
+				}
+			}
+			way.open(t)
+		case <-done:
+			over = true
+		}
+	}
+	if n := retries(); restarts < 2 || n == 0 {
+		t.Errorf("%d restarts, tried again %d times", restarts, n)
+	}
+	var stored uint64
+	if err := sinktest.Conn(t, cfg.ClickHouse.Database).QueryRow(t.Context(), "SELECT count() FROM orders").Scan(&stored); err != nil || stored != 600 {
+		t.Errorf("%d orders are stored, %v", stored, err)
+	}
+}
+
+// A vendor that takes calls and answers none is told of before the calls time out.
+func TestVendorThatDoesNotAnswerIsTold(t *testing.T) {
+	t.Parallel()
+	account, cfg := vendor(t)
+	account.SetFault(func(simulator.FaultRequest) simulator.Action { return simulator.Action{Hang: true} })
+	log := newLines()
+	a := newApp(t, cfg, log)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "something is wrong", 1)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	for _, line := range log.all {
+		if line["msg"] == "something is wrong" && (line["error"] != "the vendor does not answer" || line["account"] != "main" || line["api"] != "list") {
+			t.Errorf("%v", line)
+		}
 	}
 }

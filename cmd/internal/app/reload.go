@@ -186,7 +186,7 @@ func (a *App) startRuns(ctx context.Context) {
 	for _, l := range a.logins {
 		ticks = append(ticks, func() { a.tick(ctx, l) })
 	}
-	s := startScheduler(a.schedule, a.log, ticks)
+	s := startScheduler(a.schedule, func() time.Time { return time.Now().UTC() }, a.log, ticks)
 	for i, l := range a.logins {
 		s.also(i, a.leases.gained(l.name))
 	}

@@ -43,6 +43,7 @@ func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool,
 		out.Lanes = append(out.Lanes, s.Lanes...)
 	}
 	err := a.blame(ctx, joinDistinct(errs))
+	a.report(ctx, sink.RunBackfill, out)
 	end(outcome{summary: out, err: err})
 	return out, err
 }
@@ -78,7 +79,7 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Su
 	p := new(engine.Progress)
 	end := a.record(ctx, sink.RunTick, []string{l.name}, now.Add(-a.cfg.Schedule.Lookback), now, p)
 	defer func() { end(outcome{summary: s, err: err}) }()
-	s, err = l.engine.Tick(ctx, now, a.schedule.Next(now), p)
+	s, err = l.engine.Tick(ctx, now, a.deadline(now), p)
 	var environment *EnvironmentError
 	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
 		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
@@ -90,8 +91,17 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Su
 	if !errors.Is(err, engine.ErrBusy) && ctx.Err() == nil {
 		err = errors.Join(err, a.refresh(ctx, l))
 	}
-	a.report(ctx, s)
+	a.report(ctx, sink.RunTick, s)
 	return s, err
+}
+
+// deadline is when the run after that of now is due, by elapsed time; zero for never.
+func (a *App) deadline(now time.Time) time.Time {
+	next := a.nextRun(now)
+	if next.IsZero() {
+		return next
+	}
+	return time.Now().Add(next.Sub(now)) // with a monotonic reading, which those of the schedule lack
 }
 
 // laneErrors are the reasons why lanes ended early.
@@ -134,8 +144,9 @@ func (a *App) tick(ctx context.Context, l *login) {
 		a.metrics.warehouseUp.Set(0)
 		return
 	case err != nil:
-		log.ErrorContext(ctx, "the run failed", "error", err)
+		a.troubles.now(ctx, "run of "+l.name, []any{"account", l.name}, trouble{causeOf(err), []any{"error", fmt.Errorf("the run failed: %w", err)}})
 	default:
+		a.troubles.now(ctx, "run of "+l.name, []any{"account", l.name})
 		log.DebugContext(ctx, "the run is done", "took", time.Since(start).Round(time.Millisecond))
 	}
 	if a.away.Swap(false) { // whatever else went wrong, it was there
@@ -162,20 +173,18 @@ func (a *App) tellClock(ctx context.Context, l *login) {
 	l.wrong = !l.wrong
 }
 
-// report writes one line a lane, and another one where something was left undone: that one is not repeated at every tick.
-func (a *App) report(ctx context.Context, s engine.Summary) {
+// report writes one line a lane, and tells what is wrong with it. what is the kind of the run.
+func (a *App) report(ctx context.Context, what sink.RunKind, s engine.Summary) {
 	for _, l := range s.Lanes {
 		attrs := []any{l.Lane.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
 			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
 		err := (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err()
 		if ctx.Err() != nil {
-			a.log.InfoContext(ctx, "tick: stopped before its end", attrs...)
+			a.log.InfoContext(ctx, string(what)+": stopped before its end", attrs...)
 			continue
 		}
-		a.log.InfoContext(ctx, "tick", append(attrs, "ok", err == nil)...)
-		if err != nil {
-			a.log.ErrorContext(ctx, "tick: something was left undone", l.Lane.LogAttr(), "error", err)
-		}
+		a.log.InfoContext(ctx, string(what), append(attrs, "ok", err == nil)...)
+		a.troubles.now(ctx, fmt.Sprint(what, " of ", l.Lane), []any{"kind", what, l.Lane.LogAttr()}, troublesOf(l)...)
 	}
 }
 

@@ -10,37 +10,55 @@ import (
 )
 
 // scheduler calls each of its runs at once and then whenever the schedule says; never one of them twice at a time, and
-// none waits for another.
+// none waits for another. The loop is not that of robfig/cron, which compares wall clocks when it wakes up: a clock that is
+// set back by ten minutes would mean ten minutes without a run.
 type scheduler struct {
-	cron  *cron.Cron
-	jobs  []cron.Job
-	end   chan struct{}  // closed by stop
-	extra sync.WaitGroup // cron knows nothing of the runs at the start and out of turn
+	jobs []cron.Job
+	end  chan struct{} // closed by stop
+	runs sync.WaitGroup
 }
 
-// startScheduler starts. stop must be called; the runs must end when they are told to.
-func startScheduler(schedule cron.Schedule, log *slog.Logger, runs []func()) *scheduler {
+// sameTime is how far a clock that nobody has set may be from where it was when a wait for a time began.
+const sameTime = time.Second
+
+// startScheduler starts. now is the wall clock, in UTC. stop must be called; the runs must end when they are told to.
+func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logger, runs []func()) *scheduler {
 	l := cronLogger{log}
-	s := &scheduler{end: make(chan struct{}), cron: cron.New(
-		cron.WithLocation(time.UTC),
-		cron.WithLogger(l),
-		// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for
-		// ever, so the panic is caught inside it.
-		cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l)),
-	)}
+	// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for ever, so
+	// the panic is caught inside it.
+	wrap := cron.NewChain(cron.SkipIfStillRunning(l), cron.Recover(l))
+	s := &scheduler{end: make(chan struct{})}
 	for _, run := range runs {
-		// The same wrapped job: a tick that comes due during the first run is skipped like any other.
-		job := s.cron.Entry(s.cron.Schedule(schedule, cron.FuncJob(run))).WrappedJob
+		job := wrap.Then(cron.FuncJob(run))
 		s.jobs = append(s.jobs, job)
-		s.extra.Go(job.Run)
+		s.runs.Go(job.Run)
 	}
-	s.cron.Start()
+	s.runs.Go(func() { // ends with stop
+		for at := now(); ; {
+			due := schedule.Next(at)
+			if due.IsZero() {
+				return // it never comes
+			}
+			// A wait is of elapsed time, whatever the clock is set to meanwhile. What comes after it goes by the clock as it is then.
+			select {
+			case <-time.After(due.Sub(now())):
+			case <-s.end:
+				return
+			}
+			for _, job := range s.jobs {
+				s.runs.Go(job.Run)
+			}
+			if at = now(); due.Sub(at) < sameTime && due.After(at) {
+				at = due // the timer was a little early, and this time is not to come again
+			}
+		}
+	})
 	return s
 }
 
 // also makes the i-th run whenever the channel says so, too.
 func (s *scheduler) also(i int, now <-chan struct{}) {
-	s.extra.Go(func() { // ends with stop
+	s.runs.Go(func() { // ends with stop
 		for {
 			select {
 			case <-now:
@@ -54,13 +72,11 @@ func (s *scheduler) also(i int, now <-chan struct{}) {
 
 // stop ends the schedule and waits for the run under way.
 func (s *scheduler) stop(ctx context.Context) error {
-	jobs := s.cron.Stop()
 	close(s.end)
 	ended := make(chan struct{})
 	go func() { // ends with the runs
 		defer close(ended)
-		<-jobs.Done()
-		s.extra.Wait()
+		s.runs.Wait()
 	}()
 	select {
 	case <-ended:

@@ -25,7 +25,7 @@ func TestScheduleRunsAtOnceAndThenOnTime(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		var mu sync.Mutex
 		var at []string
-		s := startScheduler(schedule, slog.New(slog.DiscardHandler), []func(){func() {
+		s := startScheduler(schedule, time.Now, slog.New(slog.DiscardHandler), []func(){func() {
 			mu.Lock()
 			defer mu.Unlock()
 			at = append(at, time.Now().UTC().Format(time.TimeOnly))
@@ -45,7 +45,7 @@ func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
 			runs.Add(1)
 			time.Sleep(150 * time.Second)
 		}})
@@ -65,12 +65,57 @@ func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
 	})
 }
 
+// Somebody sets the machine's clock, back or forward, or it drifts a little: the next run comes when the time until it has
+// passed, and those after it by the clock as it is then.
+func TestScheduleWhenTheClockIsSet(t *testing.T) {
+	schedule, err := cron.ParseStandard("*/5 * * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		by   time.Duration
+		want []string // by elapsed time; it begins at 00:00, and the clock is set at 00:07
+	}{
+		{0, []string{"00:00:00", "00:05:00", "00:10:00", "00:15:00", "00:20:00"}},
+		{-10 * time.Minute, []string{"00:00:00", "00:05:00", "00:10:00", "00:15:00", "00:20:00"}},
+		{-time.Hour - 2*time.Minute, []string{"00:00:00", "00:05:00", "00:10:00", "00:12:00", "00:17:00", "00:22:00"}},
+		{-90 * 24 * time.Hour, []string{"00:00:00", "00:05:00", "00:10:00", "00:15:00", "00:20:00"}},
+		{2 * time.Minute, []string{"00:00:00", "00:05:00", "00:10:00", "00:13:00", "00:18:00", "00:23:00"}},
+		{366 * 24 * time.Hour, []string{"00:00:00", "00:05:00", "00:10:00", "00:15:00", "00:20:00"}},
+		{-300 * time.Millisecond, []string{"00:00:00", "00:05:00", "00:10:00", "00:15:00", "00:20:00"}}, // each at most once
+	} {
+		t.Run(c.by.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var offset atomic.Int64
+				now := func() time.Time { return time.Now().UTC().Add(time.Duration(offset.Load())) }
+				var mu sync.Mutex
+				var at []string
+				s := startScheduler(schedule, now, slog.New(slog.DiscardHandler), []func(){func() {
+					mu.Lock()
+					defer mu.Unlock()
+					at = append(at, time.Time{}.Add(time.Since(began)).Format(time.TimeOnly))
+				}})
+				time.Sleep(7 * time.Minute)
+				offset.Store(int64(c.by))
+				time.Sleep(17*time.Minute + time.Second)
+				if err := s.stop(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, at); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
 // A panic in one run must not end the daemon, nor make every later run be skipped.
 func TestScheduleSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
 			if runs.Add(1) == 1 {
 				panic("the first run")
 			}
@@ -88,7 +133,7 @@ func TestScheduleSurvivesAPanic(t *testing.T) {
 func TestStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := startScheduler(cron.Every(time.Minute), slog.New(slog.DiscardHandler), []func(){func() { <-release }})
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.DiscardHandler), []func(){func() { <-release }})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {

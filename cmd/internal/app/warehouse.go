@@ -36,6 +36,8 @@ type WarehouseOptions struct {
 	ReadOnly bool
 	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
+	// Patience bounds how long a read is tried again; zero for as long as a run of hours is worth.
+	Patience time.Duration
 }
 
 // Warehouse is an open warehouse, with its server where this process may have started one.
@@ -117,7 +119,7 @@ func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Wareh
 	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
-		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log,
+		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience,
 	}
 	if o.AsReader && c.Reader.Username != "" {
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true

@@ -302,6 +302,9 @@ func (s *session) into(name string, run func() error) (err error) {
 	return err
 }
 
+// patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
+const patience = 10 * time.Second
+
 // openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
 // where something is wrong.
 func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
@@ -311,6 +314,6 @@ func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnl
 func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
 	d := p.download()
 	defer d.close()
-	o.Log, o.Progress = p.logger(cfg.Log, slog.LevelWarn), d.progress
+	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
 	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
 }

@@ -94,9 +94,13 @@ type page struct {
 func (p *page) html(w http.ResponseWriter, r *http.Request) {
 	report, code, err := p.report(r)
 	var body bytes.Buffer
-	if err == nil {
-		err = pageTemplate.Execute(&body, newView(report, r.URL.Query()))
-		if err != nil {
+	if report != nil {
+		if err != nil { // it is shown all the same, for what it is
+			last := *report
+			last.OK, last.Problems = false, append([]string{err.Error() + "; this is how everything stood at the time above"}, last.Problems...)
+			report = &last
+		}
+		if err = pageTemplate.Execute(&body, newView(report, r.URL.Query())); err != nil {
 			p.log.Error("the status page could not be made", "error", err)
 			code, err = http.StatusInternalServerError, errors.New("the page could not be made; the log says why")
 		}
@@ -115,7 +119,7 @@ func (p *page) html(w http.ResponseWriter, r *http.Request) {
 func (p *page) json(w http.ResponseWriter, r *http.Request) {
 	report, code, err := p.report(r)
 	var v any = report
-	if err != nil {
+	if err != nil { // a machine is not given what may have changed since
 		v = map[string]string{"error": err.Error()}
 	}
 	body, err := json.Marshal(v)
@@ -134,7 +138,7 @@ func answer(w http.ResponseWriter, code int, contentType string, body []byte) {
 	_, _ = w.Write(body) // whoever asked may have gone
 }
 
-// report gives what was asked for, or what to answer instead.
+// report returns what was asked for, or what to answer instead: an error, with the last report where there is one.
 func (p *page) report(r *http.Request) (report *status.Report, code int, err error) {
 	q, err := parseQuery(r.URL.Query())
 	if err != nil {
@@ -148,7 +152,7 @@ func (p *page) report(r *http.Request) (report *status.Report, code int, err err
 	case err != nil:
 		// The cause is in the log; strangers need not see addresses.
 		p.log.Warn("the status could not be had", "error", err)
-		return nil, http.StatusServiceUnavailable, errors.New("the warehouse does not answer: what is synced and how far cannot be said now; " +
+		return report, http.StatusServiceUnavailable, errors.New("the warehouse does not answer: what is synced and how far cannot be said now; " +
 			"the log of ordersync says why")
 	}
 	return report, http.StatusOK, nil

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +16,15 @@ import (
 const (
 	// reportFor is how long a report is shown to others who ask the same.
 	reportFor = 3 * time.Second
-	// reportTimeout bounds the making of one: who looks at the page sees that the warehouse does not answer.
+	// answerTimeout is how long whoever asks is made to wait for one: who looks at the page sees soon that the warehouse does
+	// not answer.
+	answerTimeout = 1500 * time.Millisecond
+	// reportTimeout bounds the making of one, which goes on after that: of a slow warehouse the next one who asks sees it.
 	reportTimeout = 10 * time.Second
 )
+
+// errSlow is why there is no report yet.
+var errSlow = fmt.Errorf("the report is not made within %s", answerTimeout)
 
 // reports makes reports, and shares each among all who ask within a few seconds: many viewers cost the warehouse as much
 // as one.
@@ -36,12 +44,13 @@ func newReports(build func(context.Context, status.Query) (*status.Report, error
 	return &reports{make: build, ready: map[status.Query]report{}}
 }
 
-// get gives a report, which must not be changed. Errors are not kept.
+// get returns a report, which must not be changed. Errors are not kept. With an error it returns the last report that there
+// was, or nil.
 func (r *reports) get(ctx context.Context, q status.Query) (*status.Report, error) {
 	if x := r.fresh(q); x != nil {
 		return x, nil
 	}
-	x, err, _ := r.flight.Do(fmt.Sprint(q), func() (any, error) {
+	made := r.flight.DoChan(fmt.Sprint(q), func() (any, error) {
 		// Others wait for it too, so it does not end with the one who asked first.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 		defer cancel()
@@ -51,10 +60,22 @@ func (r *reports) get(ctx context.Context, q status.Query) (*status.Report, erro
 		}
 		return x, err
 	})
-	if err != nil {
-		return nil, err
+	select {
+	case x := <-made:
+		if x.Err != nil {
+			return r.last(q), x.Err
+		}
+		return x.Val.(*status.Report), nil
+	case <-time.After(answerTimeout):
+		return r.last(q), errSlow
 	}
-	return x.(*status.Report), nil
+}
+
+// last returns the last report that was made, however old it is.
+func (r *reports) last(q status.Query) *status.Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ready[q].report
 }
 
 func (r *reports) fresh(q status.Query) *status.Report {
@@ -69,16 +90,14 @@ func (r *reports) fresh(q status.Query) *status.Report {
 // mostReports bounds what is kept: a report of many days may take a megabyte or two.
 const mostReports = 8
 
-// keep keeps a report for those who come, and drops those that are too old.
+// keep keeps a report for those who come; the oldest makes room for it.
 func (r *reports) keep(q status.Query, x *status.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k, old := range r.ready {
-		if time.Since(old.made) >= reportFor {
-			delete(r.ready, k)
-		}
-	}
-	if len(r.ready) < mostReports {
-		r.ready[q] = report{x, time.Now()}
+	r.ready[q] = report{x, time.Now()}
+	if len(r.ready) > mostReports {
+		delete(r.ready, slices.MinFunc(slices.Collect(maps.Keys(r.ready)), func(a, b status.Query) int {
+			return r.ready[a].made.Compare(r.ready[b].made)
+		}))
 	}
 }

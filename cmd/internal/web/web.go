@@ -24,8 +24,9 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/status"
 )
 
-// readyTimeout bounds a readiness check: an orchestrator asks again soon, and a slow yes is a no.
-const readyTimeout = 2 * time.Second
+// readyTimeout bounds a readiness check: an orchestrator that waits for two seconds must have its answer by then, and a
+// slow yes is a no.
+const readyTimeout = 1500 * time.Millisecond
 
 // Options say what is served.
 type Options struct {

@@ -204,6 +204,55 @@ func TestWarehouseAway(t *testing.T) {
 	}
 }
 
+// A warehouse that hangs makes nobody wait: every path answers within two seconds, and the page shows how everything stood
+// when the warehouse last answered.
+func TestWarehouseHangs(t *testing.T) {
+	t.Parallel()
+	var hangs atomic.Bool
+	wait := func(ctx context.Context) error {
+		if hangs.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}
+	s := listen(t, web.Options{Ready: wait, Status: func(ctx context.Context, q status.Query) (*status.Report, error) {
+		return &status.Report{OK: true, Accounts: []status.Lane{{Account: "seen before"}}}, wait(ctx)
+	}})
+	if code, body := get(t, s.URL()); code != http.StatusOK || !strings.Contains(body, "all is well") {
+		t.Fatal(code, body)
+	}
+	hangs.Store(true)
+	<-time.After(web.ReportFor) // until then the report is as good as a new one
+	for path, want := range map[string]struct {
+		code int
+		says []string
+	}{
+		"/":           {503, []string{"the warehouse does not answer", "this is how everything stood", "seen before", "1 problem"}},
+		"/?days=7":    {503, []string{"<h2>No status</h2>"}},
+		"/api/status": {503, []string{`{"error":"the warehouse does not answer`}},
+		"/readyz":     {503, []string{"the warehouse does not answer"}},
+		"/healthz":    {200, []string{"ok"}},
+		"/metrics":    {200, nil},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			code, body := get(t, s.URL()+path)
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("took %s", took)
+			}
+			if code != want.code {
+				t.Error(code)
+			}
+			for _, part := range want.says {
+				if !strings.Contains(body, part) {
+					t.Errorf("no %q in %s", part, body)
+				}
+			}
+		})
+	}
+}
+
 // Many who look at the same time cost as much as one.
 func TestViewersShareAReport(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,76 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/source"
+)
+
+// What is wrong is told when it begins, once an hour, and when it ends, each cause for itself.
+func TestTroubles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		start := time.Now()
+		told := newTroubles(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.String("at", a.Value.Time().Sub(start).String())
+				}
+				return a
+			},
+		})))
+		for i := range 30 { // a run every five minutes
+			l := engine.LaneSummary{Lane: schema.Lane{Account: "main"}}
+			if i >= 2 && i < 27 {
+				l.Err = &source.Error{Vendor: "bss", API: "QueryOrders", Reason: source.Unavailable, Code: "503", RequestID: strings.Repeat("x", i)}
+			}
+			if i == 4 || i == 5 {
+				l.Rejected = i
+			}
+			told.now(t.Context(), "main", []any{"account", "main"}, troublesOf(l)...)
+			time.Sleep(5 * time.Minute)
+		}
+		var got []string
+		for line := range strings.Lines(out.String()) {
+			at, rest, _ := strings.Cut(strings.TrimSpace(line), " level=")
+			rest, _, _ = strings.Cut(rest, " error=")
+			got = append(got, at+" "+rest)
+		}
+		want := []string{
+			`at=10m0s ERROR msg="something is wrong" account=main`,
+			`at=20m0s ERROR msg="something is wrong" account=main`,
+			`at=30m0s INFO msg="what was wrong has ended" account=main cause="records are rejected" after=10m0s runs=2`,
+			`at=1h10m0s ERROR msg="something is still wrong" account=main`,
+			`at=2h10m0s ERROR msg="something is still wrong" account=main`,
+			`at=2h15m0s INFO msg="what was wrong has ended" account=main cause="bss QueryOrders: unavailable 503" after=2h5m0s runs=25`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ a, b string }{
+		{"3 listings in a row: timeout [request 8F-1]", "4 listings in a row: timeout [request A0]"},
+		{"TotalCount is 12 and 10 were listed", "TotalCount is 7 and 3 were listed"},
+	} {
+		if a, b := causeOf(errors.New(c.a)), causeOf(errors.New(c.b)); a != b {
+			t.Errorf("%q is not %q", a, b)
+		}
+	}
+	if causeOf(errors.New("timeout")) == causeOf(errors.New("unavailable")) {
+		t.Error("two causes are one")
+	}
+}
