@@ -220,7 +220,7 @@ func (c Config) options(database string) *clickhouse.Options {
 	if c.Local {
 		o.Compression = nil
 	}
-	o.Settings = c.Settings()
+	o.Settings = schema.ConnectionSettings(c.Settings())
 	if c.Secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
