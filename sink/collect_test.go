@@ -26,6 +26,9 @@ type reading struct {
 	read   func(context.Context, *sink.Sink) (any, error)
 }
 
+// doubled is a lane with an order that is stored twice.
+var doubled = schema.Lane{Source: "bss", Account: "main", OwnerID: "doubled"}
+
 // some makes a reading's result one of any type.
 func some[T any](v T, err error) (any, error) { return v, err }
 
@@ -59,6 +62,14 @@ func readings(now time.Time) []reading {
 		{"TrackedCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.TrackedCounts(ctx)) }},
 		{"Windows", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Windows(ctx, lane, from, to)) }},
 		{"Undone", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Undone(ctx, lane, to)) }},
+		{"LastWindow", func(ctx context.Context, s *sink.Sink) (any, error) {
+			start, end, err := s.LastWindow(ctx)
+			return some([]time.Time{start, end}, err)
+		}},
+		{"Places", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Places(ctx, "main", ids)) }},
+		{"HasOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.HasOrders(ctx, "main")) }},
+		{"Doubled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Doubled(ctx, doubled)) }},
+		{"RangeLeases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RangeLeases(ctx, lane, from, to)) }},
 		{"Count", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Count(ctx, lane, from, to)) }},
 		{"Counts", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.Counts(ctx, lane, time.Hour, from, to))
@@ -147,6 +158,14 @@ func fill(t *testing.T, s *sink.Sink) {
 		}),
 		s.WriteProducts(ctx, []schema.Product{{Source: "bss", Account: "main", ProductCode: "rds", ProductName: "RDS", FetchedAt: day, Version: 1}}),
 	); err != nil {
+		t.Fatal(err)
+	}
+	once := order(1)
+	once.OwnerID = doubled.OwnerID
+	twice := once // at another time
+	twice.CreateTime = twice.CreateTime.AddDate(0, 1, 0)
+	write(t, s, sink.Batch{Orders: []schema.Order{once, twice}})
+	if err := s.ClaimRanges(ctx, []sink.RangeLease{{Lane: lane, From: day, To: day.Add(time.Hour), Holder: "holder", Process: "process"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.ClaimLeases(ctx, "holder", "process", []string{"main"}); err != nil {

@@ -70,10 +70,10 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 func (s *Sink) LastWindow(ctx context.Context) (start, end time.Time, err error) {
 	var n uint64
 	var from, to int64
-	err = s.conn.QueryRow(ctx, `SELECT count(), toUnixTimestamp64Milli(argMax(window_start, version)),
-		toUnixTimestamp64Milli(argMax(window_end, version)) FROM sync_window_rows`).Scan(&n, &from, &to)
+	err = s.row(ctx, `SELECT count(), toUnixTimestamp64Milli(argMax(window_start, version)),
+		toUnixTimestamp64Milli(argMax(window_end, version)) FROM sync_window_rows`, nil, &n, &from, &to)
 	if err != nil {
-		return start, end, fmt.Errorf("read the ledger: %w", withRemedy(err))
+		return start, end, fmt.Errorf("read the ledger: %w", err)
 	}
 	if n == 0 {
 		return start, end, nil

@@ -39,8 +39,8 @@ func (s *Sink) Places(ctx context.Context, account string, orderIDs []string) ([
 
 // HasOrders reports whether any row of an order was ever stored of an account, tombstones included.
 func (s *Sink) HasOrders(ctx context.Context, account string) (bool, error) {
-	found, err := collect(ctx, s, "SELECT 1 FROM order_rows WHERE account = ? LIMIT 1", []any{account}, func(driver.Rows) (none struct{}, _ error) {
-		return none, nil
+	found, err := collect(ctx, s, "SELECT 1 FROM order_rows WHERE account = ? LIMIT 1", []any{account}, func(driver.Rows) (bool, error) {
+		return true, nil
 	})
 	if err != nil {
 		return false, fmt.Errorf("look for stored orders: %w", err)
@@ -51,7 +51,7 @@ func (s *Sink) HasOrders(ctx context.Context, account string) (bool, error) {
 // Doubled returns the ids of the orders of a lane that are stored with more than one creation time. It reads the ids of all
 // its orders, which takes about a second for some millions.
 func (s *Sink) Doubled(ctx context.Context, lane schema.Lane) ([]string, error) {
-	// Tombstones are included: few ever had two creation times.
+	// Of rows, tombstones included: few ever had two creation times.
 	ids, err := collect(ctx, s, `SELECT order_id FROM order_rows WHERE account = ? AND owner_id = ?
 		GROUP BY order_id HAVING min(create_time) != max(create_time)
 		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (id string, err error) {
