@@ -147,13 +147,16 @@ func TestSubscriptions(t *testing.T) {
 	line(-40, -3, nil, "just over")
 	line(-20, 10, nil)
 	line(-20, 12, nil)
-	line(-20, 10, func(i *schema.Item) { i.UsageEndTime = time.Time{} }, "without an end")
+	line(-20, 10, func(i *schema.Item) { i.UsageStartTime, i.UsageEndTime = time.Time{}, time.Time{} }, "not delivered")
+	line(-20, 10, func(i *schema.Item) { i.UsageStartTime, i.UsageEndTime = i.CreateTime, time.Time{} }, "never ends")
+	line(-20, 10, func(i *schema.Item) { i.UsageStartTime, i.UsageEndTime = i.CreateTime, time.Time{} }, "never ended, refunded")
+	line(-2, 10, refund, "never ended, refunded")
 	write(t, s, b)
 	// Counted from the day of the rows, in case midnight came between.
 	since := fmt.Sprintf("dateDiff('day', toDateTime(%d, 'UTC'), now('UTC'))", now.Unix())
 	equal(t, texts(t, s.Conn(), "SELECT instance_id, days_left + "+since+", order_type, orders FROM subscriptions ORDER BY instance_id, service_end"), []string{
 		"('',10,'New',1)", "('',12,'New',1)", "('bought again',25,'New',1)", "('ends soon',10,'New',1)", "('just over',-3,'New',1)",
-		"('kept of the same line',10,'New',1)", "('renewal refunded',10,'New',1)", "('renewed',40,'Renew',2)",
+		"('kept of the same line',10,'New',1)", "('never ends',NULL,'New',1)", "('renewal refunded',10,'New',1)", "('renewed',40,'Renew',2)",
 	})
 }
 

@@ -25,7 +25,7 @@ WITH
     coalesce(after_tax_amount, pretax_amount + tax) AS after_tax
 SELECT
     source, account, owner_id, order_id, item_id, related_order_id, create_time, order_type, product_code, product_type,
-    product_name, subscription_type, region, operator, instance_ids, usage_end_time, currency,
+    product_name, subscription_type, region, operator, instance_ids, usage_start_time, usage_end_time, currency,
     CAST(refund, 'UInt8') AS is_refund_line,
     CAST(refund_order, 'UInt8') AS is_refund_order,
     CAST(replaceRegexpAll(lower(subscription_type), '\\s', '') IN ('subscription', 'prepaid'), 'UInt8') AS is_subscription,

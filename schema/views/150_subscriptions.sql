@@ -3,8 +3,10 @@
 --
 -- Until when each subscribed instance is paid for: the latest end among its paid lines. A line does not count once a
 -- later refund order lists the instance or, where it lists none, refers to the order; the refund of what an upgrade
--- replaces ends nothing. A renewal is such a line itself, with a later end. A line without instances stands for itself. Only what has not ended for 30 days is read, so that a long
--- past costs little.
+-- replaces ends nothing. A renewal is such a line itself, with a later end. A line without instances stands for itself. One
+-- that has a start and no end is of a service that never ends; one that has neither was not delivered yet. Only what has
+-- not ended for 30 days is read, so that a long past costs little.
+WITH toDateTime64('2299-12-31 23:59:59', 3, 'UTC') AS never
 SELECT
     any(lines.source) AS source,
     lines.account AS account,
@@ -13,7 +15,7 @@ SELECT
     argMax(lines.product_code, lines.rank) AS product_code,
     argMax(lines.product_name, lines.rank) AS product_name,
     argMax(lines.region, lines.rank) AS region,
-    max(lines.usage_end_time) AS service_end,
+    nullIf(max(lines.until), never) AS service_end,
     dateDiff('day', now64(3, 'UTC'), service_end, 'UTC') AS days_left,
     argMax(lines.order_id, lines.rank) AS order_id,
     argMax(lines.item_id, lines.rank) AS item_id,
@@ -24,13 +26,14 @@ FROM
 (
     SELECT
         source, account, owner_id, order_id, item_id, order_type, product_code, product_name, region, create_time,
-        assumeNotNull(usage_end_time) AS usage_end_time,
-        tuple(usage_end_time, create_time, item_id) AS rank,
+        ifNull(usage_end_time, never) AS until,
+        tuple(until, create_time, item_id) AS rank,
         instance_id,
         if(instance_id = '', item_id, '') AS alone
     FROM billing
     ARRAY JOIN if(empty(instance_ids), [''], arrayDistinct(instance_ids)) AS instance_id
-    WHERE kind = 'paid' AND is_subscription AND billing.usage_end_time > now64(3, 'UTC') - INTERVAL 30 DAY
+    WHERE kind = 'paid' AND is_subscription
+        AND if(isNull(usage_end_time), isNotNull(usage_start_time), usage_end_time > now64(3, 'UTC') - INTERVAL 30 DAY)
 ) AS lines
 LEFT JOIN
 (
