@@ -171,6 +171,9 @@ func fill(t *testing.T, s *sink.Sink) {
 	if _, err := s.ClaimLeases(ctx, "holder", "process", []string{"main"}); err != nil {
 		t.Fatal(err)
 	}
+	for _, table := range []string{"sync_leases", "sync_range_leases"} { // a claim lives for less than the test may take
+		exec(t, s.Conn(), "INSERT INTO "+table+" SELECT * REPLACE (renewed_at + toIntervalHour(1) AS renewed_at) FROM "+table+" FINAL")
+	}
 }
 
 // The connection breaks anywhere in the result of a read, of whatever kind: the read is made again, and its result is whole
