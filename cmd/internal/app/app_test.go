@@ -242,6 +242,7 @@ func TestOneLineARun(t *testing.T) {
 		t.Errorf("said %v", said)
 	}
 	delete(said, "tick")
+	delete(said, "tick skipped: the run before it is still under way") // on a machine that is busy
 	for what, n := range said {
 		if n > 1 {
 			t.Errorf("%s is said %d times", what, n)

@@ -183,10 +183,10 @@ func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
 	native, url := a.Warehouse().Addresses()
 	fmt.Fprintf(d.out, `
 Serving until Ctrl-C. Look around, in another terminal or a browser:
-  SQL in the browser   %s/play?user=default  (database ordersync: SELECT * FROM ordersync.orders)
+  SQL in the browser   %s/play?user=reader  (SELECT * FROM ordersync.orders; the password is below)
   SQL in a terminal    %s sql -c %s "SELECT * FROM orders LIMIT 3"
-  ClickHouse tools     native protocol on %s, database ordersync, user default, no password
-  status and metrics   %s
+  ClickHouse tools     %[2]s sql -c %[3]s --login  says how they log in (native protocol on %[4]s)
+  status and metrics   %[5]s
 `, url, self, d.configFile(), native, a.URL())
 	if err := d.out.failed(); err != nil { // nobody knows how to reach it
 		return err
