@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
+	"net"
 	"reflect"
 	"strings"
 	"sync"
@@ -338,6 +340,42 @@ func TestReadsEnd(t *testing.T) {
 type writer func([]byte)
 
 func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
+
+// A server that takes connections and says nothing holds nobody who is told to stop, whatever he asks it.
+func TestStopWhileTheServerIsSilent(t *testing.T) {
+	t.Parallel()
+	addr, database := sinktest.Database(t)
+	l := listen(t, func(c net.Conn) {
+		_, _ = io.Copy(io.Discard, c) // ends with the client
+		c.Close()
+	})
+	// The first address answers, until it is closed.
+	p := newProxy(t, addr)
+	s := openAt(t, p.addr, database, func(c *sink.Config) { c.Addr = []string{p.addr, l.Addr().String()} })
+	p.close()
+	_, _ = s.Count(stopSoon(t), lane, day, day) // cuts the connection there is
+	for what, do := range map[string]func(context.Context) error{
+		"read":  func(ctx context.Context) error { _, err := s.Count(ctx, lane, day, day); return err },
+		"write": func(ctx context.Context) error { return s.Write(ctx, smallBatch()) },
+		"claim": func(ctx context.Context) error { _, err := s.ClaimLeases(ctx, "h", "p", []string{"main"}); return err },
+		"ping":  s.Ping,
+	} {
+		start := time.Now()
+		if err := do(stopSoon(t)); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s ended %s after it began", what, took)
+		}
+	}
+}
+
+// stopSoon is a context without a deadline that ends soon.
+func stopSoon(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(500*time.Millisecond, cancel)
+	return ctx
+}
 
 // Forty accounts, or owners, read at once, each for a second: they take turns on the connections, and none fails because
 // its turn comes late.

@@ -224,6 +224,7 @@ func (c Config) options(database string) *clickhouse.Options {
 	if c.Secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	o.DialStrategy, o.DialContext = dialStrategy, dialContext(o.DialTimeout, o.TLS)
 	return o
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// stopGrace bounds how long a stopped run may take to commit what it has fetched: whoever stops a process waits for half a
+// stopGrace bounds how long a stopped run may take to commit what it has fetched, and to record what it has found: whoever stops a process waits for half a
 // minute at the most, and the warehouse takes a while to close.
-const stopGrace = 15 * time.Second
+const stopGrace = 12 * time.Second
 
 // committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
 // of add, so the ledger row of a window is never written before its rows (I1).
@@ -103,14 +103,8 @@ func (c *committer) close() error {
 }
 
 func (c *committer) loop(ctx context.Context) error {
-	// A stop of the run must not stop the last commit: it has a bound of its own.
-	write, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(stopGrace, func() {
-			cancel(fmt.Errorf("the last batch was not committed within %s of the stop", stopGrace))
-		})
-	})()
+	write, end := Late(ctx) // a stop of the run must not stop the last commit
+	defer end()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()
 	// While some batches are written the next are gathered.

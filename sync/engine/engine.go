@@ -281,6 +281,8 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	ctx, done := Lasting(ctx, stopGrace)
+	defer done()
 	c := newCommitter(ctx, e, stop)
 	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
 	gates := newGates(on)
@@ -304,8 +306,10 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	}
 	_ = lanes.Wait()
 	err := c.close()
+	late, end := Late(ctx)
+	defer end()
 	for _, r := range runs {
-		e.release(context.WithoutCancel(ctx), r.claims) // what was not finished
+		e.release(late, r.claims) // what was not finished
 	}
 	if err != nil {
 		return summary, err

@@ -176,7 +176,9 @@ func (e *Engine) Findings(ctx context.Context, lane schema.Lane, from, to time.T
 // again, or were repaired. It records that together with what was found, and returns those that are still open beside it.
 // It does so after a stop too: what was found is known, and what was looked at was looked at.
 func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *looks, by string) (left []Difference, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findingTimeout)
+	ctx, end := Late(ctx)
+	defer end()
+	ctx, cancel := context.WithTimeout(ctx, findingTimeout)
 	defer cancel()
 	now := time.Now().UTC()
 	var out []schema.Finding

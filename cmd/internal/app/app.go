@@ -26,9 +26,16 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// stopTimeout bounds Stop, whatever hangs: the engine takes up to 15 seconds to commit the batch in hand, and the embedded
-// server up to ten to end. Docker, Kubernetes and systemd kill what takes longer than 30 seconds or more.
-const stopTimeout = 25 * time.Second
+// stopTimeout bounds Stop, whatever hangs: the runs take up to stopGrace, the claims five seconds, and the embedded server as
+// many until it is killed. Docker, Kubernetes and systemd kill what takes longer than 30 seconds or more.
+const stopTimeout = 27 * time.Second
+
+// stopGrace is how long after a stop all of a run has ended: the engine takes up to 12 seconds to commit the batch in hand,
+// and then the history is to be written.
+const stopGrace = 15 * time.Second
+
+// releaseTimeout bounds the giving back of claims. Those that are not given back end by themselves, within a minute.
+const releaseTimeout = 1500 * time.Millisecond
 
 // ErrStopped is why a run under way ends when Stop is called.
 var ErrStopped = errors.New("ordersync is stopping")
@@ -130,7 +137,7 @@ func (a *App) Open(ctx context.Context) error {
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
 	a.ranges = newRanges(a.log, a.leases, w.Sink)
-	a.cleanups.add("claims", a.ranges.start())
+	a.cleanups.addWithin("claims", releaseTimeout, a.ranges.start())
 	a.cleanups.add("accounts", func(context.Context) error {
 		for _, l := range a.logins {
 			l.close()
@@ -207,7 +214,7 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.cleanups.add("leases", release)
+	a.cleanups.addWithin("leases", releaseTimeout, release)
 	for _, l := range a.logins {
 		if err := a.refresh(ctx, l); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/window"
@@ -22,12 +24,12 @@ type ranges struct {
 	log  *slog.Logger
 	self *leases
 	sink *sink.Sink
-	mu   sync.Mutex              // held over statements, so that no renewal comes after the release
+	turn *semaphore.Weighted     // held over statements, so that no renewal comes after the release
 	held map[sink.RangeLease]int // how often this process has claimed each
 }
 
 func newRanges(log *slog.Logger, self *leases, s *sink.Sink) *ranges {
-	return &ranges{log: log, self: self, sink: s, held: map[sink.RangeLease]int{}}
+	return &ranges{log: log, self: self, sink: s, turn: semaphore.NewWeighted(1), held: map[sink.RangeLease]int{}}
 }
 
 // start keeps the claims alive until the end, which gives back what is left of them.
@@ -47,8 +49,10 @@ func (c *ranges) start() (end func(context.Context) error) {
 	return func(ctx context.Context) error {
 		cancel()
 		beating.Wait()
-		c.mu.Lock()
-		defer c.mu.Unlock()
+		if err := c.turn.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer c.turn.Release(1)
 		left := slices.Collect(maps.Keys(c.held))
 		clear(c.held)
 		return c.sink.ReleaseRanges(ctx, left)
@@ -56,8 +60,10 @@ func (c *ranges) start() (end func(context.Context) error) {
 }
 
 func (c *ranges) renew(ctx context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.turn.Acquire(ctx, 1) != nil {
+		return
+	}
+	defer c.turn.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	if err := c.sink.ClaimRanges(ctx, slices.Collect(maps.Keys(c.held))); err != nil && ctx.Err() == nil {
@@ -71,8 +77,10 @@ func (c *ranges) lease(lane schema.Lane, iv window.Interval) sink.RangeLease {
 
 // Claim is part of engine.Claims.
 func (c *ranges) Claim(ctx context.Context, lane schema.Lane, ivs []window.Interval, most int) (ours []int, others map[int]string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.turn.Acquire(ctx, 1) != nil {
+		return nil, nil // stopped
+	}
+	defer c.turn.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	others, err := c.others(ctx, lane, ivs)
@@ -152,8 +160,10 @@ func (c *ranges) others(ctx context.Context, lane schema.Lane, ivs []window.Inte
 
 // Release is part of engine.Claims.
 func (c *ranges) Release(ctx context.Context, lane schema.Lane, ivs []window.Interval) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.turn.Acquire(ctx, 1) != nil {
+		return // they die by themselves
+	}
+	defer c.turn.Release(1)
 	var back []sink.RangeLease
 	for _, iv := range ivs {
 		l := c.lease(lane, iv)

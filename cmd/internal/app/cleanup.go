@@ -15,17 +15,23 @@ type cleanups struct {
 }
 
 type cleanup struct {
-	name string
-	do   func(context.Context) error
+	name  string
+	limit time.Duration // zero for all the time there is
+	do    func(context.Context) error
 }
 
 // lateGrace is what each clean-up still gets after the time is up: one that hung must not keep the others from being done.
 const lateGrace = time.Second
 
 func (c *cleanups) add(name string, do func(context.Context) error) {
+	c.addWithin(name, 0, do)
+}
+
+// addWithin adds a clean-up that gets no more than a limit of the time, so that something is left for those after it.
+func (c *cleanups) addWithin(name string, limit time.Duration, do func(context.Context) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.list = append(c.list, cleanup{name, do})
+	c.list = append(c.list, cleanup{name, limit, do})
 }
 
 // run runs each clean-up once, whatever became of the others, and joins their errors. One that is not done when ctx ends
@@ -45,6 +51,11 @@ func (c *cleanups) run(ctx context.Context) error {
 }
 
 func (c cleanup) run(ctx context.Context) error {
+	if c.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.limit)
+		defer cancel()
+	}
 	done := make(chan error, 1)
 	go func() { done <- c.do(ctx) }() // ends with the clean-up
 	select {

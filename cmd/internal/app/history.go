@@ -117,7 +117,9 @@ func (o outcome) end(ctx context.Context, r *sink.Run) {
 func (a *App) writeHistory(ctx context.Context, run sink.Run) {
 	a.history.mu.Lock()
 	defer a.history.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), historyTimeout)
+	ctx, end := engine.Late(ctx)
+	defer end()
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
 	err := a.warehouse.WriteRuns(ctx, append(a.history.owed, run))
 	switch {

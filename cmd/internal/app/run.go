@@ -119,6 +119,8 @@ func (a *App) tick(ctx context.Context, l *login) {
 	if ctx.Err() != nil {
 		return // stopped between two ticks
 	}
+	ctx, over := engine.Lasting(ctx, stopGrace)
+	defer over()
 	// A run that waited for longer would keep the next ones, and all that the account has besides, waiting too.
 	ctx, done := a.leases.run(source.WithLongestWait(withRun(ctx), longestWait), l.name)
 	defer done()

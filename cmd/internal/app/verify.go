@@ -120,7 +120,9 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.L
 	if errors.As(v.Err, &environment) || v.Windows+v.LeftOut == 0 {
 		return v, nil // there is nowhere, or nothing, to be recorded
 	}
-	return v, a.warehouse.WriteVerification(context.WithoutCancel(ctx), v.Verification)
+	late, end := engine.Late(ctx)
+	defer end()
+	return v, a.warehouse.WriteVerification(late, v.Verification)
 }
 
 // onlyDeep is about a lane that has no count to compare with.
@@ -223,7 +225,9 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 		}
 		a.tell(ctx, v)
 	}
-	if err := a.refresh(context.WithoutCancel(ctx), l); err != nil {
+	late, stop := engine.Late(ctx) // the limit may be over
+	defer stop()
+	if err := a.refresh(late, l); err != nil {
 		a.log.WarnContext(ctx, "the metrics could not be brought up to date after the verification", "account", l.name, "error", err)
 	}
 }
