@@ -28,11 +28,11 @@ func TestSlowDaemonWhateverHangs(t *testing.T) {
 		warehouse bool
 		embedded  bool // the warehouse
 	}{
-		{hangs: "a vendor", vendor: true},
-		{hangs: "ClickHouse", warehouse: true},
-		{hangs: "the embedded ClickHouse", embedded: true, warehouse: true},
-		{hangs: "a vendor and ClickHouse", vendor: true, warehouse: true},
-		{hangs: "a vendor and the embedded ClickHouse", vendor: true, embedded: true, warehouse: true},
+		{hangs: "vendor", vendor: true},
+		{hangs: "own", warehouse: true},
+		{hangs: "embedded", embedded: true, warehouse: true},
+		{hangs: "both", vendor: true, warehouse: true},
+		{hangs: "both embedded", vendor: true, embedded: true, warehouse: true},
 	} {
 		t.Run(c.hangs, func(t *testing.T) {
 			t.Parallel()
