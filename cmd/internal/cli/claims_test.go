@@ -26,10 +26,10 @@ func newSharedWorld(t *testing.T) *world {
 	return w
 }
 
-// fetchedOnce checks that no order was fetched twice but a few, and that the copy is exact.
-func (w *world) fetchedOnce() {
+// fetchedOnce checks that no order was fetched twice but some per cent, and that the copy is exact.
+func (w *world) fetchedOnce(percent int) {
 	w.t.Helper()
-	if n := w.account.Calls()["GetOrderDetail"].Total; n > sharedOrders*105/100 {
+	if n := w.account.Calls()["GetOrderDetail"].Total; n > sharedOrders*(100+percent)/100 {
 		w.t.Errorf("%d detail calls for %d orders", n, sharedOrders)
 	}
 	w.exact()
@@ -86,7 +86,7 @@ func TestTwoBackfillsThatOverlap(t *testing.T) {
 	first, second := w.start("backfill", "--from", "-7d", "--to", "-2d"), w.start("backfill", "--from", "-100h")
 	first.end(0)
 	second.end(0)
-	w.fetchedOnce()
+	w.fetchedOnce(5)
 }
 
 // A backfill beside a daemon that has just been started and has a gap in its ledger.
@@ -99,7 +99,7 @@ func TestBackfillBesideADaemon(t *testing.T) {
 	backfill := w.start("backfill", "--from", "-7d")
 	backfill.end(0)
 	daemon.wait(`"ok":true`)
-	w.fetchedOnce()
+	w.fetchedOnce(5)
 }
 
 // The daemon leaves alone what a backfill works on, and says so; it comes to be whole when that is done.
@@ -120,7 +120,7 @@ func TestDaemonBesideABackfill(t *testing.T) {
 	contains(t, daemon.wait("left to another process"), `"process":`, `"account":"main"`)
 	backfill.end(0)
 	daemon.wait(`"ok":true`)
-	w.fetchedOnce()
+	w.fetchedOnce(10) // the hours that are open are nobody's, and each lists them
 }
 
 // What a process that was killed had claimed is not waited for.
