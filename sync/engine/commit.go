@@ -9,8 +9,8 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// stopGrace bounds how long a stopped run may take to commit what it has fetched, and to record what it has found: whoever stops a process waits for half a
-// minute at the most, and the warehouse takes a while to close.
+// stopGrace bounds how long a stopped run may take to commit what it has fetched, and to record what it has found: whoever
+// stops a process waits for half a minute at the most, and the warehouse takes a while to close.
 const stopGrace = 12 * time.Second
 
 // committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
