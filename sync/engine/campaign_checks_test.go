@@ -42,7 +42,7 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 	}
 	lost := 0
 	for _, l := range c.script.Losses() {
-		at := l.Hour
+		at := l.At
 		if l.OrderID != "" {
 			o, ok := c.account.Order(l.OrderID)
 			if !ok {

@@ -266,7 +266,7 @@ func (k *Kind) lost(s *Script, p, sound probe) []Loss {
 	return slices.DeleteFunc(s.Losses(), func(l Loss) bool {
 		switch {
 		case k.scope == perHour:
-			return l.OrderID != "" || l.Hour.Before(day) || l.Hour.Minute() != 0
+			return l.OrderID != "" || l.At.Before(day)
 		case !p.list && k.alter == nil:
 			return l.OrderID != p.order || l.Sent != ""
 		case !p.list:
@@ -332,7 +332,7 @@ func TestPhantomIsInOneSecond(t *testing.T) {
 	if r := callAPI(t, s, a, "QueryOrders", "CreateTimeStart", stamp(from), "CreateTimeEnd", stamp(from), "PaymentStatus", "Nothing"); r.Data.TotalCount != 0 {
 		t.Error("the phantom has a status")
 	}
-	if l := script.Losses(); len(l) != 1 || !l[0].Hour.Equal(day.Add(9*time.Hour)) {
+	if l := script.Losses(); len(l) != 1 || !l[0].At.Equal(from) {
 		t.Errorf("%v", l)
 	}
 }

@@ -41,8 +41,8 @@ type Rule struct {
 type Loss struct {
 	Kind    string
 	OwnerID string
-	OrderID string    // empty where an hour is lost
-	Hour    time.Time // its start; zero where an order is lost
+	OrderID string    // empty where an hour or a second of it is lost
+	At      time.Time // the first second that is lost; zero where an order is lost
 	// Sent is what was last sent instead of the order's row or line, byte by byte.
 	Sent string
 }
@@ -152,7 +152,7 @@ func (s *Script) Losses() []Loss {
 	}
 	slices.SortFunc(all, func(a, b Loss) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.OwnerID, b.OwnerID),
-			strings.Compare(a.OrderID, b.OrderID), a.Hour.Compare(b.Hour))
+			strings.Compare(a.OrderID, b.OrderID), a.At.Compare(b.At))
 	})
 	return all
 }
@@ -182,8 +182,8 @@ func (s *Script) Fault(q FaultRequest) Action {
 			alter = append(alter, r)
 		case r.kind.scope == perHour:
 			hours := r.hours(&q)
-			for _, h := range hours {
-				s.losses[Loss{Kind: r.Kind, OwnerID: q.OwnerID, Hour: h}] = ""
+			for _, at := range hours {
+				s.losses[Loss{Kind: r.Kind, OwnerID: q.OwnerID, At: at}] = ""
 			}
 			if len(hours) == 0 {
 				continue
@@ -313,7 +313,7 @@ func (r *rule) draw(thing uint64) stream {
 	return s | 1 // whatever the stream, it is not zero
 }
 
-// hours finds the hours that the rule chose and that a listing asks about. At an hour's edges nothing happens, because
+// hours finds the hours that the rule chose and that a listing asks about, by the first second that is meant. At an hour's edges nothing happens, because
 // who asks for its neighbour may ask for a little more.
 func (r *rule) hours(q *FaultRequest) (chosen []time.Time) {
 	const margin, most = 5, 100_000
@@ -333,7 +333,7 @@ func (r *rule) hours(q *FaultRequest) (chosen []time.Time) {
 				last = first
 			}
 			if q.End.Unix() >= h.Unix()+first && q.Start.Unix() <= h.Unix()+last {
-				chosen = append(chosen, h)
+				chosen = append(chosen, h.Add(time.Duration(first)*time.Second))
 			}
 		}
 		h = h.Add(time.Hour)
