@@ -77,7 +77,7 @@ var (
 
 // statement makes of one statement for one server those for a cluster.
 func (c Cluster) statement(sql string) ([]string, error) {
-	// named gives the object that the statement is about, its first word in the pattern, the clause ON CLUSTER.
+	// named returns the object that the statement is about, its first word in the pattern, the clause ON CLUSTER.
 	named := func(pattern *regexp.Regexp, sql, suffix string) string {
 		at := pattern.FindStringSubmatchIndex(sql)
 		return sql[:at[3]] + suffix + c.On() + sql[at[3]:]
@@ -108,7 +108,7 @@ func (c Cluster) statement(sql string) ([]string, error) {
 	return nil, fmt.Errorf("schema/cluster.go does not know what this statement is in a cluster: %.60q", sql)
 }
 
-// table gives a table's local part, and the Distributed table over it.
+// table returns a table's local part, and the Distributed table over it.
 func (c Cluster) table(sql, localSQL string) ([]string, error) {
 	name := createTable.FindStringSubmatch(sql)[1]
 	key := sortingKey.FindStringSubmatch(sql)

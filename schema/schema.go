@@ -22,24 +22,24 @@ var (
 	MaxTime = time.Date(2299, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
 
-// Lane is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
+// Stream is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
 // account) within it. OwnerID is empty for the account's own orders.
-type Lane struct {
+type Stream struct {
 	Source  string
 	Account string
 	OwnerID string
 }
 
-// String names the lane as people see it: "main", or "main/1234567890123456" for an owner.
-func (l Lane) String() string {
+// String names the stream as people see it: "main", or "main/1234567890123456" for an owner.
+func (l Stream) String() string {
 	if l.OwnerID == "" {
 		return l.Account
 	}
 	return l.Account + "/" + l.OwnerID
 }
 
-// LogAttr names the lane on a log line: account, which is the metrics' label, and owner_id where there is one.
-func (l Lane) LogAttr() slog.Attr {
+// LogAttr names the stream on a log line: account, which is the metrics' label, and owner_id where there is one.
+func (l Stream) LogAttr() slog.Attr {
 	if l.OwnerID == "" {
 		return slog.String("account", l.Account)
 	}
@@ -59,7 +59,7 @@ type Amounts struct {
 // Order is one row of order_rows: an order as its list row shows it, brought up to date by its detail.
 // Times are UTC; a zero time means that the vendor sent none.
 type Order struct {
-	Lane
+	Stream
 	OrderID          string
 	RelatedOrderID   string
 	OrderType        string
@@ -96,7 +96,7 @@ const (
 // Item is one row of order_item_rows: a line item (BSS: sub-order). CreateTime is the order's, so that an item and all
 // versions of it stay in the partition of its order.
 type Item struct {
-	Lane
+	Stream
 	OrderID          string
 	ItemID           string
 	RelatedOrderID   string
@@ -154,9 +154,9 @@ const (
 	Failed   Verdict = "failed"   // the source or the warehouse gave an error
 )
 
-// Window is one row of the ledger: a half-open UTC interval [Start, End) of one lane, and what is known of it.
+// Window is one row of the ledger: a half-open UTC interval [Start, End) of one stream, and what is known of it.
 type Window struct {
-	Lane
+	Stream
 	Start, End time.Time
 	Filters    string // what its listing was narrowed to, as [Filters.String] has it; empty for all orders
 	Verdict    Verdict
@@ -184,7 +184,7 @@ type Window struct {
 
 // Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).
 type Reject struct {
-	Lane
+	Stream
 	ID          string // stable: the same record rejected again is the same reject
 	Stage       string // RejectList, RejectDetail or RejectItem
 	OrderID     string // empty where the record does not even have one
@@ -241,17 +241,17 @@ type Known struct {
 // Tracked is one row of tracked_order_rows: an order that somebody asked to have kept, by its id. It is kept fresh until
 // it is settled, which is when it is stored and not unpaid.
 type Tracked struct {
-	Lane
+	Stream
 	OrderID string
 	AddedAt time.Time
 	AddedBy string
 	Version uint64
 }
 
-// Cancellation is one row of cancellation_rows: that somebody had an order cancelled at the vendor's. It is written
+// Cancellation is one row of cancellation_rows: that somebody had an order cancelled at the vendor. It is written
 // before the call and again after it, so that no call goes unrecorded.
 type Cancellation struct {
-	Lane
+	Stream
 	ID            string // of this attempt
 	OrderID       string
 	RequestedAt   time.Time
@@ -301,7 +301,7 @@ func (b *Batch) Rows() int { return len(b.Orders) + len(b.Items) + len(b.Rejects
 // Finding is one row of sync_finding_rows: a difference that a verification found, until a look of the same depth does not
 // find it again (I12).
 type Finding struct {
-	Lane
+	Stream
 	ID         string // stable: the same difference found again is the same finding
 	Kind       string
 	Depth      string

@@ -186,7 +186,7 @@ func (b *block) fill(batch driver.Batch, p *packet, first bool) error {
 // blank is never written to, so it takes no memory.
 var blank [maxPacketBytes]byte
 
-// makeRoom gives an empty String column the memory for texts. By itself it would grow by a quarter at a time, which leaves
+// makeRoom returns an empty String column the memory for texts. By itself it would grow by a quarter at a time, which leaves
 // five times its size to the garbage collector, in every insert.
 func makeRoom(column chcolumn.Interface, texts []string) error {
 	size := 0

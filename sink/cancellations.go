@@ -12,7 +12,7 @@ import (
 var cancellationTable = &table[schema.Cancellation]{
 	name: "cancellation_rows",
 	label: func(c *schema.Cancellation) string {
-		return "cancellation of order " + c.OrderID + " of " + c.Lane.String()
+		return "cancellation of order " + c.OrderID + " of " + c.Stream.String()
 	},
 	size: func(c *schema.Cancellation) int { return overhead + len(c.Error) },
 	compare: func(a, b *schema.Cancellation) int {

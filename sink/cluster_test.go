@@ -84,13 +84,13 @@ func fillCluster(t testing.TB, sinks ...*sink.Sink) {
 	write(t, sinks[0], sink.Batch{Orders: b.Orders[:300], Items: b.Items[:600]})
 	var tracked []schema.Tracked
 	for _, id := range []string{order(3).OrderID, order(650).OrderID, "none"} {
-		tracked = append(tracked, schema.Tracked{Lane: lane, OrderID: id, AddedAt: day, Version: 1})
+		tracked = append(tracked, schema.Tracked{Stream: stream, OrderID: id, AddedAt: day, Version: 1})
 	}
 	if err := sinks[0].Track(t.Context(), tracked); err != nil {
 		t.Fatal(err)
 	}
 	for i, s := range sinks {
-		v := sink.Verification{Lane: lane, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day.Add(time.Duration(i+1) * time.Minute)}
+		v := sink.Verification{Stream: stream, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day.Add(time.Duration(i+1) * time.Minute)}
 		if err := s.WriteVerification(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
@@ -122,33 +122,33 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	}
 	ctx, from, to := t.Context(), day.Add(2*time.Hour), day.Add(14*time.Hour)
 	ids := []string{order(650).OrderID, order(800).OrderID, "none"}
-	known, err := s.Known(ctx, lane, from, to)
+	known, err := s.Known(ctx, stream, from, to)
 	keep("known")(known, err)
-	items, err := s.ItemIDsByOrder(ctx, lane, from, to, ids)
+	items, err := s.ItemIDsByOrder(ctx, stream, from, to, ids)
 	keep("item ids")(items, err)
-	orders, err := s.OrdersByID(ctx, lane, from, to, ids)
+	orders, err := s.OrdersByID(ctx, stream, from, to, ids)
 	keep("orders")(orders, err)
-	windows, err := s.Windows(ctx, lane, from, to)
+	windows, err := s.Windows(ctx, stream, from, to)
 	keep("windows")(windows, err)
-	counts, err := s.Counts(ctx, lane, time.Hour, from, to)
+	counts, err := s.Counts(ctx, stream, time.Hour, from, to)
 	keep("counts")(counts, err)
-	narrowed, err := s.Narrowed(schema.Filters{ProductCode: orders[0].ProductCode}).Counts(ctx, lane, time.Hour, from, to)
+	narrowed, err := s.Narrowed(schema.Filters{ProductCode: orders[0].ProductCode}).Counts(ctx, stream, time.Hour, from, to)
 	keep("narrowed counts")(narrowed, err)
 	summaries, err := s.Summaries(ctx, nil)
 	keep("summaries")(summaries, err)
-	undone, err := s.Undone(ctx, lane, to)
+	undone, err := s.Undone(ctx, stream, to)
 	keep("undone")(undone, err)
-	count, err := s.Count(ctx, lane, from, to)
+	count, err := s.Count(ctx, stream, from, to)
 	keep("count")(count, err)
-	rejects, err := s.OpenRejects(ctx, lane)
+	rejects, err := s.OpenRejects(ctx, stream)
 	keep("rejects")(rejects, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)
-	pending, err := s.Pending(ctx, lane)
+	pending, err := s.Pending(ctx, stream)
 	keep("pending")(pending, err)
-	found, err := s.Find(ctx, lane, ids)
+	found, err := s.Find(ctx, stream, ids)
 	keep("found")(found, err)
-	unsettled, err := s.Unsettled(ctx, lane)
+	unsettled, err := s.Unsettled(ctx, stream)
 	keep("unsettled")(unsettled, err)
 	days, products, err := s.Spend(ctx, from, to)
 	keep("spend")([][]sink.Spend{days, products}, err)
@@ -245,7 +245,7 @@ func TestClusterKeepsARepeatedBlockOnce(t *testing.T) {
 	p.swallow.Store(true)
 	write(t, s, sink.Batch{Orders: b.Orders})
 	p.swallow.Store(true)
-	if err := s.WriteVerification(t.Context(), sink.Verification{Lane: lane, From: day, To: day, StartedAt: day, FinishedAt: day}); err != nil {
+	if err := s.WriteVerification(t.Context(), sink.Verification{Stream: stream, From: day, To: day, StartedAt: day, FinishedAt: day}); err != nil {
 		t.Fatal(err)
 	}
 	if p.cuts.Load() != 2 || len(seen.retries) != 2 {
@@ -272,7 +272,7 @@ func TestShardAway(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "given up after 1s, reason network") || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("write: %v", err)
 	}
-	_, err = s.Known(t.Context(), lane, day, day.Add(time.Hour))
+	_, err = s.Known(t.Context(), stream, day, day.Add(time.Hour))
 	if err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("read: %v", err)
 	}

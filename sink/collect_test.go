@@ -28,8 +28,8 @@ type reading struct {
 	read   func(context.Context, *sink.Sink) (any, error)
 }
 
-// doubled is a lane with an order that is stored twice.
-var doubled = schema.Lane{Source: "bss", Account: "main", OwnerID: "doubled"}
+// doubled is a stream with an order that is stored twice.
+var doubled = schema.Stream{Source: "bss", Account: "main", OwnerID: "doubled"}
 
 // some makes a reading's result one of any type.
 func some[T any](v T, err error) (any, error) { return v, err }
@@ -39,31 +39,31 @@ func readings(now time.Time) []reading {
 	from, to := day.AddDate(0, -6, 0), day.AddDate(0, 6, 0)
 	ids := []string{order(1).OrderID, order(2).OrderID, order(700).OrderID, "unknown"}
 	return []reading{
-		{"Known", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Known(ctx, lane, from, to)) }},
-		{"First", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.First(ctx, lane, from, to)) }},
-		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, lane, from, to)) }},
+		{"Known", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Known(ctx, stream, from, to)) }},
+		{"First", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.First(ctx, stream, from, to)) }},
+		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, stream, from, to)) }},
 		{"OrdersByID", func(ctx context.Context, s *sink.Sink) (any, error) {
-			return some(s.OrdersByID(ctx, lane, from, to, ids))
+			return some(s.OrdersByID(ctx, stream, from, to, ids))
 		}},
-		{"Items", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Items(ctx, lane, from, to)) }},
+		{"Items", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Items(ctx, stream, from, to)) }},
 		{"ItemsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
-			return some(s.ItemsByOrder(ctx, lane, from, to, ids))
+			return some(s.ItemsByOrder(ctx, stream, from, to, ids))
 		}},
-		{"ItemIDs", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ItemIDs(ctx, lane, from, to)) }},
+		{"ItemIDs", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ItemIDs(ctx, stream, from, to)) }},
 		{"ItemIDsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
-			return some(s.ItemIDsByOrder(ctx, lane, from, to, ids))
+			return some(s.ItemIDsByOrder(ctx, stream, from, to, ids))
 		}},
-		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, lane)) }},
-		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, lane, from, to)) }},
-		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, lane)) }},
-		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, lane, ids)) }},
+		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, stream)) }},
+		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, stream, from, to)) }},
+		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, stream)) }},
+		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, stream, ids)) }},
 		{"Stretch", func(ctx context.Context, s *sink.Sink) (any, error) {
-			oldest, newest, err := s.Stretch(ctx, lane)
+			oldest, newest, err := s.Stretch(ctx, stream)
 			return some([]time.Time{oldest, newest}, err)
 		}},
 		{"TrackedCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.TrackedCounts(ctx)) }},
-		{"Windows", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Windows(ctx, lane, from, to)) }},
-		{"Undone", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Undone(ctx, lane, to)) }},
+		{"Windows", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Windows(ctx, stream, from, to)) }},
+		{"Undone", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Undone(ctx, stream, to)) }},
 		{"LastWindow", func(ctx context.Context, s *sink.Sink) (any, error) {
 			start, end, err := s.LastWindow(ctx)
 			return some([]time.Time{start, end}, err)
@@ -71,19 +71,21 @@ func readings(now time.Time) []reading {
 		{"Places", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Places(ctx, "main", ids)) }},
 		{"HasOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.HasOrders(ctx, "main")) }},
 		{"Doubled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Doubled(ctx, doubled)) }},
-		{"RangeLeases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RangeLeases(ctx, lane, from, to)) }},
-		{"Count", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Count(ctx, lane, from, to)) }},
-		{"Counts", func(ctx context.Context, s *sink.Sink) (any, error) {
-			return some(s.Counts(ctx, lane, time.Hour, from, to))
+		{"RangeLeases", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RangeLeases(ctx, stream, from, to))
 		}},
-		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, lane)) }},
+		{"Count", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Count(ctx, stream, from, to)) }},
+		{"Counts", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Counts(ctx, stream, time.Hour, from, to))
+		}},
+		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
-		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, lane)) }},
+		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, stream)) }},
 		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
 		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
 		}},
-		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, lane, from, to)) }},
+		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, stream, from, to)) }},
 		{"AccountSummaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AccountSummaries(ctx, "main")) }},
 		{"AccountFindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.AccountFindingCounts(ctx, "main"))
@@ -93,7 +95,7 @@ func readings(now time.Time) []reading {
 		}},
 		{"RejectCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectCounts(ctx)) }},
 		{"RejectGroups", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectGroups(ctx)) }},
-		{"OpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenFindings(ctx, lane)) }},
+		{"OpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenFindings(ctx, stream)) }},
 		{"FindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindingCounts(ctx)) }},
 		{"LastVerifications", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastVerifications(ctx)) }},
 		{"RecentRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RecentRuns(ctx, from, 10)) }},
@@ -150,9 +152,9 @@ func fill(t *testing.T, s *sink.Sink) {
 	write(t, s, b)
 	ctx := t.Context()
 	if err := errors.Join(
-		s.Track(ctx, []schema.Tracked{{Lane: lane, OrderID: b.Orders[3000].OrderID, AddedAt: day, Version: 1}, {Lane: lane, OrderID: "later", AddedAt: day, Version: 1}}),
-		s.WriteFindings(ctx, []schema.Finding{{Lane: lane, ID: "f", Kind: "missing", Depth: "count", Start: day, End: day.Add(time.Hour), FoundAt: day, Version: 1}}),
-		s.WriteVerification(ctx, sink.Verification{Lane: lane, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day}),
+		s.Track(ctx, []schema.Tracked{{Stream: stream, OrderID: b.Orders[3000].OrderID, AddedAt: day, Version: 1}, {Stream: stream, OrderID: "later", AddedAt: day, Version: 1}}),
+		s.WriteFindings(ctx, []schema.Finding{{Stream: stream, ID: "f", Kind: "missing", Depth: "count", Start: day, End: day.Add(time.Hour), FoundAt: day, Version: 1}}),
+		s.WriteVerification(ctx, sink.Verification{Stream: stream, From: day, To: day.Add(time.Hour), Whole: true, StartedAt: day, FinishedAt: day}),
 		s.WriteRuns(ctx, []sink.Run{
 			{ID: "a", Kind: sink.RunTick, State: sink.RunOK, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, FinishedAt: day, Version: 1},
 			{ID: "b", Kind: sink.RunTick, State: sink.RunFailed, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, FinishedAt: day, Version: 1},
@@ -167,7 +169,7 @@ func fill(t *testing.T, s *sink.Sink) {
 	twice := once // at another time
 	twice.CreateTime = twice.CreateTime.AddDate(0, 1, 0)
 	write(t, s, sink.Batch{Orders: []schema.Order{once, twice}})
-	if err := s.ClaimRanges(ctx, []sink.RangeLease{{Lane: lane, From: day, To: day.Add(time.Hour), Holder: "holder", Process: "process"}}); err != nil {
+	if err := s.ClaimRanges(ctx, []sink.RangeLease{{Stream: stream, From: day, To: day.Add(time.Hour), Holder: "holder", Process: "process"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.ClaimLeases(ctx, "holder", "process", []string{"main"}); err != nil {
@@ -288,15 +290,15 @@ func TestReadsEnd(t *testing.T) {
 		write(t, s, smallBatch())
 		exec(t, s.Conn(), "DROP TABLE reject_rows")
 		exec(t, s.Conn(), "ALTER TABLE sync_finding_rows MODIFY COLUMN note Int32")
-		if err := s.WriteFindings(t.Context(), []schema.Finding{{Lane: lane, ID: "f", FoundAt: day}}); err == nil {
+		if err := s.WriteFindings(t.Context(), []schema.Finding{{Stream: stream, ID: "f", FoundAt: day}}); err == nil {
 			t.Error("the column is as it was")
 		}
 		exec(t, s.Conn(), "INSERT INTO sync_finding_rows (account, id) VALUES ('main', 'x')")
-		if _, err := s.OpenRejects(t.Context(), lane); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
+		if _, err := s.OpenRejects(t.Context(), stream); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
 			strings.Count(err.Error(), "ordersync migrate") != 1 {
 			t.Error(err)
 		}
-		if _, err := s.OpenFindings(t.Context(), lane); err == nil || !strings.Contains(err.Error(), "read the findings") {
+		if _, err := s.OpenFindings(t.Context(), stream); err == nil || !strings.Contains(err.Error(), "read the findings") {
 			t.Error(err)
 		}
 		if n := seen.n.Load(); n != 0 {
@@ -310,7 +312,7 @@ func TestReadsEnd(t *testing.T) {
 		s := openAt(t, p.addr, database, func(c *sink.Config) { c.MaxElapsedTime = time.Second })
 		p.close()
 		start := time.Now()
-		_, err := s.Count(t.Context(), lane, day, day)
+		_, err := s.Count(t.Context(), stream, day, day)
 		if err == nil || !strings.Contains(err.Error(), "count the stored orders: given up after 1s, reason network") {
 			t.Error(err)
 		}
@@ -328,10 +330,10 @@ func TestReadsEnd(t *testing.T) {
 			c.Log = slog.New(slog.NewTextHandler(writer(func([]byte) { cancel(stop) }), nil))
 		})
 		p.close()
-		if _, err := s.Windows(ctx, lane, day, day); !errors.Is(err, stop) || !strings.Contains(err.Error(), "while retrying") {
+		if _, err := s.Windows(ctx, stream, day, day); !errors.Is(err, stop) || !strings.Contains(err.Error(), "while retrying") {
 			t.Error(err)
 		}
-		if _, err := s.Windows(ctx, lane, day, day); !errors.Is(err, stop) {
+		if _, err := s.Windows(ctx, stream, day, day); !errors.Is(err, stop) {
 			t.Error(err)
 		}
 	})
@@ -353,9 +355,9 @@ func TestStopWhileTheServerIsSilent(t *testing.T) {
 	p := newProxy(t, addr)
 	s := openAt(t, p.addr, database, func(c *sink.Config) { c.Addr = []string{p.addr, l.Addr().String()} })
 	p.close()
-	_, _ = s.Count(stopSoon(t), lane, day, day) // cuts the connection there is
+	_, _ = s.Count(stopSoon(t), stream, day, day) // cuts the connection there is
 	for what, do := range map[string]func(context.Context) error{
-		"read":  func(ctx context.Context) error { _, err := s.Count(ctx, lane, day, day); return err },
+		"read":  func(ctx context.Context) error { _, err := s.Count(ctx, stream, day, day); return err },
 		"write": func(ctx context.Context) error { return s.Write(ctx, smallBatch()) },
 		"claim": func(ctx context.Context) error { _, err := s.ClaimLeases(ctx, "h", "p", []string{"main"}); return err },
 		"ping":  s.Ping,

@@ -25,7 +25,7 @@
 //
 // # Reading
 //
-// Reads go to the storage tables with FINAL and are bounded by lane and creation time, so that they touch the
+// Reads go to the storage tables with FINAL and are bounded by stream and creation time, so that they touch the
 // partitions of the asked range only.
 //
 // # A cluster

@@ -14,7 +14,7 @@ import (
 
 var findingTable = &table[schema.Finding]{
 	name:  "sync_finding_rows",
-	label: func(f *schema.Finding) string { return "finding " + f.ID + " of " + f.Lane.String() },
+	label: func(f *schema.Finding) string { return "finding " + f.ID + " of " + f.Stream.String() },
 	size:  func(f *schema.Finding) int { return overhead + len(f.Note) },
 	compare: func(a, b *schema.Finding) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
@@ -45,13 +45,13 @@ func (s *Sink) WriteFindings(ctx context.Context, findings []schema.Finding) err
 	return write(ctx, s, findingTable, findings)
 }
 
-// OpenFindings returns the findings of a lane that have not ended, by where they are.
-func (s *Sink) OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Finding, error) {
+// OpenFindings returns the findings of a stream that have not ended, by where they are.
+func (s *Sink) OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error) {
 	out, err := collect(ctx, s, `SELECT source, id, kind, depth, toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end),
 		order_id, at_source, stored, note, toUnixTimestamp64Milli(found_at), version
 		FROM sync_finding_rows FINAL WHERE account = ? AND owner_id = ? AND isNull(ended_at)
-		ORDER BY range_start, kind, id`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (schema.Finding, error) {
-		f := schema.Finding{Lane: lane}
+		ORDER BY range_start, kind, id`, []any{stream.Account, stream.OwnerID}, func(rows driver.Rows) (schema.Finding, error) {
+		f := schema.Finding{Stream: stream}
 		var start, end, found int64
 		var source, stored uint64
 		if err := rows.Scan(&f.Source, &f.ID, &f.Kind, &f.Depth, &start, &end, &f.OrderID, &source, &stored, &f.Note, &found, &f.Version); err != nil {
@@ -67,15 +67,15 @@ func (s *Sink) OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Fin
 	return out, nil
 }
 
-// FindingCount is how many findings of one depth a lane has that have not ended.
+// FindingCount is how many findings of one depth a stream has that have not ended.
 type FindingCount struct {
-	schema.Lane
+	schema.Stream
 	Depth string
 	Open  int
 	Found time.Time // the last of them
 }
 
-// FindingCounts counts the open findings of all accounts, by lane and depth.
+// FindingCounts counts the open findings of all accounts, by stream and depth.
 func (s *Sink) FindingCounts(ctx context.Context) ([]FindingCount, error) {
 	return s.findingCounts(ctx, "1", nil)
 }

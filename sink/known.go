@@ -18,20 +18,20 @@ const final = " FINAL "
 // finalSettings end each query that reads with final.
 const finalSettings = " SETTINGS do_not_merge_across_partitions_select_final = 1"
 
-// inRange bounds a query by lane and creation time, [from, to); its arguments are those of rangeArgs. The lane's
+// inRange bounds a query by stream and creation time, [from, to); its arguments are those of rangeArgs. The stream's
 // account is the name of the configured account, which is unique, so the source need not be compared.
 const inRange = "account = ? AND owner_id = ? AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
 	" AND create_time < fromUnixTimestamp64Milli(?, 'UTC')"
 
 // rangeArgs are the arguments of inRange. A time before or after all that a row can hold is no bound.
-func rangeArgs(lane schema.Lane, from, to time.Time) []any {
-	return []any{lane.Account, lane.OwnerID, bound(from), bound(to)}
+func rangeArgs(stream schema.Stream, from, to time.Time) []any {
+	return []any{stream.Account, stream.OwnerID, bound(from), bound(to)}
 }
 
-// listed is the condition of the orders of a lane, created in [from, to), that a listing shows: those that the filters
+// listed is the condition of the orders of a stream, created in [from, to), that a listing shows: those that the filters
 // leave. Its arguments come with it.
-func (s *Sink) listed(lane schema.Lane, from, to time.Time) (where string, args []any) {
-	where, args = inRange, rangeArgs(lane, from, to)
+func (s *Sink) listed(stream schema.Stream, from, to time.Time) (where string, args []any) {
+	where, args = inRange, rangeArgs(stream, from, to)
 	for _, f := range s.filters.Set() {
 		where += " AND lower(" + f.Column + ") = ?"
 		args = append(args, strings.ToLower(f.Value))
@@ -54,14 +54,14 @@ func bound(t time.Time) int64 {
 // maxIDs bounds the IN list of one query: the server limits the text of a query to 256 KB.
 const maxIDs = 2000
 
-// Known returns what is stored of the orders of a lane that were created in [from, to) and that its listings show, by id:
+// Known returns what is stored of the orders of a stream that were created in [from, to) and that its listings show, by id:
 // enough for the engine to decide whether there is something to fetch or write.
-func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
+func (s *Sink) Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error) {
 	type row struct {
 		id string
 		schema.Known
 	}
-	where, args := s.listed(lane, from, to)
+	where, args := s.listed(stream, from, to)
 	rows, err := collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items, version FROM order_rows"+final+
 		"WHERE "+where+finalSettings, args, func(rows driver.Rows) (r row, err error) {
 		var created int64
@@ -79,14 +79,14 @@ func (s *Sink) Known(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return known, nil
 }
 
-// First returns when the oldest order of a lane that is stored and was created in [from, to) was created, or the oldest
+// First returns when the oldest order of a stream that is stored and was created in [from, to) was created, or the oldest
 // order of a stored item, whichever is earlier, tombstones included; zero where there is none. It reads little of each part,
 // since the tables are sorted by time.
-func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error) {
+func (s *Sink) First(ctx context.Context, stream schema.Stream, from, to time.Time) (time.Time, error) {
 	first := func(table string) string {
 		return "(SELECT toUnixTimestamp64Milli(create_time) AS created FROM " + table + " WHERE " + inRange + " ORDER BY create_time LIMIT 1)"
 	}
-	args := rangeArgs(lane, from, to)
+	args := rangeArgs(stream, from, to)
 	var found uint64
 	var oldest int64
 	err := s.row(ctx, "SELECT count(), min(created) FROM ("+first(orderTable.name)+" UNION ALL "+first(itemTable.name)+")",
@@ -100,16 +100,16 @@ func (s *Sink) First(ctx context.Context, lane schema.Lane, from, to time.Time) 
 	return fromMilliseconds(oldest), nil
 }
 
-// ItemIDs returns the ids of all live line items of the orders of a lane that were created in [from, to), by order id. What
+// ItemIDs returns the ids of all live line items of the orders of a stream that were created in [from, to), by order id. What
 // a refreshed detail does not show any more gets a tombstone, so the engine must know what there was.
-func (s *Sink) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
-	ids, err := collectRange(ctx, s, itemIDSelect, "order_id, item_id", lane, from, to, scanItemID)
+func (s *Sink) ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error) {
+	ids, err := collectRange(ctx, s, itemIDSelect, "order_id, item_id", stream, from, to, scanItemID)
 	return byOrder(ids), failedRead("stored items", err)
 }
 
 // ItemIDsByOrder is ItemIDs for some orders: it returns none where no orders are given.
-func (s *Sink) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, orderIDs []string) (map[string][]string, error) {
-	ids, err := collectByID(ctx, s, itemIDSelect, "order_id, item_id", lane, from, to, orderIDs, scanItemID)
+func (s *Sink) ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, orderIDs []string) (map[string][]string, error) {
+	ids, err := collectByID(ctx, s, itemIDSelect, "order_id, item_id", stream, from, to, orderIDs, scanItemID)
 	return byOrder(ids), failedRead("stored items", err)
 }
 
@@ -131,19 +131,19 @@ func byOrder(ids []itemID) map[string][]string {
 	return out
 }
 
-// Pending returns the orders of a lane whose detail is missing, oldest first. The skip index on detail_status keeps this
+// Pending returns the orders of a stream whose detail is missing, oldest first. The skip index on detail_status keeps this
 // cheap, however many orders there are.
-func (s *Sink) Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
-	refs, err := s.refs(ctx, "account = ? AND owner_id = ? AND detail_status = 'pending'", lane.Account, lane.OwnerID)
+func (s *Sink) Pending(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error) {
+	refs, err := s.refs(ctx, "account = ? AND owner_id = ? AND detail_status = 'pending'", stream.Account, stream.OwnerID)
 	if err != nil {
 		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}
 	return refs, nil
 }
 
-// Unpaid returns the stored unpaid orders of a lane that were created in [from, to) and that its listings show, oldest first.
-func (s *Sink) Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error) {
-	where, args := s.listed(lane, from, to)
+// Unpaid returns the stored unpaid orders of a stream that were created in [from, to) and that its listings show, oldest first.
+func (s *Sink) Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error) {
+	where, args := s.listed(stream, from, to)
 	refs, err := s.refs(ctx, where+" AND "+isUnpaid, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)

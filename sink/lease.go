@@ -57,7 +57,7 @@ func (s *Sink) Leases(ctx context.Context) (map[string]Lease, error) {
 	return out, nil
 }
 
-// ReleaseLeases gives the claims of a holder back, so that another one can lead at once.
+// ReleaseLeases returns the claims of a holder back, so that another one can lead at once.
 func (s *Sink) ReleaseLeases(ctx context.Context, holder string) error {
 	err := s.conn.Exec(ctx, `INSERT INTO sync_leases (account, holder, process, since, renewed_at, released)
 		SELECT account, holder, process, since, now64(6, 'UTC'), 1 FROM sync_leases FINAL WHERE holder = ?`, holder)

@@ -11,10 +11,10 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Windows returns the ledger rows of a lane whose windows start in [from, to), by start. A window that was listed with other
+// Windows returns the ledger rows of a stream whose windows start in [from, to), by start. A window that was listed with other
 // filters than the sink's is one without a verdict: only its version and its place are in it.
-func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
-	windows, err := s.Ledger(ctx, lane, from, to)
+func (s *Sink) Windows(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error) {
+	windows, err := s.Ledger(ctx, stream, from, to)
 	s.unproven(windows)
 	return windows, err
 }
@@ -23,28 +23,28 @@ func (s *Sink) Windows(ctx context.Context, lane schema.Lane, from, to time.Time
 func (s *Sink) unproven(windows []schema.Window) {
 	for i := range windows {
 		if w := &windows[i]; w.Filters != s.filters.String() {
-			*w = schema.Window{Lane: w.Lane, Start: w.Start, End: w.End, Filters: w.Filters, Version: w.Version}
+			*w = schema.Window{Stream: w.Stream, Start: w.Start, End: w.End, Filters: w.Filters, Version: w.Version}
 		}
 	}
 }
 
-// Ledger returns the ledger rows of a lane whose windows start in [from, to) as they were written, whatever their listings
+// Ledger returns the ledger rows of a stream whose windows start in [from, to) as they were written, whatever their listings
 // were narrowed to.
-func (s *Sink) Ledger(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
-	return s.windows(ctx, "", nil, lane, from, to)
+func (s *Sink) Ledger(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error) {
+	return s.windows(ctx, "", nil, stream, from, to)
 }
 
-// Undone returns what is not done of a lane before a time, by start: the windows that the ledger does not hold as complete
+// Undone returns what is not done of a stream before a time, by start: the windows that the ledger does not hold as complete
 // with the sink's filters,
 // and between its first window and that time the stretches without any, as windows without a verdict. The server looks
 // for both, so that a ledger of years costs no more than one of a day.
-func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error) {
-	out, err := s.windows(ctx, "AND (verdict != 'complete' OR filters != ?) ", []any{s.filters.String()}, lane, schema.MinTime, before)
+func (s *Sink) Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error) {
+	out, err := s.windows(ctx, "AND (verdict != 'complete' OR filters != ?) ", []any{s.filters.String()}, stream, schema.MinTime, before)
 	if err != nil {
 		return nil, err
 	}
 	s.unproven(out)
-	args := append(rangeArgs(lane, schema.MinTime, before), bound(before), bound(before))
+	args := append(rangeArgs(stream, schema.MinTime, before), bound(before), bound(before))
 	gaps, err := collect(ctx, s, `SELECT covered, start FROM (
 			SELECT start, max(end) OVER (ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
 			FROM (
@@ -55,7 +55,7 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 		) WHERE covered != 0 AND covered < start`, args, func(rows driver.Rows) (schema.Window, error) {
 		var start, end int64
 		err := rows.Scan(&start, &end)
-		return schema.Window{Lane: lane, Start: fromMilliseconds(start), End: fromMilliseconds(end)}, err
+		return schema.Window{Stream: stream, Start: fromMilliseconds(start), End: fromMilliseconds(end)}, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for gaps in the ledger: %w", err)
@@ -65,7 +65,7 @@ func (s *Sink) Undone(ctx context.Context, lane schema.Lane, before time.Time) (
 	return out, nil
 }
 
-// LastWindow returns the start and the end of the window that was recorded last, of any lane; zero times where the ledger is
+// LastWindow returns the start and the end of the window that was recorded last, of any stream; zero times where the ledger is
 // empty. All windows of a ledger have one length: others would overlap (I2).
 func (s *Sink) LastWindow(ctx context.Context) (start, end time.Time, err error) {
 	var n uint64
@@ -86,14 +86,14 @@ const windowsInRange = "account = ? AND owner_id = ?" +
 	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"
 
 // windows returns ledger rows; which is a further condition, with its arguments.
-func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, lane schema.Lane, from, to time.Time) ([]schema.Window, error) {
+func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, stream schema.Stream, from, to time.Time) ([]schema.Window, error) {
 	out, err := collect(ctx, s, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
 		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
 		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
 		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version, filters
 		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
-		ORDER BY window_start`, append(rangeArgs(lane, from, to), whichArgs...), func(rows driver.Rows) (schema.Window, error) {
-		w := schema.Window{Lane: lane}
+		ORDER BY window_start`, append(rangeArgs(stream, from, to), whichArgs...), func(rows driver.Rows) (schema.Window, error) {
+		w := schema.Window{Stream: stream}
 		var start, end int64
 		var verdict string
 		var listingStart, listingEnd, startedAt, finishedAt *int64
@@ -121,10 +121,10 @@ func optional(ms *int64) time.Time {
 	return fromMilliseconds(*ms)
 }
 
-// Count counts the stored orders of a lane that were created in [from, to) and that its listings show.
-func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error) {
+// Count counts the stored orders of a stream that were created in [from, to) and that its listings show.
+func (s *Sink) Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error) {
 	var n uint64
-	where, args := s.listed(lane, from, to)
+	where, args := s.listed(stream, from, to)
 	err := s.row(ctx, "SELECT count() FROM order_rows"+final+"WHERE "+where+finalSettings, args, &n)
 	if err != nil {
 		return 0, fmt.Errorf("count the stored orders: %w", err)
@@ -135,9 +135,9 @@ func (s *Sink) Count(ctx context.Context, lane schema.Lane, from, to time.Time) 
 // Counts recomputes from the stored rows that listings show what the ledger says of the windows of [from, to), which are of the given
 // length: Stored, Items, Pending and IDDigest of each window that holds an order, by its start. It is window_audit for
 // a range, without reading the rest.
-func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error) {
+func (s *Sink) Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error) {
 	at := fmt.Sprintf("intDiv(toUnixTimestamp64Milli(create_time), %d) * %[1]d", window.Milliseconds())
-	where, args := s.listed(lane, from, to)
+	where, args := s.listed(stream, from, to)
 	orders, err := collect(ctx, s, "SELECT "+at+" AS w, count(), countIf(detail_status = 'pending'), groupBitXor(xxHash64(order_id)) FROM order_rows"+
 		final+"WHERE "+where+" GROUP BY w"+finalSettings, args, func(rows driver.Rows) (schema.Window, error) {
 		var start int64
@@ -147,7 +147,7 @@ func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duratio
 	})
 	var items []schema.Window
 	if err == nil {
-		itemWhere, itemArgs := inRange, rangeArgs(lane, from, to)
+		itemWhere, itemArgs := inRange, rangeArgs(stream, from, to)
 		if len(s.filters.Set()) > 0 { // a line may be of another product than its order, which is what was asked for
 			itemWhere += " AND order_id GLOBAL IN (SELECT order_id FROM order_rows" + final + "WHERE " + where + ")"
 			itemArgs = append(itemArgs, args...)
@@ -165,12 +165,12 @@ func (s *Sink) Counts(ctx context.Context, lane schema.Lane, window time.Duratio
 	}
 	out := map[time.Time]schema.Window{}
 	for _, w := range orders {
-		w.Lane, w.End = lane, w.Start.Add(window)
+		w.Stream, w.End = stream, w.Start.Add(window)
 		out[w.Start] = w
 	}
 	for _, i := range items {
 		w := out[i.Start]
-		w.Lane, w.Start, w.End, w.Items = lane, i.Start, i.Start.Add(window), i.Items
+		w.Stream, w.Start, w.End, w.Items = stream, i.Start, i.Start.Add(window), i.Items
 		out[i.Start] = w
 	}
 	return out, nil

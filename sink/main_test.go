@@ -90,8 +90,8 @@ func exec(t testing.TB, conn driver.Conn, query string) {
 }
 
 var (
-	lane = schema.Lane{Source: "bss", Account: "main"}
-	day  = time.Date(2024, 5, 6, 0, 0, 0, 0, time.UTC)
+	stream = schema.Stream{Source: "bss", Account: "main"}
+	day    = time.Date(2024, 5, 6, 0, 0, 0, 0, time.UTC)
 )
 
 func amount(s string) schema.Money {
@@ -102,7 +102,7 @@ func amount(s string) schema.Money {
 func order(n int) schema.Order {
 	created := day.Add(time.Duration(n) * time.Minute)
 	return schema.Order{
-		Lane: lane, OrderID: fmt.Sprintf("2110597882%05d", n), OrderType: "New", PaymentStatus: "Paid",
+		Stream: stream, OrderID: fmt.Sprintf("2110597882%05d", n), OrderType: "New", PaymentStatus: "Paid",
 		ProductCode: "rds", ProductType: "rds", CommodityCode: "rds", SubscriptionType: "Subscription",
 		CreateTime: created, PaymentTime: created.Add(time.Second), Currency: "CNY",
 		Amounts:     schema.Amounts{Pretax: amount("10.5"), PretaxGross: amount("12")},
@@ -114,7 +114,7 @@ func order(n int) schema.Order {
 // item is the k-th line item of an order.
 func item(o schema.Order, k int) schema.Item {
 	return schema.Item{
-		Lane: o.Lane, OrderID: o.OrderID, ItemID: fmt.Sprintf("%s-%d", o.OrderID, k), OrderType: o.OrderType,
+		Stream: o.Stream, OrderID: o.OrderID, ItemID: fmt.Sprintf("%s-%d", o.OrderID, k), OrderType: o.OrderType,
 		OrderSubType: "ProductSubOrder", PaymentStatus: o.PaymentStatus, ProductCode: o.ProductCode,
 		CreateTime: o.CreateTime, PaymentTime: o.PaymentTime, Currency: o.Currency,
 		Amounts: schema.Amounts{Pretax: amount("10.5")}, InstanceIDs: []string{"rm-1"}, Region: "cn-hangzhou",

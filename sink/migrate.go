@@ -170,7 +170,7 @@ func (f *found) goose(ctx context.Context, only ...string) (err error) {
 	return err
 }
 
-// correct gives a table and its columns the comments that they should have.
+// correct returns a table and its columns the comments that they should have.
 func (f *found) correct(ctx context.Context, conn driver.Conn, t schema.Table, name string) error {
 	var changes []string
 	for _, objects := range f.nodes {
@@ -234,7 +234,7 @@ const (
 	former  = "sync_verifications_former"
 )
 
-// renew gives sync_verifications the engine that it has in a new warehouse, which no ALTER can do: the table is put aside,
+// renew returns sync_verifications the engine that it has in a new warehouse, which no ALTER can do: the table is put aside,
 // made anew and filled from the one put aside. The looks before and in between find out what was done already, so that a
 // process that is killed is continued by the next.
 func (f *found) renew(ctx context.Context, conn driver.Conn) error {

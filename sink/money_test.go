@@ -189,7 +189,7 @@ func TestPaymentStates(t *testing.T) {
 	equal(t, texts(t, s.Conn(), "SELECT payment_state FROM orders ORDER BY create_time"), want)
 	equal(t, strings.Join(want, ""), "('paid')('paid')('paid')('unpaid')('unpaid')('unpaid')('cancelled')('cancelled')('cancelled')('cancelled')('none')('none')('other')('paid')('other')('other')")
 	equal(t, number(t, s.Conn(), "SELECT count() FROM unpaid_orders"), 3)
-	unpaid, err := s.Unpaid(t.Context(), lane, day, day.AddDate(0, 0, 1))
+	unpaid, err := s.Unpaid(t.Context(), stream, day, day.AddDate(0, 0, 1))
 	if err != nil || len(unpaid) != 3 {
 		t.Errorf("%v, %v", unpaid, err)
 	}

@@ -48,27 +48,27 @@ func (s *Sink) HasOrders(ctx context.Context, account string) (bool, error) {
 	return len(found) > 0, nil
 }
 
-// Doubled returns the ids of the orders of a lane that are stored with more than one creation time. It reads the ids of all
+// Doubled returns the ids of the orders of a stream that are stored with more than one creation time. It reads the ids of all
 // its orders, which takes about a second for some millions.
-func (s *Sink) Doubled(ctx context.Context, lane schema.Lane) ([]string, error) {
+func (s *Sink) Doubled(ctx context.Context, stream schema.Stream) ([]string, error) {
 	// Of rows, tombstones included: few ever had two creation times.
 	ids, err := collect(ctx, s, `SELECT order_id FROM order_rows WHERE account = ? AND owner_id = ?
 		GROUP BY order_id HAVING min(create_time) != max(create_time)
-		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (id string, err error) {
+		SETTINGS max_bytes_before_external_group_by = 268435456`, []any{stream.Account, stream.OwnerID}, func(rows driver.Rows) (id string, err error) {
 		err = rows.Scan(&id)
 		return id, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for orders that are stored twice: %w", err)
 	}
-	stored, err := s.Places(ctx, lane.Account, ids)
+	stored, err := s.Places(ctx, stream.Account, ids)
 	if err != nil {
 		return nil, err
 	}
 	rows := map[string]int{}
 	var out []string
 	for _, p := range stored {
-		if p.OwnerID != lane.OwnerID {
+		if p.OwnerID != stream.OwnerID {
 			continue
 		}
 		if rows[p.OrderID]++; rows[p.OrderID] == 2 {

@@ -10,10 +10,10 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// RangeLease is a process's claim on a range of creation times [From, To) of a lane. As with Lease it is no lock: on a
+// RangeLease is a process's claim on a range of creation times [From, To) of a stream. As with Lease it is no lock: on a
 // cluster, or after a process has slept, two may hold one range, and what they store must be right all the same.
 type RangeLease struct {
-	schema.Lane
+	schema.Stream
 	From, To time.Time
 	Holder   string // random
 	Process  string // for a person
@@ -22,12 +22,12 @@ type RangeLease struct {
 // liveRanges is the claims on ranges that were renewed in time, by the clock of the server.
 var liveRanges = fmt.Sprintf(" sync_range_leases FINAL WHERE NOT released AND renewed_at > now64(6) - toIntervalMillisecond(%d) ", LeaseLife.Milliseconds())
 
-// RangeLeases returns the live claims of a lane that reach into [from, to).
-func (s *Sink) RangeLeases(ctx context.Context, lane schema.Lane, from, to time.Time) ([]RangeLease, error) {
+// RangeLeases returns the live claims of a stream that reach into [from, to).
+func (s *Sink) RangeLeases(ctx context.Context, stream schema.Stream, from, to time.Time) ([]RangeLease, error) {
 	out, err := collect(ctx, s, "SELECT toUnixTimestamp64Milli(range_start), toUnixTimestamp64Milli(range_end), holder, process FROM"+liveRanges+
 		`AND account = ? AND owner_id = ? AND range_start < fromUnixTimestamp64Milli(?, 'UTC') AND range_end > fromUnixTimestamp64Milli(?, 'UTC')
-		ORDER BY range_start, holder`, []any{lane.Account, lane.OwnerID, to.UnixMilli(), from.UnixMilli()}, func(rows driver.Rows) (RangeLease, error) {
-		l := RangeLease{Lane: lane}
+		ORDER BY range_start, holder`, []any{stream.Account, stream.OwnerID, to.UnixMilli(), from.UnixMilli()}, func(rows driver.Rows) (RangeLease, error) {
+		l := RangeLease{Stream: stream}
 		var from, to int64
 		err := rows.Scan(&from, &to, &l.Holder, &l.Process)
 		l.From, l.To = fromMilliseconds(from), fromMilliseconds(to)

@@ -41,7 +41,7 @@ var readRemedies = map[int32]string{
 	497: "grant the user SELECT on the database",
 }
 
-// readError gives an error the remedy that suits somebody who only reads.
+// readError returns an error the remedy that suits somebody who only reads.
 func readError(err error) error {
 	var connect *ConnectError
 	var exception *clickhouse.Exception

@@ -56,12 +56,12 @@ func TestVerifications(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
-	owner := schema.Lane{Source: "bss", Account: "main", OwnerID: "7"}
-	first := sink.Verification{Lane: lane, From: at(0), To: at(24), Whole: true, Windows: 24, Calls: 1, StartedAt: at(25), FinishedAt: at(26)}
-	second := sink.Verification{Lane: lane, From: at(0), To: at(48), Whole: true, Deep: true, Windows: 48, Calls: 9,
+	owner := schema.Stream{Source: "bss", Account: "main", OwnerID: "7"}
+	first := sink.Verification{Stream: stream, From: at(0), To: at(24), Whole: true, Windows: 24, Calls: 1, StartedAt: at(25), FinishedAt: at(26)}
+	second := sink.Verification{Stream: stream, From: at(0), To: at(48), Whole: true, Deep: true, Windows: 48, Calls: 9,
 		Differences: 2, Repaired: 1, Error: "timeout", StartedAt: at(49), FinishedAt: at(50)}
-	part := sink.Verification{Lane: lane, From: at(0), To: at(1), Windows: 1, StartedAt: at(60), FinishedAt: at(61)}
-	other := sink.Verification{Lane: owner, From: at(0), To: at(2), Whole: true, StartedAt: at(3), FinishedAt: at(4)}
+	part := sink.Verification{Stream: stream, From: at(0), To: at(1), Windows: 1, StartedAt: at(60), FinishedAt: at(61)}
+	other := sink.Verification{Stream: owner, From: at(0), To: at(2), Whole: true, StartedAt: at(3), FinishedAt: at(4)}
 	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), nil)
 	for _, v := range []sink.Verification{second, first, part, other} {
 		if err := s.WriteVerification(t.Context(), v); err != nil {
@@ -76,7 +76,7 @@ func TestFindAndCountRejects(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	reject := func(account, id, stage string, accepted, resolved bool) schema.Reject {
-		r := schema.Reject{Lane: schema.Lane{Source: "bss", Account: account}, ID: id, Stage: stage, FirstSeen: day, LastSeen: day,
+		r := schema.Reject{Stream: schema.Stream{Source: "bss", Account: account}, ID: id, Stage: stage, FirstSeen: day, LastSeen: day,
 			Resolved: resolved, Version: 1}
 		if accepted {
 			r.AcceptedAt, r.AcceptedBy, r.Note = day, "me", "gone"
@@ -99,7 +99,7 @@ func TestFindAndCountRejects(t *testing.T) {
 	equal(t, find("other", ""), []schema.Reject{d, e})
 	equal(t, find("main", "a_"), nil)
 	equal(t, must[[]sink.RejectCount](t)(s.RejectCounts(t.Context())), []sink.RejectCount{
-		{Lane: a.Lane, Open: 1, Accepted: 2, AcceptedDetails: 1},
-		{Lane: e.Lane, Open: 1},
+		{Stream: a.Stream, Open: 1, Accepted: 2, AcceptedDetails: 1},
+		{Stream: e.Stream, Open: 1},
 	})
 }

@@ -36,16 +36,16 @@ func TestKnown(t *testing.T) {
 	gone.Deleted = true
 	write(t, s, sink.Batch{Orders: []schema.Order{again, gone}})
 
-	known := must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Minute), day.Add(time.Hour)))
+	known := must[map[string]schema.Known](t)(s.Known(t.Context(), stream, day.Add(time.Minute), day.Add(time.Hour)))
 	equal(t, known, map[string]schema.Known{
 		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
 		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
 	})
-	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane))
+	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
 	// A bound in the middle of a millisecond, and bounds that no row can have.
-	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
-	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), lane, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
+	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), stream, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
+	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), stream, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)))), 4)
 }
 
 // An order is found wherever it is, and one that is stored at two places is known to be.
@@ -79,11 +79,11 @@ func TestPlaces(t *testing.T) {
 	}
 	slices.Sort(want)
 	equal(t, got, want)
-	equal(t, must[[]string](t)(s.Doubled(t.Context(), lane)), []string{moved.OrderID})
+	equal(t, must[[]string](t)(s.Doubled(t.Context(), stream)), []string{moved.OrderID})
 	left := b.Orders[0]
 	left.Deleted, left.Version = true, 4
 	write(t, s, sink.Batch{Orders: []schema.Order{left}})
-	equal(t, len(must[[]string](t)(s.Doubled(t.Context(), lane))), 0)
+	equal(t, len(must[[]string](t)(s.Doubled(t.Context(), stream))), 0)
 }
 
 func TestFirst(t *testing.T) {
@@ -91,7 +91,7 @@ func TestFirst(t *testing.T) {
 	s := open(t)
 	first := func(minutes int) time.Time {
 		t.Helper()
-		return must[time.Time](t)(s.First(t.Context(), lane, day.Add(time.Duration(minutes)*time.Minute), day.Add(time.Hour)))
+		return must[time.Time](t)(s.First(t.Context(), stream, day.Add(time.Duration(minutes)*time.Minute), day.Add(time.Hour)))
 	}
 	equal(t, first(0), time.Time{})
 	other := order(5)
@@ -118,11 +118,11 @@ func TestManyIDs(t *testing.T) {
 	ids = append(ids, "it's not \\ there")
 	write(t, s, b)
 	to := day.AddDate(0, 1, 0)
-	equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), lane, day, to, ids))), 4500)
-	equal(t, len(must[[]schema.Order](t)(s.OrdersByID(t.Context(), lane, day, to, ids))), 4500)
-	equal(t, len(must[[]schema.Item](t)(s.Items(t.Context(), lane, day, to))), 4500)
-	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), lane, day, to))), 4500)
-	equal(t, len(must[map[string][]string](t)(s.ItemIDs(t.Context(), lane, day, to))), 4500)
+	equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), stream, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.OrdersByID(t.Context(), stream, day, to, ids))), 4500)
+	equal(t, len(must[[]schema.Item](t)(s.Items(t.Context(), stream, day, to))), 4500)
+	equal(t, len(must[[]schema.Order](t)(s.Orders(t.Context(), stream, day, to))), 4500)
+	equal(t, len(must[map[string][]string](t)(s.ItemIDs(t.Context(), stream, day, to))), 4500)
 }
 
 // No ids are no orders, and no reason to ask the server: not even one that is gone is noticed.
@@ -135,10 +135,10 @@ func TestNoIDsAreNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ids := range [][]string{nil, {}} {
-		equal(t, must[[]schema.Order](t)(s.OrdersByID(t.Context(), lane, schema.MinTime, schema.MaxTime, ids)), nil)
-		equal(t, must[[]schema.Item](t)(s.ItemsByOrder(t.Context(), lane, schema.MinTime, schema.MaxTime, ids)), nil)
-		equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), lane, schema.MinTime, schema.MaxTime, ids))), 0)
-		equal(t, must[[]schema.OrderRef](t)(s.Find(t.Context(), lane, ids)), nil)
+		equal(t, must[[]schema.Order](t)(s.OrdersByID(t.Context(), stream, schema.MinTime, schema.MaxTime, ids)), nil)
+		equal(t, must[[]schema.Item](t)(s.ItemsByOrder(t.Context(), stream, schema.MinTime, schema.MaxTime, ids)), nil)
+		equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), stream, schema.MinTime, schema.MaxTime, ids))), 0)
+		equal(t, must[[]schema.OrderRef](t)(s.Find(t.Context(), stream, ids)), nil)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestFewAreFoundCheaply(t *testing.T) {
 	done := b.Orders[70_000]
 	done.DetailStatus, done.PaymentStatus, done.Version = schema.DetailOK, "Paid", 2
 	write(t, s, sink.Batch{Orders: []schema.Order{done}})
-	equal(t, must[[]schema.OrderRef](t)(s.Pending(t.Context(), lane)), nil)
+	equal(t, must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream)), nil)
 	equal(t, number(t, s.Conn(), "SELECT count() FROM unpaid_orders"), 0)
 }
 
@@ -185,9 +185,9 @@ func TestCounts(t *testing.T) {
 	}
 	b.Orders[7].DetailStatus = schema.DetailPending
 	write(t, s, b)
-	counts := must[map[time.Time]schema.Window](t)(s.Counts(t.Context(), lane, time.Hour, day, day.Add(3*time.Hour)))
+	counts := must[map[time.Time]schema.Window](t)(s.Counts(t.Context(), stream, time.Hour, day, day.Add(3*time.Hour)))
 	for start, c := range counts {
-		want := schema.Window{Lane: lane, Start: start, End: start.Add(time.Hour)}
+		want := schema.Window{Stream: stream, Start: start, End: start.Add(time.Hour)}
 		for i, o := range b.Orders {
 			if o.CreateTime.Truncate(time.Hour).Equal(start) {
 				want.Stored++
@@ -213,7 +213,7 @@ func TestUnpaid(t *testing.T) {
 	write(t, s, sink.Batch{Orders: []schema.Order{c, b, a}})
 	b.PaymentStatus, b.Version = "Cancelled", 2
 	write(t, s, sink.Batch{Orders: []schema.Order{b}})
-	equal(t, must[[]schema.OrderRef](t)(s.Unpaid(t.Context(), lane, day, day.Add(time.Hour))),
+	equal(t, must[[]schema.OrderRef](t)(s.Unpaid(t.Context(), stream, day, day.Add(time.Hour))),
 		[]schema.OrderRef{{OrderID: a.OrderID, CreateTime: a.CreateTime}})
 }
 
@@ -221,11 +221,11 @@ func TestLedger(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	full := schema.Window{
-		Lane: lane, Start: day, End: day.Add(time.Hour), Verdict: schema.Short, Listed: 1, Stored: 2, Items: 3, Rejected: 4,
+		Stream: stream, Start: day, End: day.Add(time.Hour), Verdict: schema.Short, Listed: 1, Stored: 2, Items: 3, Rejected: 4,
 		Pending: 5, IDDigest: 1<<64 - 1, ListingStart: day, ListingEnd: late, TotalFirst: 6, TotalLast: 7, Pages: 8,
 		ListCalls: 9, DetailCalls: 10, Attempts: 1<<32 - 1, Error: "it's short", StartedAt: early, FinishedAt: late, Version: 3,
 	}
-	bare := schema.Window{Lane: lane, Start: day.Add(time.Hour), End: day.Add(2 * time.Hour), Verdict: schema.Failed, Version: 1}
+	bare := schema.Window{Stream: stream, Start: day.Add(time.Hour), End: day.Add(2 * time.Hour), Verdict: schema.Failed, Version: 1}
 	foreign := bare
 	foreign.OwnerID = "42"
 	former := full
@@ -243,7 +243,7 @@ func TestLedger(t *testing.T) {
 		{day.Add(time.Millisecond), schema.MaxTime, []schema.Window{bare}},
 		{day.Add(2 * time.Hour), day.Add(24 * time.Hour), nil},
 	} {
-		equal(t, must[[]schema.Window](t)(s.Windows(t.Context(), lane, c.from, c.to)), c.want)
+		equal(t, must[[]schema.Window](t)(s.Windows(t.Context(), stream, c.from, c.to)), c.want)
 	}
 }
 
@@ -252,10 +252,10 @@ func TestUndone(t *testing.T) {
 	s := open(t)
 	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
 	window := func(hour, hours int, v schema.Verdict) schema.Window {
-		return schema.Window{Lane: lane, Start: at(hour), End: at(hour + hours), Verdict: v, Version: 1}
+		return schema.Window{Stream: stream, Start: at(hour), End: at(hour + hours), Verdict: v, Version: 1}
 	}
 	all := must[[]schema.Window](t)
-	equal(t, all(s.Undone(t.Context(), lane, at(9))), nil)
+	equal(t, all(s.Undone(t.Context(), stream, at(9))), nil)
 	write(t, s, sink.Batch{Windows: []schema.Window{
 		window(2, 1, schema.Complete), window(3, 1, schema.Short), window(4, 1, schema.Open), window(7, 1, schema.Complete),
 		window(8, 1, schema.Failed), window(9, 1, schema.Complete),
@@ -277,7 +277,7 @@ func TestUndone(t *testing.T) {
 		{9, []schema.Window{short, open, window(5, 2, "")}},
 		{12, []schema.Window{short, open, window(5, 2, ""), window(10, 2, "")}},
 	} {
-		got := all(s.Undone(t.Context(), lane, at(c.before)))
+		got := all(s.Undone(t.Context(), stream, at(c.before)))
 		for i := range got {
 			if got[i].Verdict == "" {
 				got[i].Version = 1
@@ -291,17 +291,17 @@ func TestRejects(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	full := schema.Reject{
-		Lane: lane, ID: "1", Stage: schema.RejectItem, OrderID: "o", WindowStart: day, CreateTime: late, Reason: "malformed",
+		Stream: stream, ID: "1", Stage: schema.RejectItem, OrderID: "o", WindowStart: day, CreateTime: late, Reason: "malformed",
 		Message: "it's odd", Raw: "{\"a\": 1e", FirstSeen: early, LastSeen: late, Attempts: 7, NextAttempt: day,
 		AcceptedAt: day, AcceptedBy: "me", Note: "known", Version: 2,
 	}
-	bare := schema.Reject{Lane: schema.Lane{Source: "bss", Account: "other"}, ID: "1", FirstSeen: day, LastSeen: day, Version: 1}
-	solved := schema.Reject{Lane: lane, ID: "2", FirstSeen: day.Add(1e6), LastSeen: day.Add(1e6), Resolved: true, Version: 1}
+	bare := schema.Reject{Stream: schema.Stream{Source: "bss", Account: "other"}, ID: "1", FirstSeen: day, LastSeen: day, Version: 1}
+	solved := schema.Reject{Stream: stream, ID: "2", FirstSeen: day.Add(1e6), LastSeen: day.Add(1e6), Resolved: true, Version: 1}
 	write(t, s, sink.Batch{Rejects: []schema.Reject{bare, full, solved}})
 	all := must[[]schema.Reject](t)
 	equal(t, all(s.FindRejects(t.Context(), "")), []schema.Reject{full, bare, solved})
-	equal(t, all(s.FindAccountRejects(t.Context(), lane.Account, "")), []schema.Reject{full, solved})
-	equal(t, all(s.OpenRejects(t.Context(), lane)), []schema.Reject{full})
+	equal(t, all(s.FindAccountRejects(t.Context(), stream.Account, "")), []schema.Reject{full, solved})
+	equal(t, all(s.OpenRejects(t.Context(), stream)), []schema.Reject{full})
 	equal(t, texts(t, s.Conn(), "SELECT account, id, status FROM rejects ORDER BY account, id"),
 		[]string{"('main','1','accepted')", "('main','2','resolved')", "('other','1','open')"})
 }
@@ -312,9 +312,9 @@ func TestSummaries(t *testing.T) {
 	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
 	var windows []schema.Window
 	add := func(owner string, hour int, v schema.Verdict) {
-		l := lane
+		l := stream
 		l.OwnerID = owner
-		windows = append(windows, schema.Window{Lane: l, Start: at(hour), End: at(hour + 1), Verdict: v, Stored: 1, Pending: 2,
+		windows = append(windows, schema.Window{Stream: l, Start: at(hour), End: at(hour + 1), Verdict: v, Stored: 1, Pending: 2,
 			Rejected: 3, FinishedAt: at(hour + 2), Version: 1})
 	}
 	for h, v := range []schema.Verdict{schema.Complete, schema.Short, schema.Complete, schema.Complete, schema.Open} {
@@ -325,13 +325,13 @@ func TestSummaries(t *testing.T) {
 	}
 	add("2", 3, schema.Failed)
 	write(t, s, sink.Batch{Windows: windows})
-	owner := func(id string) schema.Lane { return schema.Lane{Source: "bss", Account: "main", OwnerID: id} }
-	equal(t, must[[]sink.LaneSummary](t)(s.Summaries(t.Context(), nil)), []sink.LaneSummary{
-		{Lane: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
+	owner := func(id string) schema.Stream { return schema.Stream{Source: "bss", Account: "main", OwnerID: id} }
+	equal(t, must[[]sink.StreamSummary](t)(s.Summaries(t.Context(), nil)), []sink.StreamSummary{
+		{Stream: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
 			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6)},
-		{Lane: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),
+		{Stream: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),
 			Newest: at(9), CompleteFrom: at(8), CompleteTo: at(9), Gaps: 2, Missing: 5 * time.Hour, LastFinished: at(10)},
-		{Lane: owner("2"), Windows: map[schema.Verdict]int{schema.Failed: 1}, Orders: 1, Pending: 2, Rejected: 3, Oldest: at(3),
+		{Stream: owner("2"), Windows: map[schema.Verdict]int{schema.Failed: 1}, Orders: 1, Pending: 2, Rejected: 3, Oldest: at(3),
 			Newest: at(4), LastFinished: at(5)},
 	})
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// OpenRejects returns the rejects of a lane that did not become rows, the accepted ones included: an accepted record is
+// OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included: an accepted record is
 // still not stored, and a walk that meets it again must know what was decided.
-func (s *Sink) OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error) {
-	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{lane.Account, lane.OwnerID}, "")
+func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
+	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{stream.Account, stream.OwnerID}, "")
 }
 
 // currentRejects is the FROM of a query for rejects, each with its acceptance. The condition is about the rejects' own
@@ -74,9 +74,9 @@ func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) (
 	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", []any{account, prefix}, "")
 }
 
-// RejectCount is how many rejects of a lane did not become rows.
+// RejectCount is how many rejects of a stream did not become rows.
 type RejectCount struct {
-	schema.Lane
+	schema.Stream
 	Open     int
 	Accepted int
 	// AcceptedDetails are, of the accepted ones, those about an order's detail: each is an order that stays without its
@@ -84,7 +84,7 @@ type RejectCount struct {
 	AcceptedDetails int
 }
 
-// RejectCounts counts the rejects of each lane that has some, by account and owner, without reading their payloads.
+// RejectCounts counts the rejects of each stream that has some, by account and owner, without reading their payloads.
 func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
 	out, err := collect(ctx, s, `SELECT any(r.source), r.account, r.owner_id, countIf(isNull(`+accepted+`)), countIf(isNotNull(`+accepted+`)),
 		countIf(isNotNull(`+accepted+`) AND r.stage = 'detail')
@@ -102,15 +102,15 @@ func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
 	return out, nil
 }
 
-// RejectGroup is how many rejects of a lane are open for one reason.
+// RejectGroup is how many rejects of a stream are open for one reason.
 type RejectGroup struct {
-	schema.Lane
+	schema.Stream
 	Stage, Reason       string
 	Count               int
 	FirstSeen, LastSeen time.Time
 }
 
-// RejectGroups sums up the rejects that wait for an operator, by lane, stage and reason, the most numerous first.
+// RejectGroups sums up the rejects that wait for an operator, by stream, stage and reason, the most numerous first.
 func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
 	out, err := collect(ctx, s, `SELECT any(r.source), r.account, r.owner_id, r.stage, r.reason, count() AS n,
 		toUnixTimestamp64Milli(min(r.first_seen)), toUnixTimestamp64Milli(max(r.last_seen))
@@ -139,7 +139,7 @@ func (s *Sink) AcceptReject(ctx context.Context, r schema.Reject) error {
 
 var acceptanceTable = &table[schema.Reject]{
 	name:  "reject_acceptances",
-	label: func(r *schema.Reject) string { return "acceptance of reject " + r.ID + " of " + r.Lane.String() },
+	label: func(r *schema.Reject) string { return "acceptance of reject " + r.ID + " of " + r.Stream.String() },
 	size:  func(r *schema.Reject) int { return overhead + len(r.Note) },
 	compare: func(a, b *schema.Reject) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.ID, b.ID))

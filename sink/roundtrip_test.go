@@ -22,7 +22,7 @@ var (
 func everyColumn() (schema.Order, []schema.Item) {
 	odd := "“ünï” 订单 \x00 \t\n\\'\"` 🧾"
 	o := schema.Order{
-		Lane:    schema.Lane{Source: "unicloud", Account: "a'c\\count", OwnerID: "1234567890123456"},
+		Stream:  schema.Stream{Source: "unicloud", Account: "a'c\\count", OwnerID: "1234567890123456"},
 		OrderID: "o-" + odd, RelatedOrderID: "r", OrderType: "Renew", PaymentStatus: "Unpaid", ProductCode: "ecs",
 		ProductType: odd, CommodityCode: "vm", SubscriptionType: "PayAsYouGo",
 		CreateTime:  time.Date(2024, 2, 29, 23, 59, 59, 999_000_000, time.UTC),
@@ -38,7 +38,7 @@ func everyColumn() (schema.Order, []schema.Item) {
 		Raw: strings.Repeat("x订", 1<<18), RawDetail: odd,
 	}
 	full := schema.Item{
-		Lane: o.Lane, OrderID: o.OrderID, ItemID: "1", RelatedOrderID: "r", OrderType: "Renew", OrderSubType: "sub",
+		Stream: o.Stream, OrderID: o.OrderID, ItemID: "1", RelatedOrderID: "r", OrderType: "Renew", OrderSubType: "sub",
 		PaymentStatus: "Unpaid", ProductCode: "ecs", ProductType: "t", CommodityCode: "vm", SubscriptionType: "s",
 		CreateTime: o.CreateTime, PaymentTime: early, Currency: "CNY", PaymentCurrency: "JPY",
 		Amounts: schema.Amounts{
@@ -52,7 +52,7 @@ func everyColumn() (schema.Order, []schema.Item) {
 		ExtendInfos:    map[string]string{"a": "1", odd: odd, "": ""}, BillModuleConfig: "{}", OriginalModuleConfig: "[]",
 		FetchedAt: late, Version: 1, Raw: strings.Repeat("r", 1<<20),
 	}
-	empty := schema.Item{Lane: o.Lane, OrderID: o.OrderID, ItemID: "2", CreateTime: o.CreateTime, FetchedAt: early}
+	empty := schema.Item{Stream: o.Stream, OrderID: o.OrderID, ItemID: "2", CreateTime: o.CreateTime, FetchedAt: early}
 	return o, []schema.Item{full, empty}
 }
 
@@ -68,17 +68,17 @@ func TestRoundTripOfEveryColumn(t *testing.T) {
 
 func roundTrip(t *testing.T, s *sink.Sink) {
 	o, items := everyColumn()
-	bare := schema.Order{Lane: o.Lane, OrderID: "bare", CreateTime: o.CreateTime.Add(time.Millisecond), FetchedAt: late}
+	bare := schema.Order{Stream: o.Stream, OrderID: "bare", CreateTime: o.CreateTime.Add(time.Millisecond), FetchedAt: late}
 	write(t, s, sink.Batch{Orders: []schema.Order{bare, o}, Items: items})
 
-	orders, err := s.Orders(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second))
+	orders, err := s.Orders(t.Context(), o.Stream, o.CreateTime, o.CreateTime.Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]schema.Order{o, bare}, orders, exactly); diff != "" {
 		t.Errorf("orders differ (-written +read):\n%s", diff)
 	}
-	got, err := s.ItemsByOrder(t.Context(), o.Lane, o.CreateTime, o.CreateTime.Add(time.Second), []string{o.OrderID})
+	got, err := s.ItemsByOrder(t.Context(), o.Stream, o.CreateTime, o.CreateTime.Add(time.Second), []string{o.OrderID})
 	if err != nil {
 		t.Fatal(err)
 	}

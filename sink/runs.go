@@ -119,7 +119,7 @@ func (s *Sink) FailedRuns(ctx context.Context, now, since time.Time, n int) ([]R
 		since, n, bound(now.Add(-RunSilence)))
 }
 
-// LastSuccesses gives when a tick of each account last left nothing undone, of those that began since a time.
+// LastSuccesses returns when a tick of each account last left nothing undone, of those that began since a time.
 func (s *Sink) LastSuccesses(ctx context.Context, since time.Time) (map[string]time.Time, error) {
 	type row struct {
 		account string

@@ -95,20 +95,20 @@ func TestSpendADay(t *testing.T) {
 		{Currency: "CNY", ProductCode: "rds", ProductName: "RDS", Orders: 3, Amount: money("20.999999999999")},
 		{Currency: "USD", ProductCode: "ecs", Orders: 1, Amount: money("10.5")},
 	})
-	equal(t, must[uint64](t)(s.CountOrders(t.Context(), lane)), 6)
+	equal(t, must[uint64](t)(s.CountOrders(t.Context(), stream)), 6)
 }
 
 func TestRejectGroups(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	one := func(id, stage string, seen time.Duration) schema.Reject {
-		return schema.Reject{Lane: lane, ID: id, Stage: stage, Reason: "money", FirstSeen: day, LastSeen: day.Add(seen), Version: 1}
+		return schema.Reject{Stream: stream, ID: id, Stage: stage, Reason: "money", FirstSeen: day, LastSeen: day.Add(seen), Version: 1}
 	}
 	accepted, resolved := one("4", "list", 0), one("5", "list", 0)
 	accepted.AcceptedAt, resolved.Resolved = day, true
 	write(t, s, sink.Batch{Rejects: []schema.Reject{one("1", "item", 1e9), one("2", "list", 1e9), one("3", "list", 2e9), accepted, resolved}})
 	equal(t, must[[]sink.RejectGroup](t)(s.RejectGroups(t.Context())), []sink.RejectGroup{
-		{Lane: lane, Stage: "list", Reason: "money", Count: 2, FirstSeen: day, LastSeen: day.Add(2e9)},
-		{Lane: lane, Stage: "item", Reason: "money", Count: 1, FirstSeen: day, LastSeen: day.Add(1e9)},
+		{Stream: stream, Stage: "list", Reason: "money", Count: 2, FirstSeen: day, LastSeen: day.Add(2e9)},
+		{Stream: stream, Stage: "item", Reason: "money", Count: 1, FirstSeen: day, LastSeen: day.Add(1e9)},
 	})
 }

@@ -56,10 +56,10 @@ func (s *Sink) Spend(ctx context.Context, from, to time.Time) (days, products []
 	return days, products, nil
 }
 
-// CountOrders counts the stored orders of a lane. Where there is a ledger, that knows it without a look at the orders.
-func (s *Sink) CountOrders(ctx context.Context, lane schema.Lane) (n uint64, err error) {
+// CountOrders counts the stored orders of a stream. Where there is a ledger, that knows it without a look at the orders.
+func (s *Sink) CountOrders(ctx context.Context, stream schema.Stream) (n uint64, err error) {
 	err = s.row(ctx, "SELECT count() FROM order_rows"+final+"WHERE account = ? AND owner_id = ?"+finalSettings,
-		[]any{lane.Account, lane.OwnerID}, &n)
+		[]any{stream.Account, stream.OwnerID}, &n)
 	if err != nil {
 		return 0, fmt.Errorf("count the orders: %w", err)
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// LaneSummary is what the ledger says of one lane, in short.
-type LaneSummary struct {
-	schema.Lane
+// StreamSummary is what the ledger says of one stream, in short.
+type StreamSummary struct {
+	schema.Stream
 	Windows  map[schema.Verdict]int
 	Unproven int    // windows that were listed with other filters than are asked for now
 	Orders   uint64 // stored, by the ledger
@@ -61,9 +61,9 @@ FROM (
 GROUP BY account, owner_id
 ORDER BY account, owner_id`
 
-// Summaries returns a summary of each lane that the ledger knows, by account and owner. asked are the filters of accounts: a
+// Summaries returns a summary of each stream that the ledger knows, by account and owner. asked are the filters of accounts: a
 // window of such an account that was listed with other ones proves nothing. Windows of other accounts count as they are.
-func (s *Sink) Summaries(ctx context.Context, asked map[string]schema.Filters) ([]LaneSummary, error) {
+func (s *Sink) Summaries(ctx context.Context, asked map[string]schema.Filters) ([]StreamSummary, error) {
 	var conditions []string
 	var args []any
 	for _, account := range slices.Sorted(maps.Keys(asked)) {
@@ -76,20 +76,20 @@ func (s *Sink) Summaries(ctx context.Context, asked map[string]schema.Filters) (
 	return s.summaries(ctx, strings.Join(conditions, " AND "), args, "1")
 }
 
-// AccountSummaries returns a summary of each lane of an account that the ledger knows, by owner, as of the sink's filters.
-func (s *Sink) AccountSummaries(ctx context.Context, account string) ([]LaneSummary, error) {
+// AccountSummaries returns a summary of each stream of an account that the ledger knows, by owner, as of the sink's filters.
+func (s *Sink) AccountSummaries(ctx context.Context, account string) ([]StreamSummary, error) {
 	return s.summaries(ctx, "filters = ?", []any{s.filters.String()}, ofAccount, account)
 }
 
 // ofAccount is the condition that a row is of an account.
 const ofAccount = "account = ?"
 
-// summaries returns the summaries of the lanes whose rows fulfil the condition where. proven is the condition that a row
+// summaries returns the summaries of the streams whose rows fulfil the condition where. proven is the condition that a row
 // proves something.
-func (s *Sink) summaries(ctx context.Context, proven string, provenArgs []any, where string, whereArgs ...any) ([]LaneSummary, error) {
+func (s *Sink) summaries(ctx context.Context, proven string, provenArgs []any, where string, whereArgs ...any) ([]StreamSummary, error) {
 	args := slices.Concat(provenArgs, provenArgs, whereArgs) // the query has proven twice
-	out, err := collect(ctx, s, fmt.Sprintf(summaries, proven, where), args, func(rows driver.Rows) (LaneSummary, error) {
-		l := LaneSummary{Windows: map[schema.Verdict]int{}}
+	out, err := collect(ctx, s, fmt.Sprintf(summaries, proven, where), args, func(rows driver.Rows) (StreamSummary, error) {
+		l := StreamSummary{Windows: map[schema.Verdict]int{}}
 		var verdicts map[string]uint64
 		var gaps uint64
 		var oldest, newest, from, to, missing, finished int64

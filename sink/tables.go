@@ -13,7 +13,7 @@ const overhead = 400
 
 var orderTable = &table[schema.Order]{
 	name:      "order_rows",
-	label:     func(o *schema.Order) string { return "order " + o.OrderID + " of " + o.Lane.String() },
+	label:     func(o *schema.Order) string { return "order " + o.OrderID + " of " + o.Stream.String() },
 	partition: func(o *schema.Order) time.Time { return o.CreateTime },
 	deleted:   func(o *schema.Order) bool { return o.Deleted },
 	size:      func(o *schema.Order) int { return overhead + len(o.Raw) + len(o.RawDetail) },
@@ -56,7 +56,7 @@ var orderTable = &table[schema.Order]{
 var itemTable = &table[schema.Item]{
 	name: "order_item_rows",
 	label: func(i *schema.Item) string {
-		return "item " + i.ItemID + " of order " + i.OrderID + " of " + i.Lane.String()
+		return "item " + i.ItemID + " of order " + i.OrderID + " of " + i.Stream.String()
 	},
 	partition: func(i *schema.Item) time.Time { return i.CreateTime },
 	deleted:   func(i *schema.Item) bool { return i.Deleted },
@@ -120,7 +120,7 @@ var itemTable = &table[schema.Item]{
 var windowTable = &table[schema.Window]{
 	name: "sync_window_rows",
 	label: func(w *schema.Window) string {
-		return "window " + w.Start.Format(time.RFC3339) + " of " + w.Lane.String()
+		return "window " + w.Start.Format(time.RFC3339) + " of " + w.Stream.String()
 	},
 	size: func(w *schema.Window) int { return overhead + len(w.Error) },
 	compare: func(a, b *schema.Window) int {
@@ -158,7 +158,7 @@ var windowTable = &table[schema.Window]{
 
 var rejectTable = &table[schema.Reject]{
 	name:  "reject_rows",
-	label: func(r *schema.Reject) string { return "reject " + r.ID + " of " + r.Lane.String() },
+	label: func(r *schema.Reject) string { return "reject " + r.ID + " of " + r.Stream.String() },
 	size:  func(r *schema.Reject) int { return overhead + len(r.Raw) + len(r.Message) + len(r.Note) },
 	compare: func(a, b *schema.Reject) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.ID, b.ID),

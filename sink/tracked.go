@@ -16,7 +16,7 @@ import (
 
 var trackedTable = &table[schema.Tracked]{
 	name:  "tracked_order_rows",
-	label: func(t *schema.Tracked) string { return "tracked order " + t.OrderID + " of " + t.Lane.String() },
+	label: func(t *schema.Tracked) string { return "tracked order " + t.OrderID + " of " + t.Stream.String() },
 	size:  func(*schema.Tracked) int { return overhead },
 	compare: func(a, b *schema.Tracked) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
@@ -38,10 +38,10 @@ func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
 	return write(ctx, s, trackedTable, orders)
 }
 
-// Unsettled returns the tracked orders of a lane that are unpaid or, with a zero time, not stored yet, oldest first.
-func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error) {
+// Unsettled returns the tracked orders of a stream that are unpaid or, with a zero time, not stored yet, oldest first.
+func (s *Sink) Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error) {
 	tracked, err := collect(ctx, s, "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?",
-		[]any{lane.Account, lane.OwnerID}, func(rows driver.Rows) (id string, err error) {
+		[]any{stream.Account, stream.OwnerID}, func(rows driver.Rows) (id string, err error) {
 			err = rows.Scan(&id)
 			return id, err
 		})
@@ -62,7 +62,7 @@ func (s *Sink) Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderR
 		var stored []order
 		stored, err = collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
 			"WHERE account = ? AND owner_id = ? AND order_id IN (?)"+finalSettings,
-			[]any{lane.Account, lane.OwnerID, ids}, func(rows driver.Rows) (o order, err error) {
+			[]any{stream.Account, stream.OwnerID, ids}, func(rows driver.Rows) (o order, err error) {
 				var created int64
 				err = rows.Scan(&o.OrderID, &created, &o.unpaid)
 				o.CreateTime = fromMilliseconds(created)
@@ -93,29 +93,29 @@ func trackError(err error) error {
 	return fmt.Errorf("read the tracked orders: %w", err)
 }
 
-// TrackedCounts returns how many orders of each lane are tracked; lanes without any are left out.
-func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Lane]int, error) {
+// TrackedCounts returns how many orders of each stream are tracked; streams without any are left out.
+func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Stream]int, error) {
 	type row struct {
-		schema.Lane
+		schema.Stream
 		n uint64
 	}
 	rows, err := collect(ctx, s, "SELECT source, account, owner_id, count() FROM tracked_order_rows FINAL GROUP BY ALL", nil, func(rows driver.Rows) (r row, err error) {
 		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.n)
 		return r, err
 	})
-	out := map[schema.Lane]int{}
+	out := map[schema.Stream]int{}
 	for _, r := range rows {
-		out[r.Lane] = int(r.n)
+		out[r.Stream] = int(r.n)
 	}
 	return out, trackError(err)
 }
 
-// Find returns those of some orders of a lane that are stored, by their ids alone. The skip index on order_id keeps this
+// Find returns those of some orders of a stream that are stored, by their ids alone. The skip index on order_id keeps this
 // from reading all rows.
-func (s *Sink) Find(ctx context.Context, lane schema.Lane, orderIDs []string) ([]schema.OrderRef, error) {
+func (s *Sink) Find(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.OrderRef, error) {
 	var out []schema.OrderRef
 	for ids := range slices.Chunk(orderIDs, maxIDs) {
-		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", lane.Account, lane.OwnerID, ids)
+		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", stream.Account, stream.OwnerID, ids)
 		if err != nil {
 			return nil, fmt.Errorf("find the stored orders: %w", err)
 		}
@@ -124,12 +124,12 @@ func (s *Sink) Find(ctx context.Context, lane schema.Lane, orderIDs []string) ([
 	return out, nil
 }
 
-// Stretch returns the creation times of the oldest and the newest stored order of a lane; zero times where there is none.
-func (s *Sink) Stretch(ctx context.Context, lane schema.Lane) (oldest, newest time.Time, err error) {
+// Stretch returns the creation times of the oldest and the newest stored order of a stream; zero times where there is none.
+func (s *Sink) Stretch(ctx context.Context, stream schema.Stream) (oldest, newest time.Time, err error) {
 	var n uint64
 	var from, to int64
 	err = s.row(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+
-		final+"WHERE account = ? AND owner_id = ?"+finalSettings, []any{lane.Account, lane.OwnerID}, &n, &from, &to)
+		final+"WHERE account = ? AND owner_id = ?"+finalSettings, []any{stream.Account, stream.OwnerID}, &n, &from, &to)
 	if err != nil {
 		return oldest, newest, fmt.Errorf("read the stretch of the stored orders: %w", err)
 	}

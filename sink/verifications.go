@@ -12,9 +12,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Verification is one row of sync_verifications: what a verification of one lane found.
+// Verification is one row of sync_verifications: what a verification of one stream found.
 type Verification struct {
-	schema.Lane
+	schema.Stream
 	From, To    time.Time // what was verified
 	Whole       bool      // that was everything that the ledger covered
 	Deep        bool
@@ -30,7 +30,7 @@ type Verification struct {
 
 var verificationTable = &table[Verification]{
 	name:  "sync_verifications",
-	label: func(v *Verification) string { return "verification of " + v.Lane.String() },
+	label: func(v *Verification) string { return "verification of " + v.Stream.String() },
 	size:  func(v *Verification) int { return overhead + len(v.Error) },
 	compare: func(a, b *Verification) int {
 		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
@@ -60,13 +60,13 @@ func (s *Sink) WriteVerification(ctx context.Context, v Verification) error {
 	return write(ctx, s, verificationTable, []Verification{v})
 }
 
-// LastVerifications returns the newest verification of each lane that covered all of its ledger, by account and owner. One
+// LastVerifications returns the newest verification of each stream that covered all of its ledger, by account and owner. One
 // of a part says nothing about the rest, so it is left out.
 func (s *Sink) LastVerifications(ctx context.Context) ([]Verification, error) {
 	return s.lastVerifications(ctx, "1", nil)
 }
 
-// LastAccountVerifications is LastVerifications for the lanes of one account.
+// LastAccountVerifications is LastVerifications for the streams of one account.
 func (s *Sink) LastAccountVerifications(ctx context.Context, account string) ([]Verification, error) {
 	return s.lastVerifications(ctx, ofAccount, []any{account})
 }

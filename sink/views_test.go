@@ -12,7 +12,7 @@ import (
 
 // ledgerRow is the ledger row that a walk of a window would write after storing these orders.
 func ledgerRow(start, end time.Time, orders []schema.Order, items int) schema.Window {
-	w := schema.Window{Lane: lane, Start: start, End: end, Verdict: schema.Complete, Items: uint32(items), Version: 1}
+	w := schema.Window{Stream: stream, Start: start, End: end, Verdict: schema.Complete, Items: uint32(items), Version: 1}
 	for _, o := range orders {
 		if !o.CreateTime.Before(start) && o.CreateTime.Before(end) {
 			w.Stored++

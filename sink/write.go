@@ -34,7 +34,7 @@ func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
 	return write(ctx, s, windowTable, of(batches, func(b *Batch) []schema.Window { return b.Windows })...)
 }
 
-// of gives the rows of one kind of each batch.
+// of returns the rows of one kind of each batch.
 func of[T any](batches []Batch, rows func(*Batch) []T) [][]T {
 	out := make([][]T, len(batches))
 	for i := range batches {

@@ -28,7 +28,7 @@ func contents(t *testing.T, s *sink.Sink) map[string][]string {
 func smallBatch() sink.Batch {
 	b := sink.Batch{Orders: []schema.Order{order(1), order(2)}}
 	b.Items = []schema.Item{item(b.Orders[0], 1), item(b.Orders[0], 2), item(b.Orders[1], 1)}
-	b.Rejects = []schema.Reject{{Lane: lane, ID: "r1", Stage: schema.RejectList, Reason: "malformed", FirstSeen: day, LastSeen: day, Version: 1, Raw: "{"}}
+	b.Rejects = []schema.Reject{{Stream: stream, ID: "r1", Stage: schema.RejectList, Reason: "malformed", FirstSeen: day, LastSeen: day, Version: 1, Raw: "{"}}
 	b.Windows = []schema.Window{ledgerRow(day, day.Add(time.Hour), b.Orders, 3)}
 	return b
 }
@@ -120,7 +120,7 @@ func TestTombstones(t *testing.T) {
 		if n := number(t, s.Conn(), "SELECT count() FROM order_items"); n != 2 {
 			t.Errorf("%s: %d items, want 2", when, n)
 		}
-		ids, err := s.ItemIDsByOrder(t.Context(), lane, day, day.Add(time.Hour), []string{b.Orders[0].OrderID, b.Orders[1].OrderID})
+		ids, err := s.ItemIDsByOrder(t.Context(), stream, day, day.Add(time.Hour), []string{b.Orders[0].OrderID, b.Orders[1].OrderID})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -184,7 +184,7 @@ func (c *child) stop() {
 	}
 }
 
-// emptyDir gives the server a working directory without files: its database "default" shows every file there as a table.
+// emptyDir returns the server a working directory without files: its database "default" shows every file there as a table.
 func emptyDir(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err

@@ -116,7 +116,7 @@ func (s *Server) takeOver(ctx context.Context, lock *os.File) {
 	s.restart(ctx)
 }
 
-// release gives the folder up and stops the child. The order matters: a process that opens the folder meanwhile must not
+// release returns the folder up and stops the child. The order matters: a process that opens the folder meanwhile must not
 // mistake a server that is stopping for one to connect to, and server.lock makes it wait for the child.
 func (s *Server) release() {
 	s.mu.Lock()

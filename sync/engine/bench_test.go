@@ -232,8 +232,8 @@ func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, obs
 	}
 	b.Cleanup(func() { _ = s.Close() })
 	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
-	lane := engine.Lane{Lane: schema.Lane{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
-	return engine.New(s, []engine.Lane{lane}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
+	stream := engine.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
+	return engine.New(s, []engine.Stream{stream}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
 // pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.

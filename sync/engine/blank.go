@@ -30,7 +30,7 @@ func (b *blank) forget() {
 
 // isBlank reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
 // daemon is in stretches that are full.
-func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error) {
+func (r *streamRun) isBlank(ctx context.Context, iv window.Interval) (bool, error) {
 	if !r.eager || iv.Empty() {
 		return false, nil
 	}
@@ -39,7 +39,7 @@ func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error)
 	defer b.mu.Unlock()
 	now := time.Now()
 	if now.Sub(b.asked) > blankFor || iv.Start.Before(b.stretch.Start) || !iv.Start.Before(b.stretch.End) {
-		first, err := r.store.First(ctx, r.lane.Lane, iv.Start, r.now)
+		first, err := r.store.First(ctx, r.stream.Stream, iv.Start, r.now)
 		if err != nil {
 			return false, err
 		}
@@ -51,12 +51,12 @@ func (r *laneRun) isBlank(ctx context.Context, iv window.Interval) (bool, error)
 	return !iv.End.After(b.stretch.End), nil
 }
 
-// known gives what is stored of the orders of an interval.
-func (r *laneRun) known(ctx context.Context, iv window.Interval) (map[string]schema.Known, error) {
+// known returns what is stored of the orders of an interval.
+func (r *streamRun) known(ctx context.Context, iv window.Interval) (map[string]schema.Known, error) {
 	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
 		return nil, err
 	}
-	return r.store.Known(ctx, r.lane.Lane, iv.Start, iv.End)
+	return r.store.Known(ctx, r.stream.Stream, iv.Start, iv.End)
 }
 
 // always is an interval that holds all stored orders: where it is not known when an order was created.
@@ -64,13 +64,13 @@ var always = window.Interval{Start: schema.MinTime, End: schema.MaxTime}
 
 // itemIDs returns the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
 // crash may have come between them and their items.
-func (r *laneRun) itemIDs(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string][]string, error) {
+func (r *streamRun) itemIDs(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string][]string, error) {
 	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
 		return nil, err
 	}
 	// Many orders of a few windows are most of those that are stored there, and it is cheaper not to name them.
 	if len(orders) > chunk && iv != always {
-		return r.store.ItemIDs(ctx, r.lane.Lane, iv.Start, iv.End)
+		return r.store.ItemIDs(ctx, r.stream.Stream, iv.Start, iv.End)
 	}
-	return r.store.ItemIDsByOrder(ctx, r.lane.Lane, iv.Start, iv.End, orderIDs(orders))
+	return r.store.ItemIDsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(orders))
 }

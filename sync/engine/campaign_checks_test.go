@@ -16,15 +16,15 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 		c.Fatalf("%s: %v", run, err)
 	}
 	ctx := c.Context()
-	open, err := c.sink.OpenRejects(ctx, c.lane)
+	open, err := c.sink.OpenRejects(ctx, c.stream)
 	if err != nil {
 		c.Fatal(err)
 	}
-	pending, err := c.sink.Pending(ctx, c.lane)
+	pending, err := c.sink.Pending(ctx, c.stream)
 	if err != nil {
 		c.Fatal(err)
 	}
-	ledger, err := c.sink.Windows(ctx, c.lane, schema.MinTime, schema.MaxTime)
+	ledger, err := c.sink.Windows(ctx, c.stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 		}
 	}
 	if lost > 0 && s.Err() == nil {
-		c.Errorf("%s: %d losses, and it looks green: %+v", run, lost, s.Lanes)
+		c.Errorf("%s: %d losses, and it looks green: %+v", run, lost, s.Streams)
 	}
 }
 

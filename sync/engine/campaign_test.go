@@ -186,21 +186,21 @@ func (c *campaign) verified() {
 		c.Errorf("a second deep verify finds %v", r.Differences)
 	}
 	c.equal(c.now)
-	orders, err := c.sink.Orders(c.Context(), c.lane, schema.MinTime, schema.MaxTime)
+	orders, err := c.sink.Orders(c.Context(), c.stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}
-	items, err := c.sink.Items(c.Context(), c.lane, schema.MinTime, schema.MaxTime)
+	items, err := c.sink.Items(c.Context(), c.stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}
 	for _, d := range compare.Rows(orders, items, c.account) {
 		c.Error(d)
 	}
-	if open, err := c.sink.OpenRejects(c.Context(), c.lane); err != nil || len(open) > 0 {
+	if open, err := c.sink.OpenRejects(c.Context(), c.stream); err != nil || len(open) > 0 {
 		c.Errorf("%d open rejects, the first %+v, %v", len(open), first(open), err)
 	}
-	if pending, err := c.sink.Pending(c.Context(), c.lane); err != nil || len(pending) > 0 {
+	if pending, err := c.sink.Pending(c.Context(), c.stream); err != nil || len(pending) > 0 {
 		c.Errorf("pending: %v, %v", pending, err)
 	}
 	c.history()

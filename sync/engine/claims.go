@@ -14,11 +14,11 @@ import (
 // Claims keeps other processes from the ranges of creation time that a run lists, so that nothing is fetched twice. What is
 // stored is right without it (I3, I9): where a claim cannot be made, or was lost, two processes do the same work.
 type Claims interface {
-	// Claim claims some of the ranges of a lane, at most that many. It returns which of them are this process's now, by
+	// Claim claims some of the ranges of a stream, at most that many. It returns which of them are this process's now, by
 	// index, and of those that are another's the name of its process.
-	Claim(ctx context.Context, lane schema.Lane, ranges []window.Interval, most int) (ours []int, others map[int]string)
-	// Release gives ranges back. What was fetched of them has been committed.
-	Release(ctx context.Context, lane schema.Lane, ranges []window.Interval)
+	Claim(ctx context.Context, stream schema.Stream, ranges []window.Interval, most int) (ours []int, others map[int]string)
+	// Release returns ranges back. What was fetched of them has been committed.
+	Release(ctx context.Context, stream schema.Stream, ranges []window.Interval)
 }
 
 // claimsAtOnce is how many spans are claimed at once: enough that claims cost nothing beside the calls, few enough that
@@ -31,7 +31,7 @@ const waitLeast = 300 * time.Millisecond
 
 // claim is a range that this run has claimed.
 type claim struct {
-	lane schema.Lane
+	stream schema.Stream
 	window.Interval
 	parts int  // jobs of it that have not ended; under the run's lock
 	over  bool // it was given back, or is to be after the next commit; likewise
@@ -39,7 +39,7 @@ type claim struct {
 
 // toClaim is the part of a job that is to be claimed; empty where nothing is. Of the lookback, which belongs to whoever holds
 // the lease of the account, those windows are that nobody has listed yet: the others cost a listing and what changed.
-func (r *laneRun) toClaim(j job) window.Interval {
+func (r *streamRun) toClaim(j job) window.Interval {
 	if j.priority != source.Live {
 		return j.Interval
 	}
@@ -57,7 +57,7 @@ func (r *laneRun) toClaim(j job) window.Interval {
 }
 
 // claim claims jobs. It returns what is this run's to walk, and which jobs are not its own yet.
-func (r *laneRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err error) {
+func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err error) {
 	if r.Claims == nil {
 		return jobs, nil, nil
 	}
@@ -73,11 +73,11 @@ func (r *laneRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err 
 	if len(asked) == 0 {
 		return ours, nil, nil
 	}
-	got, others := r.Claims.Claim(ctx, r.lane.Lane, ranges, claimsAtOnce)
+	got, others := r.Claims.Claim(ctx, r.stream.Stream, ranges, claimsAtOnce)
 	var claims []*claim
 	var all window.Interval
 	for _, i := range got {
-		claims = append(claims, &claim{lane: r.lane.Lane, Interval: ranges[i]})
+		claims = append(claims, &claim{stream: r.stream.Stream, Interval: ranges[i]})
 		if all.Empty() {
 			all = asked[i].Interval
 		}
@@ -88,7 +88,7 @@ func (r *laneRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err 
 	r.mu.Unlock()
 	var ledger []schema.Window
 	if len(got) > 0 {
-		if ledger, err = r.store.Windows(ctx, r.lane.Lane, all.Start, all.End); err != nil {
+		if ledger, err = r.store.Windows(ctx, r.stream.Stream, all.Start, all.End); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -124,7 +124,7 @@ func (r *laneRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err 
 }
 
 // split makes two of a job: the windows that are of a kind, and the others.
-func (r *laneRun) split(j job, kind func(window.Interval) bool) (are, others []job) {
+func (r *streamRun) split(j job, kind func(window.Interval) bool) (are, others []job) {
 	var a, b []window.Interval
 	for _, w := range j.Tile(r.Window) {
 		if kind(w) {
@@ -146,7 +146,7 @@ func (r *laneRun) split(j job, kind func(window.Interval) bool) (are, others []j
 
 // still is what is left to do of a job that was planned some time ago. A window that another process has completed since
 // is done, but for one with records or details that are missing: who asks for a run is told of them (I8).
-func (r *laneRun) still(j job, ledger []schema.Window) []job {
+func (r *streamRun) still(j job, ledger []schema.Window) []job {
 	if j.repair != nil {
 		return []job{j} // whoever repairs looks himself
 	}
@@ -173,7 +173,7 @@ func (r *laneRun) still(j job, ledger []schema.Window) []job {
 }
 
 // leaveToOthers leaves jobs to the processes that work on them: a later run sees what became of them.
-func (r *laneRun) leaveToOthers(ctx context.Context, jobs []job) {
+func (r *streamRun) leaveToOthers(ctx context.Context, jobs []job) {
 	if len(jobs) == 0 {
 		return
 	}
@@ -182,14 +182,14 @@ func (r *laneRun) leaveToOthers(ctx context.Context, jobs []job) {
 		r.plan(j, -1)
 		n += len(j.Tile(r.Window))
 	}
-	r.sumUp(func(s *LaneSummary) { s.Waiting += n })
-	r.Log.InfoContext(ctx, "windows are left to another process, which fills them", r.lane.LogAttr(),
+	r.sumUp(func(s *StreamSummary) { s.Waiting += n })
+	r.Log.InfoContext(ctx, "windows are left to another process, which fills them", r.stream.LogAttr(),
 		"windows", n, "start", jobs[0].Start, "process", jobs[0].other)
 }
 
 // end notes that a job has ended. When it was the last one of its claim, that is given back with the next commit, which has
 // all that was fetched of it: others would not find it in the ledger before.
-func (r *laneRun) end(c *claim) error {
+func (r *streamRun) end(c *claim) error {
 	if c == nil {
 		return nil
 	}
@@ -204,20 +204,20 @@ func (r *laneRun) end(c *claim) error {
 	return r.commits.deliver(delivery{over: c})
 }
 
-// release gives claims back.
+// release returns claims back.
 func (e *Engine) release(ctx context.Context, claims []*claim) {
-	ranges := map[schema.Lane][]window.Interval{}
+	ranges := map[schema.Stream][]window.Interval{}
 	for _, c := range claims {
-		ranges[c.lane] = append(ranges[c.lane], c.Interval)
+		ranges[c.stream] = append(ranges[c.stream], c.Interval)
 	}
-	for lane, some := range ranges {
-		e.Claims.Release(ctx, lane, some)
+	for stream, some := range ranges {
+		e.Claims.Release(ctx, stream, some)
 	}
 }
 
 // waiting is the wait of a walk for other processes.
 type waiting struct {
-	*laneRun
+	*streamRun
 	process string // that was last named
 	said    time.Time
 }
@@ -229,7 +229,7 @@ const sayEvery = time.Hour
 // of others, which they renew while they work and which die with them.
 func (w *waiting) wait(ctx context.Context, claimed bool, jobs []job) {
 	if len(jobs) == 0 && w.process != "" {
-		w.Log.InfoContext(ctx, "the other process is done", w.lane.LogAttr(), "process", w.process)
+		w.Log.InfoContext(ctx, "the other process is done", w.stream.LogAttr(), "process", w.process)
 		w.process = ""
 	}
 	if claimed || len(jobs) == 0 {
@@ -237,7 +237,7 @@ func (w *waiting) wait(ctx context.Context, claimed bool, jobs []job) {
 	}
 	if j := jobs[0]; j.other != "" && (j.other != w.process || time.Since(w.said) > sayEvery) {
 		w.process, w.said = j.other, time.Now()
-		w.Log.WarnContext(ctx, "another process fills a part of the range: waiting for it", w.lane.LogAttr(),
+		w.Log.WarnContext(ctx, "another process fills a part of the range: waiting for it", w.stream.LogAttr(),
 			"start", j.Start, "end", jobs[len(jobs)-1].End, "process", j.other)
 	}
 	select {

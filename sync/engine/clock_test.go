@@ -34,8 +34,8 @@ func TestTheVendorsClockDecides(t *testing.T) {
 				}
 				t.Cleanup(client.Close)
 				caller := source.NewCaller(client, source.NewBudget(1e5), source.NewBudget(1e5), source.DefaultPolicy, nil)
-				return engine.New(w.sink, []engine.Lane{{
-					Lane: w.lane, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 4, Clock: client.Clock().Offset,
+				return engine.New(w.sink, []engine.Stream{{
+					Stream: w.stream, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 4, Clock: client.Clock().Offset,
 				}}, engine.Options{Window: 5 * time.Minute, Settle: settle, Lookback: 6 * time.Hour, Sweep: 7 * time.Hour})
 			}
 			vendor := func() time.Time { return time.Now().UTC().Add(ahead) }
@@ -44,7 +44,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			if s, err := first.Backfill(t.Context(), now, now.Add(-7*time.Hour), now, false, nil); err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}
-			ledger, err := w.sink.Windows(t.Context(), w.lane, schema.MinTime, schema.MaxTime)
+			ledger, err := w.sink.Windows(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 					}
 				}
 			}
-			orders, err := w.sink.OrdersByID(t.Context(), w.lane, schema.MinTime, schema.MaxTime, late)
+			orders, err := w.sink.OrdersByID(t.Context(), w.stream, schema.MinTime, schema.MaxTime, late)
 			if err != nil || len(orders) != len(late) {
 				t.Errorf("%d of %d late orders are stored, %v", len(orders), len(late), err)
 			}

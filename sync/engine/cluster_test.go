@@ -138,7 +138,7 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 	}
 	n.Start(t, 1)
 
-	before, err := w.sink.Windows(t.Context(), w.lane, start, end)
+	before, err := w.sink.Windows(t.Context(), w.stream, start, end)
 	if err != nil || len(before) == 0 || len(before) == 72 {
 		t.Fatalf("%d windows were recorded before, %v", len(before), err)
 	}

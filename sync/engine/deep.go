@@ -21,7 +21,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 				v.differ(ByRows, l.Interval, Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
 				return nil
 			}
-			known, err := v.store.Known(ctx, v.lane.Lane, l.Start, l.End)
+			known, err := v.store.Known(ctx, v.stream.Stream, l.Start, l.End)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 	if len(unlisted) == 0 {
 		return nil
 	}
-	refs, err := v.store.Find(ctx, v.lane.Lane, slices.Collect(maps.Keys(unlisted)))
+	refs, err := v.store.Find(ctx, v.stream.Stream, slices.Collect(maps.Keys(unlisted)))
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	for i := range listed {
 		ids[i] = listed[i].OrderID
 	}
-	orders, err := v.store.OrdersByID(ctx, v.lane.Lane, iv.Start, iv.End, ids)
+	orders, err := v.store.OrdersByID(ctx, v.stream.Stream, iv.Start, iv.End, ids)
 	if err != nil {
 		return err
 	}
@@ -99,14 +99,14 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	return nil
 }
 
-// ask compares each stored order of a lane that cannot be listed with its detail.
+// ask compares each stored order of a stream that cannot be listed with its detail.
 func (v *verification) ask(ctx context.Context) error {
 	if !v.Deep {
 		return nil
 	}
 	var differ []schema.OrderRef
 	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
-		orders, err := v.store.Orders(ctx, v.lane.Lane, span.Start, span.End)
+		orders, err := v.store.Orders(ctx, v.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (v *verification) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		e := enrich.Enricher{Detailer: v.lane.Source, Parallel: v.lane.InFlight}
+		e := enrich.Enricher{Detailer: v.stream.Source, Parallel: v.stream.InFlight}
 		err = e.Enrich(ctx, orders, nil, func(res enrich.Result) error {
 			v.progress.Details.Add(1)
 			b := before[res.Order.OrderID]
@@ -161,7 +161,7 @@ func (v *verification) ask(ctx context.Context) error {
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
 	for _, span := range window.Spans(iv.Tile(v.Window)) {
 		err := v.rebuild(ctx, span, func(b rebuilt) error {
-			b.make(v.laneRun, false)
+			b.make(v.streamRun, false)
 			if b.stored.DetailStatus != schema.DetailOK {
 				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
 			}

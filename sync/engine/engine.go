@@ -61,53 +61,53 @@ type Source interface {
 // Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to), and have
 // both ends; no ids are no orders.
 type Store interface {
-	// Known gives what is stored of the orders of a range, by id.
-	Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error)
-	// First gives the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
-	First(ctx context.Context, lane schema.Lane, from, to time.Time) (time.Time, error)
+	// Known returns what is stored of the orders of a range, by id.
+	Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error)
+	// First returns the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
+	First(ctx context.Context, stream schema.Stream, from, to time.Time) (time.Time, error)
 	// Orders returns all orders of a range, Items their items, and ItemIDs the ids of these, by order id.
-	Orders(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Order, error)
-	Items(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Item, error)
-	ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error)
+	Orders(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Order, error)
+	Items(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Item, error)
+	ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error)
 	// OrdersByID, ItemsByOrder and ItemIDsByOrder return the same of some orders of a range.
-	OrdersByID(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Order, error)
-	ItemsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) ([]schema.Item, error)
-	ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error)
-	// Pending gives the orders whose detail is missing, Unpaid the unpaid ones of a range.
-	Pending(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
-	Unpaid(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.OrderRef, error)
-	// Unsettled gives the tracked orders that are not stored yet, with no creation time, or not settled.
-	Unsettled(ctx context.Context, lane schema.Lane) ([]schema.OrderRef, error)
-	// Find gives those of some orders that are stored, by their ids alone.
-	Find(ctx context.Context, lane schema.Lane, ids []string) ([]schema.OrderRef, error)
-	// Windows gives the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
+	OrdersByID(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Order, error)
+	ItemsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Item, error)
+	ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error)
+	// Pending returns the orders whose detail is missing, Unpaid the unpaid ones of a range.
+	Pending(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
+	Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error)
+	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
+	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
+	// Find returns those of some orders that are stored, by their ids alone.
+	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
+	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
 	// verdict.
-	Windows(ctx context.Context, lane schema.Lane, from, to time.Time) ([]schema.Window, error)
+	Windows(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error)
 	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
 	// ledger's first window that no window covers, as windows without a verdict.
-	Undone(ctx context.Context, lane schema.Lane, before time.Time) ([]schema.Window, error)
+	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
 	// Count counts the stored orders of a range.
-	Count(ctx context.Context, lane schema.Lane, from, to time.Time) (int, error)
+	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
 	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
-	Counts(ctx context.Context, lane schema.Lane, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
-	// OpenRejects gives the rejects of a lane that are not resolved, the accepted ones included.
-	OpenRejects(ctx context.Context, lane schema.Lane) ([]schema.Reject, error)
-	// OpenFindings gives the findings of a lane that have not ended; WriteFindings records some, or that they ended.
-	OpenFindings(ctx context.Context, lane schema.Lane) ([]schema.Finding, error)
+	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
+	// OpenRejects returns the rejects of a stream that are not resolved, the accepted ones included.
+	OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error)
+	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.
+	OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error)
 	WriteFindings(ctx context.Context, findings []schema.Finding) error
-	// Places gives all stored rows of some orders of an account, whatever their creation time and owner; of the rows of one
+	// Places returns all stored rows of some orders of an account, whatever their creation time and owner; of the rows of one
 	// order the newest comes last. HasOrders reports whether the account ever had one. Doubled gives the ids of the orders
 	// that are stored with more than one creation time.
 	Places(ctx context.Context, account string, ids []string) ([]schema.Place, error)
 	HasOrders(ctx context.Context, account string) (bool, error)
-	Doubled(ctx context.Context, lane schema.Lane) ([]string, error)
+	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)
 	// Write commits batches as one.
 	Write(ctx context.Context, batches ...schema.Batch) error
 }
 
-// Lane is one lane and how to reach it.
-type Lane struct {
-	schema.Lane
+// Stream is one stream and how to reach it.
+type Stream struct {
+	schema.Stream
 	Source Source
 	// Filters narrow the listings. The Store must be narrowed by them too, see [sink.Sink.Narrowed].
 	//
@@ -121,7 +121,7 @@ type Lane struct {
 }
 
 // offset is the vendor's clock minus this machine's; zero where it is not known.
-func (l Lane) offset() time.Duration {
+func (l Stream) offset() time.Duration {
 	if l.Clock == nil {
 		return 0
 	}
@@ -129,8 +129,8 @@ func (l Lane) offset() time.Duration {
 	return offset
 }
 
-// Lists reports whether the lane's orders can be listed. Those of one that cannot are tracked, one by one.
-func (l Lane) Lists() bool { return l.Source.CanList() }
+// Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.
+func (l Stream) Lists() bool { return l.Source.CanList() }
 
 // Options are the engine's settings. Durations are as in the configuration.
 type Options struct {
@@ -148,13 +148,13 @@ type Options struct {
 	FlushEvery time.Duration
 }
 
-// Engine runs the sync of some lanes. One run at a time.
+// Engine runs the sync of some streams. One run at a time.
 type Engine struct {
 	Options
-	lanes []Lane
-	store Store
-	one   sync.Mutex
-	stuck stuck
+	streams []Stream
+	store   Store
+	one     sync.Mutex
+	stuck   stuck
 
 	ceilings map[string]*walk.Ceiling // by account
 }
@@ -163,7 +163,7 @@ type Engine struct {
 var ErrBusy = errors.New("another run is under way")
 
 // New makes an engine.
-func New(store Store, lanes []Lane, o Options) *Engine {
+func New(store Store, streams []Stream, o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -177,10 +177,10 @@ func New(store Store, lanes []Lane, o Options) *Engine {
 		o.FlushEvery = 10 * time.Second
 	}
 	ceilings := map[string]*walk.Ceiling{}
-	for _, l := range lanes {
+	for _, l := range streams {
 		ceilings[l.Account] = new(walk.Ceiling)
 	}
-	return &Engine{Options: o, lanes: lanes, store: store, ceilings: ceilings}
+	return &Engine{Options: o, streams: streams, store: store, ceilings: ceilings}
 }
 
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
@@ -189,18 +189,18 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	if err := begins(from); err != nil {
 		return Summary{}, err
 	}
-	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		r.searchAll = true // also what a run left that was killed
-		if !r.lane.Lists() {
+		if !r.stream.Lists() {
 			return r.refreshTracked(ctx)
 		}
 		jobs, err := r.backfillJobs(ctx, r.scope, force)
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.lane.Lane, r.scope.Start, r.scope.End); err != nil {
+		if r.findings, err = r.Findings(ctx, r.stream.Stream, r.scope.Start, r.scope.End); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
@@ -223,8 +223,8 @@ func begins(from time.Time) error {
 // then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
 // no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
-	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
-		if !r.lane.Lists() {
+	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+		if !r.stream.Lists() {
 			return r.refreshTracked(ctx)
 		}
 		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
@@ -232,7 +232,7 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.lane.Lane, time.Time{}, r.now); err != nil {
+		if r.findings, err = r.Findings(ctx, r.stream.Stream, time.Time{}, r.now); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, jobs); err != nil {
@@ -265,13 +265,13 @@ type job struct {
 	other           string                  // process that holds it; empty for none
 }
 
-// run does one run over all lanes.
-func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *laneRun) error) (Summary, error) {
-	return e.runOn(ctx, now, p, e.lanes, work)
+// run does one run over all streams.
+func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *streamRun) error) (Summary, error) {
+	return e.runOn(ctx, now, p, e.streams, work)
 }
 
-// runOn does one run over some lanes, side by side: what fails in one does not touch the others.
-func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lane, work func(context.Context, *laneRun) error) (Summary, error) {
+// runOn does one run over some streams, side by side: what fails in one does not touch the others.
+func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Stream, work func(context.Context, *streamRun) error) (Summary, error) {
 	if !e.one.TryLock() {
 		return Summary{}, ErrBusy
 	}
@@ -284,27 +284,27 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	ctx, done := Lasting(ctx, stopGrace)
 	defer done()
 	c := newCommitter(ctx, e, stop)
-	summary := Summary{Started: now, Lanes: make([]LaneSummary, len(on))}
+	summary := Summary{Started: now, Streams: make([]StreamSummary, len(on))}
 	gates := newGates(on)
 	owners := new(owners)
-	var lanes errgroup.Group
-	var runs []*laneRun
-	for i, lane := range on {
-		r := &laneRun{Engine: e, lane: lane, now: now.Add(lane.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
+	var streams errgroup.Group
+	var runs []*streamRun
+	for i, stream := range on {
+		r := &streamRun{Engine: e, stream: stream, now: now.Add(stream.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
 			marks: map[int64]*mark{}, owners: owners}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
-		r.lane.Source = gates[lane.Source]
+		r.stream.Source = gates[stream.Source]
 		runs = append(runs, r)
-		lanes.Go(func() error {
+		streams.Go(func() error {
 			err := r.start(ctx)
 			if err == nil {
 				err = work(ctx, r)
 			}
-			summary.Lanes[i] = r.summary(err)
+			summary.Streams[i] = r.summary(err)
 			return nil
 		})
 	}
-	_ = lanes.Wait()
+	_ = streams.Wait()
 	err := c.close()
 	late, end := Late(ctx)
 	defer end()
@@ -317,10 +317,10 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Lan
 	return summary, context.Cause(ctx)
 }
 
-// laneRun is one run's work on one lane.
-type laneRun struct {
+// streamRun is one run's work on one stream.
+type streamRun struct {
 	*Engine
-	lane     Lane
+	stream   Stream
 	now      time.Time // the vendor's, as far as it was known at the start
 	given    time.Time // the same by this machine's clock
 	began    time.Time // on this machine's clock, when now was taken
@@ -334,7 +334,7 @@ type laneRun struct {
 	concerns func(schema.Reject) bool
 
 	mu       sync.Mutex
-	sum      LaneSummary
+	sum      StreamSummary
 	failures int              // listings in a row that failed
 	whole    map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
 	unwhole  map[int64]string // why others were not
@@ -344,7 +344,7 @@ type laneRun struct {
 	findings []Difference // that are open, of an ordinary run, which may end some
 	looks    looks        // what it looked at, where there are any
 
-	owners     *owners // of all lanes of the run
+	owners     *owners // of all streams of the run
 	deferred   []deferred
 	lookedInto atomic.Int64 // missing orders
 	listed     string       // an order that was listed in this run
@@ -362,21 +362,21 @@ type laneRun struct {
 }
 
 // limit says that the run was asked to bring a range in order.
-func (r *laneRun) limit(iv window.Interval) {
+func (r *streamRun) limit(iv window.Interval) {
 	r.scope = iv
 	r.concerns = func(j schema.Reject) bool { return iv.Contains(r.open.placed(j)) }
 }
 
-// spansAtOnce is how many spans of a lane are under way: enough that there are always details to fetch while the next
+// spansAtOnce is how many spans of a stream are under way: enough that there are always details to fetch while the next
 // span is listed, few enough that memory stays small.
 const spansAtOnce = 4
 
-// maxFailedListings in a row end the lane's run: the source is down, and what was not tried comes again later.
+// maxFailedListings in a row end the stream's run: the source is down, and what was not tried comes again later.
 const maxFailedListings = 20
 
-// start reads what the lane's run has to know before it begins.
-func (r *laneRun) start(ctx context.Context) error {
-	open, err := r.store.OpenRejects(ctx, r.lane.Lane)
+// start reads what the stream's run has to know before it begins.
+func (r *streamRun) start(ctx context.Context) error {
+	open, err := r.store.OpenRejects(ctx, r.stream.Stream)
 	if err != nil {
 		return err
 	}
@@ -386,15 +386,15 @@ func (r *laneRun) start(ctx context.Context) error {
 
 // clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
 // so it must be of the same clock as the now of later runs.
-func (r *laneRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
+func (r *streamRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
 
 // past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
 // answers of a process tell. Orders may still come into what this machine alone takes for past.
-func (r *laneRun) past() time.Time { return earlier(r.now, r.given.Add(r.lane.offset())) }
+func (r *streamRun) past() time.Time { return earlier(r.now, r.given.Add(r.stream.offset())) }
 
 // walk works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
 // orders that moved.
-func (r *laneRun) walk(ctx context.Context, jobs []job) error {
+func (r *streamRun) walk(ctx context.Context, jobs []job) error {
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return r.spans(ctx, jobs) }, r.lookAgain, r.single, r.settleMarks, r.resolveGone,
 	} {
@@ -407,7 +407,7 @@ func (r *laneRun) walk(ctx context.Context, jobs []job) error {
 
 // spans walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
 // and left alone by one of the daemon's.
-func (r *laneRun) spans(ctx context.Context, jobs []job) error {
+func (r *streamRun) spans(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		r.plan(j, 1)
 	}
@@ -417,11 +417,11 @@ func (r *laneRun) spans(ctx context.Context, jobs []job) error {
 	late := func(j job) bool {
 		late := !j.until.IsZero() && time.Now().After(j.until)
 		if late {
-			r.sumUp(func(s *LaneSummary) { s.Waiting += len(j.Tile(r.Window)) })
+			r.sumUp(func(s *StreamSummary) { s.Waiting += len(j.Tile(r.Window)) })
 		}
 		return late
 	}
-	w := waiting{laneRun: r}
+	w := waiting{streamRun: r}
 	for len(jobs) > 0 && gctx.Err() == nil {
 		if jobs = slices.DeleteFunc(jobs, late); len(jobs) == 0 {
 			break
@@ -452,7 +452,7 @@ func (r *laneRun) spans(ctx context.Context, jobs []job) error {
 }
 
 // plan adds a job to the progress, or takes it out with a sign of -1.
-func (r *laneRun) plan(j job, sign int) {
+func (r *streamRun) plan(j job, sign int) {
 	r.progress.plan(sign * len(j.Tile(r.Window)))
 	r.progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }

@@ -38,7 +38,7 @@ type world struct {
 	endpoint string
 	sink     *sink.Sink
 	engine   *engine.Engine
-	lane     schema.Lane
+	stream   schema.Stream
 	decoder  source.Decoder // of new engines
 	filters  schema.Filters
 	source   func(engine.Source) engine.Source // what they have around theirs
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 // newWorldIn has the warehouse that is named.
 func newWorldIn(t *testing.T, o simulator.Options, warehouse sink.Config) *world {
 	t.Helper()
-	w := &world{T: t, decoder: bss.Decoder{}, source: func(s engine.Source) engine.Source { return s }, lane: schema.Lane{Source: bss.Vendor, Account: "main"}}
+	w := &world{T: t, decoder: bss.Decoder{}, source: func(s engine.Source) engine.Source { return s }, stream: schema.Stream{Source: bss.Vendor, Account: "main"}}
 	if o.To.IsZero() {
 		o.From, o.To = start, start.AddDate(0, 0, 3)
 	}
@@ -97,7 +97,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.store, []engine.Lane{{Lane: w.lane, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.New(w.store, []engine.Stream{{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
@@ -127,7 +127,7 @@ func (w *world) equal(end time.Time) {
 	for _, d := range diff {
 		w.Error(d)
 	}
-	windows, err := w.sink.Windows(w.Context(), w.lane, start, end)
+	windows, err := w.sink.Windows(w.Context(), w.stream, start, end)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestBackfillAgainCostsNothing(t *testing.T) {
 	w.backfill(now)
 	w.account.ResetCounters()
 	w.committed = nil
-	if s := w.backfill(now); len(w.account.Calls()) != 0 || len(s.Lanes[0].Windows) != 1 {
+	if s := w.backfill(now); len(w.account.Calls()) != 0 || len(s.Streams[0].Windows) != 1 {
 		// Only the window that is open at now is walked again.
 		if calls := w.account.Calls(); calls["QueryOrders"].Total != 1 || calls["GetOrderDetail"].Total != 0 {
 			t.Errorf("%+v", calls)
@@ -217,20 +217,20 @@ type asked struct {
 	ranges       atomic.Int64 // questions for all items of a range
 }
 
-func (a *asked) Known(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
+func (a *asked) Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error) {
 	a.known.Add(1)
-	return a.Store.Known(ctx, lane, from, to)
+	return a.Store.Known(ctx, stream, from, to)
 }
 
-func (a *asked) ItemIDs(ctx context.Context, lane schema.Lane, from, to time.Time) (map[string][]string, error) {
+func (a *asked) ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error) {
 	a.items.Add(1)
 	a.ranges.Add(1)
-	return a.Store.ItemIDs(ctx, lane, from, to)
+	return a.Store.ItemIDs(ctx, stream, from, to)
 }
 
-func (a *asked) ItemIDsByOrder(ctx context.Context, lane schema.Lane, from, to time.Time, ids []string) (map[string][]string, error) {
+func (a *asked) ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error) {
 	a.items.Add(1)
-	return a.Store.ItemIDsByOrder(ctx, lane, from, to, ids)
+	return a.Store.ItemIDsByOrder(ctx, stream, from, to, ids)
 }
 
 // However many orders are fetched by their ids, no other order's items are read; and no ids are no orders.
@@ -243,9 +243,9 @@ func TestFetchReadsOnlyWhatItWasAskedFor(t *testing.T) {
 	now := start.AddDate(0, 0, 2)
 	// New ones, and the same again as stored ones that lie far apart.
 	for _, ids := range [][]string{nil, {}, w.account.IDs(start, now), w.account.IDs(start, now)[:1]} {
-		s, err := w.engine.Fetch(t.Context(), now, w.lane, ids, nil)
-		if err != nil || s.Lanes[0].Details != len(ids) {
-			t.Fatalf("%d ids: %d details, %v", len(ids), s.Lanes[0].Details, err)
+		s, err := w.engine.Fetch(t.Context(), now, w.stream, ids, nil)
+		if err != nil || s.Streams[0].Details != len(ids) {
+			t.Fatalf("%d ids: %d details, %v", len(ids), s.Streams[0].Details, err)
 		}
 	}
 	if n := store.ranges.Load(); n > 0 {
@@ -262,7 +262,7 @@ func TestBackfillIntoABlankWarehouse(t *testing.T) {
 	now := start.AddDate(0, 0, days)
 	orders := w.account.IDs(start, now)
 	o, _ := w.account.Order(orders[len(orders)/2])
-	left := schema.Item{Lane: w.lane, OrderID: o.OrderID, ItemID: "gone", CreateTime: o.CreateTime, FetchedAt: start, Version: 1}
+	left := schema.Item{Stream: w.stream, OrderID: o.OrderID, ItemID: "gone", CreateTime: o.CreateTime, FetchedAt: start, Version: 1}
 	if err := w.sink.Write(t.Context(), schema.Batch{Items: []schema.Item{left}}); err != nil {
 		t.Fatal(err)
 	}
@@ -295,8 +295,8 @@ func TestTickFollowsWhatChanges(t *testing.T) {
 	if err := w.account.Change(recent[0]); err != nil {
 		t.Fatal(err)
 	}
-	if s := tick(5 * time.Minute); s.Lanes[0].Changed != 4 || w.account.Calls()["GetOrderDetail"].Total != 4 {
-		t.Errorf("%+v, %+v", s.Lanes[0], w.account.Calls())
+	if s := tick(5 * time.Minute); s.Streams[0].Changed != 4 || w.account.Calls()["GetOrderDetail"].Total != 4 {
+		t.Errorf("%+v, %+v", s.Streams[0], w.account.Calls())
 	}
 	w.equal(now.Truncate(time.Hour).Add(time.Hour))
 
@@ -304,7 +304,7 @@ func TestTickFollowsWhatChanges(t *testing.T) {
 	w.account.Add(2, now.Add(3*time.Hour))
 	tick(50 * time.Hour)
 	w.equal(now)
-	windows, err := w.sink.Windows(t.Context(), w.lane, start, now.Truncate(time.Hour))
+	windows, err := w.sink.Windows(t.Context(), w.stream, start, now.Truncate(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 		return simulator.Action{}
 	})
 	s := w.backfill(end)
-	l := s.Lanes[0]
+	l := s.Streams[0]
 	if s.Err() == nil || l.Windows[schema.Failed] == 0 || l.Pending != 1 {
 		t.Errorf("%+v: %v", l, s.Err())
 	}
@@ -366,7 +366,7 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 		}
 	}
 	w.equal(end)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
 	if err != nil || len(rejects) > 0 {
 		t.Errorf("%v %v", rejects, err)
 	}
@@ -376,8 +376,8 @@ func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300, DeniedActions: []string{"GetOrderDetail"}})
 	s := w.backfill(start.AddDate(0, 0, 3))
-	if source.ReasonOf(s.Lanes[0].Err) != source.Auth {
-		t.Errorf("%v", s.Lanes[0].Err)
+	if source.ReasonOf(s.Streams[0].Err) != source.Auth {
+		t.Errorf("%v", s.Streams[0].Err)
 	}
 	if n := w.account.Calls()["GetOrderDetail"].Total; n > 64 {
 		t.Errorf("%d calls", n)
@@ -385,8 +385,8 @@ func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
 }
 
 func ExampleSummary_Err() {
-	s := engine.Summary{Lanes: []engine.LaneSummary{{
-		Lane: schema.Lane{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
+	s := engine.Summary{Streams: []engine.StreamSummary{{
+		Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
 	}}}
 	fmt.Println(s.Err())
 	// Output: main: 2 windows short, 1 orders without their items

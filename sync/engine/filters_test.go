@@ -34,7 +34,7 @@ func (w *world) ids(f schema.Filters, from, to time.Time) map[string]bool {
 func (w *world) proven(what string, f schema.Filters, end time.Time) {
 	w.Helper()
 	want := w.ids(f, start, end)
-	windows, err := w.sink.Narrowed(f).Windows(w.Context(), w.lane, start, end)
+	windows, err := w.sink.Narrowed(f).Windows(w.Context(), w.stream, start, end)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestAVendorThatListsWhatWasNotAskedFor(t *testing.T) {
 	if err != nil || s.Err() == nil || !strings.Contains(s.Err().Error(), "rejected") {
 		t.Errorf("%v, %v", err, s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
 	want := len(w.ids(w.filters, start, end))
 	if err != nil || len(rejects) != want || want == 0 || rejects[0].Reason != "outside_filters" {
 		t.Errorf("%d rejects of %d, %v", len(rejects), want, err)

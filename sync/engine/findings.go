@@ -152,14 +152,14 @@ func (d *Difference) alike(o *Difference) bool {
 // earlierFinding is a finding as a difference of a report.
 func earlierFinding(f schema.Finding) Difference {
 	return Difference{
-		Lane: f.Lane, Interval: window.Interval{Start: f.Start, End: f.End}, Kind: Kind(f.Kind), Depth: Depth(f.Depth),
+		Stream: f.Stream, Interval: window.Interval{Start: f.Start, End: f.End}, Kind: Kind(f.Kind), Depth: Depth(f.Depth),
 		OrderID: f.OrderID, Source: f.AtSource, Stored: f.Stored, Note: f.Note, FoundAt: f.FoundAt, finding: f,
 	}
 }
 
-// Findings returns the open findings of a lane that lie in [from, to), or partly so; a zero time is no bound.
-func (e *Engine) Findings(ctx context.Context, lane schema.Lane, from, to time.Time) ([]Difference, error) {
-	findings, err := e.store.OpenFindings(ctx, lane)
+// Findings returns the open findings of a stream that lie in [from, to), or partly so; a zero time is no bound.
+func (e *Engine) Findings(ctx context.Context, stream schema.Stream, from, to time.Time) ([]Difference, error) {
+	findings, err := e.store.OpenFindings(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (e *Engine) Findings(ctx context.Context, lane schema.Lane, from, to time.T
 // conclude says which of the findings that were open before have ended: those that looks cover and that were not found
 // again, or were repaired. It records that together with what was found, and returns those that are still open beside it.
 // It does so after a stop too: what was found is known, and what was looked at was looked at.
-func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *looks, by string) (left []Difference, err error) {
+func (r *streamRun) conclude(ctx context.Context, before, found []Difference, l *looks, by string) (left []Difference, err error) {
 	ctx, end := Late(ctx)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, findingTimeout)
@@ -215,7 +215,7 @@ func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *l
 			at = now
 		}
 		out = append(out, schema.Finding{
-			Lane: d.Lane, ID: d.id(), Kind: string(d.Kind), Depth: string(d.Depth), Start: d.Start, End: d.End, OrderID: d.OrderID,
+			Stream: d.Stream, ID: d.id(), Kind: string(d.Kind), Depth: string(d.Depth), Start: d.Start, End: d.End, OrderID: d.OrderID,
 			AtSource: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: at, Version: nextVersion(version),
 		})
 	}
@@ -226,7 +226,7 @@ func (r *laneRun) conclude(ctx context.Context, before, found []Difference, l *l
 }
 
 // endFindings ends the findings of earlier verifications that this run has proven to be no more, by what it listed whole.
-func (r *laneRun) endFindings(ctx context.Context) error {
+func (r *streamRun) endFindings(ctx context.Context) error {
 	var before []Difference
 	for _, d := range r.findings {
 		if r.looks.covers(ByRows, d.Align(r.Window).Clip(window.Interval{Start: d.Start, End: r.now})) {
@@ -243,7 +243,7 @@ func (r *laneRun) endFindings(ctx context.Context) error {
 	for i := range before {
 		windows = join(windows, before[i].Align(r.Window))
 	}
-	v := &verification{laneRun: r, looks: new(looks)}
+	v := &verification{streamRun: r, looks: new(looks)}
 	proven := &looks{at: map[Depth][]window.Interval{}} // numbers are proven only where the ledger agrees with the rows
 	for _, iv := range windows {
 		v.iv = iv
@@ -267,7 +267,7 @@ func (r *laneRun) endFindings(ctx context.Context) error {
 		}
 	}
 	if len(ids) > 0 {
-		stored, err := r.store.Find(ctx, r.lane.Lane, ids)
+		stored, err := r.store.Find(ctx, r.stream.Stream, ids)
 		if err != nil {
 			return err
 		}

@@ -12,10 +12,10 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
-// openFindings gives the kinds of the open findings, by where they are.
+// openFindings returns the kinds of the open findings, by where they are.
 func (w *world) openFindings() string {
 	w.Helper()
-	findings, err := w.sink.OpenFindings(w.Context(), w.lane)
+	findings, err := w.sink.OpenFindings(w.Context(), w.stream)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
 	t.Parallel()
 	w, now := changedOrders(t)
 	w.verify(now, engine.VerifyOptions{Deep: true})
-	findings, err := w.sink.OpenFindings(t.Context(), w.lane)
+	findings, err := w.sink.OpenFindings(t.Context(), w.stream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// Forecast is what a backfill of one lane would cost if nothing changes, fails or is throttled meanwhile.
+// Forecast is what a backfill of one stream would cost if nothing changes, fails or is throttled meanwhile.
 type Forecast struct {
-	schema.Lane
+	schema.Stream
 	Windows     int  // due
 	Skipped     int  // complete already
 	Orders      int  // that the source has in the due windows
@@ -46,29 +46,29 @@ func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bo
 		return nil, err
 	}
 	var mu sync.Mutex
-	out := make([]Forecast, 0, len(e.lanes))
-	_, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+	out := make([]Forecast, 0, len(e.streams))
+	_, err := e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
-		f := &forecast{laneRun: r, force: force, Forecast: Forecast{Lane: r.lane.Lane}}
+		f := &forecast{streamRun: r, force: force, Forecast: Forecast{Stream: r.stream.Stream}}
 		f.Err = f.run(source.WithPriority(ctx, source.Verify))
 		mu.Lock()
 		defer mu.Unlock()
 		out = append(out, f.Forecast)
 		return f.Err
 	})
-	slices.SortFunc(out, func(a, b Forecast) int { return cmp.Compare(e.place(a.Lane), e.place(b.Lane)) })
+	slices.SortFunc(out, func(a, b Forecast) int { return cmp.Compare(e.place(a.Stream), e.place(b.Stream)) })
 	return out, err
 }
 
-// place is where a lane stands among the engine's lanes.
-func (e *Engine) place(l schema.Lane) int {
-	return slices.IndexFunc(e.lanes, func(x Lane) bool { return x.Lane == l })
+// place is where a stream stands among the engine's streams.
+func (e *Engine) place(l schema.Stream) int {
+	return slices.IndexFunc(e.streams, func(x Stream) bool { return x.Stream == l })
 }
 
-// forecast is Forecast on one lane.
+// forecast is Forecast on one stream.
 type forecast struct {
-	*laneRun
+	*streamRun
 	Forecast
 	force  bool
 	ledger []schema.Window
@@ -91,7 +91,7 @@ type unit struct {
 }
 
 func (f *forecast) run(ctx context.Context) error {
-	if !f.lane.Lists() {
+	if !f.stream.Lists() {
 		f.CannotList = true
 		return nil
 	}
@@ -130,7 +130,7 @@ func (f *forecast) due(ctx context.Context) ([]unit, error) {
 		return nil, err
 	}
 	all := window.Interval{Start: jobs[0].Start, End: jobs[len(jobs)-1].End}
-	if f.ledger, err = f.store.Windows(ctx, f.lane.Lane, f.scope.Start, f.scope.End); err != nil {
+	if f.ledger, err = f.store.Windows(ctx, f.stream.Stream, f.scope.Start, f.scope.End); err != nil {
 		return nil, err
 	}
 	stored, listed, err := f.known(ctx, all)
@@ -174,7 +174,7 @@ func (f *forecast) windowsUntilNow() int {
 
 // known counts, by window, the orders that a backfill would list and not ask for, and what was listed there before.
 func (f *forecast) known(ctx context.Context, iv window.Interval) (stored, listed map[int64]int, err error) {
-	counts, err := f.store.Counts(ctx, f.lane.Lane, f.Window, iv.Start, iv.End)
+	counts, err := f.store.Counts(ctx, f.stream.Stream, f.Window, iv.Start, iv.End)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -210,8 +210,8 @@ func (f *forecast) count(ctx context.Context, units []unit) ([]group, error) {
 	f.mu.Lock()
 	f.Calls++
 	f.mu.Unlock()
-	p, err := f.lane.Source.List(ctx, source.Query{
-		OwnerID: f.lane.OwnerID, Filters: f.lane.Filters, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
+	p, err := f.stream.Source.List(ctx, source.Query{
+		OwnerID: f.stream.OwnerID, Filters: f.stream.Filters, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
 	})
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := f.count(ctx, units[:len(units)/2])
@@ -259,7 +259,7 @@ func (g group) doubt(size int) float64 {
 
 // refine halves the groups that are most in doubt, until none is or it has cost enough.
 func (f *forecast) refine(ctx context.Context) error {
-	size := max(1, f.lane.PageSize)
+	size := max(1, f.stream.PageSize)
 	for {
 		lists, details, doubt := 0, 0, 0.0
 		for _, g := range f.groups {
@@ -278,7 +278,7 @@ func (f *forecast) refine(ctx context.Context) error {
 		}
 		byDoubt := slices.Clone(f.groups)
 		slices.SortStableFunc(byDoubt, func(a, b group) int { return cmp.Compare(b.doubt(size), a.doubt(size)) })
-		least := byDoubt[min(len(byDoubt), max(1, f.lane.InFlight), left)-1].doubt(size)
+		least := byDoubt[min(len(byDoubt), max(1, f.stream.InFlight), left)-1].doubt(size)
 		if err := f.halve(ctx, left, func(g group) bool { return g.doubt(size) > 0 && g.doubt(size) >= least }); err != nil {
 			return err
 		}
@@ -289,7 +289,7 @@ func (f *forecast) refine(ctx context.Context) error {
 func (f *forecast) halve(ctx context.Context, most int, such func(group) bool) error {
 	halves := make([][]group, len(f.groups))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, f.lane.InFlight))
+	g.SetLimit(max(1, f.stream.InFlight))
 	for i, whole := range f.groups {
 		halves[i] = []group{whole}
 		if most == 0 || !such(whole) {
@@ -322,12 +322,12 @@ func (f *forecast) rehearse(ctx context.Context) error {
 	for _, g := range f.groups {
 		v.add(g, rnd)
 	}
-	lane, o := f.lane, f.Options
-	lane.Source, o.Log, o.Committed = v, nil, nil
+	stream, o := f.stream, f.Options
+	stream.Source, o.Log, o.Committed = v, nil, nil
 	store := &noStore{Store: f.store, invented: v, ledger: f.ledger}
-	s, err := New(store, []Lane{lane}, o).Backfill(ctx, f.now, f.scope.Start, f.scope.End, f.force, nil)
+	s, err := New(store, []Stream{stream}, o).Backfill(ctx, f.now, f.scope.Start, f.scope.End, f.force, nil)
 	if err == nil {
-		err = s.Lanes[0].Err
+		err = s.Streams[0].Err
 	}
 	f.ListCalls = int(v.calls.Load())
 	return err

@@ -6,17 +6,17 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// gate bounds how many calls of a login are under way at once, over all spans of all its lanes. Listings and details have a bound each:
+// gate bounds how many calls of a login are under way at once, over all spans of all its streams. Listings and details have a bound each:
 // details that wait for their budget must not keep the listings, which feed them, waiting too.
 type gate struct {
 	Source
 	lists, details chan struct{}
 }
 
-// newGates makes the gates of a run: lanes of one login have the same Source, and so one gate.
-func newGates(lanes []Lane) map[Source]*gate {
+// newGates makes the gates of a run: streams of one login have the same Source, and so one gate.
+func newGates(streams []Stream) map[Source]*gate {
 	gates := map[Source]*gate{}
-	for _, l := range lanes {
+	for _, l := range streams {
 		if gates[l.Source] == nil {
 			n := max(1, l.InFlight)
 			gates[l.Source] = &gate{Source: l.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}

@@ -32,7 +32,7 @@ const otherOwner = "other_owner"
 
 // elsewhere looks up the listed orders that are not stored within the listing's interval, and adds those that are stored
 // at another place to what is known. An order that another owner has at this very place is made a reject.
-func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[string]schema.Known) error {
+func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[string]schema.Known) error {
 	if none, err := r.nothingStored(ctx); none || err != nil {
 		return err
 	}
@@ -45,13 +45,13 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 	if len(ids) == 0 {
 		return nil
 	}
-	stored, err := r.store.Places(ctx, r.lane.Account, ids)
+	stored, err := r.store.Places(ctx, r.stream.Account, ids)
 	if err != nil {
 		return err
 	}
 	others := map[string]schema.Place{}
 	for _, p := range stored {
-		if p.OwnerID != r.lane.OwnerID {
+		if p.OwnerID != r.stream.OwnerID {
 			others[p.OrderID] = p
 			continue
 		}
@@ -66,14 +66,14 @@ func (r *laneRun) elsewhere(ctx context.Context, l *walk.Listing, known map[stri
 			if !r.hasSiblings() {
 				return false
 			}
-			if p.OwnerID = r.owners.take(&o); p.OwnerID == r.lane.OwnerID {
+			if p.OwnerID = r.owners.take(&o); p.OwnerID == r.stream.OwnerID {
 				return false
 			}
 		}
 		l.Rejects = append(l.Rejects, schema.Reject{
-			Lane: o.Lane, ID: "owner-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime, Reason: otherOwner,
+			Stream: o.Stream, ID: "owner-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime, Reason: otherOwner,
 			Message: fmt.Sprintf("an order with this id and creation time is stored for %s; the warehouse cannot hold both: sync it for one of them only",
-				schema.Lane{Account: r.lane.Account, OwnerID: p.OwnerID}),
+				schema.Stream{Account: r.stream.Account, OwnerID: p.OwnerID}),
 			Raw: o.Raw,
 		})
 		return true
@@ -104,28 +104,28 @@ func (c *owners) take(o *schema.Order) string {
 }
 
 // nothingStored reports whether the account had no order at all when this run first asked, so that whatever is stored is of
-// this run: then no listed order need be looked up, and [laneRun.single] looks once, at the end. Where an account has
-// several lanes they see each other's.
-func (r *laneRun) nothingStored(ctx context.Context) (bool, error) {
+// this run: then no listed order need be looked up, and [streamRun.single] looks once, at the end. Where an account has
+// several streams they see each other's.
+func (r *streamRun) nothingStored(ctx context.Context) (bool, error) {
 	if !r.eager || r.hasSiblings() {
 		return false, nil
 	}
 	r.emptyOnce.Do(func() {
 		var found bool
-		found, r.emptyErr = r.store.HasOrders(ctx, r.lane.Account)
+		found, r.emptyErr = r.store.HasOrders(ctx, r.stream.Account)
 		r.empty = !found
 	})
 	return r.empty, r.emptyErr
 }
 
-// hasSiblings reports whether the account has several lanes.
-func (r *laneRun) hasSiblings() bool {
-	return slices.ContainsFunc(r.lanes, func(l Lane) bool { return l.Account == r.lane.Account && l.Lane != r.lane.Lane })
+// hasSiblings reports whether the account has several streams.
+func (r *streamRun) hasSiblings() bool {
+	return slices.ContainsFunc(r.streams, func(l Stream) bool { return l.Account == r.stream.Account && l.Stream != r.stream.Stream })
 }
 
 // leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not
 // whole until they are there and the order is at its new place.
-func (r *laneRun) leave(ctx context.Context, o *schema.Order, places []time.Time) (orders []schema.Order, items []schema.Item, err error) {
+func (r *streamRun) leave(ctx context.Context, o *schema.Order, places []time.Time) (orders []schema.Order, items []schema.Item, err error) {
 	for _, at := range places {
 		if same(at, o.CreateTime) {
 			continue
@@ -133,21 +133,21 @@ func (r *laneRun) leave(ctx context.Context, o *schema.Order, places []time.Time
 		if err := r.doubt(ctx, o.OrderID, at, o.CreateTime); err != nil {
 			return nil, nil, err
 		}
-		stored, err := r.store.ItemIDsByOrder(ctx, r.lane.Lane, at, at.Add(time.Millisecond), []string{o.OrderID})
+		stored, err := r.store.ItemIDsByOrder(ctx, r.stream.Stream, at, at.Add(time.Millisecond), []string{o.OrderID})
 		if err != nil {
 			return nil, nil, err
 		}
 		// One below the version of the row: that is how the history knows a correction from an order that vanished.
 		tombstone := schema.Order{
-			Lane: o.Lane, OrderID: o.OrderID, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
+			Stream: o.Stream, OrderID: o.OrderID, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
 		}
 		orders = append(orders, tombstone)
 		for _, id := range stored[o.OrderID] {
 			items = append(items, schema.Item{
-				Lane: o.Lane, OrderID: o.OrderID, ItemID: id, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
+				Stream: o.Stream, OrderID: o.OrderID, ItemID: id, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
 			})
 		}
-		r.Log.InfoContext(ctx, "the source has corrected the creation time of an order", r.lane.LogAttr(),
+		r.Log.InfoContext(ctx, "the source has corrected the creation time of an order", r.stream.LogAttr(),
 			"order", o.OrderID, "before", at, "now", o.CreateTime)
 	}
 	return orders, items, nil
@@ -158,7 +158,7 @@ func (r *laneRun) leave(ctx context.Context, o *schema.Order, places []time.Time
 func newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
 
 // relocate moves an order, which a listing has shown at another place, to there.
-func (r *laneRun) relocate(ctx context.Context, o schema.Order, from time.Time) error {
+func (r *streamRun) relocate(ctx context.Context, o schema.Order, from time.Time) error {
 	o.Version = newer(o.Version, uint64(time.Now().UnixNano()))
 	iv := window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}
 	return r.details(ctx, iv, []schema.Order{o}, former{o.OrderID: {from}}, func(res enrich.Result) ([]schema.Reject, bool) {
@@ -169,12 +169,12 @@ func (r *laneRun) relocate(ctx context.Context, o schema.Order, from time.Time) 
 
 // listedAt asks whether an order is listed with a creation time, and gives its row. A detail alone does not move an order:
 // what it says of the time is of its lines, and the listing is what windows are made of.
-func (r *laneRun) listedAt(ctx context.Context, id string, at time.Time) (found *schema.Order, err error) {
+func (r *streamRun) listedAt(ctx context.Context, id string, at time.Time) (found *schema.Order, err error) {
 	second := window.Interval{Start: at.UTC().Truncate(time.Second)}
 	second.End = second.Start.Add(time.Second)
 	err = r.walker().Walk(ctx, second, func(l walk.Listing) error {
 		r.progress.ListCalls.Add(int64(l.Calls))
-		r.sumUp(func(s *LaneSummary) { s.ListCalls += l.Calls })
+		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
 		for i := range l.Orders {
 			if l.Orders[i].OrderID == id {
 				found = &l.Orders[i]
@@ -194,7 +194,7 @@ type mark struct {
 
 // doubt records that an order moves from one window to another. Until that is written, both are short: whatever happens,
 // they are walked again.
-func (r *laneRun) doubt(ctx context.Context, id string, from, to time.Time) error {
+func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) error {
 	r.markMu.Lock()
 	defer r.markMu.Unlock()
 	var out schema.Batch
@@ -212,7 +212,7 @@ func (r *laneRun) doubt(ctx context.Context, id string, from, to time.Time) erro
 				}
 				flushed = true
 			}
-			ledger, err := r.store.Windows(ctx, r.lane.Lane, start, start.Add(r.Window))
+			ledger, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.Window))
 			if err != nil {
 				return err
 			}
@@ -239,8 +239,8 @@ func (r *laneRun) doubt(ctx context.Context, id string, from, to time.Time) erro
 	return r.commits.flush()
 }
 
-// undoubted gives the row of a window as it was before an order moved from or to it, if nobody has walked it since.
-func (r *laneRun) undoubted(w schema.Window) schema.Window {
+// undoubted returns the row of a window as it was before an order moved from or to it, if nobody has walked it since.
+func (r *streamRun) undoubted(w schema.Window) schema.Window {
 	if m := r.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
 		w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
 	}
@@ -249,7 +249,7 @@ func (r *laneRun) undoubted(w schema.Window) schema.Window {
 
 // settleMarks restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
 // that moved: where the stored rows are not that, the window stays short and is walked again.
-func (r *laneRun) settleMarks(ctx context.Context) error {
+func (r *streamRun) settleMarks(ctx context.Context) error {
 	r.markMu.Lock()
 	defer r.markMu.Unlock()
 	if len(r.marks) == 0 {
@@ -262,11 +262,11 @@ func (r *laneRun) settleMarks(ctx context.Context) error {
 	for start, m := range r.marks {
 		from := time.Unix(start, 0).UTC()
 		to := from.Add(r.Window)
-		ledger, err := r.store.Windows(ctx, r.lane.Lane, from, to)
+		ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
 		if err != nil {
 			return err
 		}
-		counts, err := r.store.Counts(ctx, r.lane.Lane, r.Window, from, to)
+		counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, from, to)
 		if err != nil {
 			return err
 		}
@@ -284,7 +284,7 @@ func (r *laneRun) settleMarks(ctx context.Context) error {
 			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those of the walk"
 		}
 		if w.Verdict == schema.Short && before.Verdict != schema.Short || w.Verdict == schema.Short && m.doubted != "" && before.Error == m.doubted {
-			r.sumUp(func(s *LaneSummary) { s.Waiting++ })
+			r.sumUp(func(s *StreamSummary) { s.Waiting++ })
 		}
 		if w != before {
 			w.Version = nextVersion(w.Version)
@@ -299,7 +299,7 @@ func (r *laneRun) settleMarks(ctx context.Context) error {
 const mostWritten = 10_000
 
 // wrote remembers an order that this run has written.
-func (r *laneRun) wrote(id string) {
+func (r *streamRun) wrote(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.written) < mostWritten {
@@ -311,7 +311,7 @@ func (r *laneRun) wrote(id string) {
 
 // single makes one row of each order that this run has written twice: it was moved while it was listed here and there, or
 // somebody else wrote at the same time. The newest word of the source counts.
-func (r *laneRun) single(ctx context.Context) error {
+func (r *streamRun) single(ctx context.Context) error {
 	r.mu.Lock()
 	ids, all := r.written, r.searchAll
 	r.written, r.searchAll = nil, false
@@ -324,15 +324,15 @@ func (r *laneRun) single(ctx context.Context) error {
 	}
 	if all {
 		var err error
-		if ids, err = r.store.Doubled(ctx, r.lane.Lane); err != nil {
+		if ids, err = r.store.Doubled(ctx, r.stream.Stream); err != nil {
 			return err
 		}
 	}
-	stored, err := r.store.Places(ctx, r.lane.Account, ids)
+	stored, err := r.store.Places(ctx, r.stream.Account, ids)
 	if err != nil {
 		return err
 	}
-	stored = slices.DeleteFunc(stored, func(p schema.Place) bool { return p.OwnerID != r.lane.OwnerID })
+	stored = slices.DeleteFunc(stored, func(p schema.Place) bool { return p.OwnerID != r.stream.OwnerID })
 	newest := map[string]schema.Place{}
 	places := former{}
 	for _, p := range stored { // the newest of an order comes last
@@ -341,7 +341,7 @@ func (r *laneRun) single(ctx context.Context) error {
 	}
 	var out schema.Batch
 	for id, p := range newest {
-		o := schema.Order{Lane: r.lane.Lane, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
+		o := schema.Order{Stream: r.stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
 		orders, items, err := r.leave(ctx, &o, places[id])
 		if err != nil {
 			return err

@@ -72,8 +72,8 @@ func TestAnOrderThatMovesIsOneRow(t *testing.T) {
 				t.Errorf("%v", r.Differences)
 			}
 			w.account.ResetCounters()
-			if s := w.tickAt(now.Add(10 * time.Minute)); s.Err() != nil || s.Lanes[0].Changed > 0 || s.Lanes[0].Details > 0 {
-				t.Errorf("the next run: %+v, %v", s.Lanes[0], s.Err())
+			if s := w.tickAt(now.Add(10 * time.Minute)); s.Err() != nil || s.Streams[0].Changed > 0 || s.Streams[0].Details > 0 {
+				t.Errorf("the next run: %+v, %v", s.Streams[0], s.Err())
 			}
 		})
 	}
@@ -218,7 +218,7 @@ func TestASickSourceEmptiesNothing(t *testing.T) {
 // stored fails unless the stored orders are those of the source, whatever the ledger says.
 func (w *world) stored(end time.Time) {
 	w.Helper()
-	n, err := w.sink.Count(w.Context(), w.lane, start, end)
+	n, err := w.sink.Count(w.Context(), w.stream, start, end)
 	if err != nil || n != w.account.Truth(start, end).Orders {
 		w.Errorf("%d orders are stored, %v", n, err)
 	}
@@ -387,7 +387,7 @@ func TestAnOrderThatIsFetchedMoves(t *testing.T) {
 			}
 			for range 2 {
 				w.account.ResetCounters()
-				s, err := w.engine.Fetch(t.Context(), now.Add(time.Minute), w.lane, []string{id}, nil)
+				s, err := w.engine.Fetch(t.Context(), now.Add(time.Minute), w.stream, []string{id}, nil)
 				if err != nil || s.Err() != nil {
 					t.Error(err, s.Err())
 				}
@@ -450,18 +450,18 @@ func TestAnOrderOfTwoOwners(t *testing.T) {
 	now := start.AddDate(0, 0, 3)
 	w.backfill(now)
 	w.account.AddOwner("42", w.account)
-	own := w.lane
-	w.lane.OwnerID = "42"
+	own := w.stream
+	w.stream.OwnerID = "42"
 	w.engine = w.newEngine(0, 20)
 	s := w.backfill(now)
-	if s.Err() == nil || s.Lanes[0].Rejected != 60 {
+	if s.Err() == nil || s.Streams[0].Rejected != 60 {
 		t.Errorf("%v", s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
 	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
 		t.Errorf("%d rejects, %v", len(rejects), err)
 	}
-	w.lane = own
+	w.stream = own
 	w.equal(now)
 }
 
@@ -472,7 +472,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
 	now := start.AddDate(0, 0, 3)
 	w.account.AddOwner("42", w.account)
-	lane := func(owner string) engine.Lane {
+	stream := func(owner string) engine.Stream {
 		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
 			AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
 		}})
@@ -481,11 +481,11 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 		}
 		t.Cleanup(client.Close)
 		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-		l := w.lane
+		l := w.stream
 		l.OwnerID = owner
-		return engine.Lane{Lane: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
+		return engine.Stream{Stream: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
 	}
-	e := engine.New(w.sink, []engine.Lane{lane(""), lane("42")},
+	e := engine.New(w.sink, []engine.Stream{stream(""), stream("42")},
 		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
 	for range 2 { // a second run says the same
 		s, err := e.Backfill(t.Context(), now, start, now, false, nil)
@@ -493,12 +493,12 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, rejects := 0, 0
-		for _, l := range s.Lanes {
-			o, err := w.sink.Orders(t.Context(), l.Lane, start, now)
+		for _, l := range s.Streams {
+			o, err := w.sink.Orders(t.Context(), l.Stream, start, now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			open, err := w.sink.OpenRejects(t.Context(), l.Lane)
+			open, err := w.sink.OpenRejects(t.Context(), l.Stream)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -524,17 +524,17 @@ func TestAReplayMovesOrders(t *testing.T) {
 		}
 		t.Cleanup(client.Close)
 		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-		w.lane.Source = unicloud.Vendor
-		w.engine = engine.New(w.sink, []engine.Lane{{
-			Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
+		w.stream.Source = unicloud.Vendor
+		w.engine = engine.New(w.sink, []engine.Stream{{
+			Stream: w.stream, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
 		}}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
 	}
 	store(time.UTC)
 	w.backfill(now)
 	store(time.FixedZone("UTC+8", 8*60*60))
 	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
-	if err != nil || s.Err() != nil || s.Lanes[0].Changed != 200 {
-		t.Errorf("%+v, %v", s.Lanes[0], err)
+	if err != nil || s.Err() != nil || s.Streams[0].Changed != 200 {
+		t.Errorf("%+v, %v", s.Streams[0], err)
 	}
 	w.equal(now)
 	w.account.ResetCounters()

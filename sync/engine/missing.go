@@ -65,7 +65,7 @@ func nameless(l walk.Listing) (n int) {
 }
 
 // miss deals with the stored orders that a listing does not show.
-func (r *laneRun) miss(ctx context.Context, l walk.Listing, missing []schema.OrderRef, t *tally) error {
+func (r *streamRun) miss(ctx context.Context, l walk.Listing, missing []schema.OrderRef, t *tally) error {
 	var gone []string
 	for _, o := range missing {
 		w := t.at(o.CreateTime)
@@ -93,16 +93,16 @@ func (r *laneRun) miss(ctx context.Context, l walk.Listing, missing []schema.Ord
 	return r.remove(ctx, l, gone)
 }
 
-func (r *laneRun) missingKey(o schema.OrderRef) string {
-	return r.lane.String() + "\x00missing\x00" + o.OrderID
+func (r *streamRun) missingKey(o schema.OrderRef) string {
+	return r.stream.String() + "\x00missing\x00" + o.OrderID
 }
 
 // lookInto finds out what became of an order that two listings do not show: it moves it, or says that it vanished, or why
 // neither can be said. An error ends the run.
-func (r *laneRun) lookInto(ctx context.Context, l walk.Listing, o schema.OrderRef) (vanished bool, why string, err error) {
+func (r *streamRun) lookInto(ctx context.Context, l walk.Listing, o schema.OrderRef) (vanished bool, why string, err error) {
 	for range 2 {
-		d, err := r.lane.Source.Detail(ctx, r.lane.OwnerID, o.OrderID)
-		r.sumUp(func(s *LaneSummary) { s.Details++ })
+		d, err := r.stream.Source.Detail(ctx, r.stream.OwnerID, o.OrderID)
+		r.sumUp(func(s *StreamSummary) { s.Details++ })
 		switch {
 		case err == nil && d.Order == nil:
 			return false, "its detail is there, and does not say when it was created", nil
@@ -136,7 +136,7 @@ func (r *laneRun) lookInto(ctx context.Context, l walk.Listing, o schema.OrderRe
 // witnessed reports whether the source shows the detail of another order: one that was listed in this run, or else one of
 // the stored ones. A source that does not know any order, as one of the wrong site, says nothing about one. Where no other
 // order is stored there is nobody to ask.
-func (r *laneRun) witnessed(ctx context.Context, missing string) (bool, error) {
+func (r *streamRun) witnessed(ctx context.Context, missing string) (bool, error) {
 	r.mu.Lock()
 	known, listed := r.sighted, r.listed
 	r.mu.Unlock()
@@ -149,7 +149,7 @@ func (r *laneRun) witnessed(ctx context.Context, missing string) (bool, error) {
 	}
 	at := always.Start
 	for tries := 0; len(ids) < 3 && tries < 20; tries++ { // what is first may be tombstones
-		first, err := r.store.First(ctx, r.lane.Lane, at, always.End)
+		first, err := r.store.First(ctx, r.stream.Stream, at, always.End)
 		if err != nil {
 			return false, err
 		}
@@ -157,7 +157,7 @@ func (r *laneRun) witnessed(ctx context.Context, missing string) (bool, error) {
 			break
 		}
 		at = first.Add(time.Second)
-		stored, err := r.store.Known(ctx, r.lane.Lane, first, at)
+		stored, err := r.store.Known(ctx, r.stream.Stream, first, at)
 		if err != nil {
 			return false, err
 		}
@@ -168,8 +168,8 @@ func (r *laneRun) witnessed(ctx context.Context, missing string) (bool, error) {
 		}
 	}
 	for _, id := range ids[:min(len(ids), 3)] {
-		_, err := r.lane.Source.Detail(ctx, r.lane.OwnerID, id)
-		r.sumUp(func(s *LaneSummary) { s.Details++ })
+		_, err := r.stream.Source.Detail(ctx, r.stream.OwnerID, id)
+		r.sumUp(func(s *StreamSummary) { s.Details++ })
 		if err == nil {
 			r.mu.Lock()
 			r.sighted = true
@@ -183,7 +183,7 @@ func (r *laneRun) witnessed(ctx context.Context, missing string) (bool, error) {
 	return len(ids) == 0, nil
 }
 
-func (r *laneRun) deferWindow(d deferred) {
+func (r *streamRun) deferWindow(d deferred) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.deferred = append(r.deferred, d)
@@ -191,7 +191,7 @@ func (r *laneRun) deferWindow(d deferred) {
 
 // lookAgain walks the windows again in which stored orders are missing, unless there are too many of these, or they were
 // asked for just recently and the source contradicted itself.
-func (r *laneRun) lookAgain(ctx context.Context) error {
+func (r *streamRun) lookAgain(ctx context.Context) error {
 	r.mu.Lock()
 	windows := r.deferred
 	r.deferred = nil

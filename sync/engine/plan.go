@@ -10,12 +10,12 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-func (r *laneRun) backfillJobs(ctx context.Context, iv window.Interval, force bool) ([]job, error) {
+func (r *streamRun) backfillJobs(ctx context.Context, iv window.Interval, force bool) ([]job, error) {
 	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.now}).Align(r.Window)
 	if iv.Empty() {
 		return nil, nil
 	}
-	ledger, err := r.store.Windows(ctx, r.lane.Lane, iv.Start, iv.End)
+	ledger, err := r.store.Windows(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +43,13 @@ func early(jobs []job, size time.Duration) []job {
 
 // tickJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
 // the ledger it reads only that, so that a tick costs no more after years.
-func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
-	ledger, err := r.store.Windows(ctx, r.lane.Lane, live.Start, live.End)
+func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
+	ledger, err := r.store.Windows(ctx, r.stream.Stream, live.Start, live.End)
 	if err != nil {
 		return nil, nil, err
 	}
 	jobs = r.jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
-	undone, err := r.store.Undone(ctx, r.lane.Lane, live.Start)
+	undone, err := r.store.Undone(ctx, r.stream.Stream, live.Start)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +64,7 @@ func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
 				if window.RetryAt(u.FinishedAt, u.Attempts).After(r.now) {
-					r.sumUp(func(s *LaneSummary) { s.Waiting++ }) // nothing to do in this run, and yet not whole
+					r.sumUp(func(s *StreamSummary) { s.Waiting++ }) // nothing to do in this run, and yet not whole
 					continue
 				}
 			}
@@ -80,7 +80,7 @@ func (r *laneRun) tickJobs(ctx context.Context, live window.Interval, until time
 	}
 	slices.SortFunc(listed, earliest)
 	for _, span := range window.Spans(listed) {
-		complete, err := r.store.Windows(ctx, r.lane.Lane, span.Start, span.End)
+		complete, err := r.store.Windows(ctx, r.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return nil, nil, err
 		}

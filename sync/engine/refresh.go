@@ -19,8 +19,8 @@ import (
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
 // are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
 // detail call for each such order, whatever the number of orders.
-func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
-	pending, err := r.store.Pending(ctx, r.lane.Lane)
+func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
+	pending, err := r.store.Pending(ctx, r.stream.Stream)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
 		return err
 	}
 	var moved []schema.OrderRef
-	if r.lane.Lists() {
+	if r.stream.Lists() {
 		moved, err = r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
 		if err != nil {
 			return err
@@ -45,22 +45,22 @@ func (r *laneRun) refresh(ctx context.Context, live window.Interval) error {
 }
 
 // sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
-func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.OrderRef, error) {
+func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.OrderRef, error) {
 	if iv.Empty() {
 		return nil, nil
 	}
-	stored, err := r.store.Unpaid(ctx, r.lane.Lane, iv.Start, iv.End)
+	stored, err := r.store.Unpaid(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil || len(stored) == 0 {
 		return nil, err // nothing can have moved on: not even the listing is needed
 	}
-	if !r.lane.Source.CanFilterStatus() {
+	if !r.stream.Source.CanFilterStatus() {
 		return r.sweepWhole(ctx, iv, stored)
 	}
 	w := r.walker()
 	w.PaymentStatus = "Unpaid"
 	unpaid, whole := map[string]bool{}, true
 	err = w.Walk(ctx, iv, func(l walk.Listing) error {
-		r.sumUp(func(s *LaneSummary) { s.ListCalls += l.Calls })
+		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
 		r.progress.ListCalls.Add(int64(l.Calls))
 		whole = whole && l.Verdict == schema.Complete
 		for i := range l.Orders {
@@ -76,13 +76,13 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 	}
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
-		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.lane.LogAttr())
-		r.sumUp(func(s *LaneSummary) { s.Unswept = true })
+		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.stream.LogAttr())
+		r.sumUp(func(s *StreamSummary) { s.Unswept = true })
 		return nil, nil
 	}
 	var moved []schema.OrderRef
 	for _, o := range stored {
-		if !unpaid[o.OrderID] && r.stuck.due(r.lane.String()+"\x00"+o.OrderID, r.now) {
+		if !unpaid[o.OrderID] && r.stuck.due(r.stream.String()+"\x00"+o.OrderID, r.now) {
 			moved = append(moved, o)
 		}
 	}
@@ -91,21 +91,21 @@ func (r *laneRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Order
 
 // sweepWhole is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
 // one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
-func (r *laneRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
+func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
 	iv.Start = unpaid[0].CreateTime
-	counts, err := r.store.Counts(ctx, r.lane.Lane, 24*time.Hour, iv.Start, iv.End)
+	counts, err := r.store.Counts(ctx, r.stream.Stream, 24*time.Hour, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
 	pages := 0
 	for _, day := range counts {
-		pages += 2 + int(day.Stored)/max(1, r.lane.PageSize) // the last page is not full, and the first is read twice
+		pages += 2 + int(day.Stored)/max(1, r.stream.PageSize) // the last page is not full, and the first is read twice
 	}
 	if len(unpaid) <= pages {
 		return unpaid, nil
 	}
 	iv = iv.Align(r.Window)
-	ledger, err := r.store.Windows(ctx, r.lane.Lane, iv.Start, iv.End)
+	ledger, err := r.store.Windows(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (r *laneRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []s
 }
 
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
-func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
+func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
 	var suspects []suspect
 	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
@@ -140,9 +140,9 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			iv = window.Interval{Start: earlier(iv.Start, o.CreateTime), End: later(iv.End, o.CreateTime.Add(time.Millisecond))}
 			touched[o.CreateTime.UTC().Truncate(r.Window)] = true
 		}
-		orders, err := r.store.OrdersByID(ctx, r.lane.Lane, iv.Start, iv.End, ids)
+		orders, err := r.store.OrdersByID(ctx, r.stream.Stream, iv.Start, iv.End, ids)
 		if err != nil {
-			return fmt.Errorf("%s: read stored orders: %w", r.lane, err)
+			return fmt.Errorf("%s: read stored orders: %w", r.stream, err)
 		}
 		before, err := r.held(ctx, iv, orders)
 		if err != nil {
@@ -159,13 +159,13 @@ func (r *laneRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			b := before[res.Order.OrderID]
 			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true // it may have moved
 			switch at := b.stored.CreateTime; {
-			case !r.lane.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
+			case !r.stream.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
 			case source.ReasonOf(res.Err) == source.NotFound:
 				lost[at.UTC().Truncate(r.Window).Unix()] = true
 			case !res.Created.IsZero() && !same(res.Created, at) && !same(res.Created, r.said(b)):
 				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: at}, now: res.Created})
 			}
-			key := r.lane.String() + "\x00" + res.Order.OrderID
+			key := r.stream.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
 			r.fetched(res)
 			return nil, b.changedBy(res)
@@ -201,15 +201,15 @@ type suspect struct {
 
 // said is the creation time that the stored detail of an order says, which need not be that of its list row: it is of the
 // order's lines. Zero where it says none.
-func (r *laneRun) said(b rebuilt) time.Time {
-	if r.lane.Decoder == nil || b.stored.DetailStatus != schema.DetailOK {
+func (r *streamRun) said(b rebuilt) time.Time {
+	if r.stream.Decoder == nil || b.stored.DetailStatus != schema.DetailOK {
 		return time.Time{}
 	}
 	raws := make([]string, len(b.before))
 	for i := range b.before {
 		raws[i] = b.before[i].Raw
 	}
-	if d := r.lane.Decoder.Detail(b.stored.Lane, b.stored.OrderID, b.stored.RawDetail, raws); d.Order != nil {
+	if d := r.stream.Decoder.Detail(b.stored.Stream, b.stored.OrderID, b.stored.RawDetail, raws); d.Order != nil {
 		return d.Order.CreateTime
 	}
 	return time.Time{}
@@ -217,7 +217,7 @@ func (r *laneRun) said(b rebuilt) time.Time {
 
 // walkLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
 // gone. Those that this run has listed whole are left out.
-func (r *laneRun) walkLost(ctx context.Context, lost map[int64]bool) error {
+func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 	var due []window.Interval
 	var ledger []schema.Window
 	for at := range lost {
@@ -228,7 +228,7 @@ func (r *laneRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 			continue
 		}
 		start := time.Unix(at, 0).UTC()
-		rows, err := r.store.Windows(ctx, r.lane.Lane, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
+		rows, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
 		if err != nil {
 			return err
 		}
@@ -247,19 +247,19 @@ func (r *laneRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 }
 
 // held returns some stored orders of an interval with their items, by id.
-func (r *laneRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.ItemsByOrder(ctx, r.lane.Lane, iv.Start, iv.End, orderIDs(orders))
+func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
+	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(orders))
 	if err != nil {
-		return nil, fmt.Errorf("%s: read stored items: %w", r.lane, err)
+		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
 	}
 	return together(orders, items), nil
 }
 
 // heldIn is held for all orders of an interval, whose ids the warehouse need not be told.
-func (r *laneRun) heldIn(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.Items(ctx, r.lane.Lane, iv.Start, iv.End)
+func (r *streamRun) heldIn(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
+	items, err := r.store.Items(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
-		return nil, fmt.Errorf("%s: read stored items: %w", r.lane, err)
+		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
 	}
 	return together(orders, items), nil
 }
@@ -287,8 +287,8 @@ func together(orders []schema.Order, items []schema.Item) map[string]rebuilt {
 }
 
 // fetched counts an order that was asked for by its id.
-func (r *laneRun) fetched(res enrich.Result) {
-	r.sumUp(func(s *LaneSummary) {
+func (r *streamRun) fetched(res enrich.Result) {
+	r.sumUp(func(s *StreamSummary) {
 		s.Details++
 		if res.Err == nil {
 			if r.got == nil {
@@ -304,7 +304,7 @@ func (r *laneRun) fetched(res enrich.Result) {
 
 // recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
 // The ids and their digest stay what the walk saw: they are the evidence that the stored orders are held against.
-func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error {
+func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) error {
 	if len(touched) == 0 {
 		return nil
 	}
@@ -321,11 +321,11 @@ func (r *laneRun) recount(ctx context.Context, touched map[time.Time]bool) error
 		}
 		to = later(to, start.Add(r.Window))
 	}
-	ledger, err := r.store.Windows(ctx, r.lane.Lane, from, to)
+	ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
 	if err != nil {
 		return err
 	}
-	counts, err := r.store.Counts(ctx, r.lane.Lane, r.Window, from, to)
+	counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, from, to)
 	if err != nil {
 		return err
 	}

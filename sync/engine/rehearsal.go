@@ -111,12 +111,12 @@ type noStore struct {
 }
 
 // First is part of Store: there is no blank stretch.
-func (s *noStore) First(_ context.Context, _ schema.Lane, from, _ time.Time) (time.Time, error) {
+func (s *noStore) First(_ context.Context, _ schema.Stream, from, _ time.Time) (time.Time, error) {
 	return from, nil
 }
 
 // Known is part of Store.
-func (s *noStore) Known(_ context.Context, _ schema.Lane, from, to time.Time) (map[string]schema.Known, error) {
+func (s *noStore) Known(_ context.Context, _ schema.Stream, from, to time.Time) (map[string]schema.Known, error) {
 	first, end := s.before(from), s.before(to)
 	out := make(map[string]schema.Known, end-first)
 	for k := first; k < end; k++ {
@@ -130,10 +130,10 @@ func (s *noStore) HasOrders(context.Context, string) (bool, error) { return true
 
 func (s *noStore) Places(context.Context, string, []string) ([]schema.Place, error) { return nil, nil }
 
-func (s *noStore) Doubled(context.Context, schema.Lane) ([]string, error) { return nil, nil }
+func (s *noStore) Doubled(context.Context, schema.Stream) ([]string, error) { return nil, nil }
 
 // Windows is part of Store.
-func (s *noStore) Windows(_ context.Context, _ schema.Lane, from, to time.Time) ([]schema.Window, error) {
+func (s *noStore) Windows(_ context.Context, _ schema.Stream, from, to time.Time) ([]schema.Window, error) {
 	var out []schema.Window
 	for _, w := range s.ledger {
 		if !w.Start.Before(from) && w.Start.Before(to) {
@@ -144,7 +144,7 @@ func (s *noStore) Windows(_ context.Context, _ schema.Lane, from, to time.Time) 
 }
 
 // OpenFindings is part of Store: what lists invented orders proves nothing.
-func (s *noStore) OpenFindings(context.Context, schema.Lane) ([]schema.Finding, error) {
+func (s *noStore) OpenFindings(context.Context, schema.Stream) ([]schema.Finding, error) {
 	return nil, nil
 }
 

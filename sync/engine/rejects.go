@@ -10,7 +10,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// openRejects are the unresolved rejects of a lane, the accepted ones included, so that a record rejected again is the
+// openRejects are the unresolved rejects of a stream, the accepted ones included, so that a record rejected again is the
 // same reject and one that became a row is resolved.
 type openRejects struct {
 	size     time.Duration // of a window
@@ -62,7 +62,7 @@ func (o openRejects) hasLines(orderID string) bool {
 	return false
 }
 
-// windows gives the starts, in Unix seconds, of the windows in which such rejects may be met again.
+// windows returns the starts, in Unix seconds, of the windows in which such rejects may be met again.
 func (o openRejects) windows(such func(schema.Reject) bool) map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +77,7 @@ func (o openRejects) windows(such func(schema.Reject) bool) map[int64]bool {
 	return out
 }
 
-// lines gives the orders with a line that could not become an item and is due to be tried again.
+// lines returns the orders with a line that could not become an item and is due to be tried again.
 func (o openRejects) lines(now time.Time) []schema.OrderRef {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -135,7 +135,7 @@ func (o openRejects) listed(iv window.Interval) int {
 	return n
 }
 
-// list gives the rejects of a stage.
+// list returns the rejects of a stage.
 func (o openRejects) list(stage string) []schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -148,7 +148,7 @@ func (o openRejects) list(stage string) []schema.Reject {
 	return out
 }
 
-// of gives the rejects of a stage of one order.
+// of returns the rejects of a stage of one order.
 func (o openRejects) of(orderID, stage string) []schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -227,7 +227,7 @@ func (o openRejects) seen(j schema.Reject, now, windowStart time.Time) (row sche
 	return j, true
 }
 
-// resolve gives the rows that resolve an order's rejects of some stages, but for those that are still true.
+// resolve returns the rows that resolve an order's rejects of some stages, but for those that are still true.
 func (o openRejects) resolve(orderID string, still []schema.Reject, now time.Time, stages ...string) []schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -246,7 +246,7 @@ next:
 	return out
 }
 
-// gone gives the rows that resolve the rejects of listings that were whole and did not show them any more. whole says
+// gone returns the rows that resolve the rejects of listings that were whole and did not show them any more. whole says
 // that of a stretch.
 func (o openRejects) gone(whole func(window.Interval) bool, now time.Time) []schema.Reject {
 	o.mu.Lock()
@@ -269,7 +269,7 @@ func (o openRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
 	return j
 }
 
-// takeHealed gives the starts of the windows in which rejects were resolved since it was last asked. A record without a
+// takeHealed returns the starts of the windows in which rejects were resolved since it was last asked. A record without a
 // creation time may be counted with another window than the one whose walk heals it, and earlier.
 func (o openRejects) takeHealed() map[time.Time]bool {
 	o.mu.Lock()

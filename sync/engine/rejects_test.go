@@ -28,13 +28,13 @@ func TestARowWithoutATimeIsNotForgotten(t *testing.T) {
 	outside := w.account.Add(1, start.Add(-time.Second)) // listed with the first window, and not of it
 	script := simulator.NewScript(1, simulator.Rule{Kind: "no-create-time", Orders: append(bad, outside...)})
 	w.account.SetFault(script.Fault)
-	if s := w.backfill(now); s.Lanes[0].Rejected != 3 {
+	if s := w.backfill(now); s.Streams[0].Rejected != 3 {
 		t.Error(s.Err())
 	}
 	for range 3 {
 		now = now.Add(6 * time.Hour)
 		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
-		if err != nil || s.Err() == nil || s.Lanes[0].Rejected != 3 {
+		if err != nil || s.Err() == nil || s.Streams[0].Rejected != 3 {
 			t.Errorf("%v, %v", err, s.Err())
 		}
 		if open, ledger := w.count("SELECT count() FROM rejects WHERE status = 'open'"), w.count("SELECT sum(rejected) FROM sync_windows"); open != 3 || ledger != 3 {
@@ -70,10 +70,10 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
-		if err != nil || s.Lanes[0].Rejected != 3*(i%2) {
+		if err != nil || s.Streams[0].Rejected != 3*(i%2) {
 			t.Errorf("tick %d: %v, %v", i, err, s.Err())
 		}
-		if n := w.count("SELECT count() FROM rejects WHERE status = 'open'"); n != uint64(s.Lanes[0].Rejected) {
+		if n := w.count("SELECT count() FROM rejects WHERE status = 'open'"); n != uint64(s.Streams[0].Rejected) {
 			t.Errorf("tick %d: %d rejects are open", i, n)
 		}
 	}
@@ -89,7 +89,7 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 // accept accepts all open rejects, as an operator would.
 func (w *world) accept(by string) {
 	w.Helper()
-	rejects, err := w.sink.OpenRejects(w.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(w.Context(), w.stream)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestAcceptances(t *testing.T) {
 	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:2]
 	w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad}).Fault)
 	w.backfill(now)
-	open, err := w.sink.OpenRejects(t.Context(), w.lane)
+	open, err := w.sink.OpenRejects(t.Context(), w.stream)
 	if err != nil || len(open) != 2 {
 		t.Fatal(open, err)
 	}

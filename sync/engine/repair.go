@@ -27,7 +27,7 @@ func (p *repair) redo(id string) bool {
 }
 
 // prepare looks at what is stored of a listing.
-func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known map[string]schema.Known) error {
+func (p *repair) prepare(ctx context.Context, r *streamRun, l walk.Listing, known map[string]schema.Known) error {
 	if p == nil {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known 
 	}
 	items, err := r.itemIDs(ctx, l.Interval, l.Orders)
 	if err != nil {
-		return fmt.Errorf("%s %s: read stored items: %w", r.lane, l.Interval, err)
+		return fmt.Errorf("%s %s: read stored items: %w", r.stream, l.Interval, err)
 	}
 	p.mu.Lock()
 	for id, k := range known {
@@ -49,16 +49,16 @@ func (p *repair) prepare(ctx context.Context, r *laneRun, l walk.Listing, known 
 	return nil
 }
 
-// remove gives stored orders of a listing's interval, and their items, tombstones. Their history stays.
-func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) error {
+// remove returns stored orders of a listing's interval, and their items, tombstones. Their history stays.
+func (r *streamRun) remove(ctx context.Context, l walk.Listing, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	orders, err := r.store.OrdersByID(ctx, r.lane.Lane, l.Start, l.End, ids)
+	orders, err := r.store.OrdersByID(ctx, r.stream.Stream, l.Start, l.End, ids)
 	if err != nil {
 		return err
 	}
-	items, err := r.store.ItemsByOrder(ctx, r.lane.Lane, l.Start, l.End, ids)
+	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, l.Start, l.End, ids)
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,6 @@ func (r *laneRun) remove(ctx context.Context, l walk.Listing, ids []string) erro
 	for _, id := range ids {
 		rejects = append(rejects, r.open.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 	}
-	r.Log.WarnContext(ctx, "the source does not have these orders any more", r.lane.LogAttr(), "orders", ids)
+	r.Log.WarnContext(ctx, "the source does not have these orders any more", r.stream.LogAttr(), "orders", ids)
 	return r.commits.add(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
 }

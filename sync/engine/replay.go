@@ -22,12 +22,12 @@ import (
 func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progress) (Summary, error) {
 	iv := window.Interval{Start: from, End: to}
 	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(e.Window)
-	return e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.limit(iv)
-		if r.lane.Decoder == nil {
+		if r.stream.Decoder == nil {
 			return nil
 		}
-		a := &replay{laneRun: r, changes: map[int64]*change{}}
+		a := &replay{streamRun: r, changes: map[int64]*change{}}
 		if err := a.rejects(ctx, iv); err != nil {
 			return err
 		}
@@ -43,9 +43,9 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 	})
 }
 
-// replay is Replay on one lane.
+// replay is Replay on one stream.
 type replay struct {
-	*laneRun
+	*streamRun
 	changes  map[int64]*change // by the window's start, in Unix seconds
 	resolved []schema.Reject
 }
@@ -56,7 +56,7 @@ type change struct {
 	listed int    // records that the listing showed elsewhere, as is known by now
 }
 
-// change gives the change of the window of a time.
+// change returns the change of the window of a time.
 func (a *replay) change(at time.Time) *change {
 	start := at.UTC().Truncate(a.Window).Unix()
 	if a.changes[start] == nil {
@@ -73,8 +73,8 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		if j.Reason == walk.Outside || j.Reason == otherOwner {
 			continue // it could be read, and has no place where it was listed: only another listing helps
 		}
-		o, reject := a.lane.Decoder.Order(a.lane.Lane, j.Raw)
-		if reject != nil || !iv.Contains(o.CreateTime) || !a.lane.Filters.Match(&o) {
+		o, reject := a.stream.Decoder.Order(a.stream.Stream, j.Raw)
+		if reject != nil || !iv.Contains(o.CreateTime) || !a.stream.Filters.Match(&o) {
 			continue
 		}
 		o.DetailStatus, o.Version, o.FetchedAt = schema.DetailPending, j.Version, j.LastSeen
@@ -83,7 +83,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 	if len(orders) == 0 {
 		return nil
 	}
-	stored, err := a.store.Places(ctx, a.lane.Account, slices.Collect(maps.Keys(orders)))
+	stored, err := a.store.Places(ctx, a.stream.Account, slices.Collect(maps.Keys(orders)))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		o, ok := orders[p.OrderID]
 		switch here := same(p.CreateTime, o.CreateTime); {
 		case !ok:
-		case p.OwnerID == a.lane.OwnerID && !here, p.OwnerID != a.lane.OwnerID && here:
+		case p.OwnerID == a.stream.OwnerID && !here, p.OwnerID != a.stream.OwnerID && here:
 			// The source has corrected its time, or another owner has it: the walk that lists it knows what to do.
 			delete(orders, p.OrderID)
 		case here: // an earlier row of it is stored, with its items, which stay until the detail is there
@@ -105,7 +105,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		j := decoded[id]
 		out.Orders = append(out.Orders, o)
 		a.resolved = append(a.resolved, a.open.drop(j, a.now))
-		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Pending++ })
+		a.sumUp(func(s *StreamSummary) { s.Changed++; s.Pending++ })
 		to := a.change(o.CreateTime)
 		if !held[id] {
 			to.digest ^= schema.Digest(id)
@@ -122,10 +122,10 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 func (a *replay) rows(ctx context.Context, span window.Interval) error {
 	var out schema.Batch
 	err := a.rebuild(ctx, span, func(b rebuilt) error {
-		b.make(a.laneRun, true)
+		b.make(a.streamRun, true)
 		switch {
 		case b.unreadable:
-			a.Log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.lane.LogAttr(),
+			a.Log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.stream.LogAttr(),
 				"order", b.stored.OrderID, "why", b.note)
 			return nil
 		case !b.differs():
@@ -137,7 +137,7 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 		}
 		out.Orders = append(append(out.Orders, orders...), b.order)
 		out.Items = append(append(append(out.Items, items...), b.items...), b.lost()...)
-		a.sumUp(func(s *LaneSummary) { s.Changed++; s.Items += len(b.items) })
+		a.sumUp(func(s *StreamSummary) { s.Changed++; s.Items += len(b.items) })
 		a.resolved = append(a.resolved, a.open.resolve(b.order.OrderID, b.rejects, a.now, schema.RejectItem)...)
 		if from, to := a.change(b.stored.CreateTime), a.change(b.order.CreateTime); from != to {
 			from.digest ^= schema.Digest(b.order.OrderID)
@@ -167,11 +167,11 @@ func (a *replay) settle(ctx context.Context) error {
 	}
 	slices.SortFunc(windows, earliest)
 	for _, span := range window.Spans(windows) {
-		ledger, err := a.store.Windows(ctx, a.lane.Lane, span.Start, span.End)
+		ledger, err := a.store.Windows(ctx, a.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
 		}
-		counts, err := a.store.Counts(ctx, a.lane.Lane, a.Window, span.Start, span.End)
+		counts, err := a.store.Counts(ctx, a.stream.Stream, a.Window, span.Start, span.End)
 		if err != nil {
 			return err
 		}
@@ -237,8 +237,8 @@ func (b rebuilt) changedBy(res enrich.Result) bool {
 }
 
 // rebuild reads the orders of a span, to be made again from their payloads.
-func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
-	orders, err := r.store.Orders(ctx, r.lane.Lane, span.Start, span.End)
+func (r *streamRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
+	orders, err := r.store.Orders(ctx, r.stream.Stream, span.Start, span.End)
 	if err != nil || len(orders) == 0 {
 		return err
 	}
@@ -256,7 +256,7 @@ func (r *laneRun) rebuild(ctx context.Context, span window.Interval, yield func(
 }
 
 // make makes the order again. With lines, those that were rejected are tried as well.
-func (b *rebuilt) make(r *laneRun, lines bool) {
+func (b *rebuilt) make(r *streamRun, lines bool) {
 	stored := b.stored
 	version := stored.Version
 	for i := range b.before {
@@ -268,7 +268,7 @@ func (b *rebuilt) make(r *laneRun, lines bool) {
 		for i := range b.before {
 			raws[i] = b.before[i].Raw
 		}
-		detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
+		detail = r.stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
 		known := r.open.of(stored.OrderID, schema.RejectItem)
 		for _, j := range detail.Rejects {
 			if !slices.ContainsFunc(known, func(k schema.Reject) bool { return k.ID == j.ID }) {
@@ -284,14 +284,14 @@ func (b *rebuilt) make(r *laneRun, lines bool) {
 				}
 			}
 			if len(raws) > len(b.before) {
-				detail = r.lane.Decoder.Detail(stored.Lane, stored.OrderID, stored.RawDetail, raws)
+				detail = r.stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
 			}
 		}
 		b.rejects = detail.Rejects
 	}
 	o := stored
 	if stored.Raw != "" {
-		again, reject := r.lane.Decoder.Order(stored.Lane, stored.Raw)
+		again, reject := r.stream.Decoder.Order(stored.Stream, stored.Raw)
 		if reject != nil {
 			b.unreadable, b.order, b.items = true, stored, b.before
 			b.note = "the raw payload cannot be decoded: " + reject.Message

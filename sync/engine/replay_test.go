@@ -16,7 +16,7 @@ func payloads(t *testing.T, o simulator.Options, now time.Time) map[string]strin
 	t.Helper()
 	w := newWorld(t, o)
 	w.backfill(now)
-	orders, err := w.sink.Orders(t.Context(), w.lane, schema.MinTime, schema.MaxTime)
+	orders, err := w.sink.Orders(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +64,8 @@ func TestReplayKeepsTheLedger(t *testing.T) {
 				w.exec("ALTER TABLE reject_rows UPDATE raw = %s WHERE order_id = '%s'", schema.Quote(raw[id]), id)
 			}
 			for range 2 { // the second one finds nothing to do
-				if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Lanes[0].Err != nil {
-					t.Fatal(err, s.Lanes[0].Err)
+				if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+					t.Fatal(err, s.Streams[0].Err)
 				}
 				w.agrees()
 				if n := w.count("SELECT count() FROM rejects WHERE status = 'open'"); n != 0 {
@@ -96,15 +96,15 @@ func TestReplayOfALine(t *testing.T) {
 	script := simulator.NewScript(1, simulator.Rule{Kind: "bad-line", Orders: bad})
 	w.account.SetFault(script.Fault)
 	w.backfill(now)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
 	if err != nil || len(rejects) != 1 || rejects[0].Stage != schema.RejectItem {
 		t.Fatal(rejects, err)
 	}
-	items, err := good.sink.ItemsByOrder(t.Context(), w.lane, schema.MinTime, schema.MaxTime, bad)
+	items, err := good.sink.ItemsByOrder(t.Context(), w.stream, schema.MinTime, schema.MaxTime, bad)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := w.sink.ItemIDsByOrder(t.Context(), w.lane, schema.MinTime, schema.MaxTime, bad)
+	stored, err := w.sink.ItemIDsByOrder(t.Context(), w.stream, schema.MinTime, schema.MaxTime, bad)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +113,8 @@ func TestReplayOfALine(t *testing.T) {
 			w.exec("ALTER TABLE reject_rows UPDATE raw = %s WHERE order_id = '%s'", schema.Quote(i.Raw), bad[0])
 		}
 	}
-	if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Lanes[0].Err != nil {
-		t.Fatal(err, s.Lanes[0].Err)
+	if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+		t.Fatal(err, s.Streams[0].Err)
 	}
 	w.agrees()
 	if n := w.count("SELECT count() FROM rejects WHERE status = 'open'"); n != 0 {
@@ -134,8 +134,8 @@ func TestReplayLosesNothing(t *testing.T) {
 	w.exec("ALTER TABLE order_item_rows UPDATE raw = '{' WHERE order_id = '%s'", ids[4])
 	orders, items := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items")
 	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
-	if err != nil || s.Lanes[0].Changed != 0 {
-		t.Errorf("%+v, %v", s.Lanes[0], err)
+	if err != nil || s.Streams[0].Changed != 0 {
+		t.Errorf("%+v, %v", s.Streams[0], err)
 	}
 	if o, i := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items"); o != orders || i != items {
 		t.Errorf("%d orders of %d, %d items of %d", o, orders, i, items)
@@ -146,8 +146,8 @@ func TestReplayLosesNothing(t *testing.T) {
 // shifted decodes all creation times anew, as after a correction of the configured time zone.
 type shifted struct{ bss.Decoder }
 
-func (s shifted) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
-	o, reject := s.Decoder.Order(lane, raw)
+func (s shifted) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
+	o, reject := s.Decoder.Order(stream, raw)
 	o.CreateTime = o.CreateTime.Add(8 * time.Hour)
 	return o, reject
 }
@@ -160,8 +160,8 @@ func TestReplayMovesOrders(t *testing.T) {
 	w.backfill(now)
 	orders, items := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items")
 	w.decoder = shifted{}
-	if s, err := w.newEngine(0, 20).Replay(t.Context(), now, start, now, nil); err != nil || s.Lanes[0].Err != nil {
-		t.Fatal(err, s.Lanes[0].Err)
+	if s, err := w.newEngine(0, 20).Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+		t.Fatal(err, s.Streams[0].Err)
 	}
 	if o, i, u := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items"), w.count("SELECT uniqExact(order_id) FROM orders"); o != orders || i != items || u != orders {
 		t.Errorf("%d orders of %d, %d of them different, %d items of %d", o, orders, u, i, items)

@@ -16,7 +16,7 @@ import (
 const chunk = 100
 
 // span walks one span and commits its windows.
-func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error {
+func (r *streamRun) span(ctx context.Context, j job, listing chan struct{}) error {
 	if err := enter(ctx, listing); err != nil {
 		return err
 	}
@@ -39,12 +39,12 @@ func (r *laneRun) span(ctx context.Context, j job, listing chan struct{}) error 
 
 // until is the part of a job that lies before the run's time. What is created after it is the next run's: without it the
 // listing holds still while it is read.
-func (r *laneRun) until(j job) window.Interval {
+func (r *streamRun) until(j job) window.Interval {
 	return j.Clip(window.Interval{Start: j.Start, End: r.now})
 }
 
-// alive ends the lane's run when the source fails on one listing after the other.
-func (r *laneRun) alive(l walk.Listing) error {
+// alive ends the stream's run when the source fails on one listing after the other.
+func (r *streamRun) alive(l walk.Listing) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l.Verdict != schema.Failed {
@@ -57,15 +57,15 @@ func (r *laneRun) alive(l walk.Listing) error {
 	return fmt.Errorf("%d listings in a row failed, the last one %s: %w", r.failures, l.Interval, l.Err)
 }
 
-func (r *laneRun) walker() *walk.Walker {
+func (r *streamRun) walker() *walk.Walker {
 	return &walk.Walker{
-		Lister: r.lane.Source, Lane: r.lane.Lane, Window: r.Window, PageSize: r.lane.PageSize, Parallel: r.lane.InFlight,
-		Filters: r.lane.Filters, Ceiling: r.ceilings[r.lane.Account],
+		Lister: r.stream.Source, Stream: r.stream.Stream, Window: r.Window, PageSize: r.stream.PageSize, Parallel: r.stream.InFlight,
+		Filters: r.stream.Filters, Ceiling: r.ceilings[r.stream.Account],
 	}
 }
 
 // settle brings the orders of one listing to the warehouse and closes the windows that it completes.
-func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
+func (r *streamRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	t.listing(l)
 	r.sight(l)
 	todo, stored, err := r.changed(ctx, &l, t)
@@ -85,10 +85,10 @@ func (r *laneRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 
 // changed finds the orders of a listing that the warehouse does not hold in this state, and at which other places it holds
 // them. They take the place of the listing's. It deals with those that the listing lacks.
-func (r *laneRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]schema.Order, former, error) {
+func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]schema.Order, former, error) {
 	known, err := r.known(ctx, l.Interval)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s %s: read stored orders: %w", r.lane, l.Interval, err)
+		return nil, nil, fmt.Errorf("%s %s: read stored orders: %w", r.stream, l.Interval, err)
 	}
 	if err := t.job.repair.prepare(ctx, r, *l, known); err != nil {
 		return nil, nil, err
@@ -105,7 +105,7 @@ func (r *laneRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]sch
 		known = map[string]schema.Known{}
 	}
 	if err := r.elsewhere(ctx, l, known); err != nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", r.lane, l.Interval, err)
+		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
 	}
 	stored := former{}
 	todo := l.Orders[:0]
@@ -132,7 +132,7 @@ func (r *laneRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]sch
 }
 
 // enrich fetches the details of orders and hands them over as they come.
-func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, stored former, t *tally) error {
+func (r *streamRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, stored former, t *tally) error {
 	if len(todo) == 0 {
 		return nil
 	}
@@ -145,10 +145,10 @@ func (r *laneRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Orde
 // details fetches the details of orders that were created in iv and hands the rows over, with tombstones for what is stored of
 // them at other places. Each result is first shown to the caller, who may have more rejects to hand over, and says whether
 // there is anything to write.
-func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
+func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
 	stored, err := r.itemIDs(ctx, iv, todo)
 	if err != nil {
-		return fmt.Errorf("%s %s: read stored items: %w", r.lane, iv, err)
+		return fmt.Errorf("%s %s: read stored items: %w", r.stream, iv, err)
 	}
 	var out schema.Batch
 	flush := func() error {
@@ -156,7 +156,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 		out = schema.Batch{}
 		return r.commits.add(b)
 	}
-	e := enrich.Enricher{Detailer: r.lane.Source, Parallel: r.lane.InFlight}
+	e := enrich.Enricher{Detailer: r.stream.Source, Parallel: r.stream.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
 		o := res.Order
 		more, write := seen(res)
@@ -164,7 +164,7 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 		r.progress.Details.Add(1)
 		if write {
 			r.progress.Items.Add(int64(len(res.Items)))
-			r.sumUp(func(s *LaneSummary) {
+			r.sumUp(func(s *StreamSummary) {
 				s.Changed++
 				s.Items += len(res.Items)
 			})
@@ -199,8 +199,8 @@ func (r *laneRun) details(ctx context.Context, iv window.Interval, todo []schema
 	return err
 }
 
-// listRejects gives the rows of a listing that could not become orders.
-func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
+// listRejects returns the rows of a listing that could not become orders.
+func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 	var out []schema.Reject
 	for _, j := range l.Rejects {
 		at := j.CreateTime
@@ -220,7 +220,7 @@ func (r *laneRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 }
 
 // sight remembers an order that the source lists; see witnessed.
-func (r *laneRun) sight(l walk.Listing) {
+func (r *streamRun) sight(l walk.Listing) {
 	if len(l.Orders) > 0 {
 		r.mu.Lock()
 		r.listed = l.Orders[0].OrderID
@@ -229,7 +229,7 @@ func (r *laneRun) sight(l walk.Listing) {
 }
 
 // wholeWindow notes that this run listed all of a window.
-func (r *laneRun) wholeWindow(start time.Time) {
+func (r *streamRun) wholeWindow(start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.whole == nil {
@@ -240,7 +240,7 @@ func (r *laneRun) wholeWindow(start time.Time) {
 
 // resolveGone resolves the rejects that this run would have met if they were still there, and corrects the ledger where
 // any were resolved.
-func (r *laneRun) resolveGone(ctx context.Context) error {
+func (r *streamRun) resolveGone(ctx context.Context) error {
 	listed := func(w window.Interval) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -258,7 +258,7 @@ func (r *laneRun) resolveGone(ctx context.Context) error {
 				return false
 			}
 			// At its edges a stretch may reach into windows that are not synced at all.
-			ledger, err := r.store.Windows(ctx, r.lane.Lane, w.Start, w.End)
+			ledger, err := r.store.Windows(ctx, r.stream.Stream, w.Start, w.End)
 			if failed = errors.Join(failed, err); err != nil || len(ledger) > 0 {
 				return false
 			}

@@ -50,11 +50,11 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 	}
 	fresh := func(id string) bool {
 		t.Helper()
-		orders, err := w.sink.OrdersByID(t.Context(), w.lane, schema.MinTime, schema.MaxTime, []string{id})
+		orders, err := w.sink.OrdersByID(t.Context(), w.stream, schema.MinTime, schema.MaxTime, []string{id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		items, err := w.sink.ItemsByOrder(t.Context(), w.lane, schema.MinTime, schema.MaxTime, []string{id})
+		items, err := w.sink.ItemsByOrder(t.Context(), w.stream, schema.MinTime, schema.MaxTime, []string{id})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// LaneSummary is what a run did to one lane.
-type LaneSummary struct {
-	schema.Lane
+// StreamSummary is what a run did to one stream.
+type StreamSummary struct {
+	schema.Stream
 	ByID      bool // its orders cannot be listed, so it has no windows
 	Windows   map[schema.Verdict]int
 	Listed    int
@@ -23,13 +23,13 @@ type LaneSummary struct {
 	ListCalls int
 	Details   int
 
-	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the lane. What an
+	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the stream. What an
 	// operator has accepted is left out.
 	Rejected int   // records that are not rows
 	Pending  int   // orders without their detail
 	Waiting  int   // windows that are to be walked again and were not walked in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
-	Err      error // why the lane's run ended early
+	Err      error // why the stream's run ended early
 
 	Faults []Fault // why windows are short or failed
 }
@@ -51,7 +51,7 @@ var varying = regexp.MustCompile(` ?\[request [^\]]*\]|[0-9]+`)
 func Cause(text string) string { return varying.ReplaceAllString(text, "") }
 
 // fault counts a window that is short or failed.
-func (s *LaneSummary) fault(w schema.Window) {
+func (s *StreamSummary) fault(w schema.Window) {
 	cause := Cause(w.Error)
 	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.Verdict == w.Verdict && f.Cause == cause })
 	if i < 0 {
@@ -71,13 +71,13 @@ func (s *LaneSummary) fault(w schema.Window) {
 // Summary is what a run did.
 type Summary struct {
 	Started time.Time
-	Lanes   []LaneSummary
+	Streams []StreamSummary
 }
 
 // Err says in one error what the run left undone; nil for a run that lost nothing (I8).
 func (s Summary) Err() error {
 	var errs []error
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		if err := l.err(); err != nil {
 			errs = append(errs, err)
 		}
@@ -85,7 +85,7 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-func (l LaneSummary) err() error {
+func (l StreamSummary) err() error {
 	var undone []string
 	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {
 		if n := l.Windows[v]; n > 0 {
@@ -106,38 +106,38 @@ func (l LaneSummary) err() error {
 	}
 	switch {
 	case l.Err != nil:
-		return fmt.Errorf("%s: %w", l.Lane, l.Err)
+		return fmt.Errorf("%s: %w", l.Stream, l.Err)
 	case len(undone) > 0:
-		return fmt.Errorf("%s: %s", l.Lane, strings.Join(undone, ", "))
+		return fmt.Errorf("%s: %s", l.Stream, strings.Join(undone, ", "))
 	}
 	return nil
 }
 
-// sumUp changes the lane's summary; spans run side by side.
-func (r *laneRun) sumUp(change func(*LaneSummary)) {
+// sumUp changes the stream's summary; spans run side by side.
+func (r *streamRun) sumUp(change func(*StreamSummary)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.sum)
 }
 
-// summary ends the lane's run. What is open is counted here, once, from what is known of it: a record can be met several
+// summary ends the stream's run. What is open is counted here, once, from what is known of it: a record can be met several
 // times in a run, and be healed after it was met.
-func (r *laneRun) summary(err error) LaneSummary {
+func (r *streamRun) summary(err error) StreamSummary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sum.Lane, r.sum.ByID, r.sum.Err = r.lane.Lane, !r.lane.Lists(), err
+	r.sum.Stream, r.sum.ByID, r.sum.Err = r.stream.Stream, !r.stream.Lists(), err
 	rejected, pending := r.open.left(r.concerns)
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending
 	return r.sum
 }
 
-// closed takes a window into the summary. Its line is for who looks for one window: a run has a line a lane, and one for each
+// closed takes a window into the summary. Its line is for who looks for one window: a run has a line a stream, and one for each
 // cause of what is wrong, since a gap of years has thousands of windows.
-func (r *laneRun) closed(ctx context.Context, w schema.Window) {
+func (r *streamRun) closed(ctx context.Context, w schema.Window) {
 	r.progress.Done.Add(1)
 	r.progress.Orders.Add(int64(w.Listed))
-	r.sumUp(func(s *LaneSummary) {
+	r.sumUp(func(s *StreamSummary) {
 		if s.Windows == nil {
 			s.Windows = map[schema.Verdict]int{}
 		}
@@ -153,7 +153,7 @@ func (r *laneRun) closed(ctx context.Context, w schema.Window) {
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})
-	attrs := []any{r.lane.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
+	attrs := []any{r.stream.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
 		"rejected", w.Rejected, "pending", w.Pending, "list_calls", w.ListCalls, "detail_calls", w.DetailCalls}
 	if w.Error != "" {
 		attrs = append(attrs, "error", w.Error)

@@ -13,19 +13,19 @@ import (
 // tally adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
 // it.
 type tally struct {
-	run     *laneRun
+	run     *streamRun
 	job     job
 	windows []schema.Window
 	next    int                         // the first window that is not closed
 	missing map[int64][]schema.OrderRef // stored and not listed, by the window's start, in Unix seconds
 }
 
-func newTally(r *laneRun, j job) *tally {
+func newTally(r *streamRun, j job) *tally {
 	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}}
 	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
-			Lane: r.lane.Lane, Start: iv.Start, End: iv.End, Filters: r.lane.Filters.String(), Verdict: schema.Complete, StartedAt: started,
+			Stream: r.stream.Stream, Start: iv.Start, End: iv.End, Filters: r.stream.Filters.String(), Verdict: schema.Complete, StartedAt: started,
 		})
 	}
 	if j.again { // its calls are this window's, too

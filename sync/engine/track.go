@@ -12,21 +12,21 @@ import (
 )
 
 // Fetch asks for orders by their ids, whether or not they are stored, and writes what their details say. An order that
-// cannot be had becomes a reject; the Summary counts it as pending. Only the lane that is named is worked on.
-func (e *Engine) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids []string, p *Progress) (Summary, error) {
-	on := slices.DeleteFunc(slices.Clone(e.lanes), func(l Lane) bool { return l.Lane != lane })
+// cannot be had becomes a reject; the Summary counts it as pending. Only the stream that is named is worked on.
+func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream, ids []string, p *Progress) (Summary, error) {
+	on := slices.DeleteFunc(slices.Clone(e.streams), func(l Stream) bool { return l.Stream != stream })
 	if len(on) == 0 {
-		return Summary{}, fmt.Errorf("%s is not synced here", lane)
+		return Summary{}, fmt.Errorf("%s is not synced here", stream)
 	}
 	asked := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		asked[id] = true
 	}
-	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *laneRun) error {
+	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *streamRun) error {
 		r.eager, r.asked = true, asked
 		r.concerns = func(j schema.Reject) bool { return asked[j.OrderID] }
 		r.progress.plan(len(asked))
-		refs, err := r.store.Find(ctx, lane, ids)
+		refs, err := r.store.Find(ctx, stream, ids)
 		if err != nil {
 			return err
 		}
@@ -43,16 +43,16 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, lane schema.Lane, ids
 	})
 }
 
-// refreshTracked is all there is to do for a lane whose orders cannot be listed: those that are tracked and not settled
+// refreshTracked is all there is to do for a stream whose orders cannot be listed: those that are tracked and not settled
 // are asked for, and those whose detail or lines are missing.
-func (r *laneRun) refreshTracked(ctx context.Context) error {
+func (r *streamRun) refreshTracked(ctx context.Context) error {
 	return r.refresh(ctx, window.Interval{Start: r.now.Add(-r.Lookback), End: r.now})
 }
 
-// unsettled gives the tracked orders that are to be asked for now. Those of the lookback that are stored are left out
+// unsettled returns the tracked orders that are to be asked for now. Those of the lookback that are stored are left out
 // where a listing shows them.
-func (r *laneRun) unsettled(ctx context.Context, live window.Interval) ([]schema.OrderRef, error) {
-	all, err := r.store.Unsettled(ctx, r.lane.Lane)
+func (r *streamRun) unsettled(ctx context.Context, live window.Interval) ([]schema.OrderRef, error) {
+	all, err := r.store.Unsettled(ctx, r.stream.Stream)
 	if err != nil {
 		return nil, err
 	}
@@ -63,18 +63,18 @@ func (r *laneRun) unsettled(ctx context.Context, live window.Interval) ([]schema
 			return true
 		case o.CreateTime.IsZero() || r.eager:
 			return false
-		case r.lane.Lists() && live.Contains(o.CreateTime):
+		case r.stream.Lists() && live.Contains(o.CreateTime):
 			return true
 		}
-		return o.CreateTime.Before(young) && !r.stuck.due(r.lane.String()+"\x00"+o.OrderID, r.now)
+		return o.CreateTime.Before(young) && !r.stuck.due(r.stream.String()+"\x00"+o.OrderID, r.now)
 	}), nil
 }
 
 // fetchNew asks for orders of which nothing is known but their ids.
-func (r *laneRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched map[time.Time]bool) error {
+func (r *streamRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched map[time.Time]bool) error {
 	orders := make([]schema.Order, len(refs))
 	for i, o := range refs {
-		orders[i] = schema.Order{Lane: r.lane.Lane, OrderID: o.OrderID}
+		orders[i] = schema.Order{Stream: r.stream.Stream, OrderID: o.OrderID}
 	}
 	return r.details(ctx, always, orders, nil, func(res enrich.Result) ([]schema.Reject, bool) {
 		r.fetched(res)

@@ -24,8 +24,8 @@ func unfiltered(t *testing.T, o simulator.Options, pageSize int) *world {
 	}
 	t.Cleanup(client.Close)
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-	w.lane.Source = unicloud.Vendor
-	w.engine = engine.New(w.sink, []engine.Lane{{Lane: w.lane, Source: caller, Decoder: unicloud.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	w.stream.Source = unicloud.Vendor
+	w.engine = engine.New(w.sink, []engine.Stream{{Stream: w.stream, Source: caller, Decoder: unicloud.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 	})
 	return w
@@ -61,7 +61,7 @@ func TestSweepWithoutAFilter(t *testing.T) {
 			if err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}
-			if got := s.Lanes[0].Changed; got != 3 {
+			if got := s.Streams[0].Changed; got != 3 {
 				t.Errorf("%d orders written, want the 3 that moved on", got)
 			}
 			w.equal(now)

@@ -30,7 +30,7 @@ const (
 
 // Difference is one finding of Verify.
 type Difference struct {
-	schema.Lane
+	schema.Stream
 	window.Interval
 	Kind     Kind
 	Depth    Depth  // of the look that found it
@@ -97,15 +97,15 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		return report, Summary{}, nil
 	}
 	var mu sync.Mutex
-	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *laneRun) error {
+	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		iv := iv.Clip(window.Interval{Start: iv.Start, End: r.past().Add(-e.Settle).Truncate(e.Window)})
 		if iv.Empty() {
 			return nil
 		}
 		r.eager = true
 		r.limit(iv)
-		v := &verification{laneRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
-		before, err := r.Findings(ctx, r.lane.Lane, iv.Start, iv.End)
+		v := &verification{streamRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
+		before, err := r.Findings(ctx, r.stream.Stream, iv.Start, iv.End)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		mu.Lock()
 		defer mu.Unlock()
 		report.Differences = append(append(report.Differences, v.found...), left...)
-		if r.lane.Lists() {
+		if r.stream.Lists() {
 			n := v.compared()
 			report.Windows += n
 			report.LeftOut += len(iv.Tile(e.Window)) - n
@@ -125,9 +125,9 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 	return report, summary, err
 }
 
-// verification is Verify on one lane.
+// verification is Verify on one stream.
 type verification struct {
-	*laneRun
+	*streamRun
 	VerifyOptions
 	iv    window.Interval
 	found []Difference
@@ -156,7 +156,7 @@ func (v *verification) compared() int {
 
 // run verifies; before are the findings of the interval that are open.
 func (v *verification) run(ctx context.Context, before []Difference) error {
-	if !v.lane.Lists() {
+	if !v.stream.Lists() {
 		return v.ask(ctx)
 	}
 	complete, err := v.audit(ctx)
@@ -179,7 +179,7 @@ func (v *verification) run(ctx context.Context, before []Difference) error {
 			return err
 		}
 	}
-	if v.Deep && v.lane.Decoder != nil {
+	if v.Deep && v.stream.Decoder != nil {
 		if err := v.rows(ctx, v.iv); err != nil {
 			return err
 		}
@@ -200,17 +200,17 @@ func (v *verification) run(ctx context.Context, before []Difference) error {
 
 // differ notes a difference that a look of a depth found.
 func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
-	d.Lane, d.Interval, d.Depth = v.lane.Lane, iv, depth
+	d.Stream, d.Interval, d.Depth = v.stream.Stream, iv, depth
 	v.found = append(v.found, d)
 }
 
 // audit holds the stored rows against the ledger and gives the stretches that the ledger holds as complete.
 func (v *verification) audit(ctx context.Context) (complete []window.Interval, err error) {
-	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.now)
+	ledger, err := v.store.Windows(ctx, v.stream.Stream, v.iv.Start, v.now)
 	if err != nil {
 		return nil, err
 	}
-	counts, err := v.store.Counts(ctx, v.lane.Lane, v.Window, v.iv.Start, v.iv.End)
+	counts, err := v.store.Counts(ctx, v.stream.Stream, v.Window, v.iv.Start, v.iv.End)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 
 // neverWalked says of windows that the ledger does not prove anything about them.
 func (v *verification) neverWalked() string {
-	if f := v.lane.Filters.String(); f != "" {
+	if f := v.stream.Filters.String(); f != "" {
 		return "never walked with the filters " + f + "; backfill it"
 	}
 	return "never walked; backfill it"
@@ -261,16 +261,16 @@ func (v *verification) neverWalked() string {
 
 // doubled finds the orders that are stored with several creation times (I11). Which of them is right only the source knows.
 func (v *verification) doubled(ctx context.Context) error {
-	ids, err := v.store.Doubled(ctx, v.lane.Lane)
+	ids, err := v.store.Doubled(ctx, v.stream.Stream)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	stored, err := v.store.Places(ctx, v.lane.Account, ids)
+	stored, err := v.store.Places(ctx, v.stream.Account, ids)
 	if err != nil {
 		return err
 	}
 	for _, p := range stored {
-		if p.OwnerID == v.lane.OwnerID && v.iv.Contains(p.CreateTime) {
+		if p.OwnerID == v.stream.OwnerID && v.iv.Contains(p.CreateTime) {
 			v.differ(ByLedger, v.around(p.CreateTime), Difference{
 				Kind: Extra, OrderID: p.OrderID, Source: 1, Stored: 2, Note: "the order is stored with more than one creation time",
 			})
@@ -288,8 +288,8 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	if err != nil {
 		return err
 	}
-	p, err := v.lane.Source.List(ctx, source.Query{
-		OwnerID: v.lane.OwnerID, Filters: v.lane.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
+	p, err := v.stream.Source.List(ctx, source.Query{
+		OwnerID: v.stream.OwnerID, Filters: v.stream.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
 	})
 	v.progress.ListCalls.Add(1)
 	switch {
@@ -310,7 +310,7 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	return nil
 }
 
-// question gives the times to ask for, and how many orders the source should count between them. As in a walk, more is
+// question returns the times to ask for, and how many orders the source should count between them. As in a walk, more is
 // asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
 // there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
 // looked for. Beyond the ends of the stretch nothing is known to be stored, so there it is asked for less than is meant,
@@ -345,7 +345,7 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
 func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
-	n, err := v.store.Count(ctx, v.lane.Lane, iv.Start, iv.End)
+	n, err := v.store.Count(ctx, v.stream.Stream, iv.Start, iv.End)
 	return n + v.open.listed(iv), err
 }
 
@@ -366,7 +366,7 @@ func (v *verification) repairAll(ctx context.Context) error {
 			orders[d.OrderID] = true
 		}
 	}
-	ledger, err := v.store.Windows(ctx, v.lane.Lane, v.iv.Start, v.now)
+	ledger, err := v.store.Windows(ctx, v.stream.Stream, v.iv.Start, v.now)
 	if err != nil {
 		return err
 	}
@@ -429,7 +429,7 @@ func (v *verification) unrepaired(d *Difference) string {
 
 // again looks again at all differences, each as deep as it was found.
 func (v *verification) again(ctx context.Context) (*verification, error) {
-	again := &verification{laneRun: v.laneRun, iv: v.iv, looks: new(looks)}
+	again := &verification{streamRun: v.streamRun, iv: v.iv, looks: new(looks)}
 	complete, err := again.audit(ctx)
 	if err != nil {
 		return again, err

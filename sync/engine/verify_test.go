@@ -58,7 +58,7 @@ func TestVerifyLeavesOpenWindowsToTheNextRun(t *testing.T) {
 	if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) > 0 || r.Windows != 48 {
 		t.Errorf("%d windows, %v", r.Windows, r.Differences)
 	}
-	ledger, err := w.sink.Windows(t.Context(), w.lane, start, now)
+	ledger, err := w.sink.Windows(t.Context(), w.stream, start, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,13 +182,13 @@ func TestSweepCostsWhatChanged(t *testing.T) {
 		}
 	}
 	w.account.ResetCounters()
-	tick := func() engine.LaneSummary {
+	tick := func() engine.StreamSummary {
 		now = now.Add(5 * time.Minute)
 		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
-		return s.Lanes[0]
+		return s.Streams[0]
 	}
 	if l := tick(); l.Details != 4 || w.account.Calls()["GetOrderDetail"].Total != 4 {
 		t.Errorf("%+v", l)
@@ -216,22 +216,22 @@ func TestReplayRebuildsFromRaw(t *testing.T) {
 	bad := w.account.IDs(start, end)[12]
 	script := simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: []string{bad}})
 	w.account.SetFault(script.Fault)
-	if s := w.backfill(end); s.Lanes[0].Rejected != 1 {
-		t.Fatalf("%+v", s.Lanes[0])
+	if s := w.backfill(end); s.Streams[0].Rejected != 1 {
+		t.Fatalf("%+v", s.Streams[0])
 	}
 	w.exec("ALTER TABLE order_rows UPDATE pretax_amount = 1, product_code = 'x' WHERE order_id > '0'")
 	w.exec("ALTER TABLE order_item_rows UPDATE region = 'x', quantity = 7 WHERE order_id > '0'")
 	w.account.SetFault(nil)
 	w.account.ResetCounters()
 	s, err := w.engine.Replay(t.Context(), end.Add(time.Minute), start, end, nil)
-	if err != nil || s.Lanes[0].Changed < 290 || w.account.Calls()["QueryOrders"].Total+w.account.Calls()["GetOrderDetail"].Total > 0 {
-		t.Errorf("%+v, %v, calls %v", s.Lanes[0], err, w.account.Calls())
+	if err != nil || s.Streams[0].Changed < 290 || w.account.Calls()["QueryOrders"].Total+w.account.Calls()["GetOrderDetail"].Total > 0 {
+		t.Errorf("%+v, %v, calls %v", s.Streams[0], err, w.account.Calls())
 	}
 	// The payload of the reject is as wrong as it was; a new walk brings the right one.
 	w.backfill(end.Add(2 * time.Minute))
 	w.equal(end)
-	if again, err := w.engine.Replay(t.Context(), end.Add(time.Hour), start, end, nil); err != nil || again.Lanes[0].Changed != 0 {
-		t.Errorf("a second replay changed %d orders, %v", again.Lanes[0].Changed, err)
+	if again, err := w.engine.Replay(t.Context(), end.Add(time.Hour), start, end, nil); err != nil || again.Streams[0].Changed != 0 {
+		t.Errorf("a second replay changed %d orders, %v", again.Streams[0].Changed, err)
 	}
 }
 
@@ -266,7 +266,7 @@ func TestRejectsGrowCheap(t *testing.T) {
 	if n := calls() - before; n < 5 || n > 12 {
 		t.Errorf("%d calls in two days for an order that always fails", n)
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.lane)
+	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
 	if err != nil || len(rejects) != 1 {
 		t.Fatal(rejects, err)
 	}

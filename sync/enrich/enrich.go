@@ -88,9 +88,9 @@ func (e *Enricher) one(ctx context.Context, o *schema.Order, stored []string) Re
 func unlisted(o, detail *schema.Order) error {
 	switch {
 	case detail != nil:
-		version, lane := o.Version, o.Lane
+		version, stream := o.Version, o.Stream
 		*o = *detail
-		o.Version, o.Lane = max(o.Version, version), lane
+		o.Version, o.Stream = max(o.Version, version), stream
 	case o.CreateTime.IsZero():
 		return &source.Error{
 			Vendor: o.Source, API: "detail", Account: o.Account, Reason: source.Malformed,
@@ -113,17 +113,17 @@ func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	}
 	for i := range d.Items {
 		it := &d.Items[i]
-		it.Lane, it.OrderID, it.CreateTime, it.Version = o.Lane, o.OrderID, o.CreateTime, o.Version
+		it.Stream, it.OrderID, it.CreateTime, it.Version = o.Stream, o.OrderID, o.CreateTime, o.Version
 	}
 	for i := range d.Rejects {
 		r := &d.Rejects[i]
-		r.Lane, r.OrderID, r.CreateTime = o.Lane, o.OrderID, o.CreateTime
+		r.Stream, r.OrderID, r.CreateTime = o.Stream, o.OrderID, o.CreateTime
 	}
 	o.ItemCount = uint32(len(d.Items))
 	return d.Items
 }
 
-// spelledLike gives a detail's status a capital where the list row's has one. Details may spell all in lower case, and to
+// spelledLike returns a detail's status a capital where the list row's has one. Details may spell all in lower case, and to
 // those who group by it a status must not be two.
 func spelledLike(row, detail string) string {
 	if row == "" || row[0] < 'A' || row[0] > 'Z' {
@@ -143,7 +143,7 @@ next:
 			}
 		}
 		out = append(out, schema.Item{
-			Lane: o.Lane, OrderID: o.OrderID, ItemID: id, CreateTime: o.CreateTime,
+			Stream: o.Stream, OrderID: o.OrderID, ItemID: id, CreateTime: o.CreateTime,
 			FetchedAt: o.FetchedAt, Version: o.Version, Deleted: true,
 		})
 	}
@@ -153,7 +153,7 @@ next:
 // Missing is the reject of an order whose detail could not be had. Its list row is stored and says so.
 func Missing(o *schema.Order, err error) schema.Reject {
 	return schema.Reject{
-		Lane: o.Lane, ID: "detail-" + o.OrderID, Stage: schema.RejectDetail, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Stream: o.Stream, ID: "detail-" + o.OrderID, Stage: schema.RejectDetail, OrderID: o.OrderID, CreateTime: o.CreateTime,
 		Reason: string(source.ReasonOf(err)), Message: err.Error(), Raw: o.Raw,
 	}
 }

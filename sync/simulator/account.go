@@ -230,7 +230,7 @@ func seconds(from, to time.Time) (int64, int64) {
 	return lo, hi
 }
 
-// find gives the order with an id, or nil. The caller holds mu.
+// find returns the order with an id, or nil. The caller holds mu.
 func (a *Account) find(id string) *order {
 	n, ok := a.vendor.readID(id)
 	if !ok {

@@ -139,7 +139,7 @@ func (a *Account) describeDomain(o *order, r *Order) {
 	}
 }
 
-// format gives an answer in the format that was asked for. XML has the same names as JSON, an element for each entry of
+// format returns an answer in the format that was asked for. XML has the same names as JSON, an element for each entry of
 // an array, and a root.
 func (x *exchange) format(body []byte, root string) []byte {
 	if !x.xml {

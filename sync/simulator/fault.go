@@ -54,7 +54,7 @@ type Action struct {
 	Drip     Drip
 }
 
-// AlterRow gives what is sent instead of a row of a listing or a line of a detail: it must be JSON. It is told the
+// AlterRow returns what is sent instead of a row of a listing or a line of a detail: it must be JSON. It is told the
 // order's id and which row of the page it is, counted from 0. The bytes are its own.
 type AlterRow func(orderID string, n int, row []byte) []byte
 

@@ -70,7 +70,7 @@ func idGap(n int) int {
 	return gap
 }
 
-// inventTimes gives n sorted creation times in [from, to): busy on weekdays by day (China), quiet at night, some hours
+// inventTimes returns n sorted creation times in [from, to): busy on weekdays by day (China), quiet at night, some hours
 // with nothing at all, one very busy hour, several orders exactly on the hour and several in the same second.
 func (a *Account) inventTimes(n int, from, to int64) []int64 {
 	s := newStream(a.o.Seed, 0, purposeTimes)

@@ -143,7 +143,7 @@ func (r rawRow) name(field string) string {
 	return field
 }
 
-// set gives the row with another value for a field, or without the field where the value is empty. What is no object
+// set returns the row with another value for a field, or without the field where the value is empty. What is no object
 // gives nothing.
 func (r rawRow) set(field, value string) rawRow {
 	if len(r.json) == 0 || r.json[0] != '{' {

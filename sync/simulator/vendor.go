@@ -33,7 +33,7 @@ type vendor struct {
 	signatureVersions []string
 	// idWidth is how many bytes an order id has on the wire.
 	idWidth int
-	// translate gives the vendor's own error for one of the gateway's; nil where they are the same.
+	// translate returns the vendor's own error for one of the gateway's; nil where they are the same.
 	translate   func(*Error) *Error
 	appendError func(b []byte, x *exchange, e *Error) []byte
 }

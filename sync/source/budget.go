@@ -19,7 +19,7 @@ const (
 
 type priorityKey struct{}
 
-// WithPriority gives all calls made with the context a priority. Without one a call is Live.
+// WithPriority returns all calls made with the context a priority. Without one a call is Live.
 func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, priorityKey{}, p)
 }
@@ -205,7 +205,7 @@ func (b *Budget) grant() {
 	}
 }
 
-// next gives the next permit if it is due, and else how long that takes; zero where nobody knows. The lock is held.
+// next returns the next permit if it is due, and else how long that takes; zero where nobody knows. The lock is held.
 func (b *Budget) next(now time.Time) (*Permit, time.Duration) {
 	i := int(b.calls % uint64(len(b.slots)))
 	if b.slots[i].busy {
@@ -259,7 +259,7 @@ func (p *Permit) Sent() {
 	b.grant()
 }
 
-// Done gives the permit back and tells the budget how the call ended.
+// Done returns the permit back and tells the budget how the call ended.
 func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	now := time.Now()
 	b := p.b
@@ -305,7 +305,7 @@ func (b *Budget) tell(over bool) {
 	}
 }
 
-// unused gives back a permit whose call was never made.
+// unused returns a permit whose call was never made.
 func (p *Permit) unused() {
 	b := p.b
 	b.mu.Lock()

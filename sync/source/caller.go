@@ -223,7 +223,7 @@ func (w *waits) limit(r Reason) int {
 	return w.policy.MaxTries
 }
 
-// detailsOf gives what the vendor said in an error, or nothing.
+// detailsOf returns what the vendor said in an error, or nothing.
 func detailsOf(err error) Error {
 	var e *Error
 	if errors.As(err, &e) {

@@ -83,7 +83,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // ReasonOf classifies any error: OK for nil, the Reason of an Error, and what the standard library's errors mean.

@@ -49,7 +49,7 @@ type Query struct {
 // Page is one page of a listing as the vendor gave it.
 type Page struct {
 	Total   int             // the vendor's TotalCount, as of this call
-	Orders  []schema.Order  // Lane, Version and FetchedAt are set; DetailStatus is not
+	Orders  []schema.Order  // Stream, Version and FetchedAt are set; DetailStatus is not
 	Rejects []schema.Reject // rows that are not orders; Orders and Rejects together are all rows of the page
 }
 
@@ -71,7 +71,7 @@ type Detail struct {
 // corrected needs no call.
 type Decoder interface {
 	// Order decodes a list row, or says why that cannot be done.
-	Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject)
+	Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject)
 	// Detail decodes the payload of an order's detail from its parts: Detail.Raw and the Raw of each item.
-	Detail(lane schema.Lane, orderID, raw string, items []string) Detail
+	Detail(stream schema.Stream, orderID, raw string, items []string) Detail
 }

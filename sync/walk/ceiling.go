@@ -126,7 +126,7 @@ func (k *walking) beyond(ctx context.Context, r *reading) error {
 func (k *walking) count(ctx context.Context, iv window.Interval) (int, error) {
 	k.calls++
 	p, err := k.Lister.List(ctx, source.Query{
-		OwnerID: k.Lane.OwnerID, Start: iv.Start, End: iv.End, PaymentStatus: k.PaymentStatus, Filters: k.Filters,
+		OwnerID: k.Stream.OwnerID, Start: iv.Start, End: iv.End, PaymentStatus: k.PaymentStatus, Filters: k.Filters,
 		Page: 1, Size: 1,
 	})
 	return p.Total, err

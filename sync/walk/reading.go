@@ -67,7 +67,7 @@ func (r *reading) strange() error {
 // ignored is the error of a vendor that does not heed the times of a question. Smaller questions would be answered alike.
 func (r *reading) ignored() error {
 	return &source.Error{
-		Vendor: r.Lane.Source, API: "list", Account: r.Lane.Account, Reason: source.BadRequest,
+		Vendor: r.Stream.Source, API: "list", Account: r.Stream.Account, Reason: source.BadRequest,
 		Message: "most of the orders that were listed for " + r.iv.String() + " were created at other times",
 		Hint:    "the source seems to ignore the creation times that it is asked for; check accounts[].endpoint and accounts[].api_version",
 	}
@@ -261,7 +261,7 @@ func identity(j *schema.Reject) string {
 func (r *reading) ask(ctx context.Context, n int) (source.Page, error) {
 	asked := r.asked()
 	return r.Lister.List(ctx, source.Query{
-		OwnerID: r.Lane.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus, Filters: r.Filters,
+		OwnerID: r.Stream.OwnerID, Start: asked.Start, End: asked.End.Add(-edge), PaymentStatus: r.PaymentStatus, Filters: r.Filters,
 		Page: n, Size: r.size,
 	})
 }

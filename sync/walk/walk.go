@@ -36,10 +36,10 @@ type Lister interface {
 	List(ctx context.Context, q source.Query) (source.Page, error)
 }
 
-// Walker reads listings of one lane.
+// Walker reads listings of one stream.
 type Walker struct {
 	Lister   Lister
-	Lane     schema.Lane
+	Stream   schema.Stream
 	Window   time.Duration // listings are halved at window edges first
 	PageSize int
 	Parallel int // pages of one listing in flight
@@ -214,7 +214,7 @@ func (k *walking) read(ctx context.Context, iv window.Interval, size int, whole 
 	return r, err
 }
 
-// fatal reports whether the walk of the whole lane ends here.
+// fatal reports whether the walk of the whole stream ends here.
 func fatal(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || source.Final(err) || source.ReasonOf(err) == source.Cancelled
 }
@@ -269,7 +269,7 @@ const Outside = "outside_window"
 // outside makes a reject of an order that the vendor lists where it does not belong: no window would ever claim it (I4).
 func outside(o *schema.Order, asked window.Interval) schema.Reject {
 	return schema.Reject{
-		Lane: o.Lane, ID: "outside-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Stream: o.Stream, ID: "outside-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
 		Reason:  Outside,
 		Message: fmt.Sprintf("listed for %s but created at %s", asked, o.CreateTime.Format(time.RFC3339Nano)),
 		Raw:     o.Raw,
@@ -281,7 +281,7 @@ func outside(o *schema.Order, asked window.Interval) schema.Reject {
 func unasked(o *schema.Order, f schema.Filters) schema.Reject {
 	have := schema.Filters{ProductCode: o.ProductCode, ProductType: o.ProductType, SubscriptionType: o.SubscriptionType, OrderType: o.OrderType}
 	return schema.Reject{
-		Lane: o.Lane, ID: "unasked-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
+		Stream: o.Stream, ID: "unasked-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime,
 		Reason:  "outside_filters",
 		Message: fmt.Sprintf("listed for %s but has %s: the vendor does not filter by that value as it writes it (accounts[].filters)", f, have),
 		Raw:     o.Raw,

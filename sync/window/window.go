@@ -24,7 +24,7 @@ func (i Interval) Contains(t time.Time) bool { return !t.Before(i.Start) && t.Be
 // Empty reports whether no time lies in the interval.
 func (i Interval) Empty() bool { return !i.Start.Before(i.End) }
 
-// Clip gives the part of i that lies in o.
+// Clip returns the part of i that lies in o.
 func (i Interval) Clip(o Interval) Interval {
 	if o.Start.After(i.Start) {
 		i.Start = o.Start
@@ -102,7 +102,7 @@ func Check(t, now time.Time) error {
 	return nil
 }
 
-// Missing gives the windows of an aligned range that the ledger does not hold as complete, and those that are due for
+// Missing returns the windows of an aligned range that the ledger does not hold as complete, and those that are due for
 // another reason, oldest first. Entries may come in any order; due windows are named by their start, in Unix seconds.
 func Missing(r Interval, size time.Duration, ledger []schema.Window, due map[int64]bool) []Interval {
 	complete := make(map[int64]bool, len(ledger))

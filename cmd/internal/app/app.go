@@ -145,7 +145,7 @@ func (a *App) Open(ctx context.Context) error {
 		return nil
 	})
 	for _, l := range a.logins {
-		l.engine = a.newEngine(l.lanes...)
+		l.engine = a.newEngine(l.streams...)
 	}
 	stop := a.listen()
 	a.cleanups.add("vendors", func(context.Context) error {
@@ -157,9 +157,9 @@ func (a *App) Open(ctx context.Context) error {
 	return nil
 }
 
-// newEngine makes an engine for some lanes of one account, which share its filters.
-func (a *App) newEngine(lanes ...engine.Lane) *engine.Engine {
-	return engine.New(a.warehouse.Narrowed(lanes[0].Filters), lanes, engine.Options{
+// newEngine makes an engine for some streams of one account, which share its filters.
+func (a *App) newEngine(streams ...engine.Stream) *engine.Engine {
+	return engine.New(a.warehouse.Narrowed(streams[0].Filters), streams, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
 		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Claims: a.ranges, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})

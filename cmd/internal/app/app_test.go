@@ -204,7 +204,7 @@ func TestEveryLineOfARunHasItsID(t *testing.T) {
 	}
 }
 
-// A window has a line for who asks for everything. At info a run has one line a lane, however many windows it walks.
+// A window has a line for who asks for everything. At info a run has one line a stream, however many windows it walks.
 func TestOneLineARun(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)
@@ -400,7 +400,7 @@ func TestBackfillThroughTheApp(t *testing.T) {
 	if err := errors.Join(err, s.Err()); err != nil {
 		t.Fatal(err)
 	}
-	l := s.Lanes[0]
+	l := s.Streams[0]
 	if l.Listed != orders || l.Windows[schema.Short]+l.Windows[schema.Failed] != 0 || account.Calls()["GetOrderDetail"].OK != orders {
 		t.Errorf("%+v", l)
 	}

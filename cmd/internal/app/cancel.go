@@ -29,7 +29,7 @@ type Canceller struct {
 	budget *source.Budget
 }
 
-// NewCanceller gives an open app the right to cancel.
+// NewCanceller returns an open app the right to cancel.
 func NewCanceller(a *App) *Canceller {
 	return &Canceller{app: a, budget: source.NewBudget(cancelQuota)}
 }
@@ -46,17 +46,17 @@ func (c *Canceller) Able(account string) error {
 	return nil
 }
 
-// Cancel has one order cancelled at the vendor's, brings the warehouse up to date with what became of it, and keeps an
+// Cancel has one order cancelled at the vendor, brings the warehouse up to date with what became of it, and keeps an
 // account of all that in the table of cancellations. The error is of what came in its way here; what the vendor said is
 // in the Cancellation.
-func (c *Canceller) Cancel(ctx context.Context, lane schema.Lane, orderID, by string) (schema.Cancellation, error) {
+func (c *Canceller) Cancel(ctx context.Context, stream schema.Stream, orderID, by string) (schema.Cancellation, error) {
 	ctx = withRun(ctx)
 	now := time.Now().UTC()
 	k := schema.Cancellation{
-		Lane: lane, ID: uuid.NewString(), OrderID: orderID, RequestedAt: now, RequestedBy: by,
+		Stream: stream, ID: uuid.NewString(), OrderID: orderID, RequestedAt: now, RequestedBy: by,
 		Outcome: schema.CancelAsked, Version: uint64(now.UnixNano()),
 	}
-	if err := c.Able(lane.Account); err != nil {
+	if err := c.Able(stream.Account); err != nil {
 		return k, err
 	}
 	if err := c.app.warehouse.WriteCancellation(ctx, k); err != nil {
@@ -65,9 +65,9 @@ func (c *Canceller) Cancel(ctx context.Context, lane schema.Lane, orderID, by st
 	c.call(ctx, &k)
 	// What was asked of the vendor is followed up and recorded even where somebody stops the program now.
 	ctx = context.WithoutCancel(ctx)
-	summary, err := c.app.fetch(ctx, now, lane, []string{orderID}, nil)
+	summary, err := c.app.fetch(ctx, now, stream, []string{orderID}, nil)
 	err = errors.Join(err, summary.Err())
-	if orders, readErr := c.app.warehouse.OrdersByID(ctx, lane, schema.MinTime, schema.MaxTime, []string{orderID}); err == nil && readErr == nil && len(orders) == 1 {
+	if orders, readErr := c.app.warehouse.OrdersByID(ctx, stream, schema.MinTime, schema.MaxTime, []string{orderID}); err == nil && readErr == nil && len(orders) == 1 {
 		k.PaymentStatus = orders[0].PaymentStatus
 	} else {
 		err = errors.Join(err, readErr)

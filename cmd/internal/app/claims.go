@@ -71,49 +71,49 @@ func (c *ranges) renew(ctx context.Context) {
 	}
 }
 
-func (c *ranges) lease(lane schema.Lane, iv window.Interval) sink.RangeLease {
-	return sink.RangeLease{Lane: lane, From: iv.Start.UTC(), To: iv.End.UTC(), Holder: c.self.holder, Process: c.self.process()}
+func (c *ranges) lease(stream schema.Stream, iv window.Interval) sink.RangeLease {
+	return sink.RangeLease{Stream: stream, From: iv.Start.UTC(), To: iv.End.UTC(), Holder: c.self.holder, Process: c.self.process()}
 }
 
 // Claim is part of engine.Claims.
-func (c *ranges) Claim(ctx context.Context, lane schema.Lane, ivs []window.Interval, most int) (ours []int, others map[int]string) {
+func (c *ranges) Claim(ctx context.Context, stream schema.Stream, ivs []window.Interval, most int) (ours []int, others map[int]string) {
 	if c.turn.Acquire(ctx, 1) != nil {
 		return nil, nil // stopped
 	}
 	defer c.turn.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	others, err := c.others(ctx, lane, ivs)
+	others, err := c.others(ctx, stream, ivs)
 	var mine []sink.RangeLease
 	for i, iv := range ivs {
 		if _, taken := others[i]; !taken && len(ours) < most {
-			ours, mine = append(ours, i), append(mine, c.lease(lane, iv))
+			ours, mine = append(ours, i), append(mine, c.lease(stream, iv))
 		}
 	}
 	if err == nil && len(mine) > 0 {
 		if err = c.sink.ClaimRanges(ctx, mine); err == nil {
-			err = c.withdraw(ctx, lane, ivs, &ours, others)
+			err = c.withdraw(ctx, stream, ivs, &ours, others)
 		}
 	}
 	if err != nil {
 		c.log.DebugContext(ctx, "ranges could not be claimed: going on without", "error", err)
 	}
 	for _, i := range ours {
-		c.held[c.lease(lane, ivs[i])]++
+		c.held[c.lease(stream, ivs[i])]++
 	}
 	return ours, others
 }
 
-// withdraw gives back the claims, just made, on what others have claimed in the same instant.
-func (c *ranges) withdraw(ctx context.Context, lane schema.Lane, ivs []window.Interval, ours *[]int, others map[int]string) error {
-	now, err := c.others(ctx, lane, ivs)
+// withdraw releases the claims, just made, on what others have claimed in the same instant.
+func (c *ranges) withdraw(ctx context.Context, stream schema.Stream, ivs []window.Interval, ours *[]int, others map[int]string) error {
+	now, err := c.others(ctx, stream, ivs)
 	if err != nil {
 		return err
 	}
 	var back []sink.RangeLease
 	*ours = slices.DeleteFunc(*ours, func(i int) bool {
 		other, taken := now[i]
-		if l := c.lease(lane, ivs[i]); taken && c.held[l] == 0 {
+		if l := c.lease(stream, ivs[i]); taken && c.held[l] == 0 {
 			others[i] = other
 			back = append(back, l)
 			return true
@@ -125,7 +125,7 @@ func (c *ranges) withdraw(ctx context.Context, lane schema.Lane, ivs []window.In
 
 // others finds which ranges are claimed by other processes, by index. Claims of processes of this machine that are gone are
 // given back for them.
-func (c *ranges) others(ctx context.Context, lane schema.Lane, ivs []window.Interval) (map[int]string, error) {
+func (c *ranges) others(ctx context.Context, stream schema.Stream, ivs []window.Interval) (map[int]string, error) {
 	all := ivs[0]
 	for _, iv := range ivs {
 		if iv.Start.Before(all.Start) {
@@ -136,7 +136,7 @@ func (c *ranges) others(ctx context.Context, lane schema.Lane, ivs []window.Inte
 		}
 	}
 	out := map[int]string{}
-	leases, err := c.sink.RangeLeases(ctx, lane, all.Start, all.End)
+	leases, err := c.sink.RangeLeases(ctx, stream, all.Start, all.End)
 	if err != nil {
 		return out, err
 	}
@@ -159,14 +159,14 @@ func (c *ranges) others(ctx context.Context, lane schema.Lane, ivs []window.Inte
 }
 
 // Release is part of engine.Claims.
-func (c *ranges) Release(ctx context.Context, lane schema.Lane, ivs []window.Interval) {
+func (c *ranges) Release(ctx context.Context, stream schema.Stream, ivs []window.Interval) {
 	if c.turn.Acquire(ctx, 1) != nil {
 		return // they die by themselves
 	}
 	defer c.turn.Release(1)
 	var back []sink.RangeLease
 	for _, iv := range ivs {
-		l := c.lease(lane, iv)
+		l := c.lease(stream, iv)
 		switch c.held[l] {
 		case 0:
 		case 1:

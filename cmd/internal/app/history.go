@@ -84,10 +84,10 @@ func progressOf(r *sink.Run, p *engine.Progress) {
 
 // end says how a run ended.
 func (o outcome) end(ctx context.Context, r *sink.Run) {
-	if len(o.summary.Lanes) > 0 {
+	if len(o.summary.Streams) > 0 {
 		r.Orders, r.Items = 0, 0 // the summary knows better than the progress
 	}
-	for _, l := range o.summary.Lanes {
+	for _, l := range o.summary.Streams {
 		r.Orders += uint64(l.Listed)
 		r.Changed += uint64(l.Changed)
 		r.Items += uint64(l.Items)

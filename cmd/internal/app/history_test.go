@@ -49,7 +49,7 @@ func TestHistory(t *testing.T) {
 	if err != nil || len(runs) != 5 {
 		t.Fatalf("%d runs of 5, %v", len(runs), err)
 	}
-	l := summary.Lanes[0]
+	l := summary.Streams[0]
 	for i, want := range []struct {
 		kind  sink.RunKind
 		state sink.RunState
@@ -83,16 +83,16 @@ func TestHistoryOfTrackAndProducts(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC()
-	lane, err := a.Lane("main", "")
+	stream, err := a.Stream("main", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, ids := range [][]string{account.IDs(time.Time{}, time.Time{})[:3], {"1"}} {
-		if _, err := a.Track(t.Context(), now, lane, ids, "somebody", nil); err != nil {
+		if _, err := a.Track(t.Context(), now, stream, ids, "somebody", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := a.Fetch(t.Context(), now, lane, account.IDs(time.Time{}, time.Time{})[:2], nil); err != nil {
+	if _, err := a.Fetch(t.Context(), now, stream, account.IDs(time.Time{}, time.Time{})[:2], nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := a.Products(t.Context())[0]; n.Err != nil {

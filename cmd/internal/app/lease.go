@@ -133,7 +133,7 @@ func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Cont
 	}, nil
 }
 
-// bury gives back the claims of processes of this machine that are gone, so that a daemon that crashed and is started again
+// bury releases the claims of processes of this machine that are gone, so that a daemon that crashed and is started again
 // works at once, and one that stands by beside it takes over at its next renewal. Where host names lie, a live daemon may
 // lose its claims by that: it then stands by.
 func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
@@ -222,7 +222,7 @@ func (l *leases) gained(name string) <-chan struct{} {
 	return l.claims[name].gained
 }
 
-// run gives the context of a run, which ends when another daemon turns out to lead the account. done must be called.
+// run returns the context of a run, which ends when another daemon turns out to lead the account. done must be called.
 func (l *leases) run(ctx context.Context, name string) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	l.mu.Lock()

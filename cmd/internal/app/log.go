@@ -9,7 +9,7 @@ import (
 // runKey is the key of a run's id in its context.
 type runKey struct{}
 
-// withRun gives a run an id, which stands on every line that is logged with its context, whoever writes it.
+// withRun returns a run an id, which stands on every line that is logged with its context, whoever writes it.
 func withRun(ctx context.Context) context.Context {
 	return context.WithValue(ctx, runKey{}, rand.Text()[:8])
 }

@@ -16,25 +16,25 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// login is one configured account, ready to be called. It has a lane for its own orders and one for each owner whose
+// login is one configured account, ready to be called. It has a stream for its own orders and one for each owner whose
 // orders it may read; they share its budgets, because the vendor counts the calls of the login.
 type login struct {
-	name   string
-	client Client         // nil where nobody is to be called
-	caller *source.Caller // nil likewise
-	list   *source.Budget
-	detail *source.Budget
-	lanes  []engine.Lane
-	engine *engine.Engine // after Open; each login has its own, so that none waits for another
-	calls  atomic.Int64   // made so far, whatever came of them
+	name    string
+	client  Client         // nil where nobody is to be called
+	caller  *source.Caller // nil likewise
+	list    *source.Budget
+	detail  *source.Budget
+	streams []engine.Stream
+	engine  *engine.Engine // after Open; each login has its own, so that none waits for another
+	calls   atomic.Int64   // made so far, whatever came of them
 
 	products products
 	computed []prometheus.Collector // metrics of it that are asked for, see Metrics.account
 
 	// What only the login's ticks use, one at a time, after the start:
-	ledger   []sink.LaneSummary  // as of the last refresh
-	verified []sink.Verification // as of the last refresh
-	wrong    bool                // that this machine's clock is not the vendor's was said
+	ledger   []sink.StreamSummary // as of the last refresh
+	verified []sink.Verification  // as of the last refresh
+	wrong    bool                 // that this machine's clock is not the vendor's was said
 }
 
 // newLogin wires an account: client, budgets, retries, metrics.
@@ -56,8 +56,8 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 		calls = l.caller
 	}
 	for _, owner := range owners(a) {
-		l.lanes = append(l.lanes, engine.Lane{
-			Lane:   schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner},
+		l.streams = append(l.streams, engine.Stream{
+			Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
 		})
 	}
@@ -102,7 +102,7 @@ func (l *login) observer(m *Metrics) source.Observer {
 }
 
 // lists reports whether the login's orders can be listed; otherwise they are tracked by their ids.
-func (l *login) lists() bool { return l.lanes[0].Lists() }
+func (l *login) lists() bool { return l.streams[0].Lists() }
 
 // clock is the vendor's clock minus this machine's, as far as the answers have told.
 func (l *login) clock() (offset time.Duration, known bool) {

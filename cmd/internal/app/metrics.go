@@ -154,9 +154,9 @@ func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) erro
 // account makes an account's series.
 func (m *Metrics) account(to prometheus.Registerer, l *login, leases *leases) error {
 	m.begin(l.name)
-	for _, lane := range l.lanes {
-		if lane.Lists() { // the others are verified by hand only
-			m.verifiedAt.WithLabelValues(lane.Account, lane.OwnerID)
+	for _, stream := range l.streams {
+		if stream.Lists() { // the others are verified by hand only
+			m.verifiedAt.WithLabelValues(stream.Account, stream.OwnerID)
 		}
 	}
 	of := prometheus.Labels{"account": l.name}
@@ -262,24 +262,24 @@ func (m *Metrics) committed(b schema.Batch) {
 	}
 }
 
-// ran takes a finished run of an account into account: it is a success only when none of its lanes lost anything (I8).
+// ran takes a finished run of an account into account: it is a success only when none of its streams lost anything (I8).
 // Where orders cannot be listed, a success is all that is ever known to be complete.
 func (m *Metrics) ran(s engine.Summary, lists bool, now time.Time) {
-	if s.Err() != nil || len(s.Lanes) == 0 {
+	if s.Err() != nil || len(s.Streams) == 0 {
 		return
 	}
-	account := s.Lanes[0].Account
+	account := s.Streams[0].Account
 	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
 	if !lists {
 		m.end(account).Store(now.UnixNano())
 	}
 }
 
-// ledger takes over what the ledger says of an account's lanes; of several the one that is furthest behind counts.
-func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
+// ledger takes over what the ledger says of an account's streams; of several the one that is furthest behind counts.
+func (m *Metrics) ledger(account string, streams []sink.StreamSummary) {
 	counts := map[schema.Verdict]int{}
 	var end time.Time
-	for i, l := range lanes {
+	for i, l := range streams {
 		if i == 0 || l.CompleteTo.Before(end) {
 			end = l.CompleteTo
 		}
@@ -297,7 +297,7 @@ func (m *Metrics) ledger(account string, lanes []sink.LaneSummary) {
 	}
 }
 
-// verified takes over when an account's lanes were last verified, and what is open of all that was ever found. A
+// verified takes over when an account's streams were last verified, and what is open of all that was ever found. A
 // verification that ended early says nothing about the rest, so the one before it counts.
 func (m *Metrics) verified(account string, last []sink.Verification, findings []sink.FindingCount) {
 	for _, v := range last {

@@ -93,15 +93,15 @@ func TestMetricsCount(t *testing.T) {
 	m.called("main", "list", source.Throttled, time.Second)
 	m.Inserted("order_rows", 7, time.Second)
 	m.Retried("order_rows", "network")
-	lane := schema.Lane{Source: "bss", Account: "main"}
+	stream := schema.Stream{Source: "bss", Account: "main"}
 	m.committed(schema.Batch{
-		Orders:  []schema.Order{{Lane: lane}, {Lane: lane}},
-		Items:   []schema.Item{{Lane: lane}},
-		Rejects: []schema.Reject{{Lane: lane, Reason: "money"}, {Lane: lane, Reason: "money", Resolved: true}},
+		Orders:  []schema.Order{{Stream: stream}, {Stream: stream}},
+		Items:   []schema.Item{{Stream: stream}},
+		Rejects: []schema.Reject{{Stream: stream, Reason: "money"}, {Stream: stream, Reason: "money", Resolved: true}},
 	})
-	m.ledger("main", []sink.LaneSummary{
-		{Lane: lane, Windows: map[schema.Verdict]int{schema.Complete: 2, schema.Failed: 1}},
-		{Lane: schema.Lane{Account: "main", OwnerID: "1"}, Windows: map[schema.Verdict]int{schema.Complete: 1}},
+	m.ledger("main", []sink.StreamSummary{
+		{Stream: stream, Windows: map[schema.Verdict]int{schema.Complete: 2, schema.Failed: 1}},
+		{Stream: schema.Stream{Account: "main", OwnerID: "1"}, Windows: map[schema.Verdict]int{schema.Complete: 1}},
 	})
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP ordersync_insert_retries_total Blocks that had to be sent again.
@@ -163,19 +163,19 @@ func TestLag(t *testing.T) {
 	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
 		t.Errorf("before the first window: %v", lag)
 	}
-	own := sink.LaneSummary{Lane: schema.Lane{Account: "main"}, CompleteTo: now.Add(-time.Hour)}
-	owner := sink.LaneSummary{Lane: schema.Lane{Account: "main", OwnerID: "1"}, CompleteTo: now.Add(-3 * time.Hour)}
-	a.metrics.ledger("main", []sink.LaneSummary{own, owner})
+	own := sink.StreamSummary{Stream: schema.Stream{Account: "main"}, CompleteTo: now.Add(-time.Hour)}
+	owner := sink.StreamSummary{Stream: schema.Stream{Account: "main", OwnerID: "1"}, CompleteTo: now.Add(-3 * time.Hour)}
+	a.metrics.ledger("main", []sink.StreamSummary{own, owner})
 	if lag := a.metrics.lag("main", now); lag != 3*3600 {
-		t.Errorf("the lane furthest behind counts: %v", lag)
+		t.Errorf("the stream furthest behind counts: %v", lag)
 	}
-	a.metrics.ledger("main", []sink.LaneSummary{own, {Lane: schema.Lane{Account: "main", OwnerID: "2"}}})
+	a.metrics.ledger("main", []sink.StreamSummary{own, {Stream: schema.Stream{Account: "main", OwnerID: "2"}}})
 	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
-		t.Errorf("a lane without any complete window counts: %v", lag)
+		t.Errorf("a stream without any complete window counts: %v", lag)
 	}
 }
 
-// Each lane has the time of its own last verification, and what ended early is none.
+// Each stream has the time of its own last verification, and what ended early is none.
 func TestVerificationTime(t *testing.T) {
 	cfg := config.Default()
 	reseller := config.NewAccount("main", config.SourceBSS)
@@ -190,7 +190,7 @@ func TestVerificationTime(t *testing.T) {
 	}
 	at := time.Unix(1_700_000_000, 0)
 	verification := func(owner, failure string, at time.Time) sink.Verification {
-		return sink.Verification{Lane: schema.Lane{Account: "main", OwnerID: owner}, FinishedAt: at, Error: failure, Differences: 1}
+		return sink.Verification{Stream: schema.Stream{Account: "main", OwnerID: owner}, FinishedAt: at, Error: failure, Differences: 1}
 	}
 	findings := []sink.FindingCount{{Depth: "counts", Open: 1}, {Depth: "rows", Open: 1}}
 	a.metrics.verified("main", []sink.Verification{verification("", "", at), verification("1", "cut", at)}, findings)
@@ -214,10 +214,10 @@ ordersync_verify_differences{account="main"} 2
 func TestLagOfWhatCannotBeListed(t *testing.T) {
 	a, _ := metricsOf(t, "main")
 	now := time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
-	lane := engine.LaneSummary{Lane: schema.Lane{Account: "main"}}
-	a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{lane}}, false, now.Add(-time.Minute))
-	lane.Pending = 1
-	a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{lane}}, false, now)
+	stream := engine.StreamSummary{Stream: schema.Stream{Account: "main"}}
+	a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{stream}}, false, now.Add(-time.Minute))
+	stream.Pending = 1
+	a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{stream}}, false, now)
 	if lag := a.metrics.lag("main", now); lag != 60 {
 		t.Errorf("%v", lag)
 	}
@@ -226,13 +226,13 @@ func TestLagOfWhatCannotBeListed(t *testing.T) {
 // A run that lost data anywhere does not look green (I8).
 func TestLastSuccess(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	good := engine.LaneSummary{Lane: schema.Lane{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Open: 1}}
-	bad := map[string]func(*engine.LaneSummary){
-		"error":    func(l *engine.LaneSummary) { l.Err = errors.New("broken") },
-		"short":    func(l *engine.LaneSummary) { l.Windows = map[schema.Verdict]int{schema.Short: 1} },
-		"failed":   func(l *engine.LaneSummary) { l.Windows = map[schema.Verdict]int{schema.Failed: 1} },
-		"rejected": func(l *engine.LaneSummary) { l.Rejected = 1 },
-		"pending":  func(l *engine.LaneSummary) { l.Pending = 1 },
+	good := engine.StreamSummary{Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Open: 1}}
+	bad := map[string]func(*engine.StreamSummary){
+		"error":    func(l *engine.StreamSummary) { l.Err = errors.New("broken") },
+		"short":    func(l *engine.StreamSummary) { l.Windows = map[schema.Verdict]int{schema.Short: 1} },
+		"failed":   func(l *engine.StreamSummary) { l.Windows = map[schema.Verdict]int{schema.Failed: 1} },
+		"rejected": func(l *engine.StreamSummary) { l.Rejected = 1 },
+		"pending":  func(l *engine.StreamSummary) { l.Pending = 1 },
 	}
 	for name, spoil := range bad {
 		a, _ := metricsOf(t, "main", "other")
@@ -241,10 +241,10 @@ func TestLastSuccess(t *testing.T) {
 		spoil(&l)
 		other := good
 		other.Account = "other"
-		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{good, l}}, true, now)
-		a.metrics.ran(engine.Summary{Lanes: []engine.LaneSummary{other}}, true, now)
+		a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{good, l}}, true, now)
+		a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{other}}, true, now)
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("main")); got != 0 {
-			t.Errorf("%s in one lane: the account is a success at %v", name, got)
+			t.Errorf("%s in one stream: the account is a success at %v", name, got)
 		}
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("other")); got != 1_700_000_000 {
 			t.Errorf("%s in another account: %v", name, got)

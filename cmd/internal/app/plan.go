@@ -10,17 +10,17 @@ import (
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
-// AccountPlan is what a backfill of one account would cost. Its lanes share the account's quota.
+// AccountPlan is what a backfill of one account would cost. Its streams share the account's quota.
 type AccountPlan struct {
 	Account string
 	Quota   config.Quota
-	Lanes   []engine.Forecast
+	Streams []engine.Forecast
 }
 
-// Total adds up the lanes.
+// Total adds up the streams.
 func (p AccountPlan) Total() engine.Forecast {
-	t := engine.Forecast{Lane: schema.Lane{Account: p.Account}}
-	for _, f := range p.Lanes {
+	t := engine.Forecast{Stream: schema.Stream{Account: p.Account}}
+	for _, f := range p.Streams {
 		t.Windows += f.Windows
 		t.Skipped += f.Skipped
 		t.Orders += f.Orders
@@ -41,15 +41,15 @@ func (p AccountPlan) Time(f engine.Forecast) time.Duration {
 }
 
 // Plan says what Backfill would cost with the same arguments, account by account, by a few calls. Open must have been
-// called. The error is of the plan as a whole; what concerns one lane is in its forecast.
+// called. The error is of the plan as a whole; what concerns one stream is in its forecast.
 func (a *App) Plan(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) ([]AccountPlan, error) {
 	ctx = withRun(ctx)
 	out, errs := make([]AccountPlan, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
 		all.Go(func() {
-			lanes, err := l.engine.Forecast(ctx, now, from, to, force, p)
-			out[i], errs[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Lanes: lanes}, err
+			streams, err := l.engine.Forecast(ctx, now, from, to, force, p)
+			out[i], errs[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Streams: streams}, err
 		})
 	}
 	all.Wait()

@@ -128,7 +128,7 @@ func (a *App) reload(ctx context.Context, cfg *config.Config) error {
 	names := make([]string, len(logins))
 	for i, l := range logins {
 		names[i] = l.name
-		l.engine = a.newEngine(l.lanes...)
+		l.engine = a.newEngine(l.streams...)
 	}
 	a.leases.set(names)
 	for _, l := range added {

@@ -32,16 +32,16 @@ func TestRepeatedLinesAreHeldBack(t *testing.T) {
 				return a
 			},
 		})))
-		lane := schema.Lane{Account: "main", OwnerID: "7"}
+		stream := schema.Stream{Account: "main", OwnerID: "7"}
 		for i := range 25 { // two hours of ticks
 			call := &source.Error{Vendor: "bss", API: "QueryOrders", Reason: source.Timeout, RequestID: fmt.Sprint(i)}
 			log.Info("tick", "n", i)
-			log.Error("undone", lane.LogAttr(), "error", fmt.Errorf("%d listings in a row: %w", i, call))
+			log.Error("undone", stream.LogAttr(), "error", fmt.Errorf("%d listings in a row: %w", i, call))
 			if i == 3 {
 				call.Reason = source.Auth // another reason is news
-				log.Error("undone", lane.LogAttr(), "error", call)
+				log.Error("undone", stream.LogAttr(), "error", call)
 				log.With("account", "other").Error("undone", "error", call)
-				log.Error("undone", schema.Lane{Account: "main"}.LogAttr(), "error", call)
+				log.Error("undone", schema.Stream{Account: "main"}.LogAttr(), "error", call)
 			}
 			time.Sleep(5 * time.Minute)
 		}

@@ -40,7 +40,7 @@ func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool,
 	all.Wait()
 	out := engine.Summary{Started: now}
 	for _, s := range summaries {
-		out.Lanes = append(out.Lanes, s.Lanes...)
+		out.Streams = append(out.Streams, s.Streams...)
 	}
 	err := a.blame(ctx, joinDistinct(errs))
 	a.report(ctx, sink.RunBackfill, out)
@@ -81,7 +81,7 @@ func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Su
 	defer func() { end(outcome{summary: s, err: err}) }()
 	s, err = l.engine.Tick(ctx, now, a.deadline(now), p)
 	var environment *EnvironmentError
-	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, laneErrors(s))), &environment) {
+	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, streamErrors(s))), &environment) {
 		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
 	}
 	if err == nil {
@@ -104,10 +104,10 @@ func (a *App) deadline(now time.Time) time.Time {
 	return time.Now().Add(next.Sub(now)) // with a monotonic reading, which those of the schedule lack
 }
 
-// laneErrors are the reasons why lanes ended early.
-func laneErrors(s engine.Summary) error {
+// streamErrors are the reasons why streams ended early.
+func streamErrors(s engine.Summary) error {
 	var errs []error
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		errs = append(errs, l.Err)
 	}
 	return errors.Join(errs...)
@@ -175,23 +175,23 @@ func (a *App) tellClock(ctx context.Context, l *login) {
 	l.wrong = !l.wrong
 }
 
-// report writes one line a lane, and tells what is wrong with it. what is the kind of the run.
+// report writes one line a stream, and tells what is wrong with it. what is the kind of the run.
 func (a *App) report(ctx context.Context, what sink.RunKind, s engine.Summary) {
-	for _, l := range s.Lanes {
-		attrs := []any{l.Lane.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
+	for _, l := range s.Streams {
+		attrs := []any{l.Stream.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
 			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
-		err := (engine.Summary{Lanes: []engine.LaneSummary{l}}).Err()
+		err := (engine.Summary{Streams: []engine.StreamSummary{l}}).Err()
 		if ctx.Err() != nil {
 			a.log.InfoContext(ctx, string(what)+": stopped before its end", attrs...)
 			continue
 		}
 		a.log.InfoContext(ctx, string(what), append(attrs, "ok", err == nil)...)
-		a.troubles.now(ctx, fmt.Sprint(what, " of ", l.Lane), []any{"kind", what, l.Lane.LogAttr()}, troublesOf(l)...)
+		a.troubles.now(ctx, fmt.Sprint(what, " of ", l.Stream), []any{"kind", what, l.Stream.LogAttr()}, troublesOf(l)...)
 	}
 }
 
 // windows are the counts by verdict, as a group of a log line.
-func windows(l engine.LaneSummary) slog.Value {
+func windows(l engine.StreamSummary) slog.Value {
 	var attrs []slog.Attr
 	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
 		if n := l.Windows[v]; n > 0 {
@@ -213,32 +213,32 @@ func (a *App) ping(ctx context.Context) error {
 
 // refresh brings what comes from the warehouse's own tables up to date: they also know what other processes did.
 func (a *App) refresh(ctx context.Context, l *login) (err error) {
-	if l.ledger, err = a.warehouse.Narrowed(l.lanes[0].Filters).AccountSummaries(ctx, l.name); err != nil {
+	if l.ledger, err = a.warehouse.Narrowed(l.streams[0].Filters).AccountSummaries(ctx, l.name); err != nil {
 		return err
 	}
 	if l.verified, err = a.warehouse.LastAccountVerifications(ctx, l.name); err != nil {
 		return err
 	}
 	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
-		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == v.OwnerID })
+		return !slices.ContainsFunc(l.streams, func(stream engine.Stream) bool { return stream.OwnerID == v.OwnerID })
 	})
 	findings, err := a.warehouse.AccountFindingCounts(ctx, l.name)
 	if err != nil {
 		return err
 	}
 	findings = slices.DeleteFunc(findings, func(f sink.FindingCount) bool {
-		return !slices.ContainsFunc(l.lanes, func(lane engine.Lane) bool { return lane.OwnerID == f.OwnerID })
+		return !slices.ContainsFunc(l.streams, func(stream engine.Stream) bool { return stream.OwnerID == f.OwnerID })
 	})
 	if l.lists() {
-		lanes := make([]sink.LaneSummary, len(l.lanes)) // one that the ledger does not know yet is behind all others
-		for i, lane := range l.lanes {
+		streams := make([]sink.StreamSummary, len(l.streams)) // one that the ledger does not know yet is behind all others
+		for i, stream := range l.streams {
 			for _, s := range l.ledger {
-				if s.OwnerID == lane.OwnerID {
-					lanes[i] = s
+				if s.OwnerID == stream.OwnerID {
+					streams[i] = s
 				}
 			}
 		}
-		a.metrics.ledger(l.name, lanes)
+		a.metrics.ledger(l.name, streams)
 	}
 	a.metrics.verified(l.name, l.verified, findings)
 	a.metrics.warehouseUp.Set(1)

@@ -15,7 +15,7 @@ func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error
 	a.swap.RLock()
 	cfg, logins := a.cfg, a.logins
 	a.swap.RUnlock()
-	r, err := status.Build(ctx, cfg.Schedule, Lanes(cfg), a.warehouse.Sink, time.Now().UTC(), q)
+	r, err := status.Build(ctx, cfg.Schedule, Streams(cfg), a.warehouse.Sink, time.Now().UTC(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -28,14 +28,14 @@ func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error
 	return r, nil
 }
 
-// Lanes are those of the configured accounts.
-func Lanes(c *config.Config) []status.Expected {
+// Streams are those of the configured accounts.
+func Streams(c *config.Config) []status.Expected {
 	var out []status.Expected
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		byID := !source.CanList(vendors[a.Source].blank)
 		for _, owner := range owners(a) {
-			out = append(out, status.Expected{Lane: schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a)})
+			out = append(out, status.Expected{Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a)})
 		}
 	}
 	return out

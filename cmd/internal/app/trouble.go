@@ -65,8 +65,8 @@ func (t *troubles) now(ctx context.Context, subject string, who []any, wrong ...
 	}
 }
 
-// troublesOf are what is wrong with a lane after a run.
-func troublesOf(l engine.LaneSummary) (wrong []trouble) {
+// troublesOf are what is wrong with a stream after a run.
+func troublesOf(l engine.StreamSummary) (wrong []trouble) {
 	if l.Err != nil {
 		wrong = append(wrong, trouble{causeOf(l.Err), []any{"error", l.Err}})
 	}

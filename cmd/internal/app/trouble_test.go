@@ -30,7 +30,7 @@ func TestTroubles(t *testing.T) {
 			},
 		})))
 		for i := range 30 { // a run every five minutes
-			l := engine.LaneSummary{Lane: schema.Lane{Account: "main"}}
+			l := engine.StreamSummary{Stream: schema.Stream{Account: "main"}}
 			if i >= 2 && i < 27 {
 				l.Err = &source.Error{Vendor: "bss", API: "QueryOrders", Reason: source.Unavailable, Code: "503", RequestID: strings.Repeat("x", i)}
 			}

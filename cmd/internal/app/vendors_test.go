@@ -21,7 +21,7 @@ type company struct {
 	*testing.T
 	from, to time.Time
 	cfg      *config.Config
-	truths   map[schema.Lane]*simulator.Account
+	truths   map[schema.Stream]*simulator.Account
 	logins   map[string]*simulator.Account
 }
 
@@ -29,7 +29,7 @@ func newCompany(t *testing.T) *company {
 	t.Helper()
 	to := time.Now().UTC().Truncate(time.Second)
 	c := &company{T: t, from: to.Truncate(time.Hour).Add(-48 * time.Hour), to: to, cfg: config.Default(),
-		truths: map[schema.Lane]*simulator.Account{}, logins: map[string]*simulator.Account{}}
+		truths: map[schema.Stream]*simulator.Account{}, logins: map[string]*simulator.Account{}}
 	addr, database := sinktest.Database(t)
 	c.cfg.ClickHouse = config.ClickHouse{Addr: []string{addr}, Database: database, Username: "default"}
 	c.cfg.Schedule.Cron = "@every 1s"
@@ -45,7 +45,7 @@ func newCompany(t *testing.T) *company {
 		account := simulator.NewAccount(o)
 		server.AddAccount(account)
 		c.logins[name] = account
-		c.truths[schema.Lane{Source: source, Account: name}] = account
+		c.truths[schema.Stream{Source: source, Account: name}] = account
 		a := config.NewAccount(name, source)
 		a.Endpoint = server.URL()
 		a.Credentials = config.Credentials{AccessKeyID: o.AccessKeyID, AccessKeySecret: "testsecret"}
@@ -61,23 +61,23 @@ func newCompany(t *testing.T) *company {
 		customer := simulator.NewAccount(simulator.Options{Seed: uint64(100 + i), Orders: n, From: c.from, To: c.to})
 		c.logins["reseller"].AddOwner(owner, customer)
 		reseller.OwnerIDs = append(reseller.OwnerIDs, owner)
-		c.truths[schema.Lane{Source: config.SourceBSS, Account: "reseller", OwnerID: owner}] = customer
+		c.truths[schema.Stream{Source: config.SourceBSS, Account: "reseller", OwnerID: owner}] = customer
 	}
 	add("unicloud", config.SourceUniCloud, simulator.Options{Orders: 70, Vendor: simulator.VendorUniCloud})
 	add("domains", config.SourceDomain, simulator.Options{Orders: 25, Vendor: simulator.VendorDomain})
 	return c
 }
 
-// equal holds every lane against its own truth, and each of its rows.
+// equal holds every stream against its own truth, and each of its rows.
 func (c *company) equal(a *app.App) {
 	c.Helper()
-	for lane, account := range c.truths {
-		diff, err := compare.Owner(c.Context(), a.Warehouse().Conn(), lane.Account, lane.OwnerID, c.from, c.to, account.Truth(c.from, c.to))
+	for stream, account := range c.truths {
+		diff, err := compare.Owner(c.Context(), a.Warehouse().Conn(), stream.Account, stream.OwnerID, c.from, c.to, account.Truth(c.from, c.to))
 		if err != nil {
 			c.Fatal(err)
 		}
 		for _, d := range diff {
-			c.Errorf("%s: %s", lane, d)
+			c.Errorf("%s: %s", stream, d)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestEverySourceIsWired(t *testing.T) {
 	}
 }
 
-// One configuration with a login at every vendor is filled, verified and kept up, and each lane equals its own truth.
+// One configuration with a login at every vendor is filled, verified and kept up, and each stream equals its own truth.
 func TestEveryVendorSideBySide(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
@@ -118,7 +118,7 @@ func TestEveryVendorSideBySide(t *testing.T) {
 	if err := a.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	domains, err := a.Lane("domains", "")
+	domains, err := a.Stream("domains", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,16 +126,16 @@ func TestEveryVendorSideBySide(t *testing.T) {
 	if err != nil || tracked.Err() != nil {
 		t.Fatal(err, tracked.Err())
 	}
-	if s := c.backfill(a); s.Err() != nil || len(s.Lanes) != len(c.truths) {
-		t.Fatalf("%d lanes: %v", len(s.Lanes), s.Err())
+	if s := c.backfill(a); s.Err() != nil || len(s.Streams) != len(c.truths) {
+		t.Fatalf("%d streams: %v", len(s.Streams), s.Err())
 	}
 	c.equal(a)
 	if s := c.backfill(a); s.Err() != nil {
 		t.Fatal(s.Err())
 	} else {
-		for _, l := range s.Lanes {
+		for _, l := range s.Streams {
 			if l.Changed != 0 {
-				t.Errorf("%s: %d orders written again though nothing changed", l.Lane, l.Changed)
+				t.Errorf("%s: %d orders written again though nothing changed", l.Stream, l.Changed)
 			}
 		}
 	}
@@ -146,10 +146,10 @@ func TestEveryVendorSideBySide(t *testing.T) {
 		}
 		for _, v := range found {
 			if v.Err != nil || v.Undone != nil || len(v.Found) > 0 {
-				t.Errorf("deep %v, %s: %v, %v, %+v", deep, v.Lane, v.Err, v.Undone, v.Found)
+				t.Errorf("deep %v, %s: %v, %v, %+v", deep, v.Stream, v.Err, v.Undone, v.Found)
 			}
 			if v.Calls == 0 && v.Note == "" {
-				t.Errorf("deep %v, %s: nothing was asked", deep, v.Lane)
+				t.Errorf("deep %v, %s: nothing was asked", deep, v.Stream)
 			}
 		}
 	}
@@ -157,9 +157,9 @@ func TestEveryVendorSideBySide(t *testing.T) {
 	if err != nil || again.Err() != nil {
 		t.Fatal(err, again.Err())
 	}
-	for _, l := range again.Lanes {
+	for _, l := range again.Streams {
 		if l.Changed != 0 {
-			t.Errorf("replay of %s changed %d orders", l.Lane, l.Changed)
+			t.Errorf("replay of %s changed %d orders", l.Stream, l.Changed)
 		}
 	}
 
@@ -188,32 +188,32 @@ func TestEveryVendorSideBySide(t *testing.T) {
 	}
 }
 
-// The customers of a reseller are lanes of their own, and one that the login may not query fails alone, and for all to
+// The customers of a reseller are streams of their own, and one that the login may not query fails alone, and for all to
 // see.
 func TestForeignOwnerFailsAlone(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
 	c.cfg.Accounts = c.cfg.Accounts[2:3]
-	maps.DeleteFunc(c.truths, func(lane schema.Lane, _ *simulator.Account) bool { return lane.Account != "reseller" })
+	maps.DeleteFunc(c.truths, func(stream schema.Stream, _ *simulator.Account) bool { return stream.Account != "reseller" })
 	reseller := &c.cfg.Accounts[0]
 	reseller.OwnerIDs = append(reseller.OwnerIDs, "666")
 	a := newApp(t, c.cfg, newLines())
 	if err := a.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range c.backfill(a).Lanes {
+	for _, l := range c.backfill(a).Streams {
 		foreign := l.OwnerID == "666"
 		if bad := l.Windows[schema.Failed] > 0 || l.Err != nil; bad != foreign {
-			t.Errorf("%s: %+v", l.Lane, l)
+			t.Errorf("%s: %+v", l.Stream, l)
 		}
 	}
 	c.equal(a)
-	lanes, err := a.Warehouse().AccountSummaries(t.Context(), "reseller")
+	streams, err := a.Warehouse().AccountSummaries(t.Context(), "reseller")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(lanes); n != 5 || lanes[n-1].OwnerID != "666" || !lanes[n-1].CompleteTo.IsZero() || lanes[n-1].Windows[schema.Failed] == 0 {
-		t.Errorf("%+v", lanes)
+	if n := len(streams); n != 5 || streams[n-1].OwnerID != "666" || !streams[n-1].CompleteTo.IsZero() || streams[n-1].Windows[schema.Failed] == 0 {
+		t.Errorf("%+v", streams)
 	}
 	if errors := c.logins["reseller"].Calls()["QueryOrders"].Failed; errors > 20 {
 		t.Errorf("%d calls for an owner that is refused", errors)
@@ -229,7 +229,7 @@ func TestMembers(t *testing.T) {
 	china.APIVersion, china.MemberUIDs = config.APIVersion2023, []string{"77"}
 	member := simulator.NewAccount(simulator.Options{Seed: 9, Orders: 50, From: c.from, To: c.to})
 	c.logins["china"].AddMember("77", member)
-	c.truths = map[schema.Lane]*simulator.Account{
+	c.truths = map[schema.Stream]*simulator.Account{
 		{Source: config.SourceBSS, Account: "china"}:                c.logins["china"],
 		{Source: config.SourceBSS, Account: "china", OwnerID: "77"}: member,
 	}
@@ -249,7 +249,7 @@ func TestManyAccountsDoNotStarveEachOther(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
 	c.cfg.Accounts = c.cfg.Accounts[:2]
-	c.truths = map[schema.Lane]*simulator.Account{}
+	c.truths = map[schema.Stream]*simulator.Account{}
 	other := simulator.New()
 	if err := other.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func TestManyAccountsDoNotStarveEachOther(t *testing.T) {
 		a.Endpoint, a.Quota = other.URL(), config.Quota{List: 1000, Detail: 1000}
 		a.Credentials = config.Credentials{AccessKeyID: name, AccessKeySecret: "testsecret"}
 		c.cfg.Accounts = append(c.cfg.Accounts, a)
-		c.truths[schema.Lane{Source: config.SourceBSS, Account: name}] = account
+		c.truths[schema.Stream{Source: config.SourceBSS, Account: name}] = account
 	}
 	c.cfg.Accounts[0].Credentials.AccessKeySecret = "wrong"
 	c.logins["abroad"].SetFault(func(simulator.FaultRequest) simulator.Action { return simulator.Action{Hang: true} })
@@ -279,9 +279,9 @@ func TestManyAccountsDoNotStarveEachOther(t *testing.T) {
 	if n := log.countOf("tick", "abroad"); n > 0 {
 		t.Errorf("%d ticks of an account whose vendor never answers", n)
 	}
-	for lane := range c.truths {
-		if log.countOf("tick", lane.Account) < 2 {
-			t.Errorf("%s was starved", lane)
+	for stream := range c.truths {
+		if log.countOf("tick", stream.Account) < 2 {
+			t.Errorf("%s was starved", stream)
 		}
 	}
 }

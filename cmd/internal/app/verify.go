@@ -62,8 +62,8 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 		return nil, a.blame(ctx, err)
 	}
 	for _, l := range a.logins {
-		for _, lane := range l.lanes {
-			v, err := a.verify(ctx, now, l, lane, ledger, o, p)
+		for _, stream := range l.streams {
+			v, err := a.verify(ctx, now, l, stream, ledger, o, p)
 			out = append(out, v)
 			if err != nil {
 				return out, a.blame(ctx, err)
@@ -74,9 +74,9 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 }
 
 // verified is what the history says of a verification.
-func verified(lanes []Verified, err error) outcome {
+func verified(streams []Verified, err error) outcome {
 	o := outcome{err: err}
-	for _, v := range lanes {
+	for _, v := range streams {
 		o.windows += v.Windows
 		o.differences += v.Differences
 		o.err = errors.Join(o.err, v.Err, v.Undone)
@@ -84,29 +84,29 @@ func verified(lanes []Verified, err error) outcome {
 	return o
 }
 
-// verify verifies one lane of an account. It returns an error where going on with the next one makes no sense.
-func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.Lane, ledger []sink.LaneSummary, o VerifyOptions, p *engine.Progress) (v Verified, err error) {
+// verify verifies one stream of an account. It returns an error where going on with the next one makes no sense.
+func (a *App) verify(ctx context.Context, now time.Time, l *login, stream engine.Stream, ledger []sink.StreamSummary, o VerifyOptions, p *engine.Progress) (v Verified, err error) {
 	v = Verified{Verification: sink.Verification{
-		Lane: lane.Lane, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
-	}, ByID: !lane.Lists()}
-	if !lane.Lists() && !o.Deep {
+		Stream: stream.Stream, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
+	}, ByID: !stream.Lists()}
+	if !stream.Lists() && !o.Deep {
 		v.Note = onlyDeep
-		v.Found, err = a.newEngine(lane).Findings(ctx, lane.Lane, o.From, o.To)
+		v.Found, err = a.newEngine(stream).Findings(ctx, stream.Stream, o.From, o.To)
 		v.Differences = len(v.Found)
 		return v, err
 	}
-	r, err := a.stored(ctx, lane, ledger, now, o.From, o.To)
+	r, err := a.stored(ctx, stream, ledger, now, o.From, o.To)
 	if err != nil {
 		v.Err = err
 		return v, nil
 	}
 	before := l.calls.Load()
-	report, summary, err := a.newEngine(lane).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
+	report, summary, err := a.newEngine(stream).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
 	v.From, v.To, v.Windows, v.LeftOut = report.From, report.To, report.Windows, report.LeftOut
 	v.Calls, v.FinishedAt = int(l.calls.Load()-before), time.Now().UTC()
 	v.Found, v.Differences = report.Differences, report.Left()
 	v.Repaired = len(report.Differences) - report.Left()
-	if v.Err = laneErrors(summary); v.Err == nil {
+	if v.Err = streamErrors(summary); v.Err == nil {
 		v.Undone = summary.Err()
 	}
 	v.Err = a.blame(ctx, errors.Join(err, v.Err))
@@ -125,21 +125,21 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, lane engine.L
 	return v, a.warehouse.WriteVerification(late, v.Verification)
 }
 
-// onlyDeep is about a lane that has no count to compare with.
+// onlyDeep is about a stream that has no count to compare with.
 const onlyDeep = "the source cannot list its orders, so there is nothing to count: --deep asks for each of them"
 
-// stored is the range from..to of a lane, where a zero bound is that of the lane's ledger, or of its stored orders where
+// stored is the range from..to of a stream, where a zero bound is that of the stream's ledger, or of its stored orders where
 // they cannot be listed and so have no ledger.
-func (a *App) stored(ctx context.Context, lane engine.Lane, ledger []sink.LaneSummary, now, from, to time.Time) (window.Interval, error) {
-	if lane.Lists() {
-		return ledgerRange(lane.Lane, ledger, now, from, to)
+func (a *App) stored(ctx context.Context, stream engine.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
+	if stream.Lists() {
+		return ledgerRange(stream.Stream, ledger, now, from, to)
 	}
-	oldest, newest, err := a.warehouse.Stretch(ctx, lane.Lane)
+	oldest, newest, err := a.warehouse.Stretch(ctx, stream.Stream)
 	switch {
 	case err != nil:
 		return window.Interval{}, err
 	case oldest.IsZero():
-		return window.Interval{}, fmt.Errorf("%s: nothing is stored: give orders by their ids with `ordersync track --account %s ID…`", lane, lane.Account)
+		return window.Interval{}, fmt.Errorf("%s: nothing is stored: give orders by their ids with `ordersync track --account %s ID…`", stream, stream.Account)
 	}
 	all := window.Interval{Start: oldest, End: newest.Add(time.Millisecond)}
 	if to.IsZero() {
@@ -148,13 +148,13 @@ func (a *App) stored(ctx context.Context, lane engine.Lane, ledger []sink.LaneSu
 	return all.Clip(window.Interval{Start: from, End: to}), nil
 }
 
-// ledgerRange is the range from..to of a lane, where a zero bound is that of the lane's ledger.
-func ledgerRange(lane schema.Lane, ledger []sink.LaneSummary, now, from, to time.Time) (window.Interval, error) {
-	i := slices.IndexFunc(ledger, func(l sink.LaneSummary) bool { return l.Account == lane.Account && l.OwnerID == lane.OwnerID })
+// ledgerRange is the range from..to of a stream, where a zero bound is that of the stream's ledger.
+func ledgerRange(stream schema.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
+	i := slices.IndexFunc(ledger, func(l sink.StreamSummary) bool { return l.Account == stream.Account && l.OwnerID == stream.OwnerID })
 	known := i >= 0
 	switch {
 	case !known && from.IsZero():
-		return window.Interval{}, fmt.Errorf("%s: %w", lane, errNeverSynced)
+		return window.Interval{}, fmt.Errorf("%s: %w", stream, errNeverSynced)
 	case from.IsZero():
 		from = ledger[i].Oldest
 	}
@@ -182,14 +182,14 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 		return all, a.blame(ctx, err)
 	}
 	for _, l := range a.logins {
-		for _, lane := range l.lanes {
-			r, err := a.stored(ctx, lane, ledger, now, from, to)
+		for _, stream := range l.streams {
+			r, err := a.stored(ctx, stream, ledger, now, from, to)
 			if err != nil {
-				all.Lanes = append(all.Lanes, engine.LaneSummary{Lane: lane.Lane, Err: err})
+				all.Streams = append(all.Streams, engine.StreamSummary{Stream: stream.Stream, Err: err})
 				continue
 			}
-			s, err := a.newEngine(lane).Replay(ctx, now, r.Start, r.End, p)
-			all.Lanes = append(all.Lanes, s.Lanes...)
+			s, err := a.newEngine(stream).Replay(ctx, now, r.Start, r.End, p)
+			all.Streams = append(all.Streams, s.Streams...)
 			if err != nil {
 				return all, a.blame(ctx, err)
 			}
@@ -198,12 +198,12 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 	return all, nil
 }
 
-// verifyDue verifies the lanes of an account whose last verification is too long ago; of one that was never synced the
+// verifyDue verifies the streams of an account whose last verification is too long ago; of one that was never synced the
 // tick has said why. Ticks call it, so it never runs beside one of the same account.
 func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
-	due := slices.DeleteFunc(slices.Clone(l.lanes), func(lane engine.Lane) bool {
-		synced := slices.ContainsFunc(l.ledger, func(s sink.LaneSummary) bool { return s.OwnerID == lane.OwnerID })
-		return !lane.Lists() || !synced || now.Before(l.nextVerification(lane.Lane))
+	due := slices.DeleteFunc(slices.Clone(l.streams), func(stream engine.Stream) bool {
+		synced := slices.ContainsFunc(l.ledger, func(s sink.StreamSummary) bool { return s.OwnerID == stream.OwnerID })
+		return !stream.Lists() || !synced || now.Before(l.nextVerification(stream.Stream))
 	})
 	if len(due) == 0 {
 		return
@@ -214,14 +214,14 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	defer func() { end(verified(done, nil)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
 	defer cancel()
-	for _, lane := range due {
-		v, err := a.verify(ctx, now, l, lane, l.ledger, VerifyOptions{}, p)
+	for _, stream := range due {
+		v, err := a.verify(ctx, now, l, stream, l.ledger, VerifyOptions{}, p)
 		done = append(done, v)
 		switch {
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit):
 			return
 		case err != nil:
-			a.log.ErrorContext(ctx, "what the verification found could not be recorded", lane.LogAttr(), "error", err)
+			a.log.ErrorContext(ctx, "what the verification found could not be recorded", stream.LogAttr(), "error", err)
 		}
 		a.tell(ctx, v)
 	}
@@ -232,10 +232,10 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	}
 }
 
-// nextVerification is when a lane is to be verified; the zero time where it never was.
-func (l *login) nextVerification(lane schema.Lane) time.Time {
+// nextVerification is when a stream is to be verified; the zero time where it never was.
+func (l *login) nextVerification(stream schema.Stream) time.Time {
 	for _, v := range l.verified {
-		if v.Account != lane.Account || v.OwnerID != lane.OwnerID {
+		if v.Account != stream.Account || v.OwnerID != stream.OwnerID {
 			continue
 		}
 		if v.Differences > 0 || v.Error != "" {
@@ -249,10 +249,10 @@ func (l *login) nextVerification(lane schema.Lane) time.Time {
 // tell logs what a verification found.
 func (a *App) tell(ctx context.Context, v Verified) {
 	for _, d := range v.Found[:min(len(v.Found), loggedDifferences)] {
-		a.log.WarnContext(ctx, "difference", v.Lane.LogAttr(), "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
+		a.log.WarnContext(ctx, "difference", v.Stream.LogAttr(), "kind", d.Kind, "start", d.Start, "end", d.End, "order", d.OrderID,
 			"source", d.Source, "stored", d.Stored, "note", d.Note, "compared", d.Depth, "found_at", d.FoundAt)
 	}
-	attrs := []any{v.Lane.LogAttr(), "from", v.From, "to", v.To, "windows", v.Windows, "left_out", v.LeftOut, "calls", v.Calls}
+	attrs := []any{v.Stream.LogAttr(), "from", v.From, "to", v.To, "windows", v.Windows, "left_out", v.LeftOut, "calls", v.Calls}
 	if n := v.Differences; n > 0 {
 		a.log.WarnContext(ctx, "the verification found differences", append(attrs, "differences", n,
 			"remedy", "ordersync verify --repair --account "+v.Account)...)

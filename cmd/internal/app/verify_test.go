@@ -143,14 +143,14 @@ func TestVerificationOfWhatIsNotConfigured(t *testing.T) {
 	at := time.Now().UTC()
 	for owner, differences := range map[string]int{"": 1, "9": 3} {
 		if err := a.Warehouse().WriteVerification(t.Context(), sink.Verification{
-			Lane: schema.Lane{Source: config.SourceBSS, Account: "main", OwnerID: owner}, From: at.Add(-time.Hour), To: at, Whole: true,
+			Stream: schema.Stream{Source: config.SourceBSS, Account: "main", OwnerID: owner}, From: at.Add(-time.Hour), To: at, Whole: true,
 			Windows: 1, StartedAt: at, FinishedAt: at,
 		}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range differences {
 			if err := a.Warehouse().WriteFindings(t.Context(), []schema.Finding{{
-				Lane: schema.Lane{Source: config.SourceBSS, Account: "main", OwnerID: owner}, ID: fmt.Sprint(i), Kind: "changed", Depth: "rows",
+				Stream: schema.Stream{Source: config.SourceBSS, Account: "main", OwnerID: owner}, ID: fmt.Sprint(i), Kind: "changed", Depth: "rows",
 				Start: at.Add(-time.Hour), End: at, FoundAt: at, Version: 1,
 			}}); err != nil {
 				t.Fatal(err)

@@ -24,7 +24,7 @@ type EnvironmentError struct{ Err error }
 
 func (e *EnvironmentError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *EnvironmentError) Unwrap() error { return e.Err }
 
 // WarehouseOptions are for opening a warehouse; each may be left out.

@@ -45,7 +45,7 @@ calls, and detail calls only for orders that changed.`,
 	return f.of(cmd, p, p.runBackfill)
 }
 
-// of gives a verb these flags, and has it run with what they say.
+// of returns a verb these flags, and has it run with what they say.
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
 	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp)
@@ -133,7 +133,7 @@ func backfillError(ctx context.Context, s engine.Summary, err error) error {
 		return fmt.Errorf("%w; what was fetched is committed: run the same command again to go on", cause)
 	}
 	undone := s.Err()
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		if source.ReasonOf(l.Err) == source.Auth {
 			return &exitError{exitEnvironment, undone}
 		}
@@ -171,13 +171,13 @@ type backfillAccount struct {
 func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s engine.Summary, planned int64, took time.Duration) backfillResult {
 	aligned := r.Clip(window.Interval{Start: r.Start, End: now}).Align(cfg.Schedule.Window)
 	windows := int64(0)
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		if !l.ByID {
 			windows += int64(aligned.End.Sub(aligned.Start) / cfg.Schedule.Window)
 		}
 	}
 	result := backfillResult{From: aligned.Start, To: aligned.End, Seconds: took.Seconds(), Skipped: max(windows-planned, 0)}
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		if l.Err != nil {
 			result.Skipped = 0 // what was not planned was not skipped
 		}
@@ -198,7 +198,7 @@ func (p *program) backfillTable(r backfillResult) {
 	rows := [][]any{{"account", "complete", "open", "short", "failed", "orders", "changed", "items", "rejected", "pending", "list calls", "detail calls"}}
 	for _, a := range r.Accounts {
 		rows = append(rows, []any{
-			schema.Lane{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
+			schema.Stream{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
 			a.Windows[schema.Short], a.Windows[schema.Failed], a.Orders, a.Changed, a.Items, a.Rejected, a.Pending,
 			a.ListCalls, a.DetailCalls,
 		})

@@ -17,7 +17,7 @@ import (
 
 // cancelFlags are what cancel is told.
 type cancelFlags struct {
-	laneFlags
+	streamFlags
 	file              string
 	olderThan         string
 	dryRun, yes, json bool
@@ -27,8 +27,8 @@ func (p *program) cancel() *cobra.Command {
 	var f cancelFlags
 	cmd := &cobra.Command{
 		Use:   "cancel [ID…]",
-		Short: "Cancel unpaid orders at the vendor's",
-		Long: `Cancel unpaid orders at the vendor's (CancelOrder). It is the only thing in
+		Short: "Cancel unpaid orders at the vendor",
+		Long: `Cancel unpaid orders at the vendor (CancelOrder). It is the only thing in
 ordersync that changes anything there, and only this command does it.
 
 Each order is fetched and shown first. One that is not unpaid is refused. Then
@@ -77,12 +77,12 @@ order cannot be restored.`,
 		if err != nil {
 			return err
 		}
-		return p.withLane(cmd, cfg, f.laneFlags, func(a *app.App, lane schema.Lane) error {
-			ids, err := orderIDsOf(lane, given)
+		return p.withStream(cmd, cfg, f.streamFlags, func(a *app.App, stream schema.Stream) error {
+			ids, err := orderIDsOf(stream, given)
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return p.runCancel(cmd.Context(), a, lane, ids, age, f)
+			return p.runCancel(cmd.Context(), a, stream, ids, age, f)
 		})
 	}
 	return cmd
@@ -103,14 +103,14 @@ const (
 	outcomeAbsent = "refused: not in the warehouse; `ordersync track` brings it there"
 )
 
-func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, ids []string, age time.Duration, f cancelFlags) error {
+func (p *program) runCancel(ctx context.Context, a *app.App, stream schema.Stream, ids []string, age time.Duration, f cancelFlags) error {
 	now := time.Now().UTC()
 	c := app.NewCanceller(a)
-	if err := c.Able(lane.Account); err != nil {
+	if err := c.Able(stream.Account); err != nil {
 		return err
 	}
 	if age > 0 {
-		stored, err := a.Warehouse().Unpaid(ctx, lane, schema.MinTime, now.Add(-age))
+		stored, err := a.Warehouse().Unpaid(ctx, stream, schema.MinTime, now.Add(-age))
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, i
 			ids = append(ids, o.OrderID)
 		}
 	}
-	orders, err := p.present(ctx, a, lane, ids)
+	orders, err := p.present(ctx, a, stream, ids)
 	if err != nil {
 		return err
 	}
@@ -134,10 +134,10 @@ func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, i
 	due := len(orders) - refused
 	var failed error
 	if due > 0 && !f.dryRun {
-		if !f.yes && !p.confirm(ctx, fmt.Sprintf("Cancel %s at the vendor's? It cannot be undone.", plural(due, "order"))) {
+		if !f.yes && !p.confirm(ctx, fmt.Sprintf("Cancel %s at the vendor? It cannot be undone.", plural(due, "order"))) {
 			return stopped(ctx, errors.New("nothing was cancelled"))
 		}
-		failed = p.cancelAll(ctx, c, lane, orders)
+		failed = p.cancelAll(ctx, c, stream, orders)
 		if !f.json {
 			p.cancelTable(orders, now)
 		}
@@ -155,8 +155,8 @@ func (p *program) runCancel(ctx context.Context, a *app.App, lane schema.Lane, i
 }
 
 // present fetches stored orders again and says which of them can be cancelled.
-func (p *program) present(ctx context.Context, a *app.App, lane schema.Lane, ids []string) ([]cancelled, error) {
-	refs, err := a.Warehouse().Find(ctx, lane, ids)
+func (p *program) present(ctx context.Context, a *app.App, stream schema.Stream, ids []string) ([]cancelled, error) {
+	refs, err := a.Warehouse().Find(ctx, stream, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -167,16 +167,16 @@ func (p *program) present(ctx context.Context, a *app.App, lane schema.Lane, ids
 		}
 		progress := new(engine.Progress)
 		stop := p.follow(ctx, ordersTask("look at", progress, a))
-		summary, err := a.Fetch(ctx, time.Now().UTC(), lane, stored, progress)
+		summary, err := a.Fetch(ctx, time.Now().UTC(), stream, stored, progress)
 		stop()
-		for _, l := range summary.Lanes {
+		for _, l := range summary.Streams {
 			err = errors.Join(err, l.Err)
 		}
 		if err != nil {
 			return nil, fetchError(ctx, summary, err)
 		}
 	}
-	lines, err := readOrders(ctx, a.Warehouse(), lane, ids)
+	lines, err := readOrders(ctx, a.Warehouse(), stream, ids)
 	orders := make([]cancelled, len(lines))
 	for i, l := range lines {
 		orders[i] = cancelled{orderLine: l, Outcome: outcomeWould}
@@ -194,7 +194,7 @@ func (p *program) present(ctx context.Context, a *app.App, lane schema.Lane, ids
 
 // cancelAll cancels what can be cancelled, one after the other: an order that cannot be cancelled keeps none of the
 // others from it.
-func (p *program) cancelAll(ctx context.Context, c *app.Canceller, lane schema.Lane, orders []cancelled) error {
+func (p *program) cancelAll(ctx context.Context, c *app.Canceller, stream schema.Stream, orders []cancelled) error {
 	by := operator()
 	var errs []error
 	for i := range orders {
@@ -202,7 +202,7 @@ func (p *program) cancelAll(ctx context.Context, c *app.Canceller, lane schema.L
 		if o.Outcome != outcomeWould || ctx.Err() != nil {
 			continue
 		}
-		k, err := c.Cancel(ctx, lane, o.OrderID, by)
+		k, err := c.Cancel(ctx, stream, o.OrderID, by)
 		o.Outcome, o.RequestID = k.Outcome, k.RequestID
 		if k.PaymentStatus != "" {
 			o.PaymentStatus = k.PaymentStatus

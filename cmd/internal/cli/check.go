@@ -158,7 +158,7 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	defer client.Close()
 	if source.CanList(client) {
 		for _, owner := range slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) {
-			c.lane(ctx, client, a, schema.Lane{Account: a.Name, OwnerID: owner})
+			c.stream(ctx, client, a, schema.Stream{Account: a.Name, OwnerID: owner})
 		}
 	} else {
 		c.unknownOrder(ctx, client, name("order detail"))
@@ -173,15 +173,15 @@ func (c *checks) account(ctx context.Context, a *config.Account) {
 	c.clock(name("clock"), client.Clock())
 }
 
-// lane tries list and detail of the account itself or of one owner.
-func (c *checks) lane(ctx context.Context, client source.Client, a *config.Account, lane schema.Lane) {
-	list, detail := "order list of "+lane.String(), "order detail of "+lane.String()
+// stream tries list and detail of the account itself or of one owner.
+func (c *checks) stream(ctx context.Context, client source.Client, a *config.Account, stream schema.Stream) {
+	list, detail := "order list of "+stream.String(), "order detail of "+stream.String()
 	filters := app.Filters(a)
 	only := ""
 	if text := filters.String(); text != "" {
 		only = "; only " + text
 	}
-	order, said, err := newest(ctx, client, lane.OwnerID, filters)
+	order, said, err := newest(ctx, client, stream.OwnerID, filters)
 	switch {
 	case err != nil:
 		c.bad(ctx, list, err)
@@ -201,7 +201,7 @@ func (c *checks) lane(ctx context.Context, client source.Client, a *config.Accou
 		c.warn(detail, "not tried: there is no order to ask for")
 		return
 	}
-	if _, err := client.Detail(ctx, lane.OwnerID, order); err != nil {
+	if _, err := client.Detail(ctx, stream.OwnerID, order); err != nil {
 		c.bad(ctx, detail, err)
 		return
 	}

@@ -113,7 +113,7 @@ log: {level: info, format: json}
 `, c.url, warehouse, crashDatabase))
 }
 
-// useServer gives the program a server of the test's, behind a tap, so that either can be killed alone.
+// useServer returns the program a server of the test's, behind a tap, so that either can be killed alone.
 func (c *crash) useServer() {
 	c.t.Helper()
 	server, err := embedded.Open(c.t.Context(), embedded.Options{Dir: filepath.Join(c.t.TempDir(), "server"), Database: crashDatabase, Open: true})

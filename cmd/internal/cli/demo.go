@@ -156,7 +156,7 @@ func (d *demo) copy(ctx context.Context, a *app.App) error {
 		return err
 	}
 	took := time.Since(start)
-	l := summary.Lanes[0]
+	l := summary.Streams[0]
 	fmt.Fprintf(d.out, "Copied %s orders with %s line items in %s, by %s calls.\n",
 		count(l.Listed), count(l.Items), span(took), count(a.Calls()))
 	const realQuota = 10

@@ -32,7 +32,7 @@ type interrupted struct{ signal os.Signal }
 
 func (e *interrupted) Error() string { return "stopped by a signal (" + e.signal.String() + ")" }
 
-// Interruptible gives a context that the first SIGINT or SIGTERM ends: work in hand is finished. A second one ends the
+// Interruptible returns a context that the first SIGINT or SIGTERM ends: work in hand is finished. A second one ends the
 // process at once; nothing that was committed is lost by that (I7). stop must be called.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)

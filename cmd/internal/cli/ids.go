@@ -96,12 +96,12 @@ func (p *program) orderIDs(args []string, file string) ([]orderID, error) {
 	return ids, nil
 }
 
-// orderIDsOf are the ids, if all of them can be ids of a lane's source.
-func orderIDsOf(lane schema.Lane, given []orderID) ([]string, error) {
+// orderIDsOf are the ids, if all of them can be ids of a stream's source.
+func orderIDsOf(stream schema.Stream, given []orderID) ([]string, error) {
 	ids := make([]string, len(given))
 	var errs []error
 	for i, g := range given {
-		if err := app.CheckOrderID(lane.Source, g.id); err != nil && len(errs) < maxIDErrors {
+		if err := app.CheckOrderID(stream.Source, g.id); err != nil && len(errs) < maxIDErrors {
 			errs = append(errs, fmt.Errorf("%s: %w", g.where, err))
 		}
 		ids[i] = g.id

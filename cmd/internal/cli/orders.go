@@ -31,15 +31,15 @@ type orderLine struct {
 }
 
 // readOrders says what the warehouse holds of orders, in the order of the ids, and why it lacks some.
-func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []string) ([]orderLine, error) {
+func readOrders(ctx context.Context, w *app.Warehouse, stream schema.Stream, ids []string) ([]orderLine, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	orders, err := w.OrdersByID(ctx, lane, schema.MinTime, schema.MaxTime, ids)
+	orders, err := w.OrdersByID(ctx, stream, schema.MinTime, schema.MaxTime, ids)
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := w.OpenRejects(ctx, lane)
+	rejects, err := w.OpenRejects(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, lane schema.Lane, ids []s
 	for i, id := range ids {
 		o, stored := byID[id]
 		lines[i] = orderLine{
-			OrderID: id, Account: lane.Account, OwnerID: lane.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
+			OrderID: id, Account: stream.Account, OwnerID: stream.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
 			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: format.TimeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
 		}
 		if o.Pretax.Valid {
@@ -74,7 +74,7 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 			age = span(now.Sub(*l.CreateTime))
 		}
 		rows = append(rows, []any{
-			printable(l.OrderID), schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, printable(l.OrderType), printable(l.ProductCode),
+			printable(l.OrderID), schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, printable(l.OrderType), printable(l.ProductCode),
 			strings.TrimSpace(l.Amount + " " + l.Currency), age, printable(l.PaymentStatus), extra(l),
 		})
 	}
@@ -83,7 +83,7 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 
 // fetchError is what a verb ends with that asked for single orders.
 func fetchError(ctx context.Context, s engine.Summary, err error) error {
-	for _, l := range s.Lanes {
+	for _, l := range s.Streams {
 		if source.ReasonOf(l.Err) == source.Auth {
 			return &exitError{exitEnvironment, s.Err()}
 		}
@@ -91,7 +91,7 @@ func fetchError(ctx context.Context, s engine.Summary, err error) error {
 	return stopped(ctx, errors.Join(err, s.Err()))
 }
 
-// stopped gives the cause of a stop the place of the errors that it led to.
+// stopped returns the cause of a stop the place of the errors that it led to.
 func stopped(ctx context.Context, err error) error {
 	if wasInterrupted(ctx) {
 		return fmt.Errorf("%w; run the same command again to go on", context.Cause(ctx))

@@ -115,7 +115,7 @@ func TestCancelUnpaidOrders(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if o, _ := w.account.Order(unpaid[0]); o.PaymentStatus != "Cancelled" || calls() != 1 {
-		t.Errorf("%s at the vendor's after %d calls", o.PaymentStatus, calls())
+		t.Errorf("%s at the vendor after %d calls", o.PaymentStatus, calls())
 	}
 
 	// The vendor throttles the second, and drops the connection on the third before it says what it did.

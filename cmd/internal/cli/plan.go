@@ -62,10 +62,10 @@ func planError(ctx context.Context, plans []app.AccountPlan, err error) error {
 	}
 	refused := false
 	for _, a := range plans {
-		for _, l := range a.Lanes {
+		for _, l := range a.Streams {
 			refused = refused || source.ReasonOf(l.Err) == source.Auth
 			if l.Err != nil {
-				err = errors.Join(err, fmt.Errorf("%s: %w", l.Lane, l.Err))
+				err = errors.Join(err, fmt.Errorf("%s: %w", l.Stream, l.Err))
 			}
 		}
 	}
@@ -91,17 +91,17 @@ type planResult struct {
 	Error       string        `json:"error,omitempty"`
 }
 
-// planAccount is one account; its lanes share its quota, so their times add up.
+// planAccount is one account; its streams share its quota, so their times add up.
 type planAccount struct {
-	Account     string     `json:"account"`
-	ListQuota   float64    `json:"list_quota"` // calls a second
-	DetailQuota float64    `json:"detail_quota"`
-	Seconds     float64    `json:"seconds"`
-	EndsAt      time.Time  `json:"ends_at"`
-	Lanes       []planLane `json:"lanes"`
+	Account     string       `json:"account"`
+	ListQuota   float64      `json:"list_quota"` // calls a second
+	DetailQuota float64      `json:"detail_quota"`
+	Seconds     float64      `json:"seconds"`
+	EndsAt      time.Time    `json:"ends_at"`
+	Streams     []planStream `json:"lanes"`
 }
 
-type planLane struct {
+type planStream struct {
 	OwnerID     string  `json:"owner_id,omitempty"`
 	Orders      int     `json:"orders"` // that the source has in the windows that are due
 	Stored      int     `json:"stored"` // of these, with their items
@@ -124,10 +124,10 @@ func newPlanResult(plans []app.AccountPlan, now time.Time, r window.Interval, si
 		took := a.Time(total)
 		account := planAccount{
 			Account: a.Account, ListQuota: a.Quota.List, DetailQuota: a.Quota.Detail, Seconds: took.Seconds(),
-			EndsAt: now.Add(took).Round(time.Second), Lanes: []planLane{},
+			EndsAt: now.Add(took).Round(time.Second), Streams: []planStream{},
 		}
-		for _, l := range a.Lanes {
-			account.Lanes = append(account.Lanes, planLane{
+		for _, l := range a.Streams {
+			account.Streams = append(account.Streams, planStream{
 				OwnerID: l.OwnerID, Orders: l.Orders, Stored: l.Stored, Windows: l.Windows, Skipped: l.Skipped, ListCalls: l.ListCalls,
 				DetailCalls: l.DetailCalls, Seconds: a.Time(l).Seconds(), Estimated: l.Estimated, CannotList: l.CannotList,
 				Error: errorText(l.Err),
@@ -150,13 +150,13 @@ func (p *program) planTable(r planResult) {
 	skipped, estimated := 0, false
 	for _, a := range r.Accounts {
 		lists, details := 0, 0
-		for _, l := range a.Lanes {
-			lane := schema.Lane{Account: a.Account, OwnerID: l.OwnerID}
+		for _, l := range a.Streams {
+			stream := schema.Stream{Account: a.Account, OwnerID: l.OwnerID}
 			switch {
 			case l.CannotList:
-				notes = append(notes, fmt.Sprintf("%s: its source cannot list orders, so there is nothing to backfill", lane))
+				notes = append(notes, fmt.Sprintf("%s: its source cannot list orders, so there is nothing to backfill", stream))
 			case l.Error == "": // else it is said at the end
-				rows = append(rows, []any{lane, l.Windows, l.Orders, l.Stored, l.ListCalls, l.DetailCalls, inWords(l.Seconds)})
+				rows = append(rows, []any{stream, l.Windows, l.Orders, l.Stored, l.ListCalls, l.DetailCalls, inWords(l.Seconds)})
 			}
 			lists, details, skipped, estimated = lists+l.ListCalls, details+l.DetailCalls, skipped+l.Skipped, estimated || l.Estimated
 		}

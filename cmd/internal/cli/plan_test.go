@@ -14,13 +14,13 @@ type planned struct {
 	Accounts    []struct {
 		Account string
 		Seconds float64
-		Lanes   []struct {
+		Streams []struct {
 			Orders, Stored, Windows int
 			Skipped                 int `json:"windows_skipped"`
 			ListCalls               int `json:"list_calls"`
 			DetailCalls             int `json:"detail_calls"`
 			Error                   string
-		}
+		} `json:"lanes"`
 	}
 }
 
@@ -35,7 +35,7 @@ func TestPlan(t *testing.T) {
 	if calls["QueryOrders"].Total != p.PlanCalls || calls["GetOrderDetail"].Total != 0 || p.PlanCalls > 10 {
 		t.Errorf("%d calls are said, %+v were made", p.PlanCalls, calls)
 	}
-	if l := p.Accounts[0].Lanes[0]; l.Orders != 300 || l.Stored != 0 || l.Skipped != 0 || p.DetailCalls != 300 || p.Seconds != 6 || l.Error != "" {
+	if l := p.Accounts[0].Streams[0]; l.Orders != 300 || l.Stored != 0 || l.Skipped != 0 || p.DetailCalls != 300 || p.Seconds != 6 || l.Error != "" {
 		t.Errorf("%+v", p)
 	}
 	w.account.ResetCounters()

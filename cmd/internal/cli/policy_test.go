@@ -20,7 +20,7 @@ type policy struct {
 	}
 }
 
-// actions gives what each statement allows, and checks what all policies have in common.
+// actions returns what each statement allows, and checks what all policies have in common.
 func actions(t *testing.T, out string) (all []string) {
 	t.Helper()
 	p := decode[policy](t, out)

@@ -10,7 +10,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// blocks gives the fenced blocks of a language in the README, each with the line before it.
+// blocks returns the fenced blocks of a language in the README, each with the line before it.
 func blocks(t *testing.T, language string) (titles, texts []string) {
 	t.Helper()
 	readme := readFile(t, "../../../README.md")

@@ -98,7 +98,7 @@ The first characters of an id will do where no other id begins with them.`,
 			if asJSON {
 				p.json(newRejectLine(r))
 			} else {
-				fmt.Fprintf(p.out, "accepted by %s: %s of %s, %s: %s\n", r.AcceptedBy, r.ID, r.Lane, r.Reason, r.Message)
+				fmt.Fprintf(p.out, "accepted by %s: %s of %s, %s: %s\n", r.AcceptedBy, r.ID, r.Stream, r.Reason, r.Message)
 			}
 			return nil
 		})
@@ -181,7 +181,7 @@ func oneReject(ctx context.Context, w *app.Warehouse, account, prefix string) (s
 	const most = 5
 	var names []string
 	for _, r := range list[:min(len(list), most)] {
-		names = append(names, r.ID+" of "+r.Lane.String())
+		names = append(names, r.ID+" of "+r.Stream.String())
 	}
 	if len(list) > most {
 		names = append(names, "…")
@@ -255,7 +255,7 @@ func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
 			rows[0] = append(rows[0], "status", "by", "note")
 		}
 		for _, l := range lines {
-			row := []any{l.ID, schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, l.Stage, printable(l.OrderID), l.Reason,
+			row := []any{l.ID, schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Stage, printable(l.OrderID), l.Reason,
 				printable(l.Message), shortTime(&l.FirstSeen), shortTime(&l.LastSeen), int(l.Attempts), shortTime(l.NextAttempt)}
 			if all {
 				row = append(row, l.Status, printable(l.AcceptedBy), printable(l.Note))

@@ -68,7 +68,7 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 	summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
 	stop()
 	accounts := []replayAccount{}
-	for _, l := range summary.Lanes {
+	for _, l := range summary.Streams {
 		accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
 	}
 	if asJSON {
@@ -76,7 +76,7 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 	} else {
 		rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
 		for _, l := range accounts {
-			rows = append(rows, []any{schema.Lane{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
+			rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
 		}
 		p.table(rows)
 		fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))

@@ -37,7 +37,7 @@ page, and --json prints what its /api/status gives.`,
 	cmd.Flags().StringVar(&account, "account", "", "show the coverage of this account only; its `name`, or account/owner")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		now := time.Now().UTC()
-		q := status.Query{Days: days, Lane: account}
+		q := status.Query{Days: days, Stream: account}
 		if cmd.Flags().Changed("days") && (days < 1 || days > status.MaxDays) {
 			return usage(cmd, fmt.Errorf("--days %d is not from 1 to %d", days, status.MaxDays))
 		}
@@ -58,8 +58,8 @@ page, and --json prints what its /api/status gives.`,
 			return err
 		}
 		defer w.Close()
-		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Lanes(cfg), w.Sink, now, q)
-		if unknown := (*status.LaneError)(nil); errors.As(err, &unknown) {
+		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Streams(cfg), w.Sink, now, q)
+		if unknown := (*status.StreamError)(nil); errors.As(err, &unknown) {
 			return usage(cmd, fmt.Errorf("--account: %w", err))
 		}
 		if err != nil {

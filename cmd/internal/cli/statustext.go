@@ -50,7 +50,7 @@ func (p *program) statusText(r *status.Report) {
 	}
 	p.problems(r)
 	for i := range r.Accounts {
-		p.lane(&r.Accounts[i])
+		p.stream(&r.Accounts[i])
 	}
 	fmt.Fprintf(p.out.painted(), "\n%s\n", p.legend())
 	for i := range r.Running {
@@ -88,8 +88,8 @@ func (p *program) problems(r *status.Report) {
 	}
 }
 
-// lane prints what is known of a lane, and its heat map.
-func (p *program) lane(l *status.Lane) {
+// stream prints what is known of a stream, and its heat map.
+func (p *program) stream(l *status.Stream) {
 	fmt.Fprintf(p.out.painted(), "\n%s: ", p.paint(l.Name(), text.Bold))
 	lag, ok := l.Lag()
 	switch {

@@ -13,16 +13,16 @@ import (
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
-// laneFlags name a lane.
-type laneFlags struct{ account, owner string }
+// streamFlags name a stream.
+type streamFlags struct{ account, owner string }
 
-func (f *laneFlags) add(cmd *cobra.Command) {
+func (f *streamFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.account, "account", "", "the account of this `name`; needed where there are several")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "the customer or member account of this `id`, instead of the account's own orders")
 }
 
 func (p *program) track() *cobra.Command {
-	var where laneFlags
+	var where streamFlags
 	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -50,19 +50,19 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 		if err != nil {
 			return err
 		}
-		return p.withLane(cmd, cfg, where, func(a *app.App, lane schema.Lane) error {
-			ids, err := orderIDsOf(lane, given)
+		return p.withStream(cmd, cfg, where, func(a *app.App, stream schema.Stream) error {
+			ids, err := orderIDsOf(stream, given)
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return p.runTrack(cmd.Context(), a, lane, ids, asJSON)
+			return p.runTrack(cmd.Context(), a, stream, ids, asJSON)
 		})
 	}
 	return cmd
 }
 
-// withLane does something with one lane of an open app.
-func (p *program) withLane(cmd *cobra.Command, cfg *config.Config, f laneFlags, do func(*app.App, schema.Lane) error) error {
+// withStream does something with one stream of an open app.
+func (p *program) withStream(cmd *cobra.Command, cfg *config.Config, f streamFlags, do func(*app.App, schema.Stream) error) error {
 	if err := cfg.RequireAccounts(); err != nil {
 		return err
 	}
@@ -70,20 +70,20 @@ func (p *program) withLane(cmd *cobra.Command, cfg *config.Config, f laneFlags, 
 	if err != nil {
 		return err
 	}
-	lane, err := a.Lane(f.account, f.owner)
+	stream, err := a.Stream(f.account, f.owner)
 	if err != nil {
 		return errors.Join(usage(cmd, err), a.Stop())
 	}
-	return errors.Join(do(a, lane), a.Stop())
+	return errors.Join(do(a, stream), a.Stop())
 }
 
-func (p *program) runTrack(ctx context.Context, a *app.App, lane schema.Lane, ids []string, asJSON bool) error {
+func (p *program) runTrack(ctx context.Context, a *app.App, stream schema.Stream, ids []string, asJSON bool) error {
 	now := time.Now().UTC()
 	progress := new(engine.Progress)
 	stop := p.follow(ctx, ordersTask("track", progress, a))
-	summary, err := a.Track(ctx, now, lane, ids, operator(), progress)
+	summary, err := a.Track(ctx, now, stream, ids, operator(), progress)
 	stop()
-	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), lane, ids)
+	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), stream, ids)
 	if readErr == nil && asJSON {
 		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines})
 	} else if readErr == nil {

@@ -222,7 +222,7 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 				}
 				note = strings.TrimPrefix(note, "; ")
 			}
-			rows = append(rows, []any{schema.Lane{Account: d.Account, OwnerID: d.OwnerID}, shortTime(&d.Start), shortTime(&d.End),
+			rows = append(rows, []any{schema.Stream{Account: d.Account, OwnerID: d.OwnerID}, shortTime(&d.Start), shortTime(&d.End),
 				d.Kind, printable(d.OrderID), d.Source, d.Stored, printable(note), repaired})
 		}
 		p.table(rows)
@@ -231,22 +231,22 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 		}
 	}
 	for _, a := range r.Accounts {
-		lane := schema.Lane{Account: a.Account, OwnerID: a.OwnerID}
+		stream := schema.Stream{Account: a.Account, OwnerID: a.OwnerID}
 		switch {
 		case a.Note != "" && a.Differences > 0:
-			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", lane, a.Note, plural(a.Differences, "difference"))
+			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", stream, a.Note, plural(a.Differences, "difference"))
 		case a.Note != "":
-			fmt.Fprintf(p.out, "%s: %s\n", lane, a.Note)
+			fmt.Fprintf(p.out, "%s: %s\n", stream, a.Note)
 		case a.Windows+a.LeftOut == 0 && a.Error != "": // the error says it
 		case a.Windows+a.LeftOut == 0 && a.Calls > 0:
-			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", lane, plural(a.Calls, "call"), conclusion(a, f))
+			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", stream, plural(a.Calls, "call"), conclusion(a, f))
 		case a.Windows+a.LeftOut == 0:
-			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", lane)
+			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", stream)
 		default:
-			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", lane, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
+			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", stream, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
 				a.To.Format(time.RFC3339), plural(a.Calls, "call"), conclusion(a, f))
 			if a.LeftOut > 0 {
-				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", lane, plural(a.LeftOut, "window"))
+				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", stream, plural(a.LeftOut, "window"))
 			}
 		}
 	}

@@ -160,7 +160,7 @@ func TestSecretsAreNotInErrors(t *testing.T) {
 	}
 }
 
-// TestVariablesAreNotInErrors gives every field of the configuration the value
+// TestVariablesAreNotInErrors returns every field of the configuration the value
 // of a variable that holds a secret, one field at a time.
 func TestVariablesAreNotInErrors(t *testing.T) {
 	t.Parallel()

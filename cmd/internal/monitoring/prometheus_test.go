@@ -230,7 +230,7 @@ func (s server) get(path string, params url.Values, into any) {
 	}
 }
 
-// query gives the labels of each series of an expression's value.
+// query returns the labels of each series of an expression's value.
 func (s server) query(expr string) (series []map[string]string) {
 	s.t.Helper()
 	var data struct {

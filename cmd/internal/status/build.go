@@ -17,9 +17,9 @@ import (
 
 // Query says what the heat maps show; the zero Query is the usual view.
 type Query struct {
-	From time.Time // the first day; zero for the days that end today
-	Days int       // zero for DefaultDays
-	Lane string    // the one lane, as account or account/owner; empty for as many as fit
+	From   time.Time // the first day; zero for the days that end today
+	Days   int       // zero for DefaultDays
+	Stream string    // the one stream, as account or account/owner; empty for as many as fit
 }
 
 // Bounds of a report: it has to be read, and made while others wait for it.
@@ -35,23 +35,23 @@ const (
 	atOnce      = 4                   // queries, so that a sync under way keeps its connections
 )
 
-// LaneError says that there is no lane of that name.
-type LaneError struct{ Name string }
+// StreamError says that there is no stream of that name.
+type StreamError struct{ Name string }
 
-func (e *LaneError) Error() string { return fmt.Sprintf("there is no account %q", e.Name) }
+func (e *StreamError) Error() string { return fmt.Sprintf("there is no account %q", e.Name) }
 
-// Expected is a lane that the configuration names.
+// Expected is a stream that the configuration names.
 type Expected struct {
-	schema.Lane
+	schema.Stream
 	ByID    bool // its orders cannot be listed, so they are tracked by their ids
 	Filters schema.Filters
 }
 
-// Build makes a report. The configuration gives the schedule and the lanes that should be there; where it names none, all
+// Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
 // that the ledger knows should be.
 func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
-		lanes                     []sink.LaneSummary
+		streams                   []sink.StreamSummary
 		rejects                   []sink.RejectCount
 		groups                    []sink.RejectGroup
 		verified                  []sink.Verification
@@ -69,7 +69,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) { days, products, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
-	g.Go(func() (err error) { lanes, err = w.Summaries(gctx, asked); return err })
+	g.Go(func() (err error) { streams, err = w.Summaries(gctx, asked); return err })
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
 	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx); return err })
@@ -86,26 +86,26 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	}
 	s := newSchedule(times, now)
 	r := &Report{
-		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Lane{}, Budgets: []Budget{}, Rejects: []Reject{},
+		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
 	}
-	for _, l := range withExpected(lanes, expected) {
-		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Lane, l.Lane) })
+	for _, l := range withExpected(streams, expected) {
+		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
 		if byID {
 			var err error
-			if l.Orders, err = w.CountOrders(ctx, l.Lane); err != nil {
+			if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
 				return nil, err
 			}
 		}
-		lane := newLane(l, byID, of(rejects, l.Lane), verification(verified, l.Lane), findingsOf(findings, l.Lane), successes[l.Account], now, s.behindAfter())
+		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter())
 		if i >= 0 {
-			lane.Filters = expected[i].Filters.String()
+			stream.Filters = expected[i].Filters.String()
 		}
 		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
-			lane.Unconfigured, lane.LagSeconds, lane.Problems = true, nil, []string{}
+			stream.Unconfigured, stream.LagSeconds, stream.Problems = true, nil, []string{}
 		}
-		r.Accounts = append(r.Accounts, lane)
+		r.Accounts = append(r.Accounts, stream)
 	}
 	for _, x := range groups {
 		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
@@ -117,31 +117,31 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	return r, nil
 }
 
-// withExpected adds the lanes that have no line in the ledger: that is the worst case, not none.
-func withExpected(lanes []sink.LaneSummary, expected []Expected) []sink.LaneSummary {
+// withExpected adds the streams that have no line in the ledger: that is the worst case, not none.
+func withExpected(streams []sink.StreamSummary, expected []Expected) []sink.StreamSummary {
 	for _, e := range expected {
-		if !slices.ContainsFunc(lanes, func(l sink.LaneSummary) bool { return same(l.Lane, e.Lane) }) {
-			lanes = append(lanes, sink.LaneSummary{Lane: e.Lane, Windows: map[schema.Verdict]int{}})
+		if !slices.ContainsFunc(streams, func(l sink.StreamSummary) bool { return same(l.Stream, e.Stream) }) {
+			streams = append(streams, sink.StreamSummary{Stream: e.Stream, Windows: map[schema.Verdict]int{}})
 		}
 	}
-	return lanes
+	return streams
 }
 
-// same compares lanes as they are told apart: an account has one source.
-func same(a, b schema.Lane) bool { return a.Account == b.Account && a.OwnerID == b.OwnerID }
+// same compares streams as they are told apart: an account has one source.
+func same(a, b schema.Stream) bool { return a.Account == b.Account && a.OwnerID == b.OwnerID }
 
-func of(counts []sink.RejectCount, lane schema.Lane) sink.RejectCount {
+func of(counts []sink.RejectCount, stream schema.Stream) sink.RejectCount {
 	for _, c := range counts {
-		if same(c.Lane, lane) {
+		if same(c.Stream, stream) {
 			return c
 		}
 	}
 	return sink.RejectCount{}
 }
 
-func verification(all []sink.Verification, lane schema.Lane) *Verification {
+func verification(all []sink.Verification, stream schema.Stream) *Verification {
 	for _, v := range all {
-		if same(v.Lane, lane) {
+		if same(v.Stream, stream) {
 			x := &Verification{
 				From: v.From, To: v.To, Finished: v.FinishedAt, Compared: ComparedCounts, Windows: v.Windows, LeftOut: v.LeftOut,
 				Calls: v.Calls, Differences: v.Differences, Error: v.Error,
@@ -155,17 +155,17 @@ func verification(all []sink.Verification, lane schema.Lane) *Verification {
 	return nil
 }
 
-func findingsOf(all []sink.FindingCount, lane schema.Lane) []Findings {
+func findingsOf(all []sink.FindingCount, stream schema.Stream) []Findings {
 	out := []Findings{}
 	for _, f := range all {
-		if same(f.Lane, lane) {
+		if same(f.Stream, stream) {
 			out = append(out, Findings{f.Depth, f.Open, f.Found})
 		}
 	}
 	return out
 }
 
-// maps makes the heat maps of the lanes that are shown: the one that was asked for, or the first ones, where those with
+// maps makes the heat maps of the streams that are shown: the one that was asked for, or the first ones, where those with
 // problems come first.
 func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, asked map[string]schema.Filters) error {
 	days := q.Days
@@ -185,33 +185,33 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 		l := &r.Accounts[i]
 		r.Map.LedgerFrom = first(r.Map.LedgerFrom, l.Oldest, time.Time.Before)
 		r.Map.LedgerTo = first(r.Map.LedgerTo, l.Newest, time.Time.After)
-		if q.Lane == "" || q.Lane == l.Name() {
+		if q.Stream == "" || q.Stream == l.Name() {
 			known = true
-			if !l.ByID && (!l.Unconfigured || q.Lane != "") {
+			if !l.ByID && (!l.Unconfigured || q.Stream != "") {
 				shown = append(shown, i)
 			}
 		}
 	}
-	if !known && q.Lane != "" {
-		return &LaneError{q.Lane}
+	if !known && q.Stream != "" {
+		return &StreamError{q.Stream}
 	}
 	slices.SortStableFunc(shown, func(a, b int) int {
 		return min(len(r.Accounts[b].Problems), 1) - min(len(r.Accounts[a].Problems), 1)
 	})
 	shown = shown[:min(len(shown), max(1, maxMaps*DefaultDays/max(days, DefaultDays)))]
-	r.Map.Lanes = len(shown)
+	r.Map.Streams = len(shown)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, i := range shown {
 		l := &r.Accounts[i]
 		g.Go(func() error {
-			lane := schema.Lane{Account: l.Account, OwnerID: l.OwnerID}
+			stream := schema.Stream{Account: l.Account, OwnerID: l.OwnerID}
 			var windows []schema.Window
 			var err error
 			if filters, configured := asked[l.Account]; configured {
-				windows, err = w.Narrowed(filters).Windows(ctx, lane, r.Map.From, r.Map.To)
+				windows, err = w.Narrowed(filters).Windows(ctx, stream, r.Map.From, r.Map.To)
 			} else {
-				windows, err = w.Ledger(ctx, lane, r.Map.From, r.Map.To)
+				windows, err = w.Ledger(ctx, stream, r.Map.From, r.Map.To)
 			}
 			// One that was listed with other filters is as missing as one that was never listed.
 			windows = slices.DeleteFunc(windows, func(w schema.Window) bool { return w.Verdict == "" })

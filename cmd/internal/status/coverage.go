@@ -69,8 +69,8 @@ type span struct {
 	due  time.Time     // what lies before this should be in the ledger
 }
 
-// cover makes the heat map of a lane, the newest day first. The windows are those of the span, by start; oldest is where
-// the lane's ledger begins, zero for an empty one.
+// cover makes the heat map of a stream, the newest day first. The windows are those of the span, by start; oldest is where
+// the stream's ledger begins, zero for an empty one.
 func (s span) cover(oldest time.Time, windows []schema.Window) []Day {
 	out := make([]Day, s.days)
 	perDay := int(24 * time.Hour / s.cell)

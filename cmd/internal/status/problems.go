@@ -35,8 +35,8 @@ func (s schedule) grace() time.Duration { return 2*s.tick + time.Minute }
 // behindAfter is the lag that a daemon in good health stays below.
 func (s schedule) behindAfter() time.Duration { return s.Window + s.Settle + s.grace() }
 
-func newLane(l sink.LaneSummary, byID bool, rejects sink.RejectCount, last *Verification, findings []Findings, success, now time.Time, behind time.Duration) Lane {
-	a := Lane{
+func newStream(l sink.StreamSummary, byID bool, rejects sink.RejectCount, last *Verification, findings []Findings, success, now time.Time, behind time.Duration) Stream {
+	a := Stream{
 		ByID: byID, LastSuccess: format.TimeOrNull(success),
 		Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
 		Orders: l.Orders, OpenRejects: rejects.Open, Accepted: rejects.Accepted, Pending: l.Pending, Verified: last, Findings: findings, Problems: []string{},

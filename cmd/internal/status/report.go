@@ -22,7 +22,7 @@ type Report struct {
 	NextTick time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
 	Problems []string  `json:"problems"`          // those of no single account
 	Map      Map       `json:"map"`
-	Accounts []Lane    `json:"accounts"`
+	Accounts []Stream  `json:"accounts"`
 	Running  []Run     `json:"running"`
 	Failures []Run     `json:"failures"` // the newest runs that failed, however many succeeded since
 	Runs     []Run     `json:"runs"`     // the newest runs
@@ -31,7 +31,7 @@ type Report struct {
 	Spend    []Spend   `json:"spend"`    // of the last 30 days, by currency
 }
 
-// Map says what the heat maps of the lanes show, and of how much.
+// Map says what the heat maps of the streams show, and of how much.
 type Map struct {
 	From        time.Time  `json:"from"` // the first day
 	To          time.Time  `json:"to"`   // the day after the last
@@ -39,11 +39,11 @@ type Map struct {
 	CellSeconds int        `json:"cell_seconds"`
 	LedgerFrom  *time.Time `json:"ledger_from"` // the first window of all; null for an empty ledger
 	LedgerTo    *time.Time `json:"ledger_to"`
-	Lanes       int        `json:"lanes"` // that have a map; the others have to be asked for by name
+	Streams     int        `json:"lanes"` // that have a map; the others have to be asked for by name
 }
 
-// Lane is how one lane stands: an account, or an owner within it.
-type Lane struct {
+// Stream is how one stream stands: an account, or an owner within it.
+type Stream struct {
 	Account      string                 `json:"account"`
 	OwnerID      string                 `json:"owner_id,omitempty"`
 	ByID         bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
@@ -69,12 +69,12 @@ type Lane struct {
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
 }
 
-// Name is the lane as people see it.
-func (l *Lane) Name() string { return schema.Lane{Account: l.Account, OwnerID: l.OwnerID}.String() }
+// Name is the stream as people see it.
+func (l *Stream) Name() string { return schema.Stream{Account: l.Account, OwnerID: l.OwnerID}.String() }
 
 // Lag is now minus the end of the newest complete stretch, or since the last success where orders are tracked by their
 // ids; ok is false while there is none.
-func (l *Lane) Lag() (lag time.Duration, ok bool) {
+func (l *Stream) Lag() (lag time.Duration, ok bool) {
 	if l.LagSeconds == nil {
 		return 0, false
 	}
@@ -158,7 +158,7 @@ type Budget struct {
 	Pause   string  `json:"pause,omitempty"` // why no call is made now, and until when
 }
 
-// Reject is how many records of a lane wait for an operator for one reason.
+// Reject is how many records of a stream wait for an operator for one reason.
 type Reject struct {
 	Account   string    `json:"account"`
 	OwnerID   string    `json:"owner_id,omitempty"`
@@ -169,8 +169,8 @@ type Reject struct {
 	LastSeen  time.Time `json:"last_seen"`
 }
 
-// Name is the lane as people see it.
-func (r *Reject) Name() string { return schema.Lane{Account: r.Account, OwnerID: r.OwnerID}.String() }
+// Name is the stream as people see it.
+func (r *Reject) Name() string { return schema.Stream{Account: r.Account, OwnerID: r.OwnerID}.String() }
 
 // Spend is what was ordered in one currency. Currencies are never added up.
 type Spend struct {

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { sinktest.Main(m) }
 
 var (
-	lane = schema.Lane{Source: "bss", Account: "main"}
+	stream = schema.Stream{Source: "bss", Account: "main"}
 	// now is a Wednesday. What lies before 13:19, two ticks and a minute ago, should be in the ledger.
 	now   = time.Date(2026, 11, 25, 13, 30, 0, 0, time.UTC)
 	today = now.Truncate(24 * time.Hour)
@@ -37,12 +37,12 @@ func open(t *testing.T) *sink.Sink {
 	return s
 }
 
-// ledger writes complete hours of a lane from..to, and the hour of to as open; change alters a row, or drops it.
-func ledger(t *testing.T, s *sink.Sink, lane schema.Lane, from, to time.Time, change func(*schema.Window) (keep bool)) {
+// ledger writes complete hours of a stream from..to, and the hour of to as open; change alters a row, or drops it.
+func ledger(t *testing.T, s *sink.Sink, stream schema.Stream, from, to time.Time, change func(*schema.Window) (keep bool)) {
 	t.Helper()
 	var b sink.Batch
 	for at := from; !at.After(to); at = at.Add(time.Hour) {
-		w := schema.Window{Lane: lane, Start: at, End: at.Add(time.Hour), Verdict: schema.Complete, Stored: 2, Items: 3, ListCalls: 1,
+		w := schema.Window{Stream: stream, Start: at, End: at.Add(time.Hour), Verdict: schema.Complete, Stored: 2, Items: 3, ListCalls: 1,
 			DetailCalls: 2, FinishedAt: at.Add(time.Hour), Version: 1}
 		if at.Equal(to) {
 			w.Verdict = schema.Open
@@ -61,8 +61,8 @@ func build(t *testing.T, s *sink.Sink, cfg *config.Config, q status.Query) *stat
 	var expected []status.Expected
 	for _, a := range cfg.Accounts {
 		for _, owner := range append([]string{""}, a.OwnerIDs...) {
-			l := schema.Lane{Source: a.Source, Account: a.Name, OwnerID: owner}
-			expected = append(expected, status.Expected{Lane: l, ByID: a.Source == config.SourceDomain})
+			l := schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner}
+			expected = append(expected, status.Expected{Stream: l, ByID: a.Source == config.SourceDomain})
 		}
 	}
 	r, err := status.Build(t.Context(), cfg.Schedule, expected, s, now, q)
@@ -72,8 +72,8 @@ func build(t *testing.T, s *sink.Sink, cfg *config.Config, q status.Query) *stat
 	return r
 }
 
-// picture draws a lane's map, a line a day, the newest first.
-func picture(l status.Lane) []string {
+// picture draws a stream's map, a line a day, the newest first.
+func picture(l status.Stream) []string {
 	signs := map[status.State]string{status.Complete: "#", status.Open: "o", status.Short: "s", status.Failed: "F", status.Missing: "!",
 		status.NotYet: ".", status.Before: "-"}
 	var out []string
@@ -98,7 +98,7 @@ func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	first := today.AddDate(0, 0, -2).Add(20 * time.Hour)
-	ledger(t, s, lane, first, today.Add(13*time.Hour), func(w *schema.Window) bool {
+	ledger(t, s, stream, first, today.Add(13*time.Hour), func(w *schema.Window) bool {
 		switch w.Start {
 		case today.Add(2 * time.Hour):
 			w.Verdict, w.Error, w.Attempts = schema.Short, "TotalCount says 5 and 4 came", 3
@@ -143,10 +143,10 @@ func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// Older days, by name.
-	r = build(t, s, config.Default(), status.Query{Days: 1, From: today.AddDate(0, 0, -1), Lane: "main"})
+	r = build(t, s, config.Default(), status.Query{Days: 1, From: today.AddDate(0, 0, -1), Stream: "main"})
 	equal(t, picture(r.Accounts[0]), []string{"24 ########################"})
-	var unknown *status.LaneError
-	if _, err := status.Build(t.Context(), config.Default().Schedule, nil, s, now, status.Query{Lane: "other"}); !errors.As(err, &unknown) {
+	var unknown *status.StreamError
+	if _, err := status.Build(t.Context(), config.Default().Schedule, nil, s, now, status.Query{Stream: "other"}); !errors.As(err, &unknown) {
 		t.Errorf("%v", err)
 	}
 }
@@ -155,7 +155,7 @@ func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
 func TestMapOfAStoppedDaemon(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	ledger(t, s, lane, today, today.Add(9*time.Hour), nil)
+	ledger(t, s, stream, today, today.Add(9*time.Hour), nil)
 	r := build(t, s, config.Default(), status.Query{Days: 1})
 	equal(t, picture(r.Accounts[0]), []string{"25 #########o!!!!.........."})
 	if r.OK || !strings.Contains(r.Accounts[0].Problems[0], "behind by") {
@@ -189,7 +189,7 @@ func TestMapOfOtherWindows(t *testing.T) {
 				if !special {
 					v = schema.Complete
 				}
-				b.Windows = append(b.Windows, schema.Window{Lane: lane, Start: at(m), End: at(m).Add(length), Verdict: v, Version: 1})
+				b.Windows = append(b.Windows, schema.Window{Stream: stream, Start: at(m), End: at(m).Add(length), Verdict: v, Version: 1})
 			}
 			if err := s.Write(t.Context(), b); err != nil {
 				t.Fatal(err)
@@ -199,14 +199,14 @@ func TestMapOfOtherWindows(t *testing.T) {
 	}
 }
 
-// With many lanes those with problems get the maps.
-func TestMapsOfManyLanes(t *testing.T) {
+// With many streams those with problems get the maps.
+func TestMapsOfManyStreams(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	cfg := config.Default()
 	cfg.Accounts = []config.Account{config.NewAccount("main", config.SourceBSS)} // its own orders were never synced
 	for i := range 20 {
-		l := lane
+		l := stream
 		l.OwnerID = fmt.Sprintf("%02d", i)
 		cfg.Accounts[0].OwnerIDs = append(cfg.Accounts[0].OwnerIDs, l.OwnerID)
 		ledger(t, s, l, today, today.Add(13*time.Hour), func(w *schema.Window) bool {
@@ -220,20 +220,20 @@ func TestMapsOfManyLanes(t *testing.T) {
 				names = append(names, r.Accounts[i].Name())
 			}
 		}
-		if len(r.Accounts) != 21 || len(names) != r.Map.Lanes {
-			t.Errorf("%d lanes, %d maps of %d", len(r.Accounts), len(names), r.Map.Lanes)
+		if len(r.Accounts) != 21 || len(names) != r.Map.Streams {
+			t.Errorf("%d streams, %d maps of %d", len(r.Accounts), len(names), r.Map.Streams)
 		}
 		return names
 	}
 	equal(t, maps(status.Query{}), []string{"main/00", "main/01", "main/02", "main/03", "main/04", "main/07", "main/17", "main"})
 	equal(t, maps(status.Query{Days: 100}), []string{"main/07", "main/17"})
-	equal(t, maps(status.Query{Lane: "main/11"}), []string{"main/11"})
+	equal(t, maps(status.Query{Stream: "main/11"}), []string{"main/11"})
 }
 
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	ledger(t, s, lane, today, today.Add(13*time.Hour), nil)
+	ledger(t, s, stream, today, today.Add(13*time.Hour), nil)
 	run := func(id string, kind sink.RunKind, state sink.RunState, ago, took time.Duration) sink.Run {
 		r := sink.Run{ID: id, Kind: kind, State: state, StartedAt: now.Add(-ago), UpdatedAt: now.Add(-ago + took)}
 		if state != sink.RunRunning {
@@ -283,11 +283,11 @@ func TestSpend(t *testing.T) {
 	var b sink.Batch
 	add := func(n int, at time.Time, product, currency, amount string) {
 		b.Orders = append(b.Orders, schema.Order{
-			Lane: lane, OrderID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
+			Stream: stream, OrderID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
 			Version: 1,
 		})
 		b.Items = append(b.Items, schema.Item{
-			Lane: lane, OrderID: fmt.Sprint(n), ItemID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
+			Stream: stream, OrderID: fmt.Sprint(n), ItemID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, ProductCode: product, Currency: currency, PaymentStatus: "Paid",
 			Amounts: schema.Amounts{Pretax: schema.Money{Decimal: decimal.RequireFromString(amount), Valid: true}}, Version: 1,
 		})
 	}
@@ -331,11 +331,11 @@ func TestTrackedByID(t *testing.T) {
 	if err := s.WriteRuns(t.Context(), []sink.Run{run}); err != nil {
 		t.Fatal(err)
 	}
-	order := schema.Order{Lane: schema.Lane{Source: "domain", Account: "names"}, OrderID: "1", CreateTime: today, FetchedAt: now, Version: 1}
+	order := schema.Order{Stream: schema.Stream{Source: "domain", Account: "names"}, OrderID: "1", CreateTime: today, FetchedAt: now, Version: 1}
 	if err := s.Write(t.Context(), sink.Batch{Orders: []schema.Order{order}}); err != nil {
 		t.Fatal(err)
 	}
-	r := build(t, s, cfg, status.Query{Lane: "names"})
+	r := build(t, s, cfg, status.Query{Stream: "names"})
 	if lag, _ := r.Accounts[0].Lag(); !r.OK || lag != time.Minute || r.Accounts[0].Coverage != nil || r.Accounts[0].Orders != 1 || !r.Accounts[0].ByID {
 		t.Errorf("%+v", r.Accounts[0])
 	}
@@ -354,8 +354,8 @@ func TestTrackedByID(t *testing.T) {
 func TestNotConfigured(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	ledger(t, s, lane, today, today.Add(13*time.Hour), nil)
-	for _, old := range []schema.Lane{{Source: "bss", Account: "main", OwnerID: "7"}, {Source: "bss", Account: "old"}} {
+	ledger(t, s, stream, today, today.Add(13*time.Hour), nil)
+	for _, old := range []schema.Stream{{Source: "bss", Account: "main", OwnerID: "7"}, {Source: "bss", Account: "old"}} {
 		ledger(t, s, old, today.AddDate(0, 0, -1), today.Add(-20*time.Hour), func(w *schema.Window) bool {
 			if w.Start.Equal(today.AddDate(0, 0, -1).Add(time.Hour)) {
 				w.Verdict = schema.Short
@@ -379,7 +379,7 @@ func TestNotConfigured(t *testing.T) {
 		}
 	}
 	// Its map is there for who asks, and nothing is missing after its end.
-	equal(t, picture(build(t, s, cfg, status.Query{Days: 2, Lane: "main/7"}).Accounts[1]), []string{"25 ........................", "24 #s##o..................."})
+	equal(t, picture(build(t, s, cfg, status.Query{Days: 2, Stream: "main/7"}).Accounts[1]), []string{"25 ........................", "24 #s##o..................."})
 
 	// Without a configured account, as where a configuration names the warehouse only, the ledger is all there is to judge.
 	if r := build(t, s, config.Default(), status.Query{Days: 2}); r.OK || r.Accounts[2].Unconfigured || len(r.Accounts[2].Problems) != 2 {

@@ -85,7 +85,7 @@ type site struct {
 	now  time.Time
 }
 
-var lane = schema.Lane{Source: "bss", Account: "a-very-long-name-of-an-account-without-any-break", OwnerID: "1234567890123456"}
+var stream = schema.Stream{Source: "bss", Account: "a-very-long-name-of-an-account-without-any-break", OwnerID: "1234567890123456"}
 
 func newSite(t *testing.T) *site {
 	t.Helper()
@@ -98,14 +98,14 @@ func newSite(t *testing.T) *site {
 	now := time.Now().UTC().Truncate(24 * time.Hour).Add(13*time.Hour + 30*time.Minute) // the picture is the same at any time of day
 	var b sink.Batch
 	for at := now.AddDate(0, 0, -10).Truncate(time.Hour); at.Before(now.Add(-time.Hour)); at = at.Add(time.Hour) {
-		b.Windows = append(b.Windows, schema.Window{Lane: lane, Start: at, End: at.Add(time.Hour), Verdict: schema.Complete, Version: 1})
+		b.Windows = append(b.Windows, schema.Window{Stream: stream, Start: at, End: at.Add(time.Hour), Verdict: schema.Complete, Version: 1})
 	}
 	b.Windows[20].Verdict, b.Windows[20].Error = schema.Failed, strings.Repeat("no-break", 60)
 	for i := range 40 {
-		b.Orders = append(b.Orders, schema.Order{Lane: lane, OrderID: string(rune('a' + i)), CreateTime: now.AddDate(0, 0, -i/2), FetchedAt: now,
+		b.Orders = append(b.Orders, schema.Order{Stream: stream, OrderID: string(rune('a' + i)), CreateTime: now.AddDate(0, 0, -i/2), FetchedAt: now,
 			ProductCode: "a-product-with-a-long-name", Currency: "CNY", PaymentStatus: "Paid", Version: 1})
 		o := b.Orders[i]
-		b.Items = append(b.Items, schema.Item{Lane: lane, OrderID: o.OrderID, ItemID: o.OrderID, CreateTime: o.CreateTime, FetchedAt: now,
+		b.Items = append(b.Items, schema.Item{Stream: stream, OrderID: o.OrderID, ItemID: o.OrderID, CreateTime: o.CreateTime, FetchedAt: now,
 			ProductCode: o.ProductCode, Currency: o.Currency, PaymentStatus: o.PaymentStatus, Version: 1})
 	}
 	if err := s.Write(t.Context(), b); err != nil {
@@ -120,7 +120,7 @@ func newSite(t *testing.T) *site {
 	return &site{sink: s, now: now, Server: listen(t, web.Options{Status: func(ctx context.Context, q status.Query) (*status.Report, error) {
 		r, err := status.Build(ctx, config.Default().Schedule, nil, s, now, q)
 		if err == nil {
-			r.Budgets = []status.Budget{{Account: lane.Account, API: "detail", Quota: 10, Rate: 7, Used: .5}}
+			r.Budgets = []status.Budget{{Account: stream.Account, API: "detail", Quota: 10, Rate: 7, Used: .5}}
 		}
 		return r, err
 	}})}

@@ -43,7 +43,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return ""
 	},
-	"lag": func(l *status.Lane) string {
+	"lag": func(l *status.Stream) string {
 		lag, _ := l.Lag()
 		return format.Span(lag.Round(time.Second))
 	},
@@ -145,9 +145,9 @@ func (p *page) report(r *http.Request) (report *status.Report, code int, err err
 		return nil, http.StatusBadRequest, err
 	}
 	report, err = p.reports.get(r.Context(), q)
-	var lane *status.LaneError
+	var stream *status.StreamError
 	switch {
-	case errors.As(err, &lane):
+	case errors.As(err, &stream):
 		return nil, http.StatusNotFound, err
 	case err != nil:
 		// The cause is in the log; strangers need not see addresses.
@@ -170,6 +170,6 @@ func parseQuery(v url.Values) (q status.Query, err error) {
 			return q, fmt.Errorf("days=%q is not a number from 1 to %d", text, status.MaxDays)
 		}
 	}
-	q.Lane = v.Get("lane")
+	q.Stream = v.Get("lane")
 	return q, nil
 }

@@ -15,12 +15,12 @@ import (
 // view is a report as the template shows it.
 type view struct {
 	*status.Report
-	Worst               *status.Lane // the one that is furthest behind; nil for none
+	Worst               *status.Stream // the one that is furthest behind; nil for none
 	Maps                []mapView
-	Others              []*status.Lane // without a map
-	Older, Newer, Today string         // links; empty where there is nothing
+	Others              []*status.Stream // without a map
+	Older, Newer, Today string           // links; empty where there is nothing
 	Ranges              []link
-	Only                string // the lane that was asked for
+	Only                string // the stream that was asked for
 	Live                bool   // something runs that is worth watching
 	Orders              uint64
 	OpenRejects         int
@@ -96,7 +96,7 @@ func (v *view) worstLag() (time.Duration, bool) {
 	return v.Worst.Lag()
 }
 
-// Lag is how far behind the worst lane is.
+// Lag is how far behind the worst stream is.
 func (v *view) Lag() time.Duration {
 	lag, _ := v.worstLag()
 	return lag.Round(time.Second)
@@ -122,9 +122,9 @@ func (v *view) Ago(t time.Time) string {
 	return format.Span(max(0, v.Now.Sub(t).Round(time.Second))) + " ago"
 }
 
-// mapView is the heat map of a lane.
+// mapView is the heat map of a stream.
 type mapView struct {
-	*status.Lane
+	*status.Stream
 	Columns int
 	Heads   []string // over the columns, each over as many
 	Rows    []mapRow
@@ -140,8 +140,8 @@ type mapRow struct {
 
 type mapCell struct{ Class, Why string }
 
-func newMapView(l *status.Lane, cell time.Duration) mapView {
-	m := mapView{Lane: l, Columns: int(24 * time.Hour / cell)}
+func newMapView(l *status.Stream, cell time.Duration) mapView {
+	m := mapView{Stream: l, Columns: int(24 * time.Hour / cell)}
 	if heads := 4; m.Columns%heads == 0 {
 		for i := range heads {
 			m.Heads = append(m.Heads, fmt.Sprintf("%02d:00", i*24/heads))

@@ -130,7 +130,7 @@ func (s *Server) URL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d", addr.Port)
 }
 
-// Failed gives the error of a server that ended by itself.
+// Failed returns the error of a server that ended by itself.
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // Stop ends the server: answers under way are finished within ctx, then connections are cut.

@@ -125,8 +125,8 @@ func TestQueries(t *testing.T) {
 	var asked []status.Query
 	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
 		asked = append(asked, q)
-		if q.Lane == "other" {
-			return nil, &status.LaneError{Name: q.Lane}
+		if q.Stream == "other" {
+			return nil, &status.StreamError{Name: q.Stream}
 		}
 		return &status.Report{Map: status.Map{From: q.From, To: q.From.AddDate(0, 0, 1)}}, nil
 	}})
@@ -150,7 +150,7 @@ func TestQueries(t *testing.T) {
 			}
 		}
 	}
-	if len(asked) < 3 || asked[1] != (status.Query{From: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC), Days: 7, Lane: "main/1"}) {
+	if len(asked) < 3 || asked[1] != (status.Query{From: time.Date(2024, 1, 31, 0, 0, 0, 0, time.UTC), Days: 7, Stream: "main/1"}) {
 		t.Errorf("asked: %+v", asked)
 	}
 	// Nothing can be done on the page.
@@ -171,10 +171,10 @@ func TestQueries(t *testing.T) {
 func TestNotConfigured(t *testing.T) {
 	t.Parallel()
 	to := time.Date(2024, 1, 31, 5, 0, 0, 0, time.UTC)
-	old := status.Lane{Account: "old", Unconfigured: true, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
+	old := status.Stream{Account: "old", Unconfigured: true, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
 	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
-		r := &status.Report{OK: true, Map: status.Map{CellSeconds: 3600}, Accounts: []status.Lane{old}}
-		if q.Lane != "" {
+		r := &status.Report{OK: true, Map: status.Map{CellSeconds: 3600}, Accounts: []status.Stream{old}}
+		if q.Stream != "" {
 			r.Accounts[0].Coverage = []status.Day{{Day: to.Truncate(24 * time.Hour), Cells: make([]status.Cell, 24)}}
 		}
 		return r, nil
@@ -216,7 +216,7 @@ func TestWarehouseHangs(t *testing.T) {
 		return ctx.Err()
 	}
 	s := listen(t, web.Options{Ready: wait, Status: func(ctx context.Context, q status.Query) (*status.Report, error) {
-		return &status.Report{OK: true, Accounts: []status.Lane{{Account: "seen before"}}}, wait(ctx)
+		return &status.Report{OK: true, Accounts: []status.Stream{{Account: "seen before"}}}, wait(ctx)
 	}})
 	if code, body := get(t, s.URL()); code != http.StatusOK || !strings.Contains(body, "all is well") {
 		t.Fatal(code, body)

@@ -56,7 +56,7 @@ func BenchmarkPageOf20(b *testing.B) {
 			b.Fatal(err)
 		}
 		a := wire.Answer{Envelope: e}
-		if p, err := listing(&a, testLane, 20); err != nil || len(p.Orders) != 20 {
+		if p, err := listing(&a, testStream, 20); err != nil || len(p.Orders) != 20 {
 			b.Fatal(p, err)
 		}
 	}
@@ -72,7 +72,7 @@ func BenchmarkDetailOf2(b *testing.B) {
 			b.Fatal(err)
 		}
 		a := wire.Answer{Envelope: e}
-		if d, err := detail(&a, testLane, "211059788270709"); err != nil || len(d.Items) != 2 {
+		if d, err := detail(&a, testStream, "211059788270709"); err != nil || len(d.Items) != 2 {
 			b.Fatal(d, err)
 		}
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
-// Canceller cancels unpaid orders. It is the only thing in ordersync that changes anything at the vendor's, and it is a
+// Canceller cancels unpaid orders. It is the only thing in ordersync that changes anything at the vendor, and it is a
 // type of its own so that nothing that holds a [Client], a source.Client or a source.Caller can come upon it.
 type Canceller struct{ c *Client }
 
-// NewCanceller gives the right to cancel orders with a client's login. Only an explicit command of a person may ask for it.
+// NewCanceller returns the right to cancel orders with a client's login. Only an explicit command of a person may ask for it.
 func NewCanceller(c *Client) Canceller { return Canceller{c} }
 
 // Cancel makes one attempt to cancel an unpaid order by CancelOrder, and gives the vendor's id of the request. The vendor

@@ -106,7 +106,7 @@ type Options struct {
 
 	// Transport is for tests. It must not send a request twice: the vendor refuses a nonce that it has seen.
 	Transport http.RoundTripper
-	// NextVersion gives the rows of an answer their version; it is called before the request is sent, since an answer
+	// NextVersion returns the rows of an answer their version; it is called before the request is sent, since an answer
 	// is at least as new as its question. By default a clock in nanoseconds that never stands still or goes back while
 	// the process lives.
 	NextVersion func() uint64
@@ -213,7 +213,7 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 	if err != nil {
 		return source.Page{}, err
 	}
-	page, err := listing(&a, c.lane(q.OwnerID), size)
+	page, err := listing(&a, c.stream(q.OwnerID), size)
 	if err != nil {
 		return source.Page{}, c.wire.Malformed(&a, err)
 	}
@@ -230,7 +230,7 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 	if err != nil {
 		return source.Detail{}, err
 	}
-	d, err := detail(&a, c.lane(ownerID), orderID)
+	d, err := detail(&a, c.stream(ownerID), orderID)
 	switch {
 	case errors.Is(err, errNoLines):
 		return source.Detail{}, c.wire.NotFound(&a, "the vendor has no lines of order "+field.Excerpt(orderID),
@@ -241,8 +241,8 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 	return d, nil
 }
 
-func (c *Client) lane(owner string) schema.Lane {
-	return schema.Lane{Source: Vendor, Account: c.account, OwnerID: owner}
+func (c *Client) stream(owner string) schema.Stream {
+	return schema.Stream{Source: Vendor, Account: c.account, OwnerID: owner}
 }
 
 func paging(page, size int) []wire.Arg {

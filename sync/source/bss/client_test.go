@@ -63,7 +63,7 @@ func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	return c
 }
 
-// failed gives the error of a call as ours.
+// failed returns the error of a call as ours.
 func failed(t testing.TB, err error) *source.Error {
 	t.Helper()
 	var e *source.Error

@@ -10,9 +10,9 @@ import (
 
 // DecodeOrder makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are
 // not set.
-func DecodeOrder(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
+func DecodeOrder(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var o schema.Order
-	if r := decodeOrder(lane, raw, &o, field.Check(raw)); r.Reason != "" {
+	if r := decodeOrder(stream, raw, &o, field.Check(raw)); r.Reason != "" {
 		reject := field.RejectedOrder(&o, &r)
 		return schema.Order{}, &reject
 	}
@@ -25,13 +25,13 @@ type Decoder struct{}
 var _ source.Decoder = Decoder{}
 
 // Order is DecodeOrder.
-func (Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
-	return DecodeOrder(lane, raw)
+func (Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
+	return DecodeOrder(stream, raw)
 }
 
 // Detail makes a detail of the payloads of its lines. This vendor has nothing beside them, so raw is not used.
-func (Decoder) Detail(lane schema.Lane, orderID, _ string, lines []string) source.Detail {
-	l := linesOf(lane, orderID)
+func (Decoder) Detail(stream schema.Stream, orderID, _ string, lines []string) source.Detail {
+	l := linesOf(stream, orderID)
 	whole, broken := l.Whole(lines, field.Check)
 	d := assemble(&l, whole)
 	d.Rejects = append(d.Rejects, broken...)
@@ -39,8 +39,8 @@ func (Decoder) Detail(lane schema.Lane, orderID, _ string, lines []string) sourc
 }
 
 // decodeOrder reads a list row. What it can read it sets even where the row is to be rejected, for the reject.
-func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r field.Row) field.Row {
-	o.Lane, o.Raw = lane, raw
+func decodeOrder(stream schema.Stream, raw string, o *schema.Order, r field.Row) field.Row {
+	o.Stream, o.Raw = stream, raw
 	if !r.Readable(raw) {
 		return r
 	}
@@ -73,8 +73,8 @@ func decodeOrder(lane schema.Lane, raw string, o *schema.Order, r field.Row) fie
 
 // decodeItem reads a line of a detail. What it can read it sets even where the line is to be rejected, for the reject;
 // that includes CreateTime, which is not the line's to set otherwise.
-func decodeItem(lane schema.Lane, raw string, i *schema.Item, r field.Row) field.Row {
-	i.Lane, i.Raw = lane, raw
+func decodeItem(stream schema.Stream, raw string, i *schema.Item, r field.Row) field.Row {
+	i.Stream, i.Raw = stream, raw
 	if !r.Readable(raw) {
 		return r
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
-var testLane = schema.Lane{Source: Vendor, Account: "main"}
+var testStream = schema.Stream{Source: Vendor, Account: "main"}
 
 // equalMoney compares amounts by value and by their number of digits.
 var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
@@ -59,13 +59,13 @@ func received(t testing.TB, body string) wire.Answer {
 func TestVendorsSampleOfAListing(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "query-orders-sample.json"))
-	p, err := listing(&a, testLane, 20)
+	p, err := listing(&a, testStream, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw := p.Orders[0].Raw
 	want := source.Page{Total: 1, Orders: []schema.Order{{
-		Lane: testLane, OrderID: "34532532", RelatedOrderID: "234535345345342", OrderType: "New", PaymentStatus: "Paid",
+		Stream: testStream, OrderID: "34532532", RelatedOrderID: "234535345345342", OrderType: "New", PaymentStatus: "Paid",
 		ProductCode: "rds", ProductType: "rds", CommodityCode: "ecs", SubscriptionType: "PayAsYouGo",
 		CreateTime: utc("2017-06-08T09:41:30Z"), PaymentTime: utc("2017-06-08T09:41:30Z"), Currency: "CNY", PaymentCurrency: "CNY",
 		Amounts:     schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), Tax: money("1"), AfterTax: money("66")},
@@ -77,7 +77,7 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 	if !strings.HasPrefix(raw, "{") || !strings.HasSuffix(raw, "}") || !strings.Contains(raw, `"ProductCode": "rds"`) {
 		t.Errorf("raw is not the row as received: %s", raw)
 	}
-	stored, reject := DecodeOrder(testLane, raw)
+	stored, reject := DecodeOrder(testStream, raw)
 	if reject != nil {
 		t.Fatal(reject)
 	}
@@ -91,14 +91,14 @@ func TestCapturedDetail(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "detail-captured.json"))
 	const id = "211059788270709"
-	d, err := detail(&a, testLane, id)
+	d, err := detail(&a, testStream, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := source.Detail{
 		PaymentStatus: "Paid", PaymentTime: utc("2021-08-05T03:12:44Z"),
 		Items: []schema.Item{{
-			Lane: testLane, OrderID: id, ItemID: id, OrderType: "New", OrderSubType: "ProductSubOrder", PaymentStatus: "Paid",
+			Stream: testStream, OrderID: id, ItemID: id, OrderType: "New", OrderSubType: "ProductSubOrder", PaymentStatus: "Paid",
 			ProductCode: "alikafka", ProductType: "alikafka_post", CommodityCode: "alikafka_post", SubscriptionType: "PayAsYouGo",
 			PaymentTime: utc("2021-08-05T03:12:44Z"), Currency: "CNY",
 			Amounts:     schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), AfterTax: money("0")},
@@ -108,7 +108,7 @@ func TestCapturedDetail(t *testing.T) {
 			Version: 7, FetchedAt: a.FetchedAt, Raw: d.Items[0].Raw,
 		}},
 		Order: &schema.Order{ // of the only line
-			Lane: testLane, OrderID: "211059788270709", OrderType: "New", PaymentStatus: "Paid", ProductCode: "alikafka",
+			Stream: testStream, OrderID: "211059788270709", OrderType: "New", PaymentStatus: "Paid", ProductCode: "alikafka",
 			ProductType: "alikafka_post", CommodityCode: "alikafka_post", SubscriptionType: "PayAsYouGo",
 			CreateTime: utc("2021-08-05T03:12:44Z"), PaymentTime: utc("2021-08-05T03:12:44Z"), Currency: "CNY",
 			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), AfterTax: money("0")},
@@ -118,7 +118,7 @@ func TestCapturedDetail(t *testing.T) {
 	if diff := cmp.Diff(want, d, equalMoney); diff != "" {
 		t.Error(diff)
 	}
-	stored, reject := decodeLine(testLane, d.Items[0].Raw)
+	stored, reject := decodeLine(testStream, d.Items[0].Raw)
 	if reject != nil {
 		t.Fatal(reject)
 	}
@@ -131,7 +131,7 @@ func TestCapturedDetail(t *testing.T) {
 func TestDetailWithEveryField(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "detail-full.json"))
-	d, err := detail(&a, testLane, "211059788270710")
+	d, err := detail(&a, testStream, "211059788270710")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestDetailWithEveryField(t *testing.T) {
 		t.Fatalf("%d items, rejects %+v", len(d.Items), d.Rejects)
 	}
 	want := schema.Item{
-		Lane: testLane, OrderID: "211059788270710", ItemID: "211059788270711", RelatedOrderID: "211059788270001",
+		Stream: testStream, OrderID: "211059788270710", ItemID: "211059788270711", RelatedOrderID: "211059788270001",
 		OrderType: "upgrade", OrderSubType: "productsuborder", PaymentStatus: "paid", ProductCode: "ecs", ProductType: "ecs",
 		CommodityCode: "vm", SubscriptionType: "Subscription", PaymentTime: utc("2024-03-14T08:00:01.25Z"),
 		Currency: "USD", PaymentCurrency: "JPY",
@@ -200,7 +200,7 @@ func TestShapesOfPages(t *testing.T) {
 		{"text data", `"x"`, 0, 0, "there is no Data"},
 	} {
 		a := received(t, `{"Code":"Success","Success":true,"Data":`+tc.data+`}`)
-		p, err := listing(&a, testLane, 20)
+		p, err := listing(&a, testStream, 20)
 		if tc.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("%s: error %v, want %q", tc.name, err, tc.err)
@@ -248,7 +248,7 @@ func TestOddRows(t *testing.T) {
 		body := `{"Success":true,"Data":{"TotalCount":3,"OrderList":{"Order":[{"OrderId":"a","CreateTime":"2024-01-01T00:00:00Z"},` +
 			tc.row + `,{"OrderId":"b","CreateTime":"2024-01-01T00:00:00Z"}]}}}`
 		a := received(t, body)
-		p, err := listing(&a, testLane, 20)
+		p, err := listing(&a, testStream, 20)
 		if err != nil {
 			t.Errorf("%s: %v", tc.row, err)
 			continue
@@ -258,22 +258,22 @@ func TestOddRows(t *testing.T) {
 			continue
 		}
 		r := p.Rejects[0]
-		if r.Reason != tc.reason || r.OrderID != tc.order || r.Raw != tc.row || r.Stage != schema.RejectList || r.Lane != testLane ||
+		if r.Reason != tc.reason || r.OrderID != tc.order || r.Raw != tc.row || r.Stage != schema.RejectList || r.Stream != testStream ||
 			len(r.ID) != 16 || r.Message == "" {
 			t.Errorf("%s: reject %+v, want reason %s", tc.row, r, tc.reason)
 		}
 		if strings.Contains(tc.row, "2024-01-01") != !r.CreateTime.IsZero() {
 			t.Errorf("%s: CreateTime %v", tc.row, r.CreateTime)
 		}
-		_, again := DecodeOrder(testLane, tc.row)
+		_, again := DecodeOrder(testStream, tc.row)
 		if again == nil || !cmp.Equal(*again, r) {
 			t.Errorf("%s: stored payload gives %+v, the page %+v", tc.row, again, r)
 		}
 	}
-	if _, r := DecodeOrder(testLane, `{"OrderId":`); r == nil || r.Reason != field.RejectJSON {
+	if _, r := DecodeOrder(testStream, `{"OrderId":`); r == nil || r.Reason != field.RejectJSON {
 		t.Errorf("half a payload: %+v", r)
 	}
-	if _, r := DecodeOrder(testLane, strings.Repeat("[", 1<<20)); r == nil || r.Reason != field.RejectJSON {
+	if _, r := DecodeOrder(testStream, strings.Repeat("[", 1<<20)); r == nil || r.Reason != field.RejectJSON {
 		t.Errorf("a deep payload: %v", r.Reason)
 	}
 }
@@ -281,7 +281,7 @@ func TestOddRows(t *testing.T) {
 func TestRejectIDs(t *testing.T) {
 	t.Parallel()
 	id := func(raw string) string {
-		_, r := DecodeOrder(testLane, raw)
+		_, r := DecodeOrder(testStream, raw)
 		return r.ID
 	}
 	if id(`{"OrderId":"1"}`) != id(`{"OrderId":"1","Tax":"x"}`) {
@@ -290,7 +290,7 @@ func TestRejectIDs(t *testing.T) {
 	if id(`{"OrderId":"1"}`) == id(`{"OrderId":"2"}`) || id(`{"Tax":"1"}`) == id(`{"Tax":"2"}`) {
 		t.Error("two records share an id")
 	}
-	_, item := decodeLine(testLane, `{"OrderId":"1","Tax":"x"}`)
+	_, item := decodeLine(testStream, `{"OrderId":"1","Tax":"x"}`)
 	if item.ID == id(`{"OrderId":"1"}`) || item.Stage != schema.RejectItem {
 		t.Error("an item's reject hides an order's")
 	}
@@ -324,7 +324,7 @@ func TestOddLines(t *testing.T) {
 		{"odd create time is the order's matter", `{"OrderId":"1","SubOrderId":"2","CreateTime":"?"}`, "2", ""},
 	} {
 		a := received(t, `{"Success":true,"Data":{"OrderList":{"Order":[`+tc.lines+`]}}}`)
-		d, err := detail(&a, testLane, "1")
+		d, err := detail(&a, testStream, "1")
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
@@ -367,7 +367,7 @@ func TestInstanceIDs(t *testing.T) {
 		`"[rm-1, rm-2]"`:        {"[rm-1, rm-2]"},
 		`"[\"\\u4e2d\"]"`:       {"中"},
 	} {
-		i, r := decodeLine(testLane, `{"OrderId":"1","InstanceIDs":`+value+`}`)
+		i, r := decodeLine(testStream, `{"OrderId":"1","InstanceIDs":`+value+`}`)
 		if r != nil || !cmp.Equal(want, i.InstanceIDs) {
 			t.Errorf("%s: %q, %v", value, i.InstanceIDs, r)
 		}
@@ -377,7 +377,7 @@ func TestInstanceIDs(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	print := func(raw string) uint64 {
-		o, r := DecodeOrder(testLane, raw)
+		o, r := DecodeOrder(testStream, raw)
 		if r != nil {
 			t.Fatal(r.Message)
 		}
@@ -403,8 +403,8 @@ func TestFingerprint(t *testing.T) {
 }
 
 // decodeLine decodes a single line as replay does.
-func decodeLine(lane schema.Lane, raw string) (schema.Item, *schema.Reject) {
-	d := Decoder{}.Detail(lane, gjson.Get(raw, "OrderId").String(), "", []string{raw})
+func decodeLine(stream schema.Stream, raw string) (schema.Item, *schema.Reject) {
+	d := Decoder{}.Detail(stream, gjson.Get(raw, "OrderId").String(), "", []string{raw})
 	if len(d.Rejects) > 0 {
 		return schema.Item{}, &d.Rejects[0]
 	}

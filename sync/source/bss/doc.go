@@ -1,5 +1,5 @@
 // Package bss is the client of Alibaba Cloud's BSS OpenAPI: QueryOrders (GetOrders in version 2023-09-30) lists orders,
-// GetOrderDetail gives the lines of one order, QueryProductList names the products, and CancelOrder, the only write to a
+// GetOrderDetail returns the lines of one order, QueryProductList names the products, and CancelOrder, the only write to a
 // vendor that there is, is kept apart from all of them in [Canceller].
 //
 // A call is one attempt: budgets and retries are [source.Caller]'s. The request is signed with the vendor's own function

@@ -98,7 +98,7 @@ func rows(data gjson.Result, outer, inner string) (list, total gjson.Result, err
 }
 
 // listing makes rows of a page. size is how many were asked for.
-func listing(a *wire.Answer, lane schema.Lane, size int) (source.Page, error) {
+func listing(a *wire.Answer, stream schema.Stream, size int) (source.Page, error) {
 	list, total, err := orders(a.Data)
 	if err != nil {
 		return source.Page{}, err
@@ -112,7 +112,7 @@ func listing(a *wire.Answer, lane schema.Lane, size int) (source.Page, error) {
 	list.ForEach(func(_, v gjson.Result) bool {
 		p.Orders = append(p.Orders, schema.Order{})
 		o := &p.Orders[len(p.Orders)-1]
-		if r := decodeOrder(lane, v.Raw, o, field.Row{}); r.Reason != "" {
+		if r := decodeOrder(stream, v.Raw, o, field.Row{}); r.Reason != "" {
 			p.Rejects = append(p.Rejects, field.RejectedOrder(o, &r))
 			p.Orders = p.Orders[:len(p.Orders)-1]
 			return true
@@ -137,7 +137,7 @@ func totalOf(v gjson.Result) (int, error) {
 }
 
 // detail makes items of a detail.
-func detail(a *wire.Answer, lane schema.Lane, order string) (source.Detail, error) {
+func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, error) {
 	list, _, err := orders(a.Data)
 	if err != nil {
 		return source.Detail{}, err
@@ -151,7 +151,7 @@ func detail(a *wire.Answer, lane schema.Lane, order string) (source.Detail, erro
 	if len(lines) == 0 {
 		return source.Detail{}, errNoLines
 	}
-	l := linesOf(lane, order)
+	l := linesOf(stream, order)
 	d := assemble(&l, lines)
 	for k := range d.Items {
 		d.Items[k].Version, d.Items[k].FetchedAt = a.Version, a.FetchedAt
@@ -164,8 +164,8 @@ func detail(a *wire.Answer, lane schema.Lane, order string) (source.Detail, erro
 
 // linesOf is how this vendor's lines become items. In the one captured answer of an order of one line its id is the
 // order's.
-func linesOf(lane schema.Lane, order string) field.Lines {
-	return field.Lines{Lane: lane, Order: order, Key: "SubOrderId", Only: true, Decode: decodeItem}
+func linesOf(stream schema.Stream, order string) field.Lines {
+	return field.Lines{Stream: stream, Order: order, Key: "SubOrderId", Only: true, Decode: decodeItem}
 }
 
 // assemble makes the detail of an order from its lines, each of which is known to be JSON. What it says of the order as a
@@ -185,7 +185,7 @@ func assemble(l *field.Lines, lines []string) source.Detail {
 // several lines would be a guess at what the listing says, so these amounts stay unknown.
 func orderOf(l *field.Lines, d *source.Detail) *schema.Order {
 	o := &schema.Order{
-		Lane: l.Lane, OrderID: l.Order, CreateTime: l.Created, PaymentStatus: d.PaymentStatus, PaymentTime: d.PaymentTime,
+		Stream: l.Stream, OrderID: l.Order, CreateTime: l.Created, PaymentStatus: d.PaymentStatus, PaymentTime: d.PaymentTime,
 		ItemCount:        uint32(len(d.Items)),
 		RelatedOrderID:   field.Agreed(d.Items, func(i *schema.Item) string { return i.RelatedOrderID }),
 		OrderType:        field.Agreed(d.Items, func(i *schema.Item) string { return i.OrderType }),

@@ -76,7 +76,7 @@ func FuzzDecodeOrder(f *testing.F) {
 	f.Add(` { } `)
 	f.Add(`[[`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		o, r := DecodeOrder(testLane, raw)
+		o, r := DecodeOrder(testStream, raw)
 		if r != nil {
 			if r.Raw != raw || r.Reason == "" || r.ID == "" || !utf8.ValidString(r.Message) || !utf8.ValidString(r.OrderID) {
 				t.Fatalf("%+v", r)
@@ -97,7 +97,7 @@ func FuzzDecodeOrder(f *testing.F) {
 				}
 			}
 		}
-		again, r := DecodeOrder(testLane, encode(t, orderFields(&o)))
+		again, r := DecodeOrder(testStream, encode(t, orderFields(&o)))
 		if r != nil {
 			t.Fatalf("its own encoding is refused: %+v", r)
 		}
@@ -114,7 +114,7 @@ func FuzzDecodeItem(f *testing.F) {
 	f.Add(`{"OrderId":"1","InstanceIds":["x"],"ExtendInfos":"{\"a\":\"b\"}","OriginalModuleConfig":"[ ]"}`)
 	f.Add(`{"OrderId":"1","InstanceIDs":"plain","InstanceIds":"","Quantity":"1e2","UsageEndTime":"2121-08-05T16:00:00Z"}`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		i, r := decodeLine(testLane, raw)
+		i, r := decodeLine(testStream, raw)
 		if r != nil {
 			if r.Raw != raw || r.Reason == "" || r.ID == "" || !utf8.ValidString(r.Message) || !utf8.ValidString(r.OrderID) {
 				t.Fatalf("%+v", r)
@@ -124,7 +124,7 @@ func FuzzDecodeItem(f *testing.F) {
 		if i.OrderID == "" || i.ItemID == "" || i.Raw != raw || !json.Valid([]byte(raw)) {
 			t.Fatalf("%+v", i)
 		}
-		again, r := decodeLine(testLane, encode(t, itemFields(t, &i)))
+		again, r := decodeLine(testStream, encode(t, itemFields(t, &i)))
 		if r != nil {
 			t.Fatalf("its own encoding is refused: %+v", r)
 		}
@@ -167,10 +167,10 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		rows := len(list.Array())
-		if p, err := listing(&a, testLane, 20); err == nil && len(p.Orders)+len(p.Rejects) != rows {
+		if p, err := listing(&a, testStream, 20); err == nil && len(p.Orders)+len(p.Rejects) != rows {
 			t.Fatalf("%d rows became %d orders and %d rejects", rows, len(p.Orders), len(p.Rejects))
 		}
-		d, err := detail(&a, testLane, "1")
+		d, err := detail(&a, testStream, "1")
 		if (err != nil) != (rows == 0) || len(d.Items)+len(d.Rejects) > rows {
 			t.Fatalf("%d lines became %d items and %d rejects: %v", rows, len(d.Items), len(d.Rejects), err)
 		}

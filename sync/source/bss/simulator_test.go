@@ -67,7 +67,7 @@ func TestOddFormsEqualTheTruth(t *testing.T) {
 
 func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Account) {
 	t.Helper()
-	lane := schema.Lane{Source: "bss", Account: "main", OwnerID: owner}
+	stream := schema.Stream{Source: "bss", Account: "main", OwnerID: owner}
 	var orders []schema.Order
 	for page, total := 1, 1; len(orders) < total; page++ {
 		p, err := c.List(t.Context(), source.Query{OwnerID: owner, Start: from, End: to, Page: page, Size: 20})
@@ -89,7 +89,7 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 			t.Fatalf("order %s is invented", got.OrderID)
 		}
 		want := schema.Order{
-			Lane: lane, OrderID: truth.OrderID, RelatedOrderID: truth.RelatedOrderID, OrderType: truth.OrderType,
+			Stream: stream, OrderID: truth.OrderID, RelatedOrderID: truth.RelatedOrderID, OrderType: truth.OrderType,
 			PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode, ProductType: truth.ProductType,
 			CommodityCode: truth.CommodityCode, SubscriptionType: truth.SubscriptionType, CreateTime: truth.CreateTime,
 			PaymentTime: truth.PaymentTime, Currency: truth.Currency, PaymentCurrency: truth.PaymentCurrency,
@@ -100,7 +100,7 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 		if d := cmp.Diff(want, got, money, received); d != "" {
 			t.Fatalf("%s\n%s", got.Raw, d)
 		}
-		if again, r := bss.DecodeOrder(lane, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
+		if again, r := bss.DecodeOrder(stream, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
 			t.Errorf("stored payload: %+v", r)
 		}
 		detail, err := c.Detail(t.Context(), owner, got.OrderID)
@@ -116,7 +116,7 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 				spell = strings.ToLower
 			}
 			want := schema.Item{
-				Lane: lane, OrderID: truth.OrderID, ItemID: item.ItemID, RelatedOrderID: truth.RelatedOrderID,
+				Stream: stream, OrderID: truth.OrderID, ItemID: item.ItemID, RelatedOrderID: truth.RelatedOrderID,
 				OrderType: spell(truth.OrderType), OrderSubType: spell(item.OrderSubType), PaymentStatus: spell(truth.PaymentStatus),
 				ProductCode: truth.ProductCode, ProductType: truth.ProductType, CommodityCode: truth.CommodityCode,
 				SubscriptionType: truth.SubscriptionType, PaymentTime: truth.PaymentTime, Currency: truth.Currency,

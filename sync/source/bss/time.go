@@ -6,7 +6,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
-// wholeSeconds gives the ends of an interval as the vendor takes them. The interval only ever grows by this.
+// wholeSeconds returns the ends of an interval as the vendor takes them. The interval only ever grows by this.
 func wholeSeconds(start, end time.Time) (string, string) {
 	if r := end.Truncate(time.Second); !r.Equal(end) {
 		end = r.Add(time.Second)

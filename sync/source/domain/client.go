@@ -52,7 +52,7 @@ type Options struct {
 
 	// Transport is for tests. It must not send a request twice.
 	Transport http.RoundTripper
-	// NextVersion gives the rows of an answer their version, as in package bss.
+	// NextVersion returns the rows of an answer their version, as in package bss.
 	NextVersion func() uint64
 }
 
@@ -137,7 +137,7 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 	if err != nil {
 		return source.Detail{}, err
 	}
-	d, err := c.decoder.detail(&a, schema.Lane{Source: Vendor, Account: c.account}, orderID)
+	d, err := c.decoder.detail(&a, schema.Stream{Source: Vendor, Account: c.account}, orderID)
 	if err != nil {
 		return source.Detail{}, c.wire.Malformed(&a, err)
 	}

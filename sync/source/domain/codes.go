@@ -17,7 +17,7 @@ var codes = slices.Concat([]wire.Code{
 	{Code: "UserNotEXist", Status: 400, Reason: source.Auth, Hint: wire.HintKey},
 }, wire.GatewayCodes)
 
-// expand gives a hint that knows this API's policy, whose actions the old documents do not name.
+// expand returns a hint that knows this API's policy, whose actions the old documents do not name.
 func expand(hint, _ string) string {
 	if hint == wire.HintPermission {
 		return hintPermission

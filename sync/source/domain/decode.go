@@ -27,17 +27,17 @@ var _ source.Decoder = Decoder{}
 func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
 
 // Order always gives a reject: this vendor has no list rows, so none can have been stored.
-func (d Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
+func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var r field.Row
 	r.Fail(field.RejectObject, "the Domain API has no list rows")
-	reject := field.RejectedOrder(&schema.Order{Lane: lane, Raw: raw}, &r)
+	reject := field.RejectedOrder(&schema.Order{Stream: stream, Raw: raw}, &r)
 	return schema.Order{}, &reject
 }
 
 // Detail makes a detail of the payloads of the order's part and of its lines.
-func (d Decoder) Detail(lane schema.Lane, orderID, raw string, lines []string) source.Detail {
+func (d Decoder) Detail(stream schema.Stream, orderID, raw string, lines []string) source.Detail {
 	out := source.Detail{Raw: raw}
-	o := schema.Order{Lane: lane, OrderID: orderID, RawDetail: raw}
+	o := schema.Order{Stream: stream, OrderID: orderID, RawDetail: raw}
 	if raw != "" {
 		r := d.decodeOrder(raw, &o)
 		out.PaymentStatus, out.PaymentTime = o.PaymentStatus, o.PaymentTime
@@ -49,9 +49,9 @@ func (d Decoder) Detail(lane schema.Lane, orderID, raw string, lines []string) s
 		}
 	}
 	l := field.Lines{
-		Lane: lane, Order: orderID, Key: "TrackID",
-		Decode: func(lane schema.Lane, raw string, i *schema.Item, r field.Row) field.Row {
-			i.Lane, i.Raw, i.OrderID, i.CreateTime = lane, raw, orderID, o.CreateTime
+		Stream: stream, Order: orderID, Key: "TrackID",
+		Decode: func(stream schema.Stream, raw string, i *schema.Item, r field.Row) field.Row {
+			i.Stream, i.Raw, i.OrderID, i.CreateTime = stream, raw, orderID, o.CreateTime
 			return d.decodeLine(raw, i, r)
 		},
 	}
@@ -64,7 +64,7 @@ func (d Decoder) Detail(lane schema.Lane, orderID, raw string, lines []string) s
 }
 
 // detail takes an answer apart: the order's part without its lines, and the lines.
-func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (source.Detail, error) {
+func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (source.Detail, error) {
 	list, err := members(a.Body)
 	if err != nil {
 		return source.Detail{}, err
@@ -100,7 +100,7 @@ func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (sourc
 	default:
 		return source.Detail{}, &wire.ShapeError{Err: fmt.Errorf("the detail is of order %s", field.Excerpt(id)), Raw: a.Body}
 	}
-	out := d.Detail(lane, orderID, build(a.Body, part), lines)
+	out := d.Detail(stream, orderID, build(a.Body, part), lines)
 	for k := range out.Items {
 		out.Items[k].Version, out.Items[k].FetchedAt = a.Version, a.FetchedAt
 	}
@@ -156,7 +156,7 @@ func (s *settlement) flags(r *field.Row, column uint8, name string, v gjson.Resu
 	}
 }
 
-// payment gives the status in the words of the column. An order without the flag has none.
+// payment returns the status in the words of the column. An order without the flag has none.
 func (s *settlement) payment() (status string, at time.Time) {
 	switch {
 	case s.settled:

@@ -18,7 +18,7 @@ import (
 
 const testOrder = "D201600000000000"
 
-var testLane = schema.Lane{Source: Vendor, Account: "main"}
+var testStream = schema.Stream{Source: Vendor, Account: "main"}
 
 var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
 	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
@@ -61,19 +61,19 @@ func TestVendorsSamples(t *testing.T) {
 		if a.RequestID != "2C5964F4-A7F0-401B-9E45-585B17D34A4E" {
 			t.Errorf("%s: request id %q", name, a.RequestID)
 		}
-		d, err := Decoder{}.detail(a, testLane, testOrder)
+		d, err := Decoder{}.detail(a, testStream, testOrder)
 		if err != nil || len(d.Items) != 1 {
 			t.Fatalf("%s: %+v, %v", name, d, err)
 		}
 		want := source.Detail{
 			PaymentStatus: "Paid", PaymentTime: utc("2016-05-17T09:20:29Z"), Raw: d.Raw,
 			Order: &schema.Order{
-				Lane: testLane, OrderID: testOrder, OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
+				Stream: testStream, OrderID: testOrder, OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
 				CreateTime: utc("2016-05-17T09:20:23Z"), PaymentTime: utc("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: money("8")},
 				ItemCount: 1, FetchedAt: a.FetchedAt, Version: 7, RawDetail: d.Raw,
 			},
 			Items: []schema.Item{{
-				Lane: testLane, OrderID: testOrder, ItemID: "T201600000000000", OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
+				Stream: testStream, OrderID: testOrder, ItemID: "T201600000000000", OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
 				PaymentTime: utc("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: money("4")}, InstanceIDs: []string{"abcdefgh.site"},
 				Quantity: money("1"), UsageEndTime: utc("2017-05-17T09:20:38Z"),
 				ExtendInfos: map[string]string{
@@ -102,7 +102,7 @@ func replays(t *testing.T, d source.Detail) {
 	for n := range d.Items {
 		raws[n] = d.Items[n].Raw
 	}
-	again := Decoder{}.Detail(testLane, testOrder, d.Raw, raws)
+	again := Decoder{}.Detail(testStream, testOrder, d.Raw, raws)
 	received := []cmp.Option{
 		equalMoney, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(schema.Order{}, "Version", "FetchedAt"), cmpopts.IgnoreFields(schema.Item{}, "Version", "FetchedAt"),
 	}
@@ -127,7 +127,7 @@ func TestPayment(t *testing.T) {
 	} {
 		body := `{"OrderID":"` + testOrder + `","OrderDate":"2016-05-17 17:20:23","CheckDate":"2016-05-17 17:20:29",` + fields +
 			`,"OrderProducts":{"SubOrderResult":[{"TrackID":"T1","CheckDate":"2016-05-17 17:20:29",` + fields + `}]}}`
-		d, err := Decoder{}.detail(received(t, body), testLane, testOrder)
+		d, err := Decoder{}.detail(received(t, body), testStream, testOrder)
 		if err != nil || d.Order == nil || len(d.Items) != 1 {
 			t.Fatalf("%s: %+v, %v", fields, d, err)
 		}
@@ -143,7 +143,7 @@ func TestPayment(t *testing.T) {
 		}
 		replays(t, d)
 	}
-	d := Decoder{Location: time.UTC}.Detail(testLane, testOrder, `{"OrderDate":"2016-05-17 17:20:23"}`, nil)
+	d := Decoder{Location: time.UTC}.Detail(testStream, testOrder, `{"OrderDate":"2016-05-17 17:20:23"}`, nil)
 	if d.Order == nil || !d.Order.CreateTime.Equal(utc("2016-05-17T17:20:23Z")) {
 		t.Errorf("%+v", d.Order)
 	}
@@ -172,7 +172,7 @@ func TestShapes(t *testing.T) {
 		`<QueryOrder><OrderID>D1</OrderID></QueryOrder>`:                                                                                                                                                     "the detail is of order D1",
 		`<QueryOrder/>`: "there is no OrderID",
 	} {
-		d, err := Decoder{}.detail(received(t, body), testLane, testOrder)
+		d, err := Decoder{}.detail(received(t, body), testStream, testOrder)
 		if err != nil {
 			if want == "" || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", body, err, want)
@@ -219,7 +219,7 @@ func TestOddDetails(t *testing.T) {
 		{"two lines of one id", ``, `{"TrackID":"T1"},{"TrackID":"T1","Money":"1"}`, "T1", field.RejectDuplicateItem},
 	} {
 		body := `{"OrderID":"` + testOrder + `","OrderDate":"2016-05-17 17:20:23"` + tc.order + `,"OrderProducts":{"SubOrderResult":[` + tc.lines + `]}}`
-		d, err := Decoder{}.detail(received(t, body), testLane, testOrder)
+		d, err := Decoder{}.detail(received(t, body), testStream, testOrder)
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
@@ -241,11 +241,11 @@ func TestOddDetails(t *testing.T) {
 			t.Errorf("%s: items %v, rejects %v, order %+v", tc.name, items, rejects, d.Order)
 		}
 	}
-	d := Decoder{}.Detail(testLane, testOrder, `<QueryOrder>`, []string{`{"TrackID":"T1"}`, `{`, `<SubOrderResult><Money><a/></Money><TrackID>T2</TrackID></SubOrderResult>`})
+	d := Decoder{}.Detail(testStream, testOrder, `<QueryOrder>`, []string{`{"TrackID":"T1"}`, `{`, `<SubOrderResult><Money><a/></Money><TrackID>T2</TrackID></SubOrderResult>`})
 	if len(d.Items) != 1 || len(d.Rejects) != 3 || d.Rejects[0].Reason != field.RejectJSON || d.Rejects[1].Reason != field.RejectJSON || d.Rejects[2].Reason != field.RejectType {
 		t.Errorf("%+v", d)
 	}
-	if _, r := (Decoder{}).Order(testLane, `{"OrderID":"1"}`); r == nil || r.Raw == "" {
+	if _, r := (Decoder{}).Order(testStream, `{"OrderID":"1"}`); r == nil || r.Raw == "" {
 		t.Error("there are no list rows")
 	}
 }
@@ -260,7 +260,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil || e.Failed {
 			return
 		}
-		d, err := Decoder{}.detail(&wire.Answer{Envelope: e, Body: body, Version: 7}, testLane, testOrder)
+		d, err := Decoder{}.detail(&wire.Answer{Envelope: e, Body: body, Version: 7}, testStream, testOrder)
 		if err != nil {
 			return
 		}

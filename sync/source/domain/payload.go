@@ -126,7 +126,7 @@ func build(raw string, list []member) string {
 	return b.String()
 }
 
-// lines gives the payloads of the lines inside the member OrderProducts.
+// lines returns the payloads of the lines inside the member OrderProducts.
 func (m member) lines(inXML bool) ([]string, error) {
 	var lines []string
 	if inXML {

@@ -29,7 +29,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	keys := account.Options()
-	lane := schema.Lane{Source: domain.Vendor, Account: "main"}
+	stream := schema.Stream{Source: domain.Vendor, Account: "main"}
 	statuses := map[string]bool{}
 	for _, format := range []string{domain.JSON, domain.XML} {
 		c, err := domain.New(domain.Options{Account: "main", Endpoint: s.URL(), Format: format, Credentials: wire.Credentials{
@@ -47,7 +47,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 			}
 			statuses[truth.PaymentStatus] = true
 			want := schema.Order{
-				Lane: lane, OrderID: id, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode,
+				Stream: stream, OrderID: id, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode,
 				CreateTime: truth.CreateTime, PaymentTime: truth.PaymentTime, Amounts: schema.Amounts{Pretax: truth.Pretax}, ItemCount: uint32(len(truth.Items)),
 			}
 			if diff := cmp.Diff(want, *d.Order, money, cmpopts.IgnoreFields(schema.Order{}, "FetchedAt", "Version", "RawDetail")); diff != "" {
@@ -55,7 +55,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 			}
 			for n, item := range truth.Items {
 				want := schema.Item{
-					Lane: lane, OrderID: id, ItemID: item.ItemID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus,
+					Stream: stream, OrderID: id, ItemID: item.ItemID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus,
 					ProductCode: truth.ProductCode, PaymentTime: truth.PaymentTime, InstanceIDs: item.InstanceIDs,
 					Quantity: decimal.NewNullDecimal(decimal.NewFromInt(int64(item.Quantity))), UsageEndTime: item.UsageEndTime,
 					Amounts: schema.Amounts{Pretax: item.Pretax},

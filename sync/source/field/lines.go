@@ -10,15 +10,15 @@ import (
 
 // Lines says how a vendor's lines become items.
 type Lines struct {
-	Lane  schema.Lane
-	Order string // whose detail it is
+	Stream schema.Stream
+	Order  string // whose detail it is
 	// Key is the name of the line's id, for messages.
 	Key string
 	// Only reports that the line of an order of one line may be without an id: it is the order's then.
 	Only bool
 	// Decode reads one line. It sets what it can even where the line is to be rejected, for the reject; that includes
 	// CreateTime, which is not the line's to set otherwise.
-	Decode func(lane schema.Lane, raw string, i *schema.Item, r Row) Row
+	Decode func(stream schema.Stream, raw string, i *schema.Item, r Row) Row
 
 	// Created is set by Items: the creation time of the order, where the lines say one and agree on it.
 	Created time.Time
@@ -32,7 +32,7 @@ func (l *Lines) Items(lines []string) (items []schema.Item, rejects []schema.Rej
 	for _, raw := range lines {
 		items = append(items, schema.Item{})
 		i := &items[len(items)-1]
-		r := l.Decode(l.Lane, raw, i, Row{})
+		r := l.Decode(l.Stream, raw, i, Row{})
 		same := false
 		if r.Reason == "" {
 			same = l.fits(&r, items, len(lines))
@@ -102,7 +102,7 @@ func (l *Lines) Whole(lines []string, check func(raw string) Row) (whole []strin
 	whole = make([]string, 0, len(lines))
 	for _, raw := range lines {
 		if r := check(raw); r.Reason != "" {
-			broken = append(broken, RejectedItem(&schema.Item{Lane: l.Lane, OrderID: l.Order, Raw: raw}, &r))
+			broken = append(broken, RejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
 			continue
 		}
 		whole = append(whole, raw)
@@ -110,7 +110,7 @@ func (l *Lines) Whole(lines []string, check func(raw string) Row) (whole []strin
 	return whole, broken
 }
 
-// Agreed gives what all lines that say something say, whatever their spelling of it; nothing where they do not agree.
+// Agreed returns what all lines that say something say, whatever their spelling of it; nothing where they do not agree.
 func Agreed(items []schema.Item, text func(*schema.Item) string) string {
 	agreed := ""
 	for k := range items {

@@ -52,7 +52,7 @@ func RejectedOrder(o *schema.Order, r *Row) schema.Reject {
 		subject = o.OwnerID + o.Raw // two owners may have the same odd row
 	}
 	return schema.Reject{
-		Lane:       o.Lane,
+		Stream:     o.Stream,
 		ID:         rejectID(schema.RejectList, subject),
 		Stage:      schema.RejectList,
 		OrderID:    strings.ToValidUTF8(o.OrderID, "\uFFFD"),
@@ -79,7 +79,7 @@ func RejectedItem(i *schema.Item, r *Row) schema.Reject {
 		}
 	}
 	return schema.Reject{
-		Lane:       i.Lane,
+		Stream:     i.Stream,
 		ID:         rejectID(schema.RejectItem, subject),
 		Stage:      schema.RejectItem,
 		OrderID:    strings.ToValidUTF8(i.OrderID, "\uFFFD"),
@@ -94,7 +94,7 @@ func RejectedItem(i *schema.Item, r *Row) schema.Reject {
 // lines are stored. o is what could be read of it, and RawDetail the part.
 func RejectedHead(o *schema.Order, r *Row) schema.Reject {
 	return schema.Reject{
-		Lane:       o.Lane,
+		Stream:     o.Stream,
 		ID:         rejectID(schema.RejectItem, o.OrderID+"\x00\x00head"),
 		Stage:      schema.RejectItem,
 		OrderID:    strings.ToValidUTF8(o.OrderID, "\uFFFD"),

@@ -175,13 +175,13 @@ func TestFlagsAndScalars(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	t.Parallel()
-	decode := func(lane schema.Lane, raw string, i *schema.Item, r Row) Row {
-		i.Lane, i.Raw, i.OrderID = lane, raw, "1"
+	decode := func(stream schema.Stream, raw string, i *schema.Item, r Row) Row {
+		i.Stream, i.Raw, i.OrderID = stream, raw, "1"
 		i.CreateTime = utc("2024-01-01T00:00:00Z")
 		i.ItemID = gjson.Get(raw, "id").String()
 		return r
 	}
-	lane := schema.Lane{Source: "s", Account: "a"}
+	stream := schema.Stream{Source: "s", Account: "a"}
 	for _, tc := range []struct {
 		only          bool
 		lines         []string
@@ -193,12 +193,12 @@ func TestLines(t *testing.T) {
 		{false, []string{`{"id":2}`, `{"id":2}`}, []string{"2"}, nil},
 		{false, []string{`{"id":2}`, `{"id":"2"}`}, []string{"2"}, []string{RejectDuplicateItem}},
 	} {
-		l := Lines{Lane: lane, Order: "1", Key: "id", Only: tc.only, Decode: decode}
+		l := Lines{Stream: stream, Order: "1", Key: "id", Only: tc.only, Decode: decode}
 		items, rejects := l.Items(tc.lines)
 		var ids, reasons []string
 		for _, i := range items {
 			ids = append(ids, i.ItemID)
-			if !i.CreateTime.IsZero() || i.Lane != lane {
+			if !i.CreateTime.IsZero() || i.Stream != stream {
 				t.Errorf("%+v", i)
 			}
 		}
@@ -212,7 +212,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%v: items %v, rejects %v", tc.lines, ids, reasons)
 		}
 	}
-	whole, broken := (&Lines{Lane: lane, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
+	whole, broken := (&Lines{Stream: stream, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
 	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != RejectJSON || broken[0].OrderID != "1" {
 		t.Errorf("%v, %+v", whole, broken)
 	}

@@ -45,7 +45,7 @@ type Options struct {
 
 	// Transport is for tests. It must not send a request twice.
 	Transport http.RoundTripper
-	// NextVersion gives the rows of an answer their version, as in package bss.
+	// NextVersion returns the rows of an answer their version, as in package bss.
 	NextVersion func() uint64
 }
 
@@ -137,7 +137,7 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) 
 	if err != nil {
 		return source.Page{}, err
 	}
-	page, err := c.decoder.page(&a, c.lane(), size)
+	page, err := c.decoder.page(&a, c.stream(), size)
 	if err != nil {
 		return source.Page{}, c.wire.Malformed(&a, err)
 	}
@@ -161,7 +161,7 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 	if err != nil {
 		return source.Detail{}, err
 	}
-	d, err := c.decoder.detail(&a, c.lane(), orderID)
+	d, err := c.decoder.detail(&a, c.stream(), orderID)
 	switch {
 	case errors.Is(err, errNoOrder):
 		return source.Detail{}, c.wire.NotFound(&a, "the vendor has no order "+field.Excerpt(orderID), "check that the order is this login's")
@@ -176,4 +176,4 @@ var (
 	errNoOrder = errors.New("no order")
 )
 
-func (c *Client) lane() schema.Lane { return schema.Lane{Source: Vendor, Account: c.account} }
+func (c *Client) stream() schema.Stream { return schema.Stream{Source: Vendor, Account: c.account} }

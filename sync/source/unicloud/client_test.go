@@ -73,7 +73,7 @@ func failed(t testing.TB, err error) *source.Error {
 	return e
 }
 
-// asked gives the arguments of a request without those of the signature, which it checks.
+// asked returns the arguments of a request without those of the signature, which it checks.
 func asked(t *testing.T, r *http.Request, signatureVersion string) url.Values {
 	t.Helper()
 	q := r.URL.Query()
@@ -113,7 +113,7 @@ func TestListAsksAndReads(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if o := p.Orders[0]; o.Version != 42 || o.Lane != testLane || time.Since(o.FetchedAt) > time.Minute || o.FetchedAt.Location() != time.UTC || o.DetailStatus != "" {
+	if o := p.Orders[0]; o.Version != 42 || o.Stream != testStream || time.Since(o.FetchedAt) > time.Minute || o.FetchedAt.Location() != time.UTC || o.DetailStatus != "" {
 		t.Errorf("%+v", o)
 	}
 	if _, err := c.List(t.Context(), source.Query{}); err != nil || !cmp.Equal(got, url.Values{"Action": {"QueryOrders"}, "Page": {"1"}, "Size": {"20"}}) {

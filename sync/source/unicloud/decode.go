@@ -23,9 +23,9 @@ var _ source.Decoder = Decoder{}
 func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
 
 // Order makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are not set.
-func (d Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reject) {
+func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var o schema.Order
-	if r := d.decodeRow(lane, raw, &o, field.Check(raw)); r.Reason != "" {
+	if r := d.decodeRow(stream, raw, &o, field.Check(raw)); r.Reason != "" {
 		reject := field.RejectedOrder(&o, &r)
 		return schema.Order{}, &reject
 	}
@@ -33,18 +33,18 @@ func (d Decoder) Order(lane schema.Lane, raw string) (schema.Order, *schema.Reje
 }
 
 // Detail makes a detail of the payloads of the order's part and of its lines.
-func (d Decoder) Detail(lane schema.Lane, orderID, raw string, lines []string) source.Detail {
-	l := field.Lines{Lane: lane, Order: orderID}
+func (d Decoder) Detail(stream schema.Stream, orderID, raw string, lines []string) source.Detail {
+	l := field.Lines{Stream: stream, Order: orderID}
 	whole, broken := l.Whole(lines, field.Check)
-	out := d.assemble(lane, orderID, raw, whole)
+	out := d.assemble(stream, orderID, raw, whole)
 	out.Rejects = append(out.Rejects, broken...)
 	return out
 }
 
 // assemble makes a detail of its parts. The lines are known to be JSON.
-func (d Decoder) assemble(lane schema.Lane, orderID, raw string, lines []string) source.Detail {
+func (d Decoder) assemble(stream schema.Stream, orderID, raw string, lines []string) source.Detail {
 	out := source.Detail{Raw: raw}
-	h := head{order: schema.Order{Lane: lane, OrderID: orderID}}
+	h := head{order: schema.Order{Stream: stream, OrderID: orderID}}
 	if raw != "" {
 		h.order.OrderID = ""
 		r := field.Check(raw)
@@ -61,9 +61,9 @@ func (d Decoder) assemble(lane schema.Lane, orderID, raw string, lines []string)
 		}
 	}
 	l := field.Lines{
-		Lane: lane, Order: orderID, Key: "id",
-		Decode: func(lane schema.Lane, raw string, i *schema.Item, r field.Row) field.Row {
-			return d.decodeItem(lane, raw, i, r, &h)
+		Stream: stream, Order: orderID, Key: "id",
+		Decode: func(stream schema.Stream, raw string, i *schema.Item, r field.Row) field.Row {
+			return d.decodeItem(stream, raw, i, r, &h)
 		},
 	}
 	items, rejects := l.Items(lines)
@@ -73,8 +73,8 @@ func (d Decoder) assemble(lane schema.Lane, orderID, raw string, lines []string)
 }
 
 // decodeRow reads a list row. What it can read it sets even where the row is to be rejected, for the reject.
-func (d Decoder) decodeRow(lane schema.Lane, raw string, o *schema.Order, r field.Row) field.Row {
-	o.Lane, o.Raw = lane, raw
+func (d Decoder) decodeRow(stream schema.Stream, raw string, o *schema.Order, r field.Row) field.Row {
+	o.Stream, o.Raw = stream, raw
 	if !r.Readable(raw) {
 		return r
 	}
@@ -208,8 +208,8 @@ func (d Decoder) set(o *schema.Order, r *field.Row, name string, v gjson.Result)
 }
 
 // decodeItem reads a line of a detail. What it can read it sets even where the line is to be rejected, for the reject.
-func (d Decoder) decodeItem(lane schema.Lane, raw string, i *schema.Item, r field.Row, h *head) field.Row {
-	i.Lane, i.Raw, i.CreateTime = lane, raw, h.order.CreateTime
+func (d Decoder) decodeItem(stream schema.Stream, raw string, i *schema.Item, r field.Row, h *head) field.Row {
+	i.Stream, i.Raw, i.CreateTime = stream, raw, h.order.CreateTime
 	i.OrderID = h.order.OrderID // in whose detail it is; a line may say otherwise
 	i.OrderType, i.PaymentStatus, i.PaymentTime = h.order.OrderType, h.order.PaymentStatus, h.order.PaymentTime
 	i.SubscriptionType, i.Region = h.order.SubscriptionType, h.region

@@ -17,7 +17,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
-var testLane = schema.Lane{Source: Vendor, Account: "main"}
+var testStream = schema.Stream{Source: Vendor, Account: "main"}
 
 var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
 	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
@@ -56,7 +56,7 @@ func received(t testing.TB, body string) *wire.Answer {
 func TestVendorsSampleOfADetail(t *testing.T) {
 	t.Parallel()
 	a := received(t, fixture(t, "order-detail-sample.json"))
-	d, err := Decoder{}.detail(a, testLane, "1144119593783001088")
+	d, err := Decoder{}.detail(a, testStream, "1144119593783001088")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +64,13 @@ func TestVendorsSampleOfADetail(t *testing.T) {
 	want := source.Detail{
 		PaymentStatus: "PAID", PaymentTime: utc("2019-06-27T05:45:43Z"), Raw: d.Raw,
 		Order: &schema.Order{
-			Lane: testLane, OrderID: "1144119593783001088", OrderType: "NEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
+			Stream: testStream, OrderID: "1144119593783001088", OrderType: "NEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
 			SubscriptionType: "postpaid", CreateTime: utc("2019-06-27T05:45:43Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
 			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0")},
 			ItemCount: 1, FetchedAt: a.FetchedAt, Version: 7, RawDetail: d.Raw,
 		},
 		Items: []schema.Item{{
-			Lane: testLane, OrderID: "1144119593783001088", ItemID: "1144119593787195392", OrderType: "NEW", PaymentStatus: "PAID",
+			Stream: testStream, OrderID: "1144119593783001088", ItemID: "1144119593787195392", OrderType: "NEW", PaymentStatus: "PAID",
 			ProductCode: "DATA_HARD_DISK", CommodityCode: "UNIS_PC_TJ_A_DATADISK_NORMAL-50GB", SubscriptionType: "postpaid",
 			PaymentTime: utc("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: money("0")},
 			InstanceIDs: []string{"35d272a7-4c2b-4079-aa50-45e6f7fa31b6"}, Region: "8b128f0c-e9ad-472c-9c20-451b9f310e94",
@@ -109,7 +109,7 @@ func replays(t *testing.T, decoder Decoder, d source.Detail) {
 		o.Version, o.FetchedAt = 0, time.Time{}
 		d.Order, order = &o, o.OrderID
 	}
-	again := decoder.Detail(testLane, order, d.Raw, raws)
+	again := decoder.Detail(testStream, order, d.Raw, raws)
 	again.Items = append([]schema.Item{}, again.Items...)
 	d.Items = append([]schema.Item{}, d.Items...)
 	if diff := cmp.Diff(d, again, equalMoney); diff != "" {
@@ -129,19 +129,19 @@ func TestListing(t *testing.T) {
 	const textRow = `{" Id ": 1144119593783001099, "OrderStatus ":"UNPAID","CreateTime":"2019-06-27 13:45:43","PayTime":null,` +
 		`"TotalPrice":"1,234.5000","FinalPrice":"0.0001","ChargeType":null}`
 	a := received(t, `{"TotalCount":31,"PageNum":1,"PageSize":10,"OrderList":{"Order":[`+fullRow+`,`+textRow+`]}}`)
-	p, err := Decoder{}.page(a, testLane, 10)
+	p, err := Decoder{}.page(a, testStream, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := source.Page{Total: 31, Orders: []schema.Order{
 		{
-			Lane: testLane, OrderID: "1144119593783001089", OrderType: "RENEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
+			Stream: testStream, OrderID: "1144119593783001089", OrderType: "RENEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
 			SubscriptionType: "prepaid", CreateTime: utc("2019-06-27T05:45:42.999Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
 			Amounts:     schema.Amounts{PretaxGross: money("12.3"), Pretax: money("12.29")},
 			Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: fullRow,
 		},
 		{
-			Lane: testLane, OrderID: "1144119593783001099", PaymentStatus: "UNPAID", CreateTime: utc("2019-06-27T05:45:43Z"),
+			Stream: testStream, OrderID: "1144119593783001099", PaymentStatus: "UNPAID", CreateTime: utc("2019-06-27T05:45:43Z"),
 			Amounts:     schema.Amounts{PretaxGross: money("1234.5"), Pretax: money("0.0001")},
 			Fingerprint: p.Orders[1].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: textRow,
 		},
@@ -153,13 +153,13 @@ func TestListing(t *testing.T) {
 		t.Error("an unpaid order is not taken for one")
 	}
 	for _, o := range p.Orders {
-		stored, reject := Decoder{}.Order(testLane, o.Raw)
+		stored, reject := Decoder{}.Order(testStream, o.Raw)
 		o.Version, o.FetchedAt = 0, time.Time{}
 		if d := cmp.Diff(o, stored, equalMoney); reject != nil || d != "" {
 			t.Errorf("replay: %+v\n%s", reject, d)
 		}
 	}
-	east, _ := Decoder{Location: time.UTC}.Order(testLane, textRow)
+	east, _ := Decoder{Location: time.UTC}.Order(testStream, textRow)
 	if !east.CreateTime.Equal(utc("2019-06-27T13:45:43Z")) {
 		t.Errorf("in UTC it is %v", east.CreateTime)
 	}
@@ -168,7 +168,7 @@ func TestListing(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	print := func(raw string) uint64 {
-		o, r := Decoder{}.Order(testLane, raw)
+		o, r := Decoder{}.Order(testStream, raw)
 		if r != nil {
 			t.Fatal(r.Message)
 		}
@@ -207,15 +207,15 @@ func TestOddRows(t *testing.T) {
 		{`{"Id":"1","CreateTime":1,"Note":"` + "\xff" + `"}`, field.RejectUTF8, "1"},
 	} {
 		a := received(t, `{"TotalCount":"3","OrderList":{"Order":[{"Id":"a","CreateTime":1},`+tc.row+`,{"Id":"b","CreateTime":1}]}}`)
-		p, err := Decoder{}.page(a, testLane, 20)
+		p, err := Decoder{}.page(a, testStream, 20)
 		if err != nil || len(p.Orders) != 2 || len(p.Rejects) != 1 || p.Total != 3 {
 			t.Errorf("%s: %+v, %v", tc.row, p, err)
 			continue
 		}
-		if r := p.Rejects[0]; r.Reason != tc.reason || r.OrderID != tc.order || r.Raw != tc.row || r.Stage != schema.RejectList || r.Lane != testLane {
+		if r := p.Rejects[0]; r.Reason != tc.reason || r.OrderID != tc.order || r.Raw != tc.row || r.Stage != schema.RejectList || r.Stream != testStream {
 			t.Errorf("%s: reject %+v, want reason %s", tc.row, r, tc.reason)
 		}
-		if _, again := (Decoder{}).Order(testLane, tc.row); again == nil || !cmp.Equal(*again, p.Rejects[0]) {
+		if _, again := (Decoder{}).Order(testStream, tc.row); again == nil || !cmp.Equal(*again, p.Rejects[0]) {
 			t.Errorf("%s: stored payload gives %+v", tc.row, again)
 		}
 	}
@@ -237,7 +237,7 @@ func TestShapes(t *testing.T) {
 		`{"TotalCount":1,"OrderList":{"Order":{"Id":"1"}}}`:       "Order is not an array",
 		`{"TotalCount":99999999999,"OrderList":{"Order":"none"}}`: "not a count",
 	} {
-		_, err := Decoder{}.page(received(t, body), testLane, 20)
+		_, err := Decoder{}.page(received(t, body), testStream, 20)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
@@ -260,7 +260,7 @@ func TestShapes(t *testing.T) {
 		`{" Order ":{" Id ":"1"," Items ":[{" id ":1}]}}`:        "",
 		`{"Order":{"Id":"1","CreateTime":1,"Items":[{"id":2}]}}`: "",
 	} {
-		d, err := Decoder{}.detail(received(t, body), testLane, "1")
+		d, err := Decoder{}.detail(received(t, body), testStream, "1")
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %+v, %v, want %q", body, d, err, want)
 		}
@@ -290,7 +290,7 @@ func TestOddDetails(t *testing.T) {
 		{"null and odd descriptions", ``, `{"id":2,"productDescription":null},{"id":3,"productDescription":"plain"},{"id":4,"productDescription":"{\"conf\":[1]}"}`, "2,3,4", ""},
 	} {
 		a := received(t, `{"Order":{"Id":"1",`+tc.order+`"CreateTime":1561614343000,"Items":[`+tc.lines+`]}}`)
-		d, err := Decoder{}.detail(a, testLane, "1")
+		d, err := Decoder{}.detail(a, testStream, "1")
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
@@ -315,7 +315,7 @@ func TestOddDetails(t *testing.T) {
 			replays(t, Decoder{}, d)
 		}
 	}
-	d := Decoder{}.Detail(testLane, "1", `{"Id":`, []string{`{"id":2}`, `{`})
+	d := Decoder{}.Detail(testStream, "1", `{"Id":`, []string{`{"id":2}`, `{`})
 	if len(d.Items) != 1 || len(d.Rejects) != 2 || d.Rejects[0].Reason != field.RejectJSON || d.Rejects[1].Reason != field.RejectJSON || d.Rejects[0].ID == d.Rejects[1].ID {
 		t.Errorf("%+v", d)
 	}
@@ -333,9 +333,9 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		a := &wire.Answer{Envelope: e, Version: 7}
-		if p, err := (Decoder{}).page(a, testLane, 20); err == nil {
+		if p, err := (Decoder{}).page(a, testStream, 20); err == nil {
 			for _, o := range p.Orders {
-				again, r := Decoder{}.Order(testLane, o.Raw)
+				again, r := Decoder{}.Order(testStream, o.Raw)
 				o.Version = 0
 				if r != nil || !cmp.Equal(o, again, equalMoney) || o.OrderID == "" || o.CreateTime.IsZero() || o.Fingerprint == 0 {
 					t.Fatalf("%+v\n%+v\n%+v", o, again, r)
@@ -347,7 +347,7 @@ func FuzzAnswer(f *testing.F) {
 				}
 			}
 		}
-		if d, err := (Decoder{}).detail(a, testLane, "1144119593783001088"); err == nil {
+		if d, err := (Decoder{}).detail(a, testStream, "1144119593783001088"); err == nil {
 			if d.Raw == "" || !json.Valid([]byte(d.Raw)) {
 				t.Fatalf("%q", d.Raw)
 			}

@@ -61,7 +61,7 @@ var names = map[string]string{
 }
 
 // page makes rows of a listing.
-func (d Decoder) page(a *wire.Answer, lane schema.Lane, size int) (source.Page, error) {
+func (d Decoder) page(a *wire.Answer, stream schema.Stream, size int) (source.Page, error) {
 	var total, wrapper, rows gjson.Result
 	each(a.Data.Raw, func(name string, _, v gjson.Result) {
 		switch name {
@@ -97,7 +97,7 @@ func (d Decoder) page(a *wire.Answer, lane schema.Lane, size int) (source.Page, 
 	rows.ForEach(func(_, v gjson.Result) bool {
 		p.Orders = append(p.Orders, schema.Order{})
 		o := &p.Orders[len(p.Orders)-1]
-		if r := d.decodeRow(lane, v.Raw, o, field.Row{}); r.Reason != "" {
+		if r := d.decodeRow(stream, v.Raw, o, field.Row{}); r.Reason != "" {
 			p.Rejects = append(p.Rejects, field.RejectedOrder(o, &r))
 			p.Orders = p.Orders[:len(p.Orders)-1]
 			return true
@@ -122,7 +122,7 @@ func count(name string, v gjson.Result) (int, error) {
 }
 
 // detail takes a detail apart: the order's part without its lines, and the lines.
-func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (source.Detail, error) {
+func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (source.Detail, error) {
 	var order gjson.Result
 	present := false
 	each(a.Data.Raw, func(name string, _, v gjson.Result) {
@@ -184,7 +184,7 @@ func (d Decoder) detail(a *wire.Answer, lane schema.Lane, orderID string) (sourc
 			return source.Detail{}, fmt.Errorf("there are %d Items, and ItemCount is %d", len(lines), n)
 		}
 	}
-	out := d.assemble(lane, orderID, part.String(), lines)
+	out := d.assemble(stream, orderID, part.String(), lines)
 	for k := range out.Items {
 		out.Items[k].Version, out.Items[k].FetchedAt = a.Version, a.FetchedAt
 	}

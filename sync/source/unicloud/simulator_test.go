@@ -53,7 +53,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 
 func compare(t *testing.T, c *unicloud.Client, account *simulator.Account) {
 	t.Helper()
-	lane := schema.Lane{Source: unicloud.Vendor, Account: "main"}
+	stream := schema.Stream{Source: unicloud.Vendor, Account: "main"}
 	var orders []schema.Order
 	for page, total := 1, 1; len(orders) < total; page++ {
 		p, err := c.List(t.Context(), source.Query{Start: from, End: to, Page: page, Size: 20})
@@ -73,7 +73,7 @@ func compare(t *testing.T, c *unicloud.Client, account *simulator.Account) {
 			t.Fatalf("order %s is invented", got.OrderID)
 		}
 		want := schema.Order{
-			Lane: lane, OrderID: truth.OrderID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode,
+			Stream: stream, OrderID: truth.OrderID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode,
 			SubscriptionType: truth.SubscriptionType, CreateTime: truth.CreateTime, PaymentTime: truth.PaymentTime,
 			Amounts: schema.Amounts{PretaxGross: truth.PretaxGross, Pretax: truth.Pretax},
 		}
@@ -90,7 +90,7 @@ func compare(t *testing.T, c *unicloud.Client, account *simulator.Account) {
 		for n, item := range truth.Items {
 			got := detail.Items[n]
 			want := schema.Item{
-				Lane: lane, OrderID: truth.OrderID, ItemID: item.ItemID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus,
+				Stream: stream, OrderID: truth.OrderID, ItemID: item.ItemID, OrderType: truth.OrderType, PaymentStatus: truth.PaymentStatus,
 				ProductCode: truth.ProductCode, SubscriptionType: truth.SubscriptionType, PaymentTime: truth.PaymentTime,
 				InstanceIDs: item.InstanceIDs, Region: item.Region, Quantity: decimal.NewNullDecimal(decimal.NewFromInt(int64(item.Quantity))),
 				Config: item.Config, UsageStartTime: item.UsageStartTime, UsageEndTime: item.UsageEndTime,

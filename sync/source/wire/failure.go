@@ -96,7 +96,7 @@ type ShapeError struct {
 
 func (e *ShapeError) Error() string { return e.Err.Error() }
 
-// Unwrap gives what is wrong.
+// Unwrap returns what is wrong.
 func (e *ShapeError) Unwrap() error { return e.Err }
 
 // What can be wrong with an answer as a whole.

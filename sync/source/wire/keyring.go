@@ -95,7 +95,7 @@ func NewKeyring(c Credentials) (*Keyring, error) {
 	return k, nil
 }
 
-// Current gives the key to sign with.
+// Current returns the key to sign with.
 func (k *Keyring) Current(ctx context.Context) (Key, error) {
 	k.mu.Lock()
 	now := k.now()
@@ -122,7 +122,7 @@ func (k *Keyring) Current(ctx context.Context) (Key, error) {
 	}
 }
 
-// spare gives the last key while it must still be good, or else the error.
+// spare returns the last key while it must still be good, or else the error.
 func (k *Keyring) spare(now time.Time, err error) (Key, error) {
 	if !k.got.IsZero() && within(now, k.got, keyGood) {
 		return k.key, nil
