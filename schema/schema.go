@@ -179,7 +179,16 @@ type Window struct {
 	Error       string
 	StartedAt   time.Time
 	FinishedAt  time.Time
+	ListedAt    time.Time // when it was last listed whole, each row held against the stored one; zero in rows of before there was this
 	Version     uint64
+}
+
+// Listing is when the window was last listed whole. Rows of before ListedAt were written by such a listing.
+func (w Window) Listing() time.Time {
+	if w.ListedAt.IsZero() {
+		return w.FinishedAt
+	}
+	return w.ListedAt
 }
 
 // Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).

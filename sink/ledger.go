@@ -90,21 +90,21 @@ func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, strea
 	out, err := collect(ctx, s, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
 		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
 		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
-		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version, filters
+		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), toUnixTimestamp64Milli(listed_at), version, filters
 		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
 		ORDER BY window_start`, append(rangeArgs(stream, from, to), whichArgs...), func(rows driver.Rows) (schema.Window, error) {
 		w := schema.Window{Stream: stream}
 		var start, end int64
 		var verdict string
-		var listingStart, listingEnd, startedAt, finishedAt *int64
+		var listingStart, listingEnd, startedAt, finishedAt, listedAt *int64
 		if err := rows.Scan(&w.Source, &start, &end, &verdict, &w.Listed, &w.Stored, &w.Items, &w.Rejected, &w.Pending,
 			&w.IDDigest, &listingStart, &listingEnd, &w.TotalFirst, &w.TotalLast, &w.Pages, &w.ListCalls,
-			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &w.Version, &w.Filters); err != nil {
+			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &listedAt, &w.Version, &w.Filters); err != nil {
 			return w, err
 		}
 		w.Start, w.End, w.Verdict = fromMilliseconds(start), fromMilliseconds(end), schema.Verdict(verdict)
 		w.ListingStart, w.ListingEnd = optional(listingStart), optional(listingEnd)
-		w.StartedAt, w.FinishedAt = optional(startedAt), optional(finishedAt)
+		w.StartedAt, w.FinishedAt, w.ListedAt = optional(startedAt), optional(finishedAt), optional(listedAt)
 		return w, nil
 	})
 	if err != nil {

@@ -151,6 +151,7 @@ var windowTable = &table[schema.Window]{
 		text("error", func(w *schema.Window) string { return w.Error }),
 		optionalMoment("started_at", func(w *schema.Window) time.Time { return w.StartedAt }),
 		optionalMoment("finished_at", func(w *schema.Window) time.Time { return w.FinishedAt }),
+		optionalMoment("listed_at", func(w *schema.Window) time.Time { return w.ListedAt }),
 		plain("version", "UInt64", func(w *schema.Window) uint64 { return w.Version }),
 		label("filters", func(w *schema.Window) string { return w.Filters }),
 	},

@@ -11,7 +11,10 @@
 //
 // No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
 //
-//   - created within Options.Lookback: by the next tick that succeeds, which lists it again;
+//   - created within Options.Lookback: by the next scheduled run that succeeds, which lists it again, where all of that can be
+//     listed with a tenth of the list quota. Where there is more of it than that, its windows are listed in turn, with that
+//     tenth, so that each is listed again within (orders of the lookback ÷ page size) ÷ (a tenth of the quota); the ledger says
+//     when each was (listed_at). An order that is new there, however late it comes, is found by the next run, which counts;
 //   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
 //     not in the listing of the unpaid any more; where a vendor cannot list those alone, each unpaid order is asked for,
 //     or the whole stretch is listed again, whichever costs less;
@@ -116,6 +119,8 @@ type Stream struct {
 	Decoder  source.Decoder
 	PageSize int
 	InFlight int // listings, and details, under way at once
+	// ListQuota is the list calls a second that the stream may make, its share of its account's; 0 is without a bound.
+	ListQuota float64
 	// Clock tells the vendor's clock minus this machine's, as far as it is known by now; nil for none.
 	Clock func() (offset time.Duration, known bool)
 }
@@ -155,6 +160,7 @@ type Engine struct {
 	store   Store
 	one     sync.Mutex
 	stuck   stuck
+	turns   turns
 
 	ceilings map[string]*walk.Ceiling // by account
 }
@@ -228,24 +234,32 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 			return r.refreshTracked(ctx)
 		}
 		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
-		jobs, gaps, err := r.tickJobs(ctx, live, until)
-		if err != nil {
-			return err
-		}
+		var err error
 		if r.findings, err = r.Findings(ctx, r.stream.Stream, time.Time{}, r.now); err != nil {
 			return err
 		}
-		if err := r.walk(ctx, jobs); err != nil {
+		recent, err := r.recent(ctx, live)
+		if err != nil {
+			return err
+		}
+		gaps, err := r.gaps(ctx, live, until)
+		if err != nil {
+			return err
+		}
+		if err := r.walk(ctx, r.jobs(recent.due, recent.ledger, source.Live, time.Time{})); err != nil {
 			return err
 		}
 		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
 		if err := r.commits.flush(); err != nil {
 			return err
 		}
-		if err := r.refresh(ctx, live); err != nil {
+		if err := r.refresh(ctx, live, recent.unlisted); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, gaps); err != nil {
+			return err
+		}
+		if err := r.walk(ctx, r.jobs(recent.later, recent.ledger, source.Verify, time.Time{})); err != nil {
 			return err
 		}
 		return r.endFindings(ctx)

@@ -17,9 +17,9 @@ import (
 )
 
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
-// are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
+// are stored as unpaid, are older than the lookback, or within it where that was not listed whole, and have moved on. It costs one listing of the unpaid orders and one
 // detail call for each such order, whatever the number of orders.
-func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
+func (r *streamRun) refresh(ctx context.Context, live window.Interval, within bool) error {
 	pending, err := r.store.Pending(ctx, r.stream.Stream)
 	if err != nil {
 		return err
@@ -36,7 +36,11 @@ func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
 	}
 	var moved []schema.OrderRef
 	if r.stream.Lists() {
-		moved, err = r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+		unpaid := window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start}
+		if within {
+			unpaid.End = r.now
+		}
+		moved, err = r.sweep(ctx, unpaid)
 		if err != nil {
 			return err
 		}
