@@ -191,6 +191,14 @@ func (w Window) Listing() time.Time {
 	return w.ListedAt
 }
 
+// Check is that the detail of a stored order was fetched again, and was as it is stored.
+type Check struct {
+	Stream
+	OrderID    string
+	CreateTime time.Time // the order's
+	CheckedAt  time.Time
+}
+
 // Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).
 type Reject struct {
 	Stream

@@ -82,6 +82,8 @@ type Store interface {
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
 	// Find returns those of some orders that are stored, by their ids alone.
+	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
+	WriteChecks(ctx context.Context, checks []schema.Check) error
 	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
 	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
 	// verdict.
@@ -143,7 +145,11 @@ type Options struct {
 	Settle   time.Duration
 	Lookback time.Duration
 	Sweep    time.Duration
-	Log      *slog.Logger
+	// Recheck are the ages, ascending, counted from the later of creation and payment, at which the detail of an order is fetched
+	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
+	// lacks what most of its product have.
+	Recheck []time.Duration
+	Log     *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims Claims
 	// Committed sees every batch after the warehouse confirmed it, and must not keep it; nil for none.
@@ -231,7 +237,10 @@ func begins(from time.Time) error {
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		if !r.stream.Lists() {
-			return r.refreshTracked(ctx)
+			if err := r.refreshTracked(ctx); err != nil {
+				return err
+			}
+			return r.recheck(ctx, until)
 		}
 		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
 		var err error
@@ -254,6 +263,9 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 			return err
 		}
 		if err := r.refresh(ctx, live, recent.unlisted); err != nil {
+			return err
+		}
+		if err := r.recheck(ctx, until); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, gaps); err != nil {

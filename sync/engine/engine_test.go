@@ -43,6 +43,7 @@ type world struct {
 	filters  schema.Filters
 	// listQuota of new engines' streams; zero is without a bound.
 	listQuota float64
+	recheck   []time.Duration // of new engines
 	source    func(engine.Source) engine.Source // what they have around theirs
 	store     engine.Store                      // what new engines write to: sink, or something around it
 
@@ -100,7 +101,7 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
 	return engine.New(w.store, []engine.Stream{{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8, ListQuota: w.listQuota}}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck,
 		Committed: func(b schema.Batch) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

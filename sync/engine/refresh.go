@@ -119,6 +119,7 @@ func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid [
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
+	var checks []schema.Check
 	var suspects []suspect
 	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
 	// An order can be due for several reasons, or for several of its lines.
@@ -172,10 +173,17 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			key := r.stream.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
 			r.fetched(res)
-			return nil, b.changedBy(res)
+			changed := b.changedBy(res)
+			if !changed && res.Err == nil {
+				checks = append(checks, check(res.Order))
+			}
+			return nil, changed
 		}); err != nil {
 			return err
 		}
+	}
+	if err := r.store.WriteChecks(ctx, checks); err != nil {
+		return err
 	}
 	for _, s := range suspects {
 		o, err := r.listedAt(ctx, s.OrderID, s.now)

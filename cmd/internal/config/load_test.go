@@ -123,6 +123,7 @@ schedule:
   settle: 0s
   lookback: 1d12h
   sweep: 30d
+  recheck: [30s, 2h]
 http: {listen: ":0"}
 log:
   level: debug
@@ -153,6 +154,7 @@ log:
 		},
 		Schedule: Schedule{
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
+			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour},
 		},
 		HTTP: HTTP{Listen: ":0"},
 		Log:  Log{Level: "debug", Format: FormatJSON},
