@@ -349,7 +349,7 @@ func TestClusterThatIsNotTheTables(t *testing.T) {
 	}
 }
 
-// The rows of one server move to a cluster by being inserted there, table by table, as the README says.
+// The rows of one server move to a cluster by being inserted there, table by table, as sink/README.md says.
 func TestSlowMoveToACluster(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("ORDERSYNC_SLOW") == "" {
