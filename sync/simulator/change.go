@@ -40,9 +40,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 		added[k] = order{id: id, create: create}
 		ids[k] = string(a.vendor.appendID(nil, id))
 		a.invent(&added[k], &s, a.orders[:i], true)
-		if o := &added[k]; o.payDelay > 0 { // what is paid was paid before now
-			o.payDelay = min(o.payDelay, a.age(o))
-		}
+		added[k].payBy(a.now().Unix())
 		a.hold(&added[k])
 	}
 	a.orders = slices.Insert(a.orders, i, added...)

@@ -47,6 +47,7 @@ func (a *Account) generate() {
 	unpaidSince := a.o.To.Add(-unpaidLife).Unix()
 	for i := range a.orders {
 		a.invent(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
+		a.orders[i].payBy(to)
 	}
 }
 
@@ -196,6 +197,13 @@ func (a *Account) invent(o *order, s *stream, earlier []order, mayBeUnpaid bool)
 	}
 	if from != nil && o.renews() && o.status != statusCancelled {
 		from.extended = true
+	}
+}
+
+// payBy moves the payment to a moment, if it was after that: nothing was paid in the future.
+func (o *order) payBy(moment int64) {
+	if o.payDelay > 0 {
+		o.payDelay = int32(max(0, min(int64(o.payDelay), moment-o.create)))
 	}
 }
 
