@@ -53,7 +53,9 @@ func readings(now time.Time) []reading {
 		{"ItemIDsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.ItemIDsByOrder(ctx, stream, from, to, ids))
 		}},
-		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000)) }},
+		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000))
+		}},
 		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, stream, from, to)) }},
 		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, stream)) }},
 		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, stream, ids)) }},
