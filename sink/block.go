@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -29,19 +30,28 @@ const (
 	maxPacketBytes = 1 << 20
 )
 
+// encoder has the memory that is needed to make a packet.
+type encoder struct {
+	native   proto.Buffer
+	compress *compress.Writer
+}
+
+func newEncoder() *encoder {
+	return &encoder{compress: compress.NewWriter(compress.LevelZero, compress.LZ4)}
+}
+
 // encode makes a packet of rows. It fails on a value that does not fit its column (I5, I6).
-func (t *table[T]) encode(rows []*T) (packet, error) {
-	var native proto.Buffer
+func encode[T any](e *encoder, t *table[T], rows []*T) (packet, error) {
+	e.native.Reset()
 	for _, c := range t.columns {
-		if bad, err := c.encode(rows, &native); err != nil {
+		if bad, err := c.encode(rows, &e.native); err != nil {
 			return packet{}, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
 		}
 	}
-	w := compress.NewWriter(compress.LevelZero, compress.LZ4)
-	if err := w.Compress(native.Buf); err != nil {
+	if err := e.compress.Compress(e.native.Buf); err != nil {
 		return packet{}, fmt.Errorf("compress rows of %s: %w", t.name, err)
 	}
-	return packet{len(rows), len(native.Buf), slices.Clone(w.Data)}, nil
+	return packet{len(rows), len(e.native.Buf), slices.Clone(e.compress.Data)}, nil
 }
 
 // chunks cuts packets into inserts of bounded length and size. A single packet that is larger than the bound is an insert of
@@ -133,13 +143,19 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	}
 	defer batch.Close() // after Send it does nothing; before, it gives the connection back
 
+	var waiting []io.Reader
+	for _, p := range b.packets {
+		waiting = append(waiting, bytes.NewReader(p.data))
+	}
+	r := proto.NewReader(io.MultiReader(waiting...))
+	r.EnableCompression()
 	for i, p := range b.packets {
 		if i > 0 {
 			if err := batch.Flush(); err != nil {
 				return err
 			}
 		}
-		if err := b.fill(batch, p); err != nil {
+		if err := b.fill(batch, r, p.rows); err != nil {
 			_ = batch.Abort() // the connection ends, and with it the half-sent insert
 			return err
 		}
@@ -147,17 +163,15 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	return batch.Send()
 }
 
-// fill puts a packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
+// fill puts the next packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
 // value, with reflection, silent rounding and times that wrap in 2262. Its columns can also read the bytes that the
 // server would send, which is exact for every value and several times faster.
-func (b *block) fill(batch driver.Batch, p packet) error {
-	r := proto.NewReader(bytes.NewReader(p.data))
-	r.EnableCompression()
+func (b *block) fill(batch driver.Batch, r *proto.Reader, rows int) error {
 	for i, column := range batch.Columns() {
 		if got := string(column.Type()); got != b.types[i] {
 			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: got}
 		}
-		if err := column.Decode(r, p.rows); err != nil {
+		if err := column.Decode(r, rows); err != nil {
 			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: err.Error()}
 		}
 	}

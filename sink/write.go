@@ -34,9 +34,10 @@ func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
 
 // Writer returns a writer without rows.
 func (s *Sink) Writer() schema.Writer {
+	e := newEncoder()
 	return &writer{
 		sink:  s,
-		items: gather(itemTable), orders: gather(orderTable), rejects: gather(rejectTable), windows: gather(windowTable),
+		items: gather(itemTable, e), orders: gather(orderTable, e), rejects: gather(rejectTable, e), windows: gather(windowTable, e),
 	}
 }
 
@@ -85,7 +86,7 @@ type table[T any] struct {
 
 // write stores rows of one table.
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
-	g := gather(t)
+	g := gather(t, newEncoder())
 	if err := g.add(rows); err != nil {
 		return err
 	}
@@ -95,8 +96,9 @@ func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 // gathered is rows of one table that are to be sent. Those that came last wait as they are, all others encoded and
 // compressed: they take a tenth of the memory then, for as long as an insert and its retries may take.
 type gathered[T any] struct {
-	table *table[T]
-	parts map[int]*part[T] // by place
+	table   *table[T]
+	encoder *encoder
+	parts   map[int]*part[T] // by place
 	// What is not encoded yet.
 	openRows, openBytes int
 	// size is about how many bytes all rows take.
@@ -109,8 +111,8 @@ type part[T any] struct {
 	packets []packet
 }
 
-func gather[T any](t *table[T]) *gathered[T] {
-	return &gathered[T]{table: t, parts: map[int]*part[T]{}}
+func gather[T any](t *table[T], e *encoder) *gathered[T] {
+	return &gathered[T]{table: t, encoder: e, parts: map[int]*part[T]{}}
 }
 
 // add takes rows over, which must not change any more. It fails on a value that does not fit its column.
@@ -158,7 +160,7 @@ func (g *gathered[T]) encode() error {
 			continue
 		}
 		slices.SortFunc(p.open, g.table.compare)
-		made, err := g.table.encode(p.open)
+		made, err := encode(g.encoder, g.table, p.open)
 		if err != nil {
 			return err
 		}
