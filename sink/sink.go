@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +26,6 @@ type Config struct {
 	Username string
 	Password string
 	Secure   bool // TLS, verified against the system's certificates
-	Local    bool // the server is on this machine: compressing what it is sent, and sends, would only take time
 
 	// Cluster is the name of a cluster of the server's configuration: its servers hold the rows together, see
 	// schema.Cluster. Empty = one server.
@@ -217,7 +218,7 @@ func (c Config) options(database string) *clickhouse.Options {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = DefaultDialTimeout
 	}
-	if c.Local {
+	if c.local() {
 		o.Compression = nil
 	}
 	o.Settings = schema.ConnectionSettings(c.Settings())
@@ -226,6 +227,14 @@ func (c Config) options(database string) *clickhouse.Options {
 	}
 	o.DialStrategy, o.DialContext = dialStrategy, dialContext(o.DialTimeout, o.TLS)
 	return o
+}
+
+// local reports whether the server is on this machine: to compress what it is sent, and sends, would only take time.
+func (c Config) local() bool {
+	return !slices.ContainsFunc(c.Addr, func(addr string) bool {
+		at, err := netip.ParseAddrPort(addr)
+		return err != nil || !at.Addr().IsLoopback()
+	})
 }
 
 // Settings are those of every connection, whatever its protocol; nil for those of the server.

@@ -199,10 +199,6 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []sche
 				s.Changed++
 				s.Items += len(res.Items)
 			})
-			if out.Orders == nil {
-				rows := r.commits.room(len(todo))
-				out.Orders, out.Items = rows.Orders, rows.Items
-			}
 			orders, items, err := r.leave(ctx, o, places[o.OrderID])
 			if err != nil {
 				return err

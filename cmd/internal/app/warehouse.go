@@ -142,7 +142,7 @@ func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Wareh
 		login, w.reader = server.Login(embedded.Reader), embedded.Confined()
 	}
 	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
-	cfg.Local, w.config = true, cfg
+	w.config = cfg
 	return w, cfg, nil
 }
 
