@@ -20,7 +20,7 @@ SELECT
     if(kind = 'unpaid', amount, nothing) AS unpaid,
     toStartOfMonth(day) AS month,
     payment_time, related_order_id, order_sub_type, commodity_code, instance_ids, quantity, usage_start_time, usage_end_time,
-    is_subscription,
+    is_subscription, is_refund_order,
     transform(operator, operator_list.1, operator_list.2, '') AS operator_name,
     if(counts, billing.list_price, nothing) AS list_price,
     if(counts, billing.discount, nothing) AS discount,
