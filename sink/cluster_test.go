@@ -144,7 +144,7 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("rejects")(rejects, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)
-	pending, err := s.Pending(ctx, stream)
+	pending, err := s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000)
 	keep("pending")(pending, err)
 	found, err := s.Find(ctx, stream, ids)
 	keep("found")(found, err)
@@ -279,7 +279,7 @@ func TestShardAway(t *testing.T) {
 	if err = s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("ping: %v", err)
 	}
-	_, err = sink.Open(t.Context(), sink.Config{Addr: []string{n.Addr(0)}, Database: n.Database, Cluster: sinktest.TwoShards})
+	_, err = sink.Open(t.Context(), sink.Config{Addr: []string{n.Addr(0)}, Database: n.Database, Cluster: sinktest.TwoShards, MaxElapsedTime: time.Second})
 	if err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("open: %v", err)
 	}
@@ -349,7 +349,7 @@ func TestClusterThatIsNotTheTables(t *testing.T) {
 	}
 }
 
-// The rows of one server move to a cluster by being inserted there, table by table, as the README says.
+// The rows of one server move to a cluster by being inserted there, table by table, as sink/README.md says.
 func TestSlowMoveToACluster(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("ORDERSYNC_SLOW") == "" {

@@ -20,6 +20,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // reading is one read of a sink, by the name of its method.
@@ -56,7 +57,9 @@ func readings(now time.Time) []reading {
 		{"ItemIDsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.ItemIDsByOrder(ctx, stream, from, to, ids))
 		}},
-		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, stream)) }},
+		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000))
+		}},
 		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, stream, from, to)) }},
 		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, stream)) }},
 		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, stream, ids)) }},
@@ -84,6 +87,15 @@ func readings(now time.Time) []reading {
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
 		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, stream)) }},
+		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectWindows(ctx, stream, time.Hour, time.Time{}, to))
+		}},
+		{"RejectPage", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectPage(ctx, stream, schema.RejectQuery{Stages: []string{schema.RejectList, schema.RejectItem}, Most: 1000, Raw: true}))
+		}},
+		{"RejectsOf", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectsOf(ctx, stream, []string{"r1"}, ids))
+		}},
 		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
 		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
@@ -187,7 +199,7 @@ func fill(t *testing.T, s *sink.Sink) {
 // and has nothing twice.
 func TestConnectionCutDuringRead(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	fill(t, openAt(t, addr, database))
 	for i, r := range readings(day) {
 		t.Run(fmt.Sprint(r.method, i), func(t *testing.T) {
@@ -310,7 +322,7 @@ func TestReadsEnd(t *testing.T) {
 	})
 	t.Run("time is up", func(t *testing.T) {
 		t.Parallel()
-		addr, database := sinktest.Database(t)
+		addr, database := warehousetest.Database(t)
 		p := newProxy(t, addr)
 		s := openAt(t, p.addr, database, func(c *sink.Config) { c.MaxElapsedTime = time.Second })
 		p.close()
@@ -325,7 +337,7 @@ func TestReadsEnd(t *testing.T) {
 	})
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
-		addr, database := sinktest.Database(t)
+		addr, database := warehousetest.Database(t)
 		p := newProxy(t, addr)
 		stop := errors.New("the program is asked to stop")
 		ctx, cancel := context.WithCancelCause(t.Context())

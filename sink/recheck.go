@@ -26,7 +26,7 @@ var checkTable = &table[schema.Check]{
 		text("order_id", func(c *schema.Check) string { return c.OrderID }),
 		moment("create_time", func(c *schema.Check) time.Time { return c.CreateTime }),
 		moment("checked_at", func(c *schema.Check) time.Time { return c.CheckedAt }),
-		plain("version", "UInt64", func(c *schema.Check) uint64 { return uint64(c.CheckedAt.UnixNano()) }),
+		long("version", func(c *schema.Check) uint64 { return uint64(c.CheckedAt.UnixNano()) }),
 	},
 }
 

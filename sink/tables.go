@@ -2,6 +2,7 @@ package sink
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,11 +43,11 @@ var orderTable = &table[schema.Order]{
 		amount("pretax_amount_local", func(o *schema.Order) schema.Money { return o.PretaxLocal }),
 		amount("tax", func(o *schema.Order) schema.Money { return o.Tax }),
 		amount("after_tax_amount", func(o *schema.Order) schema.Money { return o.AfterTax }),
-		plain("fingerprint", "UInt64", func(o *schema.Order) uint64 { return o.Fingerprint }),
+		long("fingerprint", func(o *schema.Order) uint64 { return o.Fingerprint }),
 		label("detail_status", func(o *schema.Order) string { return o.DetailStatus }),
-		plain("items", "UInt32", func(o *schema.Order) uint32 { return o.ItemCount }),
+		count("items", func(o *schema.Order) uint32 { return o.ItemCount }),
 		moment("fetched_at", func(o *schema.Order) time.Time { return o.FetchedAt }),
-		plain("version", "UInt64", func(o *schema.Order) uint64 { return o.Version }),
+		long("version", func(o *schema.Order) uint64 { return o.Version }),
 		flag("is_deleted", func(o *schema.Order) bool { return o.Deleted }),
 		text("raw", func(o *schema.Order) string { return o.Raw }),
 		text("raw_detail", func(o *schema.Order) string { return o.RawDetail }),
@@ -111,7 +112,7 @@ var itemTable = &table[schema.Item]{
 		text("bill_module_config", func(i *schema.Item) string { return i.BillModuleConfig }),
 		text("original_module_config", func(i *schema.Item) string { return i.OriginalModuleConfig }),
 		moment("fetched_at", func(i *schema.Item) time.Time { return i.FetchedAt }),
-		plain("version", "UInt64", func(i *schema.Item) uint64 { return i.Version }),
+		long("version", func(i *schema.Item) uint64 { return i.Version }),
 		flag("is_deleted", func(i *schema.Item) bool { return i.Deleted }),
 		text("raw", func(i *schema.Item) string { return i.Raw }),
 	},
@@ -134,25 +135,25 @@ var windowTable = &table[schema.Window]{
 		moment("window_start", func(w *schema.Window) time.Time { return w.Start }),
 		moment("window_end", func(w *schema.Window) time.Time { return w.End }),
 		label("verdict", func(w *schema.Window) string { return string(w.Verdict) }),
-		plain("listed", "UInt32", func(w *schema.Window) uint32 { return w.Listed }),
-		plain("stored", "UInt32", func(w *schema.Window) uint32 { return w.Stored }),
-		plain("items", "UInt32", func(w *schema.Window) uint32 { return w.Items }),
-		plain("rejected", "UInt32", func(w *schema.Window) uint32 { return w.Rejected }),
-		plain("pending", "UInt32", func(w *schema.Window) uint32 { return w.Pending }),
-		plain("id_digest", "UInt64", func(w *schema.Window) uint64 { return w.IDDigest }),
+		count("listed", func(w *schema.Window) uint32 { return w.Listed }),
+		count("stored", func(w *schema.Window) uint32 { return w.Stored }),
+		count("items", func(w *schema.Window) uint32 { return w.Items }),
+		count("rejected", func(w *schema.Window) uint32 { return w.Rejected }),
+		count("pending", func(w *schema.Window) uint32 { return w.Pending }),
+		long("id_digest", func(w *schema.Window) uint64 { return w.IDDigest }),
 		optionalMoment("listing_start", func(w *schema.Window) time.Time { return w.ListingStart }),
 		optionalMoment("listing_end", func(w *schema.Window) time.Time { return w.ListingEnd }),
-		plain("total_first", "UInt32", func(w *schema.Window) uint32 { return w.TotalFirst }),
-		plain("total_last", "UInt32", func(w *schema.Window) uint32 { return w.TotalLast }),
-		plain("pages", "UInt32", func(w *schema.Window) uint32 { return w.Pages }),
-		plain("list_calls", "UInt32", func(w *schema.Window) uint32 { return w.ListCalls }),
-		plain("detail_calls", "UInt32", func(w *schema.Window) uint32 { return w.DetailCalls }),
-		plain("attempts", "UInt32", func(w *schema.Window) uint32 { return w.Attempts }),
+		count("total_first", func(w *schema.Window) uint32 { return w.TotalFirst }),
+		count("total_last", func(w *schema.Window) uint32 { return w.TotalLast }),
+		count("pages", func(w *schema.Window) uint32 { return w.Pages }),
+		count("list_calls", func(w *schema.Window) uint32 { return w.ListCalls }),
+		count("detail_calls", func(w *schema.Window) uint32 { return w.DetailCalls }),
+		count("attempts", func(w *schema.Window) uint32 { return w.Attempts }),
 		text("error", func(w *schema.Window) string { return w.Error }),
 		optionalMoment("started_at", func(w *schema.Window) time.Time { return w.StartedAt }),
 		optionalMoment("finished_at", func(w *schema.Window) time.Time { return w.FinishedAt }),
 		optionalMoment("listed_at", func(w *schema.Window) time.Time { return w.ListedAt }),
-		plain("version", "UInt64", func(w *schema.Window) uint64 { return w.Version }),
+		long("version", func(w *schema.Window) uint64 { return w.Version }),
 		label("filters", func(w *schema.Window) string { return w.Filters }),
 	},
 }
@@ -179,12 +180,22 @@ var rejectTable = &table[schema.Reject]{
 		text("raw", func(r *schema.Reject) string { return r.Raw }),
 		moment("first_seen", func(r *schema.Reject) time.Time { return r.FirstSeen }),
 		moment("last_seen", func(r *schema.Reject) time.Time { return r.LastSeen }),
-		plain("attempts", "UInt32", func(r *schema.Reject) uint32 { return r.Attempts }),
+		count("attempts", func(r *schema.Reject) uint32 { return r.Attempts }),
 		optionalMoment("next_attempt", func(r *schema.Reject) time.Time { return r.NextAttempt }),
 		optionalMoment("accepted_at", func(r *schema.Reject) time.Time { return r.AcceptedAt }),
 		text("accepted_by", func(r *schema.Reject) string { return r.AcceptedBy }),
 		text("note", func(r *schema.Reject) string { return r.Note }),
 		flag("resolved", func(r *schema.Reject) bool { return r.Resolved }),
-		plain("version", "UInt64", func(r *schema.Reject) uint64 { return r.Version }),
+		long("version", func(r *schema.Reject) uint64 { return r.Version }),
 	},
+}
+
+// rejectStateTable holds what became of each reject. The server copies each row of rejectTable to it; only that a record
+// became a row is written here alone.
+var rejectStateTable = &table[schema.Reject]{
+	name: "reject_states", label: rejectTable.label, compare: rejectTable.compare,
+	size: func(*schema.Reject) int { return overhead },
+	columns: append(slices.DeleteFunc(slices.Clone(rejectTable.columns), func(c column[schema.Reject]) bool {
+		return slices.Contains([]string{"message", "raw", "accepted_by", "note"}, c.name)
+	}), long("payload", func(r *schema.Reject) uint64 { return r.Payload() })),
 }

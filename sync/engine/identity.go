@@ -161,7 +161,7 @@ func newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
 func (r *streamRun) relocate(ctx context.Context, o schema.Order, from time.Time) error {
 	o.Version = newer(o.Version, uint64(time.Now().UnixNano()))
 	iv := window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}
-	return r.details(ctx, iv, []schema.Order{o}, former{o.OrderID: {from}}, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, iv, []schema.Order{o}, former{o.OrderID: {from}}, func(res enrich.Result, _ *rejectView) ([]schema.Reject, bool) {
 		r.fetched(res)
 		return nil, true
 	})

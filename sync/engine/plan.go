@@ -23,8 +23,7 @@ func (r *streamRun) backfillJobs(ctx context.Context, iv window.Interval, force 
 		return early(r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
 	}
 	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
-	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
-	due := window.Missing(iv, r.Window, ledger, bad)
+	due := window.Missing(iv, r.Window, ledger, r.open.bad())
 	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
 }
 
@@ -50,9 +49,7 @@ func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.T
 	}
 	var due []window.Interval
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
-	again := r.open.windows(func(j schema.Reject) bool {
-		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
-	})
+	again := r.open.due(r.now, live.Start)
 	for _, u := range undone {
 		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
 			delete(again, w.Start.Unix())

@@ -69,9 +69,7 @@ func (r *streamRun) recent(ctx context.Context, live window.Interval) (recent, e
 	// After a long time without a run each window since then is listed whole, by the walk, many at a time.
 	long := fresh.End.Sub(fresh.Start) > r.Window
 	// A row that could not become an order can only be had again by listing its window.
-	again := r.open.windows(func(j schema.Reject) bool {
-		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
-	})
+	again := r.open.due(r.now, live.End)
 	for _, w := range all {
 		row, known := rows[w.Start.Unix()]
 		switch {
@@ -190,7 +188,11 @@ func (l *lookback) list(ctx context.Context, iv window.Interval) error {
 		if err := l.enrich(ctx, part, todo, stored, t); err != nil {
 			return err
 		}
-		return l.commits.add(schema.Batch{Rejects: l.listRejects(part, t)})
+		rejects, err := l.listRejects(ctx, part, t)
+		if err != nil {
+			return err
+		}
+		return l.commit(schema.Batch{Rejects: rejects})
 	})
 	if err != nil {
 		return err
@@ -272,6 +274,14 @@ func (l *lookback) write(ctx context.Context, end time.Time) error {
 	if err != nil {
 		return err
 	}
+	starts := make([]time.Time, len(windows))
+	for i, w := range windows {
+		starts[i] = w.Start
+	}
+	rejects, err := l.open.sums(ctx, starts...)
+	if err != nil {
+		return err
+	}
 	var out schema.Batch
 	for _, iv := range windows {
 		prior, known := l.rows[iv.Start.Unix()]
@@ -280,7 +290,8 @@ func (l *lookback) write(ctx context.Context, end time.Time) error {
 			w = schema.Window{Stream: l.stream.Stream, Start: iv.Start, End: iv.End, Filters: l.stream.Filters.String(), ListingStart: iv.Start}
 		}
 		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
-		w.Rejected, w.Listed = l.open.rejected(iv.Start), c.Stored+uint32(l.open.counted(iv.Start, schema.RejectList))
+		j := rejects[iv.Start.Unix()]
+		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List)
 		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
 		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = earlier(iv.End, end), l.calls, 0, 0, 0
 		l.calls = 0

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -80,7 +79,18 @@ func (r *streamRun) settle(ctx context.Context, l walk.Listing, t *tally) error 
 	if len(r.findings) > 0 {
 		r.looks.listing(&l)
 	}
-	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
+	rejects, err := r.listRejects(ctx, l, t)
+	if err != nil {
+		return err
+	}
+	if err := r.commit(schema.Batch{Rejects: rejects}); err != nil {
+		return err
+	}
+	windows, err := t.done(ctx, l)
+	if err != nil {
+		return err
+	}
+	return r.commits.add(schema.Batch{Windows: windows})
 }
 
 // changed finds the orders of a listing that the warehouse does not hold in this state, and at which other places it holds
@@ -107,15 +117,20 @@ func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]s
 	if err := r.elsewhere(ctx, l, known); err != nil {
 		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
 	}
+	rejects, err := r.rejectsOf(ctx, l.Orders, known)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
+	}
+	defer rejects.close()
 	stored := former{}
 	todo := l.Orders[:0]
 	for i := range l.Orders {
 		o := &l.Orders[i]
 		k, ok := known[o.OrderID]
-		again := t.job.repair.redo(o.OrderID) || r.eager && r.open.hasLines(o.OrderID)
+		again := t.job.repair.redo(o.OrderID) || r.eager && rejects.hasLines(o.OrderID)
 		moved := ok && !same(k.CreateTime, o.CreateTime)
 		if ok && k.Fingerprint == o.Fingerprint && !moved && !again {
-			if k.DetailStatus == schema.DetailOK || r.open.waits(o.OrderID, r.now, r.eager) {
+			if k.DetailStatus == schema.DetailOK || rejects.waits(o.OrderID, r.now, r.eager) {
 				t.order(o, k.ItemCount, k.DetailStatus)
 				continue
 			}
@@ -131,35 +146,51 @@ func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]s
 	return todo, stored, nil
 }
 
+// rejectsOf looks at the rejects of those listed orders that are stored and need no detail but for them.
+func (r *streamRun) rejectsOf(ctx context.Context, listed []schema.Order, known map[string]schema.Known) (*rejectView, error) {
+	var ids []string
+	for i := range listed {
+		if k, ok := known[listed[i].OrderID]; ok && (r.eager || k.DetailStatus != schema.DetailOK) {
+			ids = append(ids, listed[i].OrderID)
+		}
+	}
+	return r.open.look(ctx, nil, ids)
+}
+
 // enrich fetches the details of orders and hands them over as they come.
 func (r *streamRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, stored former, t *tally) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	return r.details(ctx, l.Interval, todo, stored, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, l.Interval, todo, stored, func(res enrich.Result, v *rejectView) ([]schema.Reject, bool) {
 		t.detail(res)
-		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList), true // its list row could be read
+		return v.resolve(res.Order.OrderID, nil, r.now, schema.RejectList), true // its list row could be read
 	})
 }
 
 // details fetches the details of orders that were created in iv and hands the rows over, with tombstones for what is stored of
 // them at other places. Each result is first shown to the caller, who may have more rejects to hand over, and says whether
 // there is anything to write.
-func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
+func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result, *rejectView) (more []schema.Reject, write bool)) error {
 	stored, err := r.itemIDs(ctx, iv, todo)
 	if err != nil {
 		return fmt.Errorf("%s %s: read stored items: %w", r.stream, iv, err)
 	}
+	v, err := r.open.look(ctx, nil, orderIDs(todo))
+	if err != nil {
+		return err
+	}
+	defer v.close()
 	var out schema.Batch
 	flush := func() error {
 		b := out
 		out = schema.Batch{}
-		return r.commits.add(b)
+		return r.commit(b)
 	}
 	e := enrich.Enricher{Detailer: r.stream.Source, Parallel: r.stream.InFlight}
 	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
 		o := res.Order
-		more, write := seen(res)
+		more, write := seen(res, v)
 		out.Rejects = append(out.Rejects, more...)
 		r.progress.Details.Add(1)
 		if write {
@@ -168,10 +199,6 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []sche
 				s.Changed++
 				s.Items += len(res.Items)
 			})
-			if out.Orders == nil {
-				rows := r.commits.room(len(todo))
-				out.Orders, out.Items = rows.Orders, rows.Items
-			}
 			orders, items, err := r.leave(ctx, o, places[o.OrderID])
 			if err != nil {
 				return err
@@ -181,12 +208,12 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []sche
 			r.wrote(o.OrderID)
 		}
 		for _, j := range res.Rejects {
-			if row, write := r.open.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
+			if row, write := v.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
 				out.Rejects = append(out.Rejects, row)
 			}
 		}
 		if res.Err == nil { // else nothing was learned of its lines
-			out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
+			out.Rejects = append(out.Rejects, v.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 		}
 		if len(out.Orders) < chunk {
 			return nil
@@ -200,7 +227,19 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []sche
 }
 
 // listRejects returns the rows of a listing that could not become orders.
-func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
+func (r *streamRun) listRejects(ctx context.Context, l walk.Listing, t *tally) ([]schema.Reject, error) {
+	if len(l.Rejects) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(l.Rejects))
+	for i := range l.Rejects {
+		ids[i] = l.Rejects[i].ID
+	}
+	v, err := r.open.look(ctx, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
 	var out []schema.Reject
 	for _, j := range l.Rejects {
 		at := j.CreateTime
@@ -208,7 +247,8 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 			at = l.Start
 		}
 		w := t.at(at)
-		row, write := r.open.seen(j, r.now, w.Start)
+		t.meet(w.Start, v, j.ID)
+		row, write := v.seen(j, r.now, w.Start)
 		if row.WindowStart.Equal(w.Start) {
 			w.Listed++ // a row without a creation time can be in two listings that meet, and counts in one of them
 		}
@@ -216,7 +256,7 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 			out = append(out, row)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // sight remembers an order that the source lists; see witnessed.
@@ -238,37 +278,36 @@ func (r *streamRun) wholeWindow(start time.Time) {
 	r.whole[start.Unix()] = true
 }
 
-// resolveGone resolves the rejects that this run would have met if they were still there, and corrects the ledger where
-// any were resolved.
+// resolveGone resolves the rejects without a place in time that this run would have met if they were still there, and corrects
+// the ledger where any were resolved. Those of one window were resolved when it was closed.
 func (r *streamRun) resolveGone(ctx context.Context) error {
 	listed := func(w window.Interval) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.whole[w.Start.Unix()] || !w.Start.Before(r.now)
 	}
-	var failed error
-	gone := r.open.gone(func(iv window.Interval) bool {
+	gone, err := r.open.goneLoose(ctx, func(iv window.Interval) (bool, error) {
 		windows := iv.Tile(r.Window)
 		last := len(windows) - 1
 		for i, w := range windows {
 			if listed(w) {
 				continue
 			}
-			if last == 0 || i > 0 && i < last {
-				return false
+			if i > 0 && i < last {
+				return false, nil
 			}
-			// At its edges a stretch may reach into windows that are not synced at all.
+			// At its edges a range may reach into windows that are not synced at all.
 			ledger, err := r.store.Windows(ctx, r.stream.Stream, w.Start, w.End)
-			if failed = errors.Join(failed, err); err != nil || len(ledger) > 0 {
-				return false
+			if err != nil || len(ledger) > 0 {
+				return false, err
 			}
 		}
-		return true
+		return true, nil
 	}, r.now)
-	if failed != nil {
-		return failed
+	if err != nil {
+		return err
 	}
-	if err := r.commits.add(schema.Batch{Rejects: gone}); err != nil {
+	if err := r.commit(schema.Batch{Rejects: gone}); err != nil {
 		return err
 	}
 	return r.recount(ctx, r.open.takeHealed())

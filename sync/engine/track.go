@@ -24,7 +24,6 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream,
 	}
 	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *streamRun) error {
 		r.eager, r.asked = true, asked
-		r.concerns = func(j schema.Reject) bool { return asked[j.OrderID] }
 		r.progress.plan(len(asked))
 		refs, err := r.store.Find(ctx, stream, ids)
 		if err != nil {
@@ -56,10 +55,15 @@ func (r *streamRun) unsettled(ctx context.Context, live window.Interval) ([]sche
 	if err != nil {
 		return nil, err
 	}
+	v, err := r.open.look(ctx, nil, refIDs(all))
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
 	young := r.now.Add(-r.Sweep)
 	return slices.DeleteFunc(all, func(o schema.OrderRef) bool {
 		switch {
-		case r.open.waits(o.OrderID, r.now, r.eager):
+		case v.waits(o.OrderID, r.now, r.eager):
 			return true
 		case o.CreateTime.IsZero() || r.eager:
 			return false
@@ -76,7 +80,7 @@ func (r *streamRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touche
 	for i, o := range refs {
 		orders[i] = schema.Order{Stream: r.stream.Stream, OrderID: o.OrderID}
 	}
-	return r.details(ctx, always, orders, nil, func(res enrich.Result) ([]schema.Reject, bool) {
+	return r.details(ctx, always, orders, nil, func(res enrich.Result, _ *rejectView) ([]schema.Reject, bool) {
 		r.fetched(res)
 		if !res.Order.CreateTime.IsZero() {
 			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true

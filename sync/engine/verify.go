@@ -346,7 +346,11 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
 func (r *streamRun) stored(ctx context.Context, iv window.Interval) (int, error) {
 	n, err := r.store.Count(ctx, r.stream.Stream, iv.Start, iv.End)
-	return n + r.open.listed(iv), err
+	if err != nil {
+		return 0, err
+	}
+	rejected, err := r.open.listed(ctx, iv)
+	return n + rejected, err
 }
 
 func (v *verification) around(at time.Time) window.Interval {

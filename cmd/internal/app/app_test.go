@@ -20,6 +20,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -30,7 +31,7 @@ const orders = 200
 // vendor serves a simulated account and gives the configuration of a daemon for it, on a database of its own.
 func vendor(t *testing.T, change ...func(*simulator.Options)) (*simulator.Account, *config.Config) {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	o := simulator.Options{Orders: orders, From: time.Now().Add(-20 * time.Hour), To: time.Now()}
 	for _, f := range change {
 		f(&o)
@@ -242,7 +243,7 @@ func TestOneLineARun(t *testing.T) {
 		t.Errorf("said %v", said)
 	}
 	delete(said, "tick")
-	delete(said, "tick skipped: the run before it is still under way") // on a machine that is busy
+	delete(said, "scheduled run skipped: the run before it is still under way") // on a machine that is busy
 	for what, n := range said {
 		if n > 1 {
 			t.Errorf("%s is said %d times", what, n)
@@ -293,7 +294,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 	}
 }
 
-// What goes wrong at every tick is an error once an hour; that there was a tick is said each time.
+// What goes wrong at every scheduled run is an error once an hour; that there was a run is said each time.
 func TestRepeatedErrorsAreRateLimited(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)

@@ -124,6 +124,8 @@ schedule:
   lookback: 1d12h
   sweep: 30d
   recheck: [30s, 2h]
+reporting:
+  timezone: Asia/Shanghai
 http: {listen: ":0"}
 log:
   level: debug
@@ -156,8 +158,8 @@ log:
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
 			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour},
 		},
-		HTTP: HTTP{Listen: ":0"},
-		Log:  Log{Level: "debug", Format: FormatJSON},
+		Reporting: Reporting{Timezone: "Asia/Shanghai"}, HTTP: HTTP{Listen: ":0"},
+		Log: Log{Level: "debug", Format: FormatJSON},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
