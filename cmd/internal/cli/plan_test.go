@@ -45,7 +45,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%d list and %d detail calls are said; came %+v", p.ListCalls, p.DetailCalls, calls)
 	}
 	r := w.run(0, "plan", "--from", "-24h", "--force")
-	contains(t, r.out, "main", "list calls", "300", "at 100 list and 50 detail calls a second", "To find this out took")
+	contains(t, r.out, "main", "list calls", "300", "at 100 list and 50 detail calls a second", "to estimate this")
 	if strings.Contains(r.out, "skipped") {
 		t.Error(r.out)
 	}
@@ -72,7 +72,7 @@ func TestPlanOfSeveralAccounts(t *testing.T) {
     credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
 clickhouse:`)
 	r := w.run(0, "plan", "--from", "-24h")
-	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take 10s at 10 list and 10 detail")
+	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take about 10s at 10 list and 10 detail")
 	p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out)
 	if p.DetailCalls != 200 || p.Seconds != 10 || len(p.Accounts) != 3 || p.Accounts[0].Seconds != 0.1 {
 		t.Errorf("%+v", p)
