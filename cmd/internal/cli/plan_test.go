@@ -1,8 +1,13 @@
 package cli_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
 // planned is what plan --json prints.
@@ -54,6 +59,37 @@ func TestPlan(t *testing.T) {
 		if n := len([]rune(line)); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
+	}
+}
+
+// A plan makes nothing: no table, no database, no folder of a server. Without them nothing is stored.
+func TestPlanWithoutAWarehouse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 100)
+	w.addr, w.database = sinktest.Database(t) // without tables
+	w.configureAgain()
+	conn := sinktest.Conn(t, w.database)
+	plan := func() {
+		t.Helper()
+		if p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out); p.DetailCalls != 100 {
+			t.Errorf("%+v", p)
+		}
+	}
+	plan()
+	var tables uint64
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = ?", w.database).Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d tables, %v", tables, err)
+	}
+	w.configureAgain("database: "+w.database, "database: never_made")
+	plan()
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.databases WHERE name = 'never_made'").Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d databases, %v", tables, err)
+	}
+	folder := filepath.Join(t.TempDir(), "warehouse")
+	w.configureAgain(fmt.Sprintf("{addr: [%q], database: %s, username: default}", w.addr, w.database), fmt.Sprintf("{embedded: %q}", folder))
+	plan()
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
 	}
 }
 
