@@ -177,6 +177,15 @@ func (s *Sink) accepted(ctx context.Context, rejects []schema.Reject) error {
 	return err
 }
 
+// RejectsOfOrders returns those of a stream's rejects that are not resolved and are about one of some orders, with their payloads.
+func (s *Sink) RejectsOfOrders(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.Reject, error) {
+	out, err := s.RejectsOf(ctx, stream, nil, orderIDs)
+	if err != nil {
+		return nil, err
+	}
+	return out, s.payloads(ctx, stream, out)
+}
+
 // payloads completes rejects of one stream by their payloads and messages.
 func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []schema.Reject) error {
 	at := make(map[string]*schema.Reject, len(rejects))
@@ -199,10 +208,11 @@ func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []sch
 	return nil
 }
 
-// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first.
-func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema.Reject, error) {
+// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first. raw is SQL for their
+// payloads.
+func (s *Sink) rejects(ctx context.Context, raw, where string, args ...any) ([]schema.Reject, error) {
 	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
+		toUnixTimestamp64Milli(create_time), reason, message, `+raw+`, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
 		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
 		FROM rejects WHERE `+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) (r schema.Reject, err error) {
 		var windowStart, created, next, accepted *int64
@@ -222,20 +232,26 @@ func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema
 	return out, nil
 }
 
+// ListRejects returns the rejects of an account, or of all accounts with an empty one, whatever became of them, oldest first. Their
+// payloads are not read.
+func (s *Sink) ListRejects(ctx context.Context, account string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "''", "? IN ('', account)", account)
+}
+
 // FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.
 func (s *Sink) FindRejects(ctx context.Context, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "startsWith(id, ?)", prefix)
+	return s.rejects(ctx, "raw", "startsWith(id, ?)", prefix)
 }
 
 // FindAccountRejects is FindRejects for one account.
 func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", account, prefix)
+	return s.rejects(ctx, "raw", ofAccount+" AND startsWith(id, ?)", account, prefix)
 }
 
 // OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, with their payloads: all
 // of them, so it is for people and tests, and no run may use it.
 func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
+	return s.rejects(ctx, "raw", ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
 }
 
 // RejectCount is how many rejects of a stream did not become rows.
