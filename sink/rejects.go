@@ -62,7 +62,7 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 	}
 	const due = "toUnixTimestamp64Milli(ifNull(next, seen))"
 	query := `SELECT at, countIf(stage = 'list'), countIf(stage = 'item'), countIf(stage = 'detail'),
-			countIf(open AND stage != 'detail'), countIf(open AND stage = 'detail'), countIf(loose),
+			countIf(open AND stage = 'list'), countIf(open AND stage = 'item'), countIf(open AND stage = 'detail'), countIf(loose),
 			minIf(` + due + `, open AND stage = 'list' AND NOT loose), minIf(` + due + `, open AND loose), minIf(` + due + `, open AND stage != 'list')
 		FROM (SELECT r.stage AS stage, r.next_attempt AS next, r.first_seen AS seen, isNull(` + accepted + `) AS open,
 				` + bucket("r.window_start", size) + ` AS at,
@@ -71,11 +71,11 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 		GROUP BY at ORDER BY at`
 	out, err := collect(ctx, s, query, args, func(rows driver.Rows) (w schema.RejectWindow, err error) {
 		var at *int64
-		var n [6]uint64
+		var n [7]uint64
 		var due [3]int64
-		err = rows.Scan(&at, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &due[0], &due[1], &due[2])
+		err = rows.Scan(&at, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &due[0], &due[1], &due[2])
 		w.Start, w.List, w.Item, w.Detail = optional(at), int(n[0]), int(n[1]), int(n[2])
-		w.OpenRecords, w.OpenDetails, w.Loose = int(n[3]), int(n[4]), int(n[5])
+		w.OpenList, w.OpenItem, w.OpenDetail, w.Loose = int(n[3]), int(n[4]), int(n[5]), int(n[6])
 		for i, t := range []*time.Time{&w.DueList, &w.DueLoose, &w.DueSingle} {
 			if due[i] != 0 {
 				*t = fromMilliseconds(due[i])
@@ -177,6 +177,15 @@ func (s *Sink) accepted(ctx context.Context, rejects []schema.Reject) error {
 	return err
 }
 
+// RejectsOfOrders returns those of a stream's rejects that are not resolved and are about one of some orders, with their payloads.
+func (s *Sink) RejectsOfOrders(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.Reject, error) {
+	out, err := s.RejectsOf(ctx, stream, nil, orderIDs)
+	if err != nil {
+		return nil, err
+	}
+	return out, s.payloads(ctx, stream, out)
+}
+
 // payloads completes rejects of one stream by their payloads and messages.
 func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []schema.Reject) error {
 	at := make(map[string]*schema.Reject, len(rejects))
@@ -199,10 +208,11 @@ func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []sch
 	return nil
 }
 
-// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first.
-func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema.Reject, error) {
+// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first. raw is SQL for their
+// payloads.
+func (s *Sink) rejects(ctx context.Context, raw, where string, args ...any) ([]schema.Reject, error) {
 	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
+		toUnixTimestamp64Milli(create_time), reason, message, `+raw+`, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
 		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
 		FROM rejects WHERE `+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) (r schema.Reject, err error) {
 		var windowStart, created, next, accepted *int64
@@ -222,20 +232,26 @@ func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema
 	return out, nil
 }
 
+// ListRejects returns the rejects of an account, or of all accounts with an empty one, whatever became of them, oldest first. Their
+// payloads are not read.
+func (s *Sink) ListRejects(ctx context.Context, account string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "''", "? IN ('', account)", account)
+}
+
 // FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.
 func (s *Sink) FindRejects(ctx context.Context, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "startsWith(id, ?)", prefix)
+	return s.rejects(ctx, "raw", "startsWith(id, ?)", prefix)
 }
 
 // FindAccountRejects is FindRejects for one account.
 func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", account, prefix)
+	return s.rejects(ctx, "raw", ofAccount+" AND startsWith(id, ?)", account, prefix)
 }
 
 // OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, with their payloads: all
 // of them, so it is for people and tests, and no run may use it.
 func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
+	return s.rejects(ctx, "raw", ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
 }
 
 // RejectCount is how many rejects of a stream did not become rows.
