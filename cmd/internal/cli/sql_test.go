@@ -95,7 +95,7 @@ func TestSQLOutput(t *testing.T) {
 	if got := read(); got != "a\n1\nb\n2\n" {
 		t.Errorf("%q", got)
 	}
-	const breaks = "SELECT throwIf(number = 3000000, 'it broke'), number FROM numbers(10000000) SETTINGS max_block_size = 1000, max_threads = 1"
+	const breaks = "SELECT throwIf(number = 1200000, 'it broke'), number FROM numbers(10000000) SETTINGS max_block_size = 10000, max_threads = 1"
 	for _, format := range []string{"TSV", "JSON", "CSV", "Parquet", "Native", "table", "Null"} {
 		r := w.run(1, "sql", "--format", format, breaks)
 		contains(t, r.err, "ClickHouse error 395: it broke")
