@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // guard lets statements that only read through to a user who may do more: no user of clickhouse.reader is configured. The
@@ -92,7 +95,8 @@ func notSent(what string) error {
 		"(a user who may only read, named in clickhouse.reader, may do more: `ordersync grants` prints the statements that make one; or add --write)", what)
 }
 
-// harmless reports whether a function only computes. The server is asked for those that do when the first one is met.
+// harmless reports whether a function only computes, or is a view of ours, which is called as a function is where it is as of a
+// moment. The server is asked for those that do when the first one is met.
 func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
 	if g.known == nil {
 		var answer bytes.Buffer
@@ -104,5 +108,6 @@ func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
 			return false, err
 		}
 	}
-	return g.known.MatchString(function), nil
+	asOf := slices.ContainsFunc(schema.Views(), func(v schema.View) bool { return v.IsAsOf() && v.Name == function })
+	return asOf || g.known.MatchString(function), nil
 }

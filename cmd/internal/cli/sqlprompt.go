@@ -174,8 +174,8 @@ func (s *session) describe(ctx context.Context, name string) error {
 	query := "SELECT name, comment FROM system.tables WHERE database = currentDatabase()" +
 		" AND comment != '' AND comment NOT LIKE '%Read the view%' AND engine != 'MaterializedView' ORDER BY name"
 	rows := [][]any{{"view", "comment"}}
-	if name != "" {
-		query = "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {name:String} ORDER BY position"
+	if name != "" { // the server knows no columns of a view as of a moment; they are those of the view without that
+		query = "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = replaceOne({name:String}, '_as_of', '') ORDER BY position"
 		rows = [][]any{{"column", "type", "comment"}}
 	}
 	var answer bytes.Buffer
