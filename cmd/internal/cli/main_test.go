@@ -87,6 +87,13 @@ func (w *world) configure(oldnew ...string) {
 	w.configureAgain(oldnew...)
 }
 
+// configureNew is configure for a warehouse that has no tables yet.
+func (w *world) configureNew(oldnew ...string) {
+	w.t.Helper()
+	w.addr, w.database = sinktest.Database(w.t)
+	w.configureAgain(oldnew...)
+}
+
 // configureAgain writes ordersync.yaml for the same database.
 func (w *world) configureAgain(oldnew ...string) {
 	w.t.Helper()
