@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -12,23 +11,8 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-var checkTable = &table[schema.Check]{
-	name:  "detail_check_rows",
-	label: func(c *schema.Check) string { return "check of order " + c.OrderID + " of " + c.Stream.String() },
-	size:  func(*schema.Check) int { return overhead },
-	compare: func(a, b *schema.Check) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), a.CreateTime.Compare(b.CreateTime), strings.Compare(a.OrderID, b.OrderID))
-	},
-	columns: []column[schema.Check]{
-		label("source", func(c *schema.Check) string { return c.Source }),
-		label("account", func(c *schema.Check) string { return c.Account }),
-		label("owner_id", func(c *schema.Check) string { return c.OwnerID }),
-		text("order_id", func(c *schema.Check) string { return c.OrderID }),
-		moment("create_time", func(c *schema.Check) time.Time { return c.CreateTime }),
-		moment("checked_at", func(c *schema.Check) time.Time { return c.CheckedAt }),
-		long("version", func(c *schema.Check) uint64 { return uint64(c.CheckedAt.UnixNano()) }),
-	},
-}
+var checkTable = newTable("detail_check_rows", func(c *schema.Check) string { return "check of order " + c.OrderID + " of " + c.Stream.String() }).
+	partitioned(func(c *schema.Check) (time.Time, bool) { return c.CreateTime, false })
 
 // WriteChecks records that the details of orders were fetched again and are as they are stored.
 func (s *Sink) WriteChecks(ctx context.Context, checks []schema.Check) error {

@@ -65,7 +65,7 @@ func TestProvisional(t *testing.T) {
 	checked := put(at(25*time.Hour), time.Minute, nil)
 	want[checked] = false
 	write(t, s, b)
-	if err := s.WriteChecks(t.Context(), []schema.Check{{Stream: stream, OrderID: checked, CreateTime: at(25 * time.Hour), CheckedAt: at(time.Minute)}}); err != nil {
+	if err := s.WriteChecks(t.Context(), []schema.Check{{Stream: stream, OrderID: checked, CreateTime: at(25 * time.Hour), CheckedAt: at(time.Minute), Version: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]bool{}

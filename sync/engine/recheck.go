@@ -37,5 +37,5 @@ func (r *streamRun) recheck(ctx context.Context, until time.Time) error {
 
 // check is that the detail of a stored order was fetched and says nothing new.
 func check(o *schema.Order) schema.Check {
-	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt}
+	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt, Version: uint64(o.FetchedAt.UnixNano())}
 }

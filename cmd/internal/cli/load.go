@@ -46,6 +46,10 @@ var flushEvery time.Duration
 
 // openApp wires an app and opens its warehouse. The caller stops it.
 func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) {
+	return p.openAppBy(ctx, o, (*app.App).Open)
+}
+
+func (p *program) openAppBy(ctx context.Context, o app.Options, open func(*app.App, context.Context) error) (*app.App, error) {
 	d := p.download()
 	// On a terminal the bar tells what goes well.
 	o.Log, o.Progress, o.FlushEvery = p.logger(o.Config.Log, slog.LevelWarn), d.progress, flushEvery
@@ -53,10 +57,27 @@ func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = a.Open(ctx)
+	err = open(a, ctx)
 	d.close()
 	if err != nil {
 		return nil, errors.Join(err, a.Stop())
 	}
 	return a, nil
+}
+
+// patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
+const patience = 10 * time.Second
+
+// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
+// where something is wrong.
+func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
+	return p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: readOnly})
+}
+
+func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
+	d := p.download()
+	defer d.close()
+	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
+	o.Timezone = cfg.Reporting.Timezone
+	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
 }
