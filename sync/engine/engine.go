@@ -11,7 +11,10 @@
 //
 // No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
 //
-//   - created within Options.Lookback: by the next tick that succeeds, which lists it again;
+//   - created within Options.Lookback: by the next scheduled run that succeeds, which lists it again, where all of that can be
+//     listed with a tenth of the list quota. Where there is more of it than that, its windows are listed in turn, with that
+//     tenth, so that each is listed again within (orders of the lookback ÷ page size) ÷ (a tenth of the quota); the ledger says
+//     when each was (listed_at). An order that is new there, however late it comes, is found by the next run, which counts;
 //   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
 //     not in the listing of the unpaid any more; where a vendor cannot list those alone, each unpaid order is asked for,
 //     or the whole stretch is listed again, whichever costs less;
@@ -80,6 +83,8 @@ type Store interface {
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
 	// Find returns those of some orders that are stored, by their ids alone.
+	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
+	WriteChecks(ctx context.Context, checks []schema.Check) error
 	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
 	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
 	// verdict.
@@ -121,6 +126,8 @@ type Stream struct {
 	Decoder  source.Decoder
 	PageSize int
 	InFlight int // listings, and details, under way at once
+	// ListQuota is the list calls a second that the stream may make, its share of its account's; 0 is without a bound.
+	ListQuota float64
 	// Clock tells the vendor's clock minus this machine's, as far as it is known by now; nil for none.
 	Clock func() (offset time.Duration, known bool)
 }
@@ -143,7 +150,11 @@ type Options struct {
 	Settle   time.Duration
 	Lookback time.Duration
 	Sweep    time.Duration
-	Log      *slog.Logger
+	// Recheck are the ages, ascending, counted from the later of creation and payment, at which the detail of an order is fetched
+	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
+	// lacks what most of its product have.
+	Recheck []time.Duration
+	Log     *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
@@ -160,6 +171,7 @@ type Engine struct {
 	store   Store
 	one     sync.Mutex
 	stuck   stuck
+	turns   turns
 
 	ceilings map[string]*walk.Ceiling // by account
 }
@@ -230,27 +242,41 @@ func begins(from time.Time) error {
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		if !r.stream.Lists() {
-			return r.refreshTracked(ctx)
+			if err := r.refreshTracked(ctx); err != nil {
+				return err
+			}
+			return r.recheck(ctx, until)
 		}
 		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
-		jobs, gaps, err := r.tickJobs(ctx, live, until)
-		if err != nil {
-			return err
-		}
+		var err error
 		if r.findings, err = r.Findings(ctx, r.stream.Stream, time.Time{}, r.now); err != nil {
 			return err
 		}
-		if err := r.walk(ctx, jobs); err != nil {
+		recent, err := r.recent(ctx, live)
+		if err != nil {
+			return err
+		}
+		gaps, err := r.gaps(ctx, live, until)
+		if err != nil {
+			return err
+		}
+		if err := r.walk(ctx, r.jobs(recent.due, recent.ledger, source.Live, time.Time{})); err != nil {
 			return err
 		}
 		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
 		if err := r.commits.flush(); err != nil {
 			return err
 		}
-		if err := r.refresh(ctx, live); err != nil {
+		if err := r.refresh(ctx, live, recent.unlisted); err != nil {
+			return err
+		}
+		if err := r.recheck(ctx, until); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, gaps); err != nil {
+			return err
+		}
+		if err := r.walk(ctx, r.jobs(recent.later, recent.ledger, source.Verify, time.Time{})); err != nil {
 			return err
 		}
 		return r.endFindings(ctx)

@@ -40,17 +40,12 @@ func early(jobs []job, size time.Duration) []job {
 	return append([]job{first}, jobs...)
 }
 
-// tickJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
-// the ledger it reads only that, so that a tick costs no more after years.
-func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, live.Start, live.End)
-	if err != nil {
-		return nil, nil, err
-	}
-	jobs = r.jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
+// gaps plans what is not done between the oldest window of the ledger and the lookback. Of the ledger it reads only that, so
+// that a scheduled run costs no more after years.
+func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.Time) ([]job, error) {
 	undone, err := r.store.Undone(ctx, r.stream.Stream, live.Start)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var due []window.Interval
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
@@ -79,7 +74,7 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 	for _, span := range window.Spans(listed) {
 		complete, err := r.store.Windows(ctx, r.stream.Stream, span.Start, span.End)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, w := range complete { // what is not in the ledger lies before its beginning
 			due = append(due, window.Interval{Start: w.Start, End: w.End})
@@ -87,7 +82,7 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 		undone = append(undone, complete...)
 	}
 	slices.SortFunc(due, earliest)
-	return jobs, r.jobs(due, undone, source.Backfill, until), nil
+	return r.jobs(due, undone, source.Backfill, until), nil
 }
 
 func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }

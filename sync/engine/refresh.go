@@ -18,9 +18,9 @@ import (
 )
 
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
-// are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
+// are stored as unpaid, are older than the lookback, or within it where that was not listed whole, and have moved on. It costs one listing of the unpaid orders and one
 // detail call for each such order, whatever the number of orders.
-func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
+func (r *streamRun) refresh(ctx context.Context, live window.Interval, within bool) error {
 	var due []schema.OrderRef
 	add := func(some []schema.OrderRef) error { // many are fetched a part at a time
 		if due = append(due, some...); len(due) < rejectPage {
@@ -55,7 +55,11 @@ func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
 	}
 	var moved []schema.OrderRef
 	if r.stream.Lists() {
-		moved, err = r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+		unpaid := window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start}
+		if within {
+			unpaid.End = r.now
+		}
+		moved, err = r.sweep(ctx, unpaid)
 		if err != nil {
 			return err
 		}
@@ -134,6 +138,7 @@ func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid [
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
+	var checks []schema.Check
 	var suspects []suspect
 	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
 	// An order can be due for several reasons, or for several of its lines.
@@ -187,10 +192,17 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			key := r.stream.String() + "\x00" + res.Order.OrderID
 			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
 			r.fetched(res)
-			return nil, b.changedBy(res)
+			changed := b.changedBy(res)
+			if !changed && res.Err == nil {
+				checks = append(checks, check(res.Order))
+			}
+			return nil, changed
 		}); err != nil {
 			return err
 		}
+	}
+	if err := r.store.WriteChecks(ctx, checks); err != nil {
+		return err
 	}
 	for _, s := range suspects {
 		o, err := r.listedAt(ctx, s.OrderID, s.now)

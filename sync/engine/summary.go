@@ -23,6 +23,7 @@ type StreamSummary struct {
 	Items     int
 	ListCalls int
 	Details   int
+	Rechecked int // orders whose detail was fetched again because it may have come too early
 
 	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the stream. What an
 	// operator has accepted is left out.

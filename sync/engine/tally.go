@@ -148,6 +148,7 @@ func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, erro
 		prior := t.job.prior[w.Start.Unix()]
 		if missing := t.missing[w.Start.Unix()]; len(missing) > 0 && w.Verdict != schema.Short && w.Verdict != schema.Failed {
 			w.FinishedAt, w.Version = t.run.clock(), nextVersion(prior.Version)
+			w.ListedAt = w.FinishedAt
 			t.run.deferWindow(deferred{row: w, job: t.job, missing: missing})
 			continue
 		}
@@ -155,6 +156,9 @@ func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, erro
 			w.Attempts = prior.Attempts + 1
 		}
 		w.FinishedAt = t.run.clock()
+		if w.ListedAt = w.FinishedAt; !sound(w) {
+			w.ListedAt = prior.Listing()
+		}
 		w.Version = nextVersion(prior.Version)
 		t.run.closed(ctx, w)
 		if w.Verdict == schema.Failed {

@@ -45,7 +45,7 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream,
 // refreshTracked is all there is to do for a stream whose orders cannot be listed: those that are tracked and not settled
 // are asked for, and those whose detail or lines are missing.
 func (r *streamRun) refreshTracked(ctx context.Context) error {
-	return r.refresh(ctx, window.Interval{Start: r.now.Add(-r.Lookback), End: r.now})
+	return r.refresh(ctx, window.Interval{Start: r.now.Add(-r.Lookback), End: r.now}, false)
 }
 
 // unsettled returns the tracked orders that are to be asked for now. Those of the lookback that are stored are left out

@@ -315,7 +315,7 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 // there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
 // looked for. Beyond the ends of the stretch nothing is known to be stored, so there it is asked for less than is meant,
 // and never for an order that nobody has synced.
-func (v *verification) question(ctx context.Context, iv, stretch window.Interval) (asked window.Interval, least, most int, err error) {
+func (r *streamRun) question(ctx context.Context, iv, stretch window.Interval) (asked window.Interval, least, most int, err error) {
 	for edge := verifyEdge; edge <= verifyEdges; edge += time.Second {
 		asked = window.Interval{Start: iv.Start.Add(-edge), End: iv.End.Add(edge)}
 		if iv.Start.Equal(stretch.Start) {
@@ -324,10 +324,10 @@ func (v *verification) question(ctx context.Context, iv, stretch window.Interval
 		if iv.End.Equal(stretch.End) {
 			asked.End = iv.End.Add(-edge)
 		}
-		if most, err = v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
+		if most, err = r.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
 			break
 		}
-		least, err = v.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
+		least, err = r.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
 		if err != nil || least == most {
 			break
 		}
@@ -344,12 +344,12 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 }
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
-func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
-	n, err := v.store.Count(ctx, v.stream.Stream, iv.Start, iv.End)
+func (r *streamRun) stored(ctx context.Context, iv window.Interval) (int, error) {
+	n, err := r.store.Count(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return 0, err
 	}
-	rejected, err := v.open.listed(ctx, iv)
+	rejected, err := r.open.listed(ctx, iv)
 	return n + rejected, err
 }
 
