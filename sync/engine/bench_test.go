@@ -123,7 +123,7 @@ func BenchmarkMemory(b *testing.B) {
 			endpoint := startSimulator(b, 0, c.orders)
 			to := benchAccount.From.AddDate(0, 0, max(30, c.orders/2740))
 			for b.Loop() {
-				e, _ := benchEngineOf(b, c.accounts, endpoint, 256/c.accounts, 100_000, nil)
+				e, _ := benchEngineOf(b, c.accounts, endpoint, 256/c.accounts, float64(100_000/c.accounts), nil) // a budget takes memory by its quota
 				debug.FreeOSMemory()
 				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins anew
 					b.Fatal(err)
