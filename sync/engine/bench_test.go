@@ -40,14 +40,15 @@ var benchAccount = simulator.Options{Seed: 1, Orders: 20_000, From: start, To: s
 func serveBenchmark() {
 	o := benchAccount
 	var latency string
-	if _, err := fmt.Sscan(os.Getenv(simulatorVariable), &latency, &o.Orders); err != nil {
+	var days int
+	if _, err := fmt.Sscan(os.Getenv(simulatorVariable), &latency, &o.Orders, &days); err != nil {
 		panic(err)
 	}
+	o.To = o.From.AddDate(0, 0, days)
 	var err error
 	if o.Latency.Fixed, err = time.ParseDuration(latency); err != nil {
 		panic(err)
 	}
-	o.To = o.From.AddDate(0, 0, max(30, o.Orders/2740)) // a year of 1,000,000
 	server := simulator.New(simulator.NewAccount(o))
 	if err := server.Start("127.0.0.1:0"); err != nil {
 		panic(err)
@@ -57,10 +58,10 @@ func serveBenchmark() {
 	_ = server.Close()
 }
 
-func startSimulator(b *testing.B, latency time.Duration, orders int) (endpoint string) {
+func startSimulator(b *testing.B, latency time.Duration, orders, days int) (endpoint string) {
 	b.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", simulatorVariable, latency, orders))
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", simulatorVariable, latency, orders, days))
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {
@@ -91,7 +92,7 @@ func BenchmarkBackfill(b *testing.B) {
 		inFlight int
 	}{{0, 32}, {20 * time.Millisecond, 32}, {20 * time.Millisecond, 256}} {
 		b.Run(fmt.Sprintf("latency=%s/inflight=%d", c.latency, c.inFlight), func(b *testing.B) {
-			endpoint := startSimulator(b, c.latency, benchAccount.Orders)
+			endpoint := startSimulator(b, c.latency, benchAccount.Orders, 30)
 			account := simulator.NewAccount(benchAccount)
 			var bare, ours cost
 			var server time.Duration
@@ -116,12 +117,13 @@ func BenchmarkBackfill(b *testing.B) {
 }
 
 // BenchmarkMemory measures the peak of this process's memory, where neither ClickHouse nor the vendor is, in backfills of
-// 10,000 to 1,000,000 orders, of one account or of 20 side by side.
+// a year of 10,000 to 1,000,000 orders, of one account or of 20 side by side.
 func BenchmarkMemory(b *testing.B) {
-	for _, c := range []struct{ orders, accounts int }{{10_000, 1}, {100_000, 1}, {1_000_000, 1}, {10_000, 20}, {50_000, 20}} {
+	const days = 365
+	for _, c := range []struct{ orders, accounts int }{{10_000, 1}, {100_000, 1}, {1_000_000, 1}, {500, 20}, {5_000, 20}, {50_000, 20}} {
 		b.Run(fmt.Sprintf("orders=%d/accounts=%d", c.orders*c.accounts, c.accounts), func(b *testing.B) {
-			endpoint := startSimulator(b, 0, c.orders)
-			to := benchAccount.From.AddDate(0, 0, max(30, c.orders/2740))
+			endpoint := startSimulator(b, 0, c.orders, days)
+			to := benchAccount.From.AddDate(0, 0, days)
 			for b.Loop() {
 				e, _ := benchEngineOf(b, c.accounts, endpoint, 256/c.accounts, float64(100_000/c.accounts), nil) // a budget takes memory by its quota
 				debug.FreeOSMemory()
