@@ -87,30 +87,30 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-func (l StreamSummary) err() error {
+func (s StreamSummary) err() error {
 	var undone []string
 	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {
-		if n := l.Windows[v]; n > 0 {
+		if n := s.Windows[v]; n > 0 {
 			undone = append(undone, fmt.Sprintf("%d windows %s", n, v))
 		}
 	}
-	if l.Waiting > 0 {
-		undone = append(undone, fmt.Sprintf("%d windows to be walked by a later run", l.Waiting))
+	if s.Waiting > 0 {
+		undone = append(undone, fmt.Sprintf("%d windows to be walked by a later run", s.Waiting))
 	}
-	if l.Rejected > 0 {
-		undone = append(undone, fmt.Sprintf("%d records rejected", l.Rejected))
+	if s.Rejected > 0 {
+		undone = append(undone, fmt.Sprintf("%d records rejected", s.Rejected))
 	}
-	if l.Pending > 0 {
-		undone = append(undone, fmt.Sprintf("%d orders without their items", l.Pending))
+	if s.Pending > 0 {
+		undone = append(undone, fmt.Sprintf("%d orders without their items", s.Pending))
 	}
-	if l.Unswept {
+	if s.Unswept {
 		undone = append(undone, "the unpaid orders before the lookback could not be listed")
 	}
 	switch {
-	case l.Err != nil:
-		return fmt.Errorf("%s: %w", l.Stream, l.Err)
+	case s.Err != nil:
+		return fmt.Errorf("%s: %w", s.Stream, s.Err)
 	case len(undone) > 0:
-		return fmt.Errorf("%s: %s", l.Stream, strings.Join(undone, ", "))
+		return fmt.Errorf("%s: %s", s.Stream, strings.Join(undone, ", "))
 	}
 	return nil
 }
