@@ -23,9 +23,9 @@
 // Then wire it: a line in the table vendors of cmd/internal/app, and its name among the sources that cmd/internal/config
 // knows. Nothing else has to change: engine, ledger, tables and verbs are the same for all.
 //
-// [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/wire#Options
-// [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Row
-// [field.Lines]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Lines
+// [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/wire#Options
+// [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/field#Row
+// [field.Lines]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/field#Lines
 package source
 
 import (

@@ -16,7 +16,6 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
 )
 
 // Metrics are all that ordersync counts. Labels are bounded: accounts and owners come from the configuration, the others are
@@ -124,7 +123,7 @@ func (m *Metrics) begin(account string) {
 			m.rejects.WithLabelValues(account, string(r))
 		}
 	}
-	for _, r := range field.RejectReasons {
+	for _, r := range source.RejectReasons {
 		m.rejects.WithLabelValues(account, r)
 	}
 }

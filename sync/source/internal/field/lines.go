@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // Lines says how a vendor's lines become items.
@@ -39,7 +40,7 @@ func (l *Lines) Items(lines []string) (items []schema.Item, rejects []schema.Rej
 		}
 		switch {
 		case r.Reason != "":
-			if i.OrderID == "" || r.Reason == RejectWrongOrder {
+			if i.OrderID == "" || r.Reason == source.RejectWrongOrder {
 				i.OrderID = l.Order // whose detail this is
 			}
 			rejects = append(rejects, RejectedItem(i, &r))
@@ -70,16 +71,16 @@ func (l *Lines) fits(r *Row, items []schema.Item, lines int) (same bool) {
 	last := len(items) - 1
 	i := &items[last]
 	if i.OrderID != l.Order {
-		r.Fail(RejectWrongOrder, fmt.Sprintf("a line of order %s in the detail of order %s", Excerpt(i.OrderID), Excerpt(l.Order)))
+		r.Fail(source.RejectWrongOrder, fmt.Sprintf("a line of order %s in the detail of order %s", Excerpt(i.OrderID), Excerpt(l.Order)))
 		return false
 	}
 	if i.ItemID == "" {
 		if !l.Only {
-			r.Fail(RejectNoItemID, l.Key+" is missing")
+			r.Fail(source.RejectNoItemID, l.Key+" is missing")
 			return false
 		}
 		if lines > 1 {
-			r.Fail(RejectNoItemID, l.Key+" is missing in an order of several lines")
+			r.Fail(source.RejectNoItemID, l.Key+" is missing in an order of several lines")
 			return false
 		}
 		i.ItemID = i.OrderID
@@ -91,7 +92,7 @@ func (l *Lines) fits(r *Row, items []schema.Item, lines int) (same bool) {
 		if items[k].Raw == i.Raw {
 			return true
 		}
-		r.Fail(RejectDuplicateItem, "two different lines have the id "+Excerpt(i.ItemID))
+		r.Fail(source.RejectDuplicateItem, "two different lines have the id "+Excerpt(i.ItemID))
 		return false
 	}
 	return false

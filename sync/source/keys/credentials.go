@@ -1,4 +1,6 @@
-package wire
+// Package keys has the keys that a login signs with: from credentials of every kind that the vendor's library knows, renewed
+// while they are used, and never shown (I10).
+package keys
 
 import (
 	"errors"

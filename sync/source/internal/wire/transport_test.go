@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // host is a server that knows no HTTP: it reads requests and answers each with the same bytes. It counts its connections
@@ -77,7 +79,7 @@ const ok = "HTTP/1.1 200 OK\r\n"
 
 // ask makes a call over a transport, and reads its answer.
 func ask(ctx context.Context, base url.URL, transport *http.Transport) (status int, body string, err error) {
-	resp, err := transport.RoundTrip(ACS3(ctx, base, "v", "Ask", args("A", "b"), Key{ID: "id", Secret: "s", Provider: "p"}))
+	resp, err := transport.RoundTrip(ACS3(ctx, base, "v", "Ask", args("A", "b"), keys.Key{ID: "id", Secret: "s", Provider: "p"}))
 	if err != nil {
 		return 0, "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,12 +43,12 @@ func answer(t testing.TB, status int, body string) string {
 // client makes a client of a vendor whose envelope is flat.
 func client(t testing.TB, endpoint string) *Client {
 	t.Helper()
-	keys, err := NewKeyring(Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret})
+	ring, err := keys.NewKeyring(keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := New(Options{
-		Vendor: "test", Account: "main", Endpoint: endpoint, Keys: keys, Codes: GatewayCodes, Sign: testSigner.Request,
+		Vendor: "test", Account: "main", Endpoint: endpoint, Keys: ring, Codes: GatewayCodes, Sign: testSigner.Request,
 		Permission: HintPermission,
 		Parse: func(body string) (Envelope, error) {
 			err := Object(body)

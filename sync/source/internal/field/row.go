@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // Row is the state of reading one record: which fields it had, and the first thing that is wrong with it.
@@ -26,7 +27,7 @@ type Row struct {
 func Check(raw string) Row {
 	var r Row
 	if !Valid(raw) {
-		r.Fail(RejectJSON, "not JSON")
+		r.Fail(source.RejectJSON, "not JSON")
 	}
 	return r
 }
@@ -34,12 +35,12 @@ func Check(raw string) Row {
 // Readable reports whether a record has fields to read.
 func (r *Row) Readable(raw string) bool {
 	switch {
-	case r.Reason == RejectJSON:
+	case r.Reason == source.RejectJSON:
 	case !strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n"), "{"):
-		r.Fail(RejectObject, "not an object: "+Excerpt(raw))
+		r.Fail(source.RejectObject, "not an object: "+Excerpt(raw))
 	default:
 		if !utf8.ValidString(raw) {
-			r.Fail(RejectUTF8, "bytes that are not UTF-8")
+			r.Fail(source.RejectUTF8, "bytes that are not UTF-8")
 		}
 		return true
 	}
@@ -50,7 +51,7 @@ func (r *Row) Readable(raw string) bool {
 // nobody can say which of the two is meant (I4).
 func (r *Row) Once(f uint8, key string) bool {
 	if r.seen&(1<<f) != 0 {
-		r.Fail(RejectDuplicateField, key+" comes twice")
+		r.Fail(source.RejectDuplicateField, key+" comes twice")
 		return false
 	}
 	r.seen |= 1 << f
@@ -66,7 +67,7 @@ func (r *Row) Fail(reason, message string) {
 
 // wrongType says that a value is not of any type that a vendor was ever seen to send for such a field.
 func (r *Row) wrongType(key string, v gjson.Result) {
-	r.Fail(RejectType, key+" is "+strings.ToLower(v.Type.String())+": "+Excerpt(v.Raw))
+	r.Fail(source.RejectType, key+" is "+strings.ToLower(v.Type.String())+": "+Excerpt(v.Raw))
 }
 
 // Text reads a string. Vendors declare fields as strings and send numbers: these keep their characters as received.
@@ -121,11 +122,13 @@ func (r *Row) Flag(key string, v gjson.Result) (flag, known bool) {
 }
 
 // Money reads an amount from its characters (I5). Empty, null and absent mean that nothing is known.
-func (r *Row) Money(key string, v gjson.Result) schema.Money { return r.decimal(key, v, RejectMoney) }
+func (r *Row) Money(key string, v gjson.Result) schema.Money {
+	return r.decimal(key, v, source.RejectMoney)
+}
 
 // Quantity reads a count, as Money does.
 func (r *Row) Quantity(key string, v gjson.Result) schema.Money {
-	return r.decimal(key, v, RejectQuantity)
+	return r.decimal(key, v, source.RejectQuantity)
 }
 
 func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
@@ -193,7 +196,7 @@ func unlessNever(err error) error {
 // timed is a time that was read, or a reject where it could not be.
 func (r *Row) timed(key string, v gjson.Result, t time.Time, err error) time.Time {
 	if err != nil {
-		r.Fail(RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
+		r.Fail(source.RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
 	}
 	return t
 }

@@ -1,4 +1,4 @@
-package wire
+package keys
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun/credentials-go/credentials"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
 )
 
 // Key is what a request is signed with.
@@ -22,14 +22,6 @@ type Key struct {
 	ID, Secret, Token string
 	Provider          string    // the kind of credentials; goes into a header, as the vendor's SDK has it
 	At                time.Time // when a request is signed, by the vendor's clock; zero for this machine's now
-}
-
-// timestamp is when a request is signed, as it says.
-func (k Key) timestamp() string {
-	if k.At.IsZero() {
-		k.At = time.Now()
-	}
-	return k.At.UTC().Format(Timestamp)
 }
 
 // Format keeps secrets out of every print, whatever the verb (I10).
@@ -85,7 +77,7 @@ func NewKeyring(c Credentials) (*Keyring, error) {
 	}
 	k.given = []string{c.AccessKeySecret, c.SecurityToken, c.AccessKeyID}
 	if k.provider, err = k.build(); err != nil {
-		return nil, errors.New(scrub(err.Error(), k.given...))
+		return nil, errors.New(Scrub(err.Error(), k.given...))
 	}
 	if k.static {
 		if _, err := k.fetch(); err != nil {
@@ -213,13 +205,13 @@ func (k *Keyring) Secrets() []string {
 	return slices.Concat(k.given, k.learned)
 }
 
-// keyError says why there is no key. unavailable: whoever gives keys does not answer, so that later may be better.
-type keyError struct {
+// Error says why there is no key. Unavailable: whoever gives keys does not answer, so that later may be better.
+type Error struct {
 	text        string
-	unavailable bool
+	Unavailable bool
 }
 
-func (e *keyError) Error() string { return e.text }
+func (e *Error) Error() string { return e.text }
 
 // explain makes a provider's error one that can be shown. Its text may hold a whole request or answer with keys in them,
 // and most of its errors are text only, so that the text is all there is to tell a time-out by.
@@ -237,8 +229,8 @@ func (k *Keyring) explain(err error) error {
 	if k.chain && k.got.IsZero() {
 		unavailable = false // it tried every place, and most are rightly absent: nothing is configured
 	}
-	text = scrub(cutQuery(text), slices.Concat(k.given, k.learned)...)
-	return &keyError{text: field.Cut(text, 600), unavailable: unavailable} // a chain's error names every provider
+	text = Scrub(cutQuery(text), slices.Concat(k.given, k.learned)...)
+	return &Error{text: field.Cut(text, 600), Unavailable: unavailable} // a chain's error names every provider
 }
 
 // cutQuery takes the queries of URLs out of a text.

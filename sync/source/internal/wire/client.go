@@ -14,7 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // Options of a Client: what a login gives, and what its vendor is like.
@@ -30,10 +31,10 @@ type Options struct {
 
 	Vendor string // the name of the source
 	Path   string // "/" by default
-	Keys   *Keyring
+	Keys   *keys.Keyring
 	Codes  []Code // the vendor's error codes; the first row that fits wins
 	// Sign makes a signed request for one attempt. It must be one that net/http does not send again by itself.
-	Sign func(ctx context.Context, base url.URL, action string, args []Arg, key Key) *http.Request
+	Sign func(ctx context.Context, base url.URL, action string, args []Arg, key keys.Key) *http.Request
 	// Parse takes an answer apart. An error means that it is not the vendor's at all, or cut.
 	Parse func(body string) (Envelope, error)
 	// Expand fills what a hint of the table leaves open. Optional.
@@ -101,7 +102,7 @@ type Client struct {
 	o     Options
 	base  url.URL
 	http  http.RoundTripper
-	clock Clock
+	clock source.Clock
 }
 
 // New makes a Client. It makes no call. The errors of all wrong options come together.
@@ -179,13 +180,13 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String
 func (c *Client) String() string { return c.o.Vendor + " " + c.o.Account + " at " + c.base.Host }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *Clock { return &c.clock }
+func (c *Client) Clock() *source.Clock { return &c.clock }
 
 // Host is where the login calls.
 func (c *Client) Host() string { return c.base.Host }
 
 // Request makes the request of a call with a key, as Send does.
-func (c *Client) Request(ctx context.Context, action string, args []Arg, key Key) *http.Request {
+func (c *Client) Request(ctx context.Context, action string, args []Arg, key keys.Key) *http.Request {
 	return c.o.Sign(ctx, c.base, action, args, key)
 }
 
@@ -202,7 +203,7 @@ func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, e
 	}
 	// The vendor refuses a time that is far from its own. Where this machine's is, the first call is refused, and is signed
 	// anew with what its answer has told.
-	key.At = c.clock.now()
+	key.At = c.clock.Now()
 	a := Answer{Action: action, Version: c.o.NextVersion()}
 	asked := time.Now()
 	// RoundTrip, not an http.Client: a redirect is not followed, and an error does not carry the URL.

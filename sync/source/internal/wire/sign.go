@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // userAgent is how our calls are named in the vendors' logs.
@@ -55,6 +57,14 @@ func Nonce() string {
 // Timestamp is how signed requests say when they were made: whole seconds, of a time in UTC.
 const Timestamp = time.RFC3339
 
+// timestamp returns when a request is signed, as it says.
+func timestamp(k keys.Key) string {
+	if k.At.IsZero() {
+		k.At = time.Now()
+	}
+	return k.At.UTC().Format(Timestamp)
+}
+
 func mac(h func() hash.Hash, key, text string) []byte {
 	m := hmac.New(h, []byte(key))
 	_, _ = io.WriteString(m, text) // never fails
@@ -75,11 +85,11 @@ type V1 struct {
 // turns out to be closed, if it thinks that this does no harm. It thinks so of every GET without a body; so a GET gets a
 // body of no bytes that cannot be made anew, which leaves nothing on the wire. A POST without a body is sent again only if
 // no byte of it has left.
-func (v V1) Request(ctx context.Context, base url.URL, action string, args []Arg, key Key) *http.Request {
+func (v V1) Request(ctx context.Context, base url.URL, action string, args []Arg, key keys.Key) *http.Request {
 	args = append(slices.Grow(args, 10),
 		Arg{"Action", action}, Arg{"Format", v.Format}, Arg{"Version", v.Version}, Arg{"AccessKeyId", key.ID},
 		Arg{"SignatureMethod", "HMAC-SHA1"}, Arg{"SignatureVersion", v.SignatureVersion}, Arg{"SignatureNonce", Nonce()},
-		Arg{"Timestamp", key.timestamp()})
+		Arg{"Timestamp", timestamp(key)})
 	if key.Token != "" {
 		args = append(args, Arg{"SecurityToken", key.Token})
 	}
@@ -109,13 +119,13 @@ const (
 //
 // As with V1, a nonce must not be sent twice. A POST without a body, without GetBody and without an Idempotency-Key is one
 // that net/http never sends again once a byte of it may have left.
-func ACS3(ctx context.Context, base url.URL, version, action string, args []Arg, key Key) *http.Request {
+func ACS3(ctx context.Context, base url.URL, version, action string, args []Arg, key keys.Key) *http.Request {
 	h := http.Header{
 		"Accept":                     {"application/json"},
 		"X-Acs-Action":               {action},
 		"X-Acs-Content-Sha256":       {emptySHA256},
 		"X-Acs-Credentials-Provider": {key.Provider},
-		"X-Acs-Date":                 {key.timestamp()},
+		"X-Acs-Date":                 {timestamp(key)},
 		"X-Acs-Signature-Nonce":      {Nonce()},
 		"X-Acs-Version":              {version},
 	}
@@ -134,7 +144,7 @@ var signedHeaders = []string{
 }
 
 // signACS3 returns the Authorization of a request: HMAC-SHA256 over its query, which is encoded and sorted, and its headers.
-func signACS3(host, query string, h http.Header, key Key) string {
+func signACS3(host, query string, h http.Header, key keys.Key) string {
 	headers, names := "host:"+host+"\n", "host"
 	for _, name := range signedHeaders {
 		if values := h[name]; len(values) > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 func utc(s string) time.Time {
@@ -46,29 +47,29 @@ func TestEnds(t *testing.T) {
 		{`"2300-01-01T00:00:00Z"`, zoned, start, ""},
 		{`"2299-12-31T23:59:59Z"`, zoned, start, "2299-12-31T23:59:59Z"},
 		{`"2121-08-05T16:00:00Z"`, zoned, start, "2121-08-05T16:00:00Z"},
-		{`"0001-01-01T00:00:00Z"`, zoned, start, RejectTime},
-		{`"1899-12-31T23:59:59Z"`, zoned, start, RejectTime},
-		{`"9999-13-31T00:00:00Z"`, zoned, start, RejectTime},
-		{`"never"`, zoned, start, RejectTime},
-		{`true`, zoned, start, RejectType},
+		{`"0001-01-01T00:00:00Z"`, zoned, start, source.RejectTime},
+		{`"1899-12-31T23:59:59Z"`, zoned, start, source.RejectTime},
+		{`"9999-13-31T00:00:00Z"`, zoned, start, source.RejectTime},
+		{`"never"`, zoned, start, source.RejectTime},
+		{`true`, zoned, start, source.RejectType},
 		{`253402271999000`, local, localStart, ""},     // 9999-12-31
 		{`9223372036854775807`, local, localStart, ""}, // the largest long of Java
 		{`"9999-12-31 23:59:59"`, local, localStart, ""},
 		{`"2999-09-08T16:00:00Z"`, local, localStart, ""},
 		{`"2300-01-01 07:59:59"`, local, localStart, "2299-12-31T23:59:59Z"},
-		{`-62135596800000`, local, localStart, RejectTime}, // 0001-01-01
-		{`9223372036854775808`, local, localStart, RejectTime},
-		{`{}`, local, localStart, RejectType},
+		{`-62135596800000`, local, localStart, source.RejectTime}, // 0001-01-01
+		{`9223372036854775808`, local, localStart, source.RejectTime},
+		{`{}`, local, localStart, source.RejectType},
 	} {
 		var r, s Row
 		got := tc.end(&r, gjson.Parse(tc.json))
-		switch wrong := tc.want == RejectTime || tc.want == RejectType; {
+		switch wrong := tc.want == source.RejectTime || tc.want == source.RejectType; {
 		case wrong && (r.Reason != tc.want || !got.IsZero()), tc.want == "" && (r.Reason != "" || !got.IsZero()):
 			t.Errorf("%s: %v, %s; want %q", tc.json, got, r.Reason, tc.want)
 		case !wrong && tc.want != "" && (r.Reason != "" || !got.Equal(utc(tc.want))):
 			t.Errorf("%s: %v, %s; want %s", tc.json, got, r.Reason, tc.want)
 		}
-		if tc.start(&s, gjson.Parse(tc.json)); tc.want == "" && s.Reason != RejectTime {
+		if tc.start(&s, gjson.Parse(tc.json)); tc.want == "" && s.Reason != source.RejectTime {
 			t.Errorf("%s begins: %q", tc.json, s.Reason)
 		}
 	}
@@ -90,28 +91,28 @@ func TestLocalTimes(t *testing.T) {
 		{`"2016-05-17 17:20:23"`, time.UTC, "2016-05-17T17:20:23Z"},
 		{`"2016-07-01 12:00:00"`, york, "2016-07-01T16:00:00Z"},
 		{`"2016-11-06 00:59:59"`, york, "2016-11-06T04:59:59Z"},
-		{`"2016-11-06 01:30:00"`, york, RejectTime}, // shown twice
+		{`"2016-11-06 01:30:00"`, york, source.RejectTime}, // shown twice
 		{`"2016-11-06 02:00:00"`, york, "2016-11-06T07:00:00Z"},
 		{`"2016-03-13 01:59:59"`, york, "2016-03-13T06:59:59Z"},
-		{`"2016-03-13 02:30:00"`, york, RejectTime}, // never shown
+		{`"2016-03-13 02:30:00"`, york, source.RejectTime}, // never shown
 		{`"2016-03-13 03:00:00"`, york, "2016-03-13T07:00:00Z"},
 		{`1561614343000`, china, "2019-06-27T05:45:43Z"},
 		{`"1561614343000"`, china, "2019-06-27T05:45:43Z"},
 		{`1561614343001`, china, "2019-06-27T05:45:43.001Z"},
 		{`-1`, china, "1969-12-31T23:59:59.999Z"},
 		{`"2019-06-27T05:45:43Z"`, china, "2019-06-27T05:45:43Z"},
-		{`1.5`, china, RejectTime},
-		{`1e12`, china, RejectTime},
-		{`99999999999999`, china, RejectTime},
-		{`9223372036854775808`, china, RejectTime},
-		{`"2016-05-17"`, china, RejectTime},
-		{`"2016-5-17 17:20:23"`, china, RejectTime},
-		{`"2016-05-17 17:20:23 +08"`, china, RejectTime},
-		{`"2016-02-30 17:20:23"`, china, RejectTime},
-		{`"1899-05-17 17:20:23"`, time.UTC, RejectTime},
-		{`"soon"`, china, RejectTime},
-		{`true`, china, RejectType},
-		{`{}`, china, RejectType},
+		{`1.5`, china, source.RejectTime},
+		{`1e12`, china, source.RejectTime},
+		{`99999999999999`, china, source.RejectTime},
+		{`9223372036854775808`, china, source.RejectTime},
+		{`"2016-05-17"`, china, source.RejectTime},
+		{`"2016-5-17 17:20:23"`, china, source.RejectTime},
+		{`"2016-05-17 17:20:23 +08"`, china, source.RejectTime},
+		{`"2016-02-30 17:20:23"`, china, source.RejectTime},
+		{`"1899-05-17 17:20:23"`, time.UTC, source.RejectTime},
+		{`"soon"`, china, source.RejectTime},
+		{`true`, china, source.RejectType},
+		{`{}`, china, source.RejectType},
 	} {
 		var r Row
 		got := r.LocalTime("T", gjson.Parse(tc.json), tc.loc)
@@ -167,7 +168,7 @@ func TestFlagsAndScalars(t *testing.T) {
 		if flag != want.flag || known != want.known {
 			t.Errorf("%s: %v, %v", json, flag, known)
 		}
-		if odd := json == `12` || json == `"x"`; odd != (r.Reason == RejectType) {
+		if odd := json == `12` || json == `"x"`; odd != (r.Reason == source.RejectType) {
 			t.Errorf("%s: %+v", json, r)
 		}
 	}
@@ -188,10 +189,10 @@ func TestLines(t *testing.T) {
 		items, reject []string
 	}{
 		{true, []string{`{}`}, []string{"1"}, nil},
-		{false, []string{`{}`}, nil, []string{RejectNoItemID}},
-		{true, []string{`{}`, `{"id":2}`}, []string{"2"}, []string{RejectNoItemID}},
+		{false, []string{`{}`}, nil, []string{source.RejectNoItemID}},
+		{true, []string{`{}`, `{"id":2}`}, []string{"2"}, []string{source.RejectNoItemID}},
 		{false, []string{`{"id":2}`, `{"id":2}`}, []string{"2"}, nil},
-		{false, []string{`{"id":2}`, `{"id":"2"}`}, []string{"2"}, []string{RejectDuplicateItem}},
+		{false, []string{`{"id":2}`, `{"id":"2"}`}, []string{"2"}, []string{source.RejectDuplicateItem}},
 	} {
 		l := Lines{Stream: stream, Order: "1", Key: "id", Only: tc.only, Decode: decode}
 		items, rejects := l.Items(tc.lines)
@@ -213,7 +214,7 @@ func TestLines(t *testing.T) {
 		}
 	}
 	whole, broken := (&Lines{Stream: stream, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
-	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != RejectJSON || broken[0].OrderID != "1" {
+	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != source.RejectJSON || broken[0].OrderID != "1" {
 		t.Errorf("%v, %+v", whole, broken)
 	}
 }

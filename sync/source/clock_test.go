@@ -1,4 +1,4 @@
-package wire
+package source
 
 import (
 	"net/http"

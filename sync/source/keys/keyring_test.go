@@ -1,18 +1,14 @@
-package wire
+package keys
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aliyun/credentials-go/credentials"
-
-	"github.com/ordersync/ordersync/sync/source"
 )
 
 // provider is a provider of credentials that a test scripts.
@@ -93,8 +89,8 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 		}
 		time.Sleep(keyPause)
 		_, err := k.Current(t.Context())
-		var ke *keyError
-		if !errors.As(err, &ke) || !ke.unavailable {
+		var ke *Error
+		if !errors.As(err, &ke) || !ke.Unavailable {
 			t.Errorf("%v", err)
 		}
 		down = false
@@ -111,61 +107,6 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 	})
 }
 
-func TestWaitingForKeysEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: func(int) (*credentials.CredentialModel, error) {
-			time.Sleep(time.Hour)
-			return model("key"), nil
-		}}
-		c := client(t, "http://127.0.0.1:1")
-		c.o.Keys, _ = ringOf(p)
-		start := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := c.Send(ctx, "Test", nil)
-		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-		_, err = c.Send(t.Context(), "Test", nil)
-		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != 31*time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-		time.Sleep(time.Hour)
-	})
-}
-
-func TestKeylessErrors(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]source.Reason{
-		`refresh Ecs sts token err: Get "http://100.100.100.200/latest": dial tcp: i/o timeout`:                                 source.Unavailable,
-		`Post "https://sts.aliyuncs.com/?AccessKeyId=` + testKey + `&Signature=abc%3D": context deadline exceeded`:              source.Unavailable,
-		`refresh session token failed: {"Code":"Throttling.User"}`:                                                              source.Unavailable,
-		`refresh session token failed: {"Code":"NoPermission","Message":"You are not authorized"}`:                              source.Auth,
-		`refresh credentials from u failed: {"AccessKeyId":"` + testKey + `","AccessKeySecret":"` + testSecret + `"}`:           source.Auth,
-		`get role name failed: GET http://100.100.100.200/latest/meta-data/ram/security-credentials/ 404`:                       source.Auth,
-		"open /var/run/token: no such file or directory":                                                                        source.Auth,
-		"the provider of credentials got an answer that it cannot read: runtime error: invalid memory address or nil pointer x": source.Auth,
-	} {
-		p := &provider{answer: func(int) (*credentials.CredentialModel, error) {
-			if strings.Contains(text, "nil pointer") {
-				panic("nil pointer")
-			}
-			return nil, errors.New(text)
-		}}
-		c := client(t, "http://127.0.0.1:1")
-		c.o.Keys, _ = ringOf(p)
-		_, err := c.Send(t.Context(), "Test", nil)
-		e := failed(t, err)
-		if e.Reason != want || e.Hint == "" || e.HTTPStatus != 0 {
-			t.Errorf("%s: %v", text, err)
-		}
-		if s := err.Error(); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, "abc%3D") {
-			t.Errorf("shows a secret: %s", s)
-		}
-	}
-}
-
 // The default chain of credentials-go sticks to the last provider that it tried, so after a failure it is made anew.
 func TestChainIsMadeAnew(t *testing.T) {
 	t.Parallel()
@@ -179,8 +120,8 @@ func TestChainIsMadeAnew(t *testing.T) {
 		k, built := ringOf(p)
 		k.chain = true
 		_, err := k.Current(t.Context())
-		var ke *keyError
-		if !errors.As(err, &ke) || ke.unavailable { // nothing is configured; the time-out is the metadata service's, rightly absent
+		var ke *Error
+		if !errors.As(err, &ke) || ke.Unavailable { // nothing is configured; the time-out is the metadata service's, rightly absent
 			t.Errorf("%v", err)
 		}
 		time.Sleep(keyPause)
@@ -188,23 +129,6 @@ func TestChainIsMadeAnew(t *testing.T) {
 			t.Errorf("%d providers were built, %v", *built, err)
 		}
 	})
-}
-
-func TestRefusedTokenIsRenewedOnce(t *testing.T) {
-	t.Parallel()
-	p := &provider{answer: func(n int) (*credentials.CredentialModel, error) { return model(fmt.Sprint("key", n)), nil }}
-	c := client(t, answer(t, 400, `{"Code":"InvalidSecurityToken.Expired","Message":"expired"}`))
-	var built *int
-	c.o.Keys, built = ringOf(p)
-	for n, fresh := range []bool{true, false, false} {
-		_, err := c.Send(t.Context(), "Test", nil)
-		if e := failed(t, err); e.Fresh != fresh || e.Reason != source.Auth {
-			t.Errorf("call %d: %v, fresh %v", n, err, e.Fresh)
-		}
-	}
-	if p.asked != 2 || *built != 2 {
-		t.Errorf("asked %d times, built %d", p.asked, *built)
-	}
 }
 
 func TestKindsOfCredentials(t *testing.T) {

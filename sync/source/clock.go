@@ -1,4 +1,4 @@
-package wire
+package source
 
 import (
 	"fmt"
@@ -63,8 +63,8 @@ func (c *Clock) Trouble() string {
 	return c.trouble
 }
 
-// now is the vendor's time, as far as it is known.
-func (c *Clock) now() time.Time {
+// Now is the vendor's time, as far as it is known.
+func (c *Clock) Now() time.Time {
 	offset, _ := c.Offset()
 	return time.Now().Add(offset).UTC()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 func args(pairs ...string) []Arg {
@@ -52,13 +53,13 @@ func TestKnownSignatures(t *testing.T) {
 func TestKnownACS3Signatures(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		key  Key
+		key  keys.Key
 		args []Arg
 		want string
 	}{
-		{Key{ID: "testid", Secret: "testsecret"}, nil, "5b6990da72ae70ad239cce6bc32d38980456c9403a4f4e8192746028a5d6f171"},
-		{Key{ID: "testid", Secret: "s ecret/+=中"}, args("OrderId", "211059788270709"), "927d0f30cc0a022f9f9795034288dd0a7b71232052fb18792147dc4395b9fa08"},
-		{Key{ID: "testid", Secret: "testsecret", Token: "token+/=."}, args("OrderId", odd, "Empty", ""), "da262e0a84c94f481011e7b8942d88eaff92789709279dc0d0497fa7b6753f6e"},
+		{keys.Key{ID: "testid", Secret: "testsecret"}, nil, "5b6990da72ae70ad239cce6bc32d38980456c9403a4f4e8192746028a5d6f171"},
+		{keys.Key{ID: "testid", Secret: "s ecret/+=中"}, args("OrderId", "211059788270709"), "927d0f30cc0a022f9f9795034288dd0a7b71232052fb18792147dc4395b9fa08"},
+		{keys.Key{ID: "testid", Secret: "testsecret", Token: "token+/=."}, args("OrderId", odd, "Empty", ""), "da262e0a84c94f481011e7b8942d88eaff92789709279dc0d0497fa7b6753f6e"},
 	} {
 		h := http.Header{
 			"X-Acs-Action": {"GetOrderDetail"}, "X-Acs-Version": {"2017-12-14"}, "X-Acs-Date": {"2024-01-02T03:04:05Z"},
@@ -97,7 +98,7 @@ func TestV1OnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			transport := NewTransport(*base, time.Second, 1, nil)
-			resp, err := transport.RoundTrip(v.Request(t.Context(), *base, "OrderDetail", args("OrderId", "1", "Note", "a b*c~d+e/中&x=y"), Key{ID: testKey, Secret: testSecret, Token: token}))
+			resp, err := transport.RoundTrip(v.Request(t.Context(), *base, "OrderDetail", args("OrderId", "1", "Note", "a b*c~d+e/中&x=y"), keys.Key{ID: testKey, Secret: testSecret, Token: token}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +196,7 @@ func TestArgs(t *testing.T) {
 }
 
 func BenchmarkACS3(b *testing.B) {
-	key := Key{ID: "testid", Secret: "testsecret", Provider: "static_ak"}
+	key := keys.Key{ID: "testid", Secret: "testsecret", Provider: "static_ak"}
 	base := url.URL{Scheme: "https", Host: "business.aliyuncs.com", Path: "/"}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // refused is an answer by which the call has failed, from the vendor or, where it is not the vendor's, from something
@@ -148,8 +149,8 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 	e := &source.Error{Vendor: c.o.Vendor, API: action, Account: c.o.Account, Reason: source.Auth, Err: err}
 	e.Message = "no credentials"
 	e.Hint = "check credentials: keys, role and trust policy; `default` looks at the environment, profiles and the instance's role"
-	var k *keyError
-	if errors.As(err, &k) && k.unavailable {
+	var k *keys.Error
+	if errors.As(err, &k) && k.Unavailable {
 		e.Reason = source.Unavailable
 		e.Hint = "the service that gives the credentials does not answer: the instance's metadata service, STS, or the credentials URI"
 	}
@@ -234,10 +235,6 @@ func clockError(h http.Header, now time.Time) string {
 	return ""
 }
 
-// sensitive finds what looks like a secret in a text: signatures (the vendor repeats the string that it signed), keys
-// in a query or in JSON, and passwords in URLs.
-var sensitive = regexp.MustCompile(`(?i)((?:signature|security-?_?token|access-?_?key-?_?id|access-?_?key-?_?secret|credential)["']?(?:=|:|%3D|%3A)\s*["']?)[^\s,;&"'<>\\]+|(://)[^/@\s"]+@`)
-
 // Show is the start of a text that others wrote, without secrets. It is scrubbed before it is cut, so that no part of a
 // secret stays.
 func (c *Client) Show(s string, limit int) string {
@@ -249,19 +246,7 @@ func (c *Client) Show(s string, limit int) string {
 }
 
 // Scrub takes secrets out of a text that others wrote (I10).
-func (c *Client) Scrub(s string) string { return scrub(s, c.o.Keys.Secrets()...) }
-
-func scrub(s string, secrets ...string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "***")
-		}
-	}
-	if strings.ContainsAny(s, "=:%") {
-		s = sensitive.ReplaceAllString(s, "$1$2***")
-	}
-	return s
-}
+func (c *Client) Scrub(s string) string { return keys.Scrub(s, c.o.Keys.Secrets()...) }
 
 // scrubError is the error itself where its text is harmless.
 func (c *Client) scrubError(err error) error {

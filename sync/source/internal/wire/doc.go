@@ -5,7 +5,7 @@
 // codes to Reasons, and that no error shows a secret (I10). A vendor brings what differs, in [Options]: how a request is
 // signed, how an envelope is read, and its codes.
 //
-//	Send ─► Keyring ─► Sign ─► transport ─► Parse ─► Answer
+//	Send ─► keys.Keyring ─► Sign ─► transport ─► Parse ─► Answer
 //	            │                  │          │
 //	            └───────────► source.Error ◄──┘   (Codes: vendor code → Reason)
 package wire
