@@ -46,7 +46,7 @@ type Query struct {
 	Size          int
 }
 
-// Page is one page of a listing as the vendor gave it.
+// Page is one page of a listing as the vendor returned it.
 type Page struct {
 	Total   int             // the vendor's TotalCount, as of this call
 	Orders  []schema.Order  // Stream, Version and FetchedAt are set; DetailStatus is not

@@ -26,7 +26,7 @@ var _ source.Decoder = Decoder{}
 
 func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
 
-// Order always gives a reject: this vendor has no list rows, so none can have been stored.
+// Order always returns a reject: this vendor has no list rows, so none can have been stored.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var r field.Row
 	r.Fail(source.RejectObject, "the Domain API has no list rows")

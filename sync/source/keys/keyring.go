@@ -29,7 +29,7 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 const (
 	// keyFresh is how long a key is used without asking its provider. credentials-go renews a role's session when 180
-	// seconds are left of it, so what it gives is good for at least as long.
+	// seconds are left of it, so what it returns is good for at least as long.
 	keyFresh = 30 * time.Second
 	// keyGood is how long a key that cannot be renewed is used on, within these 180 seconds.
 	keyGood = 170 * time.Second
@@ -54,7 +54,7 @@ type Keyring struct {
 	mu        sync.Mutex
 	provider  credentials.Credential
 	key       Key
-	got       time.Time // when the provider last gave the key; zero for never
+	got       time.Time // when the provider last returned the key; zero for never
 	failed    time.Time // when it last did not, if that is newer
 	err       error
 	discarded time.Time // when a key was last thrown away before its time
@@ -205,7 +205,7 @@ func (k *Keyring) Secrets() []string {
 	return slices.Concat(k.given, k.learned)
 }
 
-// Error says why there is no key. Unavailable: whoever gives keys does not answer, so that later may be better.
+// Error says why there is no key. Unavailable: whoever issues keys does not answer, so that later may be better.
 type Error struct {
 	text        string
 	Unavailable bool

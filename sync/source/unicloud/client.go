@@ -105,7 +105,7 @@ func (c *Client) String() string { return c.wire.String() }
 func (c *Client) CanFilterStatus() bool { return false }
 
 // List asks for one page of the listing. Which time the vendor filters by is not published; it is taken to be the time of
-// creation, and a row of another time is found out by the walk.
+// creation, and a row of another time is found out where it is listed.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) {
 	var err error
 	switch {

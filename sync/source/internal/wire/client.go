@@ -18,7 +18,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
-// Options of a Client: what a login gives, and what its vendor is like.
+// Options of a Client: what a login brings, and what its vendor is like.
 type Options struct {
 	Account  string // the label of every error
 	Endpoint string // http(s)://host[:port]
@@ -155,7 +155,7 @@ func parseEndpoint(s string) (url.URL, error) {
 
 var lastTick atomic.Uint64
 
-// tickClock is a clock in nanoseconds that never gives the same time twice and never goes back.
+// tickClock is a clock in nanoseconds that never returns the same time twice and never goes back.
 func tickClock() uint64 {
 	now := uint64(max(time.Now().UnixNano(), 1))
 	for {
