@@ -141,6 +141,14 @@ func (l Stream) offset() time.Duration {
 	return offset
 }
 
+// total asks for the source's count of the orders between two times. Whether it counts those of the ends is the vendor's.
+func (l Stream) total(ctx context.Context, asked window.Interval) (int, error) {
+	p, err := l.Source.List(ctx, source.Query{
+		OwnerID: l.OwnerID, Filters: l.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
+	})
+	return p.Total, err
+}
+
 // Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.
 func (l Stream) Lists() bool { return l.Source.CanList() }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -303,7 +304,7 @@ func (r *streamRun) wrote(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.written) < mostWritten {
-		r.written = append(r.written, id)
+		r.written = append(r.written, strings.Clone(id)) // it is a part of the answer, all of which it would keep
 	} else {
 		r.searchAll = true
 	}

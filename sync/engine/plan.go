@@ -87,6 +87,15 @@ func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.T
 
 func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
+// starts are those of some intervals.
+func starts(intervals []window.Interval) []time.Time {
+	out := make([]time.Time, len(intervals))
+	for i, iv := range intervals {
+		out[i] = iv.Start
+	}
+	return out
+}
+
 func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
 	isDue := make(map[int64]bool, len(due))
 	for _, w := range due {

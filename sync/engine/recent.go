@@ -81,7 +81,7 @@ func (r *streamRun) recent(ctx context.Context, live window.Interval) (recent, e
 			l.windows = append(l.windows, w)
 		}
 	}
-	if err := l.bring(ctx, fresh); err != nil {
+	if err := l.update(ctx, fresh); err != nil {
 		return recent{}, err
 	}
 	p := recent{ledger: ledger, unlisted: true, due: slices.SortedFunc(maps.Keys(l.due), earliest)}
@@ -102,8 +102,8 @@ type lookback struct {
 	counts  int                      // that were asked for in search of what differs
 }
 
-// bring stores what is new, finds what differs, and writes the ledger rows of the windows that were brought up to date so.
-func (l *lookback) bring(ctx context.Context, fresh window.Interval) error {
+// update stores what is new, finds what differs, and writes the ledger rows of the windows that were brought up to date so.
+func (l *lookback) update(ctx context.Context, fresh window.Interval) error {
 	ctx = source.WithPriority(ctx, source.Live)
 	if err := l.list(ctx, fresh); err != nil {
 		return err
@@ -179,20 +179,7 @@ func (l *lookback) list(ctx context.Context, iv window.Interval) error {
 			complete = false
 			return l.alive(part)
 		}
-		l.sight(part)
-		todo, stored, err := l.changed(ctx, &part, t)
-		if err != nil {
-			return err
-		}
-		l.progress.found.Add(int64(len(todo)))
-		if err := l.enrich(ctx, part, todo, stored, t); err != nil {
-			return err
-		}
-		rejects, err := l.listRejects(ctx, part, t)
-		if err != nil {
-			return err
-		}
-		return l.commit(schema.Batch{Rejects: rejects})
+		return l.bring(ctx, &part, t)
 	})
 	if err != nil {
 		return err
@@ -219,12 +206,10 @@ func (l *lookback) counted(ctx context.Context, iv, within window.Interval) (equ
 	if asked.Empty() {
 		return true, most, nil
 	}
-	p, err := l.stream.Source.List(ctx, source.Query{
-		OwnerID: l.stream.OwnerID, Filters: l.stream.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
-	})
+	total, err := l.stream.total(ctx, asked)
 	l.calls++
 	l.progress.ListCalls.Add(1)
-	return err == nil && least <= p.Total && p.Total <= most, most, err
+	return err == nil && least <= total && total <= most, most, err
 }
 
 // differing finds the parts of an interval of a range whose counts are not those of the stored orders: small ones, which a
@@ -274,11 +259,7 @@ func (l *lookback) write(ctx context.Context, end time.Time) error {
 	if err != nil {
 		return err
 	}
-	starts := make([]time.Time, len(windows))
-	for i, w := range windows {
-		starts[i] = w.Start
-	}
-	rejects, err := l.open.sums(ctx, starts...)
+	rejects, err := l.open.sums(ctx, starts(windows)...)
 	if err != nil {
 		return err
 	}
@@ -336,13 +317,14 @@ func (r *streamRun) inTurn(turn []window.Interval, rows map[int64]schema.Window,
 	var out []window.Interval
 	cost := 0.0
 	for _, w := range turn {
-		next := append(slices.Clone(out), w)
-		slices.SortFunc(next, earliest)
-		if c := r.listingCost(next, rows); c <= calls {
-			out, cost = next, c
-			continue
+		at, _ := slices.BinarySearchFunc(out, w, earliest)
+		next := slices.Insert(out, at, w)
+		c := r.listingCost(next, rows)
+		if c > calls {
+			out = slices.Delete(next, at, at+1)
+			break
 		}
-		break
+		out, cost = next, c
 	}
 	r.turns.spent(r.stream, cost)
 	return out

@@ -197,11 +197,7 @@ func (a *replay) settle(ctx context.Context) error {
 		windows = append(windows, window.Interval{Start: at, End: at.Add(a.Window)})
 	}
 	slices.SortFunc(windows, earliest)
-	starts := make([]time.Time, len(windows))
-	for i, w := range windows {
-		starts[i] = w.Start
-	}
-	rejects, err := a.open.sums(ctx, starts...)
+	rejects, err := a.open.sums(ctx, starts(windows)...)
 	if err != nil {
 		return err
 	}

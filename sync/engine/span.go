@@ -66,31 +66,37 @@ func (r *streamRun) walker() *walk.Walker {
 // settle brings the orders of one listing to the warehouse and closes the windows that it completes.
 func (r *streamRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
 	t.listing(l)
-	r.sight(l)
-	todo, stored, err := r.changed(ctx, &l, t)
-	if err != nil {
-		return err
-	}
-	r.progress.found.Add(int64(len(todo)))
 	r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
-	if err := r.enrich(ctx, l, todo, stored, t); err != nil {
+	if err := r.bring(ctx, &l, t); err != nil {
 		return err
 	}
 	if len(r.findings) > 0 {
 		r.looks.listing(&l)
-	}
-	rejects, err := r.listRejects(ctx, l, t)
-	if err != nil {
-		return err
-	}
-	if err := r.commit(schema.Batch{Rejects: rejects}); err != nil {
-		return err
 	}
 	windows, err := t.done(ctx, l)
 	if err != nil {
 		return err
 	}
 	return r.commits.add(schema.Batch{Windows: windows})
+}
+
+// bring brings the orders of one listing to the warehouse: those that it does not hold in this state, with their details, and as
+// rejects what is none.
+func (r *streamRun) bring(ctx context.Context, l *walk.Listing, t *tally) error {
+	r.sight(*l)
+	todo, stored, err := r.changed(ctx, l, t)
+	if err != nil {
+		return err
+	}
+	r.progress.found.Add(int64(len(todo)))
+	if err := r.enrich(ctx, *l, todo, stored, t); err != nil {
+		return err
+	}
+	rejects, err := r.listRejects(ctx, *l, t)
+	if err != nil {
+		return err
+	}
+	return r.commit(schema.Batch{Rejects: rejects})
 }
 
 // changed finds the orders of a listing that the warehouse does not hold in this state, and at which other places it holds

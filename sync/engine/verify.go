@@ -288,16 +288,14 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	if err != nil {
 		return err
 	}
-	p, err := v.stream.Source.List(ctx, source.Query{
-		OwnerID: v.stream.OwnerID, Filters: v.stream.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
-	})
+	total, err := v.stream.total(ctx, asked)
 	v.progress.ListCalls.Add(1)
 	switch {
 	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.Window:
 		return v.halve(ctx, iv, stretch)
 	case err != nil:
 		return err
-	case least <= p.Total && p.Total <= most:
+	case least <= total && total <= most:
 		v.looks.add(ByCount, asked.Clip(iv))
 		v.progress.Done.Add(int64(len(iv.Tile(v.Window))))
 		return nil
@@ -306,7 +304,7 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	}
 	v.progress.Done.Add(1)
 	v.looks.add(ByCount, asked.Clip(iv))
-	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
+	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: total, Stored: most, Note: "TotalCount of the source"})
 	return nil
 }
 

@@ -66,9 +66,9 @@ type Listing struct {
 }
 
 const (
-	// maxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
+	// MaxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
 	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
-	maxPages = 80
+	MaxPages = 80
 	// maxPagesShort is the threshold of a stretch of shortStretch or less, such as one in which a script renewed thousands
 	// of orders. What is asked for beyond its ends, see edge, would be a large part of its halves.
 	maxPagesShort = 500
@@ -104,7 +104,7 @@ func threshold(iv window.Interval) int {
 	if iv.End.Sub(iv.Start) <= shortStretch {
 		return maxPagesShort
 	}
-	return maxPages
+	return MaxPages
 }
 
 // unknown is a TotalCount that nobody knows.
