@@ -64,7 +64,7 @@ var always = window.Interval{Start: schema.MinTime, End: schema.MaxTime}
 
 // itemIDs returns the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
 // crash may have come between them and their items.
-func (r *streamRun) itemIDs(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string][]string, error) {
+func (r *streamRun) itemIDs(ctx context.Context, iv window.Interval, orders []*schema.Order) (map[string][]string, error) {
 	if blank, err := r.isBlank(ctx, iv); blank || err != nil {
 		return nil, err
 	}

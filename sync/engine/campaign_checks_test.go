@@ -161,7 +161,7 @@ func (c *campaign) onlyWhatChanged() {
 			}
 		}
 		pages := 0
-		for _, span := range window.Spans(live.Tile(time.Hour)) {
+		for _, span := range window.Ranges(live.Tile(time.Hour)) {
 			pages += c.pages(span.Clip(window.Interval{Start: span.Start, End: c.now}), false)
 		}
 		pages += c.pages(window.Interval{Start: c.now.Add(-sweep), End: live.Start}, true)

@@ -78,10 +78,7 @@ func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, er
 	var all window.Interval
 	for _, i := range got {
 		claims = append(claims, &claim{stream: r.stream.Stream, Interval: ranges[i]})
-		if all.Empty() {
-			all = asked[i].Interval
-		}
-		all = window.Interval{Start: earlier(all.Start, asked[i].Start), End: later(all.End, asked[i].End)}
+		all = all.Extend(asked[i].Interval)
 	}
 	r.mu.Lock()
 	r.claims = append(slices.DeleteFunc(r.claims, func(c *claim) bool { return c.over }), claims...)
@@ -134,7 +131,7 @@ func (r *streamRun) split(j job, kind func(window.Interval) bool) (are, others [
 		}
 	}
 	part := func(windows []window.Interval) (out []job) {
-		for _, s := range window.Spans(windows) {
+		for _, s := range window.Ranges(windows) {
 			p := j
 			p.Interval = s
 			out = append(out, p)

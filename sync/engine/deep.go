@@ -14,24 +14,27 @@ import (
 
 // compare lists a stretch again and compares each order.
 func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, span := range window.Spans(stretch.Tile(v.Window)) {
-		err := v.walker().Walk(ctx, span, func(l walk.Listing) error {
+	for _, span := range window.Ranges(stretch.Tile(v.Window)) {
+		for l, err := range v.walker().Walk(ctx, span) {
+			if err != nil {
+				return err
+			}
 			v.progress.ListCalls.Add(int64(l.Calls))
 			if l.Verdict != schema.Complete {
 				v.differ(ByRows, l.Interval, Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
-				return nil
+				continue
 			}
 			known, err := v.store.Known(ctx, v.stream.Stream, l.Start, l.End)
 			if err != nil {
 				return err
 			}
-			var changed []schema.Order
+			var changed []*schema.Order
 			for _, o := range l.Orders {
 				k, ok := known[o.OrderID]
 				delete(known, o.OrderID)
 				switch {
 				case !ok:
-					v.differ(ByRows, v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
+					v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
 				case k.Fingerprint != o.Fingerprint:
 					changed = append(changed, o)
 				}
@@ -43,10 +46,6 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 				return err
 			}
 			v.looks.listing(&l)
-			return nil
-		})
-		if err != nil {
-			return err
 		}
 		v.progress.Done.Add(int64(len(span.Tile(v.Window))))
 	}
@@ -67,7 +66,7 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 	}
 	for _, o := range refs {
 		if l.Contains(o.CreateTime) {
-			v.differ(ByRows, v.around(o.CreateTime), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
+			v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
 		}
 	}
 	return nil
@@ -75,15 +74,11 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 
 // changed looks at listed orders whose row is not the one that is stored. An order that was fetched by its id since, as by
 // a sweep, has the columns of the new row and the payload of the old one, and does not differ.
-func (v *verification) changed(ctx context.Context, iv window.Interval, listed []schema.Order) error {
+func (v *verification) changed(ctx context.Context, iv window.Interval, listed []*schema.Order) error {
 	if len(listed) == 0 {
 		return nil
 	}
-	ids := make([]string, len(listed))
-	for i := range listed {
-		ids[i] = listed[i].OrderID
-	}
-	orders, err := v.store.OrdersByID(ctx, v.stream.Stream, iv.Start, iv.End, ids)
+	orders, err := v.store.OrdersByID(ctx, v.stream.Stream, iv.Start, iv.End, orderIDs(listed))
 	if err != nil {
 		return err
 	}
@@ -91,9 +86,9 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	for i := range orders {
 		facts[orders[i].OrderID] = orders[i].Facts()
 	}
-	for i := range listed {
-		if o := &listed[i]; facts[o.OrderID] != o.Facts() {
-			v.differ(ByRows, v.around(o.CreateTime), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
+	for _, o := range listed {
+		if facts[o.OrderID] != o.Facts() {
+			v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
 		}
 	}
 	return nil
@@ -105,7 +100,7 @@ func (v *verification) ask(ctx context.Context) error {
 		return nil
 	}
 	var differ []schema.OrderRef
-	for _, span := range window.Spans(v.iv.Tile(v.Window)) {
+	for _, span := range window.Ranges(v.iv.Tile(v.Window)) {
 		orders, err := v.store.Orders(ctx, v.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
@@ -119,23 +114,22 @@ func (v *verification) ask(ctx context.Context) error {
 			return err
 		}
 		e := enrich.Enricher{Detailer: v.stream.Source, Parallel: v.stream.InFlight}
-		err = e.Enrich(ctx, orders, nil, func(res enrich.Result) error {
-			v.progress.Details.Add(1)
-			b := before[res.Order.OrderID]
-			d := Difference{Kind: Changed, OrderID: res.Order.OrderID, Source: 1, Stored: 1}
-			switch {
-			case res.Err != nil:
-				d.Kind, d.Note = Undone, res.Err.Error()
-				v.looks.cannot(ByDetail, d.OrderID)
-			case !b.changedBy(res):
-				return nil
+		for d, err := range e.Enrich(ctx, pointers(orders), nil) {
+			if err != nil {
+				return err
 			}
-			v.differ(ByDetail, v.around(b.stored.CreateTime), d)
-			differ = append(differ, schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: b.stored.CreateTime})
-			return nil
-		})
-		if err != nil {
-			return err
+			v.progress.Details.Add(1)
+			b := before[d.Order.OrderID]
+			found := Difference{Kind: Changed, OrderID: d.Order.OrderID, Source: 1, Stored: 1}
+			switch {
+			case d.Err != nil:
+				found.Kind, found.Note = Undone, d.Err.Error()
+				v.looks.cannot(ByDetail, found.OrderID)
+			case !b.changedBy(d):
+				continue
+			}
+			v.differ(ByDetail, window.At(b.stored.CreateTime, v.Window), found)
+			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.stored.CreateTime})
 		}
 		v.looks.add(ByDetail, span)
 	}
@@ -159,21 +153,20 @@ func (v *verification) ask(ctx context.Context) error {
 
 // rows compares each stored row of an interval with what its raw payload says.
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
-	for _, span := range window.Spans(iv.Tile(v.Window)) {
-		err := v.rebuild(ctx, span, func(b rebuilt) error {
+	for _, span := range window.Ranges(iv.Tile(v.Window)) {
+		for b, err := range v.rebuild(ctx, span) {
+			if err != nil {
+				return err
+			}
 			b.make(v.streamRun, false)
 			if b.stored.DetailStatus != schema.DetailOK {
 				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
 			}
 			if b.differs() {
-				v.differ(ByPayload, v.around(b.stored.CreateTime), Difference{
+				v.differ(ByPayload, window.At(b.stored.CreateTime, v.Window), Difference{
 					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
 				})
 			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
 		v.looks.add(ByPayload, span)
 	}

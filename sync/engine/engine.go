@@ -291,7 +291,7 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Str
 	var runs []*streamRun
 	for i, stream := range on {
 		r := &streamRun{Engine: e, stream: stream, now: now.Add(stream.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
-			marks: map[int64]*mark{}, owners: owners}
+			marks: map[int64]*mark{}, owners: owners, listing: make(chan struct{}, listingsAtOnce)}
 		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
 		r.stream.Source = gates[stream.Source]
 		runs = append(runs, r)
@@ -341,8 +341,9 @@ type streamRun struct {
 	got      map[string]bool  // ids of the orders whose detail was asked for and had
 	claims   []*claim         // that this run made
 
-	findings []Difference // that are open, of an ordinary run, which may end some
-	looks    looks        // what it looked at, where there are any
+	findings []Difference  // that are open, of an ordinary run, which may end some
+	looks    looks         // what it looked at, where there are any
+	listing  chan struct{} // places of those who list
 
 	owners     *owners // of all streams of the run
 	deferred   []deferred
@@ -371,6 +372,10 @@ func (r *streamRun) limit(iv window.Interval) {
 // span is listed, few enough that memory stays small.
 const spansAtOnce = 4
 
+// listingsAtOnce is how many of them are listed at once: listing is far faster than details, and so these keep all workers
+// busy.
+const listingsAtOnce = 2
+
 // maxFailedListings in a row end the stream's run: the source is down, and what was not tried comes again later.
 const maxFailedListings = 20
 
@@ -390,7 +395,12 @@ func (r *streamRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UT
 
 // past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
 // answers of a process tell. Orders may still come into what this machine alone takes for past.
-func (r *streamRun) past() time.Time { return earlier(r.now, r.given.Add(r.stream.offset())) }
+func (r *streamRun) past() time.Time {
+	if known := r.given.Add(r.stream.offset()); known.Before(r.now) {
+		return known
+	}
+	return r.now
+}
 
 // walk works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
 // orders that moved.
@@ -413,7 +423,6 @@ func (r *streamRun) spans(ctx context.Context, jobs []job) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(spansAtOnce)
-	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
 	late := func(j job) bool {
 		late := !j.until.IsZero() && time.Now().After(j.until)
 		if late {
@@ -439,7 +448,7 @@ func (r *streamRun) spans(ctx context.Context, jobs []job) error {
 				continue
 			}
 			g.Go(func() error {
-				return r.span(source.WithPriority(gctx, j.priority), j, listing)
+				return r.list(source.WithPriority(gctx, j.priority), j)
 			})
 		}
 		jobs = others

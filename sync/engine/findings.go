@@ -48,8 +48,8 @@ const findingTimeout = 30 * time.Second
 // looks are what was looked at, and how.
 type looks struct {
 	mu      sync.Mutex
-	at      map[Depth][]window.Interval
-	audited []window.Interval         // the ledger was read, whatever it says
+	at      map[Depth]*window.Set
+	audited window.Set                // the ledger was read, whatever it says
 	blind   map[Depth]map[string]bool // orders that were there and could not be looked at
 }
 
@@ -57,19 +57,27 @@ type looks struct {
 func (l *looks) add(d Depth, iv window.Interval) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.at == nil {
-		l.at = map[Depth][]window.Interval{}
-	}
-	l.at[d] = join(l.at[d], iv)
+	l.of(d).Add(iv)
 	if d == ByRows {
-		l.at[ByCount] = join(l.at[ByCount], iv)
+		l.of(ByCount).Add(iv)
 	}
+}
+
+// of returns what was looked at with a depth. The lock is held.
+func (l *looks) of(d Depth) *window.Set {
+	if l.at == nil {
+		l.at = map[Depth]*window.Set{}
+	}
+	if l.at[d] == nil {
+		l.at[d] = new(window.Set)
+	}
+	return l.at[d]
 }
 
 func (l *looks) audit(iv window.Interval) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.audited = join(l.audited, iv)
+	l.audited.Add(iv)
 }
 
 // cannot notes that an order could not be looked at.
@@ -103,7 +111,7 @@ func (l *looks) listing(x *walk.Listing) {
 func (l *looks) covers(d Depth, iv window.Interval) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return within(l.at[d], iv)
+	return l.of(d).Covers(iv)
 }
 
 // cover reports whether all of where a difference is was looked at, as is needed to say that it is no more.
@@ -112,30 +120,11 @@ func (l *looks) cover(d *Difference) bool {
 	defer l.mu.Unlock()
 	switch {
 	case d.Depth == ByLedger && d.Kind != Ledger:
-		return within(l.audited, d.Interval)
+		return l.audited.Covers(d.Interval)
 	case d.OrderID != "" && l.blind[d.Depth][d.OrderID]:
 		return false
 	}
-	return within(l.at[d.Depth], d.Interval)
-}
-
-// within reports whether one of some intervals that do not meet contains all of another.
-func within(list []window.Interval, iv window.Interval) bool {
-	return slices.ContainsFunc(list, func(x window.Interval) bool { return !iv.Start.Before(x.Start) && !iv.End.After(x.End) })
-}
-
-// join adds an interval to a list of sorted ones that do not meet.
-func join(list []window.Interval, iv window.Interval) []window.Interval {
-	if n := len(list); n == 0 || iv.Start.After(list[n-1].End) {
-		return append(list, iv)
-	}
-	first, _ := slices.BinarySearchFunc(list, iv.Start, func(x window.Interval, t time.Time) int { return x.End.Compare(t) })
-	last := first
-	for last < len(list) && !list[last].Start.After(iv.End) {
-		iv = window.Interval{Start: earlier(iv.Start, list[last].Start), End: later(iv.End, list[last].End)}
-		last++
-	}
-	return slices.Replace(list, first, last, iv)
+	return l.of(d.Depth).Covers(d.Interval)
 }
 
 // id is the same for the same difference found again.
@@ -239,12 +228,12 @@ func (r *streamRun) endFindings(ctx context.Context) error {
 	if err := r.commits.flush(); err != nil {
 		return err
 	}
-	var windows []window.Interval
+	var windows window.Set
 	for i := range before {
-		windows = join(windows, before[i].Align(r.Window))
+		windows.Add(before[i].Align(r.Window))
 	}
 	v := &verification{streamRun: r, looks: new(looks)}
-	proven := &looks{at: map[Depth][]window.Interval{}} // numbers are proven only where the ledger agrees with the rows
+	proven := new(looks) // numbers are proven only where the ledger agrees with the rows
 	for _, iv := range windows {
 		v.iv = iv
 		complete, err := v.audit(ctx)
@@ -257,7 +246,7 @@ func (r *streamRun) endFindings(ctx context.Context) error {
 			}
 		}
 	}
-	proven.at[ByLedger], proven.audited = v.looks.at[ByLedger], v.looks.audited
+	*proven.of(ByLedger), proven.audited = *v.looks.of(ByLedger), v.looks.audited
 	proven.blind = r.looks.blind
 	found := v.found
 	var ids []string

@@ -145,7 +145,7 @@ func (f *forecast) due(ctx context.Context) ([]unit, error) {
 	for _, j := range jobs {
 		windows := j.Tile(f.Window)
 		f.Windows += len(windows)
-		for _, span := range window.Spans(windows) {
+		for _, span := range window.Ranges(windows) {
 			u := unit{Interval: span}
 			for _, w := range span.Tile(f.Window) {
 				due[w.Start.Unix()] = true

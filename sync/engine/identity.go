@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -37,9 +36,9 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 		return err
 	}
 	var ids []string
-	for i := range l.Orders {
-		if _, ok := known[l.Orders[i].OrderID]; !ok {
-			ids = append(ids, l.Orders[i].OrderID)
+	for _, o := range l.Orders {
+		if _, ok := known[o.OrderID]; !ok {
+			ids = append(ids, o.OrderID)
 		}
 	}
 	if len(ids) == 0 {
@@ -57,7 +56,7 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 		}
 		known[p.OrderID] = p.Known
 	}
-	l.Orders = slices.DeleteFunc(l.Orders, func(o schema.Order) bool {
+	l.Orders = slices.DeleteFunc(l.Orders, func(o *schema.Order) bool {
 		if _, own := known[o.OrderID]; own {
 			return false
 		}
@@ -66,7 +65,7 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 			if !r.hasSiblings() {
 				return false
 			}
-			if p.OwnerID = r.owners.take(&o); p.OwnerID == r.stream.OwnerID {
+			if p.OwnerID = r.owners.take(o); p.OwnerID == r.stream.OwnerID {
 				return false
 			}
 		}
@@ -158,31 +157,37 @@ func (r *streamRun) leave(ctx context.Context, o *schema.Order, places []time.Ti
 func newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
 
 // relocate moves an order, which a listing has shown at another place, to there.
-func (r *streamRun) relocate(ctx context.Context, o schema.Order, from time.Time) error {
+func (r *streamRun) relocate(ctx context.Context, o *schema.Order, from time.Time) error {
 	o.Version = newer(o.Version, uint64(time.Now().UnixNano()))
-	iv := window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}
-	return r.details(ctx, iv, []schema.Order{o}, former{o.OrderID: {from}}, func(res enrich.Result) ([]schema.Reject, bool) {
-		r.fetched(res)
-		return nil, true
-	})
+	out := rows{run: r, room: 1}
+	for d, err := range r.details(ctx, window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}, []*schema.Order{o}) {
+		if err != nil {
+			return out.end(err)
+		}
+		r.fetched(d)
+		if err := out.take(ctx, d, []time.Time{from}, true); err != nil {
+			return out.end(err)
+		}
+	}
+	return out.end(nil)
 }
 
-// listedAt asks whether an order is listed with a creation time, and gives its row. A detail alone does not move an order:
+// listedAt asks whether an order is listed with a creation time, and returns its row. A detail alone does not move an order:
 // what it says of the time is of its lines, and the listing is what windows are made of.
 func (r *streamRun) listedAt(ctx context.Context, id string, at time.Time) (found *schema.Order, err error) {
-	second := window.Interval{Start: at.UTC().Truncate(time.Second)}
-	second.End = second.Start.Add(time.Second)
-	err = r.walker().Walk(ctx, second, func(l walk.Listing) error {
+	for l, err := range r.walker().Walk(ctx, window.At(at, time.Second)) {
+		if err != nil {
+			return nil, err
+		}
 		r.progress.ListCalls.Add(int64(l.Calls))
 		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
-		for i := range l.Orders {
-			if l.Orders[i].OrderID == id {
-				found = &l.Orders[i]
+		for _, o := range l.Orders {
+			if o.OrderID == id {
+				found = o
 			}
 		}
-		return nil
-	})
-	return found, err
+	}
+	return found, nil
 }
 
 // mark is a window in which an order came or went otherwise than by its own walk.
@@ -197,13 +202,13 @@ type mark struct {
 func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) error {
 	r.markMu.Lock()
 	defer r.markMu.Unlock()
+	if window.At(from, r.Window).Contains(to) {
+		return nil // its window keeps its orders; one insert into one partition, which is all or nothing
+	}
 	var out schema.Batch
 	flushed := false
 	for _, at := range []time.Time{from, to} {
-		start := at.UTC().Truncate(r.Window)
-		if start.Equal(to.UTC().Truncate(r.Window)) && start.Equal(from.UTC().Truncate(r.Window)) {
-			return nil // its window keeps its orders; one insert into one partition, which is all or nothing
-		}
+		start := window.At(at, r.Window).Start
 		m := r.marks[start.Unix()]
 		if m == nil {
 			if !flushed { // a walk of this run may have closed the window

@@ -39,8 +39,8 @@ func unlisted(l walk.Listing, known map[string]schema.Known) []schema.OrderRef {
 		return nil
 	}
 	listed := make(map[string]bool, len(l.Orders)+len(l.Rejects))
-	for i := range l.Orders {
-		listed[l.Orders[i].OrderID] = true
+	for _, o := range l.Orders {
+		listed[o.OrderID] = true
 	}
 	for i := range l.Rejects {
 		listed[l.Rejects[i].OrderID] = true
@@ -116,7 +116,7 @@ func (r *streamRun) lookInto(ctx context.Context, l walk.Listing, o schema.Order
 			if moved == nil {
 				return false, "its detail says that it was created at " + d.Order.CreateTime.UTC().Format(time.RFC3339) + ", where it is not listed either", nil
 			}
-			return false, "", r.relocate(ctx, *moved, o.CreateTime)
+			return false, "", r.relocate(ctx, moved, o.CreateTime)
 		case ctx.Err() != nil || source.ReasonOf(err) == source.Auth || source.ReasonOf(err) == source.Cancelled:
 			return false, "", err
 		case source.ReasonOf(err) != source.NotFound:

@@ -79,7 +79,7 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 		}
 	}
 	slices.SortFunc(listed, earliest)
-	for _, span := range window.Spans(listed) {
+	for _, span := range window.Ranges(listed) {
 		complete, err := r.store.Windows(ctx, r.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return nil, nil, err
@@ -107,7 +107,7 @@ func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Pr
 		}
 	}
 	var out []job
-	for _, s := range window.Spans(due) {
+	for _, s := range window.Ranges(due) {
 		out = append(out, job{Interval: s, priority: p, until: until, prior: prior})
 	}
 	return out

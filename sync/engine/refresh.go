@@ -12,7 +12,6 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -59,20 +58,19 @@ func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Ord
 	w := r.walker()
 	w.PaymentStatus = "Unpaid"
 	unpaid, whole := map[string]bool{}, true
-	err = w.Walk(ctx, iv, func(l walk.Listing) error {
+	for l, err := range w.Walk(ctx, iv) {
+		if err != nil {
+			return nil, err
+		}
 		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
 		r.progress.ListCalls.Add(int64(l.Calls))
 		whole = whole && l.Verdict == schema.Complete
-		for i := range l.Orders {
-			unpaid[l.Orders[i].OrderID] = true
+		for _, o := range l.Orders {
+			unpaid[o.OrderID] = true
 		}
 		for i := range l.Rejects { // a row that cannot be read is of an unpaid order all the same
 			unpaid[l.Rejects[i].OrderID] = true
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
@@ -133,12 +131,12 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 	for len(refs) > 0 {
 		some := refs[:min(len(refs), chunk)]
 		refs = refs[len(some):]
-		iv := window.Interval{Start: some[0].CreateTime, End: some[0].CreateTime}
+		var iv window.Interval
 		ids := make([]string, len(some))
 		for i, o := range some {
 			ids[i] = o.OrderID
-			iv = window.Interval{Start: earlier(iv.Start, o.CreateTime), End: later(iv.End, o.CreateTime.Add(time.Millisecond))}
-			touched[o.CreateTime.UTC().Truncate(r.Window)] = true
+			iv = iv.Extend(window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)})
+			touched[window.At(o.CreateTime, r.Window).Start] = true
 		}
 		orders, err := r.store.OrdersByID(ctx, r.stream.Stream, iv.Start, iv.End, ids)
 		if err != nil {
@@ -148,35 +146,40 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		if err != nil {
 			return err
 		}
-		places := former{}
-		for i := range orders {
-			o := &orders[i]
-			places[o.OrderID] = []time.Time{o.CreateTime}
+		todo := pointers(orders)
+		for _, o := range todo {
 			o.Version = newer(nextVersion(o.Version), o.Version)
 			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
-		if err := r.details(ctx, iv, orders, places, func(res enrich.Result) ([]schema.Reject, bool) {
-			b := before[res.Order.OrderID]
-			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true // it may have moved
+		out := rows{run: r, room: len(todo)}
+		for d, err := range r.details(ctx, iv, todo) {
+			if err != nil {
+				return out.end(err)
+			}
+			id := d.Order.OrderID
+			b := before[id]
+			touched[window.At(d.Order.CreateTime, r.Window).Start] = true // it may have moved
 			switch at := b.stored.CreateTime; {
 			case !r.stream.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
-			case source.ReasonOf(res.Err) == source.NotFound:
-				lost[at.UTC().Truncate(r.Window).Unix()] = true
-			case !res.Created.IsZero() && !same(res.Created, at) && !same(res.Created, r.said(b)):
-				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: at}, now: res.Created})
+			case source.ReasonOf(d.Err) == source.NotFound:
+				lost[window.At(at, r.Window).Start.Unix()] = true
+			case !d.Created.IsZero() && !same(d.Created, at) && !same(d.Created, r.said(b)):
+				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: id, CreateTime: at}, now: d.Created})
 			}
-			key := r.stream.String() + "\x00" + res.Order.OrderID
-			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
-			r.fetched(res)
-			return nil, b.changedBy(res)
-		}); err != nil {
+			r.stuck.note(r.stream.String()+"\x00"+id, r.now, d.Err == nil && schema.IsUnpaid(d.Order.PaymentStatus))
+			r.fetched(d)
+			if err := out.take(ctx, d, []time.Time{b.stored.CreateTime}, b.changedBy(d)); err != nil {
+				return out.end(err)
+			}
+		}
+		if err := out.end(nil); err != nil {
 			return err
 		}
 	}
 	for _, s := range suspects {
 		o, err := r.listedAt(ctx, s.OrderID, s.now)
 		if err == nil && o != nil && !same(o.CreateTime, s.CreateTime) {
-			err = r.relocate(ctx, *o, s.CreateTime)
+			err = r.relocate(ctx, o, s.CreateTime)
 		}
 		if err != nil {
 			return err
@@ -248,7 +251,7 @@ func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 
 // held returns some stored orders of an interval with their items, by id.
 func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(orders))
+	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(pointers(orders)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
 	}
@@ -264,12 +267,20 @@ func (r *streamRun) heldIn(ctx context.Context, iv window.Interval, orders []sch
 	return together(orders, items), nil
 }
 
-func orderIDs(orders []schema.Order) []string {
+func orderIDs(orders []*schema.Order) []string {
 	ids := make([]string, len(orders))
-	for i := range orders {
-		ids[i] = orders[i].OrderID
+	for i, o := range orders {
+		ids[i] = o.OrderID
 	}
 	return ids
+}
+
+func pointers(orders []schema.Order) []*schema.Order {
+	out := make([]*schema.Order, len(orders))
+	for i := range orders {
+		out[i] = &orders[i]
+	}
+	return out
 }
 
 // together puts the items to their orders.
@@ -311,21 +322,17 @@ func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) err
 	if err := r.commits.flush(); err != nil {
 		return err
 	}
-	var from, to time.Time
+	var all window.Interval
 	for start := range touched {
-		if start.IsZero() {
-			continue // of a reject that nobody knows the time of
+		if !start.IsZero() { // of a reject that nobody knows the time of
+			all = all.Extend(window.At(start, r.Window))
 		}
-		if from.IsZero() || start.Before(from) {
-			from = start
-		}
-		to = later(to, start.Add(r.Window))
 	}
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
+	ledger, err := r.store.Windows(ctx, r.stream.Stream, all.Start, all.End)
 	if err != nil {
 		return err
 	}
-	counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, from, to)
+	counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, all.Start, all.End)
 	if err != nil {
 		return err
 	}
@@ -374,18 +381,4 @@ func (s *stuck) note(key string, now time.Time, unmoved bool) {
 	o.tries++
 	o.next = window.RetryAt(now, o.tries)
 	s.orders[key] = o
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -32,8 +32,8 @@ func (p *repair) prepare(ctx context.Context, r *streamRun, l walk.Listing, know
 		return nil
 	}
 	listed := make(map[string]bool, len(l.Orders))
-	for i := range l.Orders {
-		listed[l.Orders[i].OrderID] = true
+	for _, o := range l.Orders {
+		listed[o.OrderID] = true
 	}
 	items, err := r.itemIDs(ctx, l.Interval, l.Orders)
 	if err != nil {

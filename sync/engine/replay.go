@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -31,7 +32,7 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 		if err := a.rejects(ctx, iv); err != nil {
 			return err
 		}
-		spans := window.Spans(iv.Tile(r.Window))
+		spans := window.Ranges(iv.Tile(r.Window))
 		r.progress.plan(len(spans))
 		for _, span := range spans {
 			if err := a.rows(ctx, span); err != nil {
@@ -58,7 +59,7 @@ type change struct {
 
 // change returns the change of the window of a time.
 func (a *replay) change(at time.Time) *change {
-	start := at.UTC().Truncate(a.Window).Unix()
+	start := window.At(at, a.Window).Start.Unix()
 	if a.changes[start] == nil {
 		a.changes[start] = new(change)
 	}
@@ -121,15 +122,18 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 // rows makes the rows of a span again.
 func (a *replay) rows(ctx context.Context, span window.Interval) error {
 	var out schema.Batch
-	err := a.rebuild(ctx, span, func(b rebuilt) error {
+	for b, err := range a.rebuild(ctx, span) {
+		if err != nil {
+			return err
+		}
 		b.make(a.streamRun, true)
-		switch {
-		case b.unreadable:
+		if b.unreadable {
 			a.Log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.stream.LogAttr(),
 				"order", b.stored.OrderID, "why", b.note)
-			return nil
-		case !b.differs():
-			return nil
+			continue
+		}
+		if !b.differs() {
+			continue
 		}
 		orders, items, err := a.leave(ctx, &b.order, []time.Time{b.stored.CreateTime}) // its time may be read better
 		if err != nil {
@@ -145,10 +149,6 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 			from.listed--
 			to.listed++
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	return a.commits.add(out)
 }
@@ -162,11 +162,10 @@ func (a *replay) settle(ctx context.Context) error {
 	}
 	var windows []window.Interval
 	for start := range a.changes {
-		at := time.Unix(start, 0).UTC()
-		windows = append(windows, window.Interval{Start: at, End: at.Add(a.Window)})
+		windows = append(windows, window.At(time.Unix(start, 0), a.Window))
 	}
 	slices.SortFunc(windows, earliest)
-	for _, span := range window.Spans(windows) {
+	for _, span := range window.Ranges(windows) {
 		ledger, err := a.store.Windows(ctx, a.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
@@ -236,23 +235,29 @@ func (b rebuilt) changedBy(res enrich.Result) bool {
 	return b.differs()
 }
 
-// rebuild reads the orders of a span, to be made again from their payloads.
-func (r *streamRun) rebuild(ctx context.Context, span window.Interval, yield func(rebuilt) error) error {
-	orders, err := r.store.Orders(ctx, r.stream.Stream, span.Start, span.End)
-	if err != nil || len(orders) == 0 {
-		return err
-	}
-	held, err := r.heldIn(ctx, span, orders)
-	if err != nil {
-		return err
-	}
-	for _, o := range orders {
-		b := held[o.OrderID]
-		if err := yield(b); err != nil {
-			return err
+// rebuild returns the stored orders of a range, to be made again from their payloads.
+func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*rebuilt, error] {
+	return func(yield func(*rebuilt, error) bool) {
+		orders, err := r.store.Orders(ctx, r.stream.Stream, iv.Start, iv.End)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if len(orders) == 0 {
+			return
+		}
+		stored, err := r.heldIn(ctx, iv, orders)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for i := range orders {
+			b := stored[orders[i].OrderID]
+			if !yield(&b, nil) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // make makes the order again. With lines, those that were rejected are tried as well.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -15,26 +16,66 @@ import (
 // chunk is how many orders go to the committer at once: a stop or a crash costs few calls.
 const chunk = 100
 
-// span walks one span and commits its windows.
-func (r *streamRun) span(ctx context.Context, j job, listing chan struct{}) error {
-	if err := enter(ctx, listing); err != nil {
-		return err
-	}
-	defer func() { <-listing }()
+// list lists the range of a job and commits its windows: what the source lists is held against what is stored, the details
+// of what is new or changed are fetched, and the rows go to the committer before the ledger row of their window (I1).
+func (r *streamRun) list(ctx context.Context, j job) error {
 	t := newTally(r, j)
-	err := r.walker().Walk(ctx, r.until(j), func(l walk.Listing) error {
-		if err := r.alive(l); err != nil {
+	for l, err := range r.listings(ctx, r.until(j)) {
+		if err != nil {
 			return err
 		}
-		<-listing
-		err := r.settle(ctx, l, t)
-		listing <- struct{}{}
-		return err
-	})
-	if err != nil {
-		return err
+		t.listing(l)
+		todo, stored, err := r.diff(ctx, &l, t)
+		if err != nil {
+			return err
+		}
+		r.progress.found.Add(int64(len(todo)))
+		r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
+		out := rows{run: r, room: len(todo)}
+		for d, err := range r.details(ctx, l.Interval, todo) {
+			if err != nil {
+				return out.end(err)
+			}
+			t.detail(d)
+			out.resolve(d.Order.OrderID, nil, schema.RejectList) // its list row could be read
+			if err := out.take(ctx, d, stored[d.Order.OrderID], true); err != nil {
+				return out.end(err)
+			}
+		}
+		if err := out.end(nil); err != nil {
+			return err
+		}
+		if len(r.findings) > 0 {
+			r.looks.listing(&l)
+		}
+		if err := r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)}); err != nil {
+			return err
+		}
 	}
 	return r.end(j.claim)
+}
+
+// listings returns the listings of a range. A place among those who list is held only while it is listed, and not while
+// the details of a listing are fetched.
+func (r *streamRun) listings(ctx context.Context, iv window.Interval) iter.Seq2[walk.Listing, error] {
+	return func(yield func(walk.Listing, error) bool) {
+		if err := enter(ctx, r.listing); err != nil {
+			yield(walk.Listing{}, err)
+			return
+		}
+		defer func() { <-r.listing }()
+		for l, err := range r.walker().Walk(ctx, iv) {
+			if err == nil {
+				err = r.alive(l)
+			}
+			<-r.listing
+			more := yield(l, err)
+			r.listing <- struct{}{}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
 }
 
 // until is the part of a job that lies before the run's time. What is created after it is the next run's: without it the
@@ -64,28 +105,9 @@ func (r *streamRun) walker() *walk.Walker {
 	}
 }
 
-// settle brings the orders of one listing to the warehouse and closes the windows that it completes.
-func (r *streamRun) settle(ctx context.Context, l walk.Listing, t *tally) error {
-	t.listing(l)
-	r.sight(l)
-	todo, stored, err := r.changed(ctx, &l, t)
-	if err != nil {
-		return err
-	}
-	r.progress.found.Add(int64(len(todo)))
-	r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
-	if err := r.enrich(ctx, l, todo, stored, t); err != nil {
-		return err
-	}
-	if len(r.findings) > 0 {
-		r.looks.listing(&l)
-	}
-	return r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)})
-}
-
-// changed finds the orders of a listing that the warehouse does not hold in this state, and at which other places it holds
-// them. They take the place of the listing's. It deals with those that the listing lacks.
-func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]schema.Order, former, error) {
+// diff returns the orders of a listing that the warehouse does not hold in this state, and at which other places it holds
+// them. It deals with those that the listing lacks.
+func (r *streamRun) diff(ctx context.Context, l *walk.Listing, t *tally) ([]*schema.Order, former, error) {
 	known, err := r.known(ctx, l.Interval)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: read stored orders: %w", r.stream, l.Interval, err)
@@ -101,6 +123,7 @@ func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]s
 	if len(l.Orders) == 0 {
 		return nil, nil, nil
 	}
+	r.sight(l.Orders[0].OrderID)
 	if known == nil {
 		known = map[string]schema.Known{}
 	}
@@ -108,9 +131,8 @@ func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]s
 		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
 	}
 	stored := former{}
-	todo := l.Orders[:0]
-	for i := range l.Orders {
-		o := &l.Orders[i]
+	var todo []*schema.Order
+	for _, o := range l.Orders {
 		k, ok := known[o.OrderID]
 		again := t.job.repair.redo(o.OrderID) || r.eager && r.open.hasLines(o.OrderID)
 		moved := ok && !same(k.CreateTime, o.CreateTime)
@@ -126,75 +148,92 @@ func (r *streamRun) changed(ctx context.Context, l *walk.Listing, t *tally) ([]s
 		// The newest fetch wins, even where the clock of this machine went back.
 		o.Version = newer(o.Version, k.Version)
 		o.ItemCount = k.ItemCount
-		todo = append(todo, *o)
+		todo = append(todo, o)
 	}
 	return todo, stored, nil
 }
 
-// enrich fetches the details of orders and hands them over as they come.
-func (r *streamRun) enrich(ctx context.Context, l walk.Listing, todo []schema.Order, stored former, t *tally) error {
-	if len(todo) == 0 {
-		return nil
+// details returns the details of orders that were created in iv, as they come.
+func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []*schema.Order) iter.Seq2[enrich.Result, error] {
+	return func(yield func(enrich.Result, error) bool) {
+		if len(todo) == 0 {
+			return
+		}
+		stored, err := r.itemIDs(ctx, iv, todo)
+		if err != nil {
+			yield(enrich.Result{}, fmt.Errorf("%s %s: read stored items: %w", r.stream, iv, err))
+			return
+		}
+		e := enrich.Enricher{Detailer: r.stream.Source, Parallel: r.stream.InFlight}
+		for d, err := range e.Enrich(ctx, todo, stored) {
+			if err == nil {
+				r.progress.Details.Add(1)
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
 	}
-	return r.details(ctx, l.Interval, todo, stored, func(res enrich.Result) ([]schema.Reject, bool) {
-		t.detail(res)
-		return r.open.resolve(res.Order.OrderID, nil, r.now, schema.RejectList), true // its list row could be read
-	})
 }
 
-// details fetches the details of orders that were created in iv and hands the rows over, with tombstones for what is stored of
-// them at other places. Each result is first shown to the caller, who may have more rejects to hand over, and says whether
-// there is anything to write.
-func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []schema.Order, places former, seen func(enrich.Result) (more []schema.Reject, write bool)) error {
-	stored, err := r.itemIDs(ctx, iv, todo)
-	if err != nil {
-		return fmt.Errorf("%s %s: read stored items: %w", r.stream, iv, err)
+// rows gathers the rows of orders whose details were fetched, and hands them to the committer, a chunk at a time.
+type rows struct {
+	run   *streamRun
+	room  int // for so many orders
+	batch schema.Batch
+}
+
+// take takes an order with its items, where it is to be written, with tombstones for what is stored of it at other places;
+// and the rejects that its detail made, or ended.
+func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, write bool) error {
+	r, o := w.run, d.Order
+	if write {
+		orders, items, err := r.leave(ctx, o, places)
+		if err != nil {
+			return err
+		}
+		if w.batch.Orders == nil {
+			memory := r.commits.room(w.room)
+			w.batch.Orders, w.batch.Items = memory.Orders, memory.Items
+		}
+		w.batch.Orders = append(append(w.batch.Orders, orders...), *o)
+		w.batch.Items = append(append(w.batch.Items, items...), d.Items...)
+		r.progress.Items.Add(int64(len(d.Items)))
+		r.sumUp(func(s *StreamSummary) {
+			s.Changed++
+			s.Items += len(d.Items)
+		})
+		r.wrote(o.OrderID)
 	}
-	var out schema.Batch
-	flush := func() error {
-		b := out
-		out = schema.Batch{}
-		return r.commits.add(b)
+	for _, j := range d.Rejects {
+		if row, write := r.open.seen(j, r.now, window.At(o.CreateTime, r.Window).Start); write {
+			w.batch.Rejects = append(w.batch.Rejects, row)
+		}
 	}
-	e := enrich.Enricher{Detailer: r.stream.Source, Parallel: r.stream.InFlight}
-	err = e.Enrich(ctx, todo, stored, func(res enrich.Result) error {
-		o := res.Order
-		more, write := seen(res)
-		out.Rejects = append(out.Rejects, more...)
-		r.progress.Details.Add(1)
-		if write {
-			r.progress.Items.Add(int64(len(res.Items)))
-			r.sumUp(func(s *StreamSummary) {
-				s.Changed++
-				s.Items += len(res.Items)
-			})
-			if out.Orders == nil {
-				rows := r.commits.room(len(todo))
-				out.Orders, out.Items = rows.Orders, rows.Items
-			}
-			orders, items, err := r.leave(ctx, o, places[o.OrderID])
-			if err != nil {
-				return err
-			}
-			out.Orders = append(append(out.Orders, orders...), *o)
-			out.Items = append(append(out.Items, items...), res.Items...)
-			r.wrote(o.OrderID)
-		}
-		for _, j := range res.Rejects {
-			if row, write := r.open.seen(j, r.now, o.CreateTime.UTC().Truncate(r.Window)); write {
-				out.Rejects = append(out.Rejects, row)
-			}
-		}
-		if res.Err == nil { // else nothing was learned of its lines
-			out.Rejects = append(out.Rejects, r.open.resolve(o.OrderID, res.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
-		}
-		if len(out.Orders) < chunk {
-			return nil
-		}
-		return flush()
-	})
-	if ferr := flush(); err == nil {
-		err = ferr
+	if d.Err == nil { // else nothing was learned of its lines
+		w.resolve(o.OrderID, d.Rejects, schema.RejectDetail, schema.RejectItem)
+	}
+	if len(w.batch.Orders) < chunk {
+		return nil
+	}
+	return w.flush()
+}
+
+// resolve ends the rejects of an order of some stages, but for those that are still true.
+func (w *rows) resolve(orderID string, still []schema.Reject, stages ...string) {
+	w.batch.Rejects = append(w.batch.Rejects, w.run.open.resolve(orderID, still, w.run.now, stages...)...)
+}
+
+func (w *rows) flush() error {
+	b := w.batch
+	w.batch = schema.Batch{}
+	return w.run.commits.add(b)
+}
+
+// end hands over the rest: what was fetched before an error as well, which it returns.
+func (w *rows) end(err error) error {
+	if failed := w.flush(); err == nil {
+		return failed
 	}
 	return err
 }
@@ -220,12 +259,10 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 }
 
 // sight remembers an order that the source lists; see witnessed.
-func (r *streamRun) sight(l walk.Listing) {
-	if len(l.Orders) > 0 {
-		r.mu.Lock()
-		r.listed = l.Orders[0].OrderID
-		r.mu.Unlock()
-	}
+func (r *streamRun) sight(orderID string) {
+	r.mu.Lock()
+	r.listed = orderID
+	r.mu.Unlock()
 }
 
 // wholeWindow notes that this run listed all of a window.

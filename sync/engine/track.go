@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -72,16 +71,23 @@ func (r *streamRun) unsettled(ctx context.Context, live window.Interval) ([]sche
 
 // fetchNew asks for orders of which nothing is known but their ids.
 func (r *streamRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touched map[time.Time]bool) error {
-	orders := make([]schema.Order, len(refs))
+	orders := make([]*schema.Order, len(refs))
 	for i, o := range refs {
-		orders[i] = schema.Order{Stream: r.stream.Stream, OrderID: o.OrderID}
+		orders[i] = &schema.Order{Stream: r.stream.Stream, OrderID: o.OrderID}
 	}
-	return r.details(ctx, always, orders, nil, func(res enrich.Result) ([]schema.Reject, bool) {
-		r.fetched(res)
-		if !res.Order.CreateTime.IsZero() {
-			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true
+	out := rows{run: r, room: len(orders)}
+	for d, err := range r.details(ctx, always, orders) {
+		if err != nil {
+			return out.end(err)
 		}
-		// Where it could not be had and nothing is known of it but its id, there is no row to write.
-		return nil, !res.Order.CreateTime.IsZero()
-	})
+		r.fetched(d)
+		known := !d.Order.CreateTime.IsZero() // else it is unavailable, and there is no row to write
+		if known {
+			touched[window.At(d.Order.CreateTime, r.Window).Start] = true
+		}
+		if err := out.take(ctx, d, nil, known); err != nil {
+			return out.end(err)
+		}
+	}
+	return out.end(nil)
 }

@@ -205,7 +205,7 @@ func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
 }
 
 // audit holds the stored rows against the ledger and gives the stretches that the ledger holds as complete.
-func (v *verification) audit(ctx context.Context) (complete []window.Interval, err error) {
+func (v *verification) audit(ctx context.Context) (complete window.Set, err error) {
 	ledger, err := v.store.Windows(ctx, v.stream.Stream, v.iv.Start, v.now)
 	if err != nil {
 		return nil, err
@@ -222,13 +222,13 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 			newest = w.Start
 		}
 	}
-	var missing []window.Interval
+	var missing window.Set
 	for _, iv := range v.iv.Tile(v.Window) {
 		w, ok := known[iv.Start.Unix()]
 		c := counts[iv.Start]
 		switch {
 		case !ok || w.Verdict == "": // never walked, or with other filters
-			missing = join(missing, iv)
+			missing.Add(iv)
 			continue
 		case w.Verdict == schema.Open && iv.Start.After(newest):
 			continue // the next run closes it
@@ -242,7 +242,7 @@ func (v *verification) audit(ctx context.Context) (complete []window.Interval, e
 				Note: fmt.Sprintf("%d items in the ledger, %d stored", w.Items, c.Items)})
 		}
 		v.looks.add(ByLedger, iv)
-		complete = join(complete, iv)
+		complete.Add(iv)
 	}
 	for _, iv := range missing {
 		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: v.neverWalked()})
@@ -271,7 +271,7 @@ func (v *verification) doubled(ctx context.Context) error {
 	}
 	for _, p := range stored {
 		if p.OwnerID == v.stream.OwnerID && v.iv.Contains(p.CreateTime) {
-			v.differ(ByLedger, v.around(p.CreateTime), Difference{
+			v.differ(ByLedger, window.At(p.CreateTime, v.Window), Difference{
 				Kind: Extra, OrderID: p.OrderID, Source: 1, Stored: 2, Note: "the order is stored with more than one creation time",
 			})
 		}
@@ -347,11 +347,6 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
 	n, err := v.store.Count(ctx, v.stream.Stream, iv.Start, iv.End)
 	return n + v.open.listed(iv), err
-}
-
-func (v *verification) around(at time.Time) window.Interval {
-	start := at.UTC().Truncate(v.Window)
-	return window.Interval{Start: start, End: start.Add(v.Window)}
 }
 
 // repairAll walks the windows with differences again, fetches the orders that were named, and then looks again, as deep as
@@ -437,15 +432,15 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 	if err := again.doubled(ctx); err != nil {
 		return again, err
 	}
-	at := map[Depth][]window.Interval{}
+	at := map[Depth]*window.Set{ByRows: {}, ByCount: {}, ByPayload: {}, ByLedger: {}, ByDetail: {}}
 	for i := range v.found {
 		d := &v.found[i]
 		if v.unrepaired(d) == "" {
-			at[d.Depth] = join(at[d.Depth], d.Align(v.Window).Clip(v.iv))
+			at[d.Depth].Add(d.Align(v.Window).Clip(v.iv))
 		}
 	}
-	clipped := func(list []window.Interval) (out []window.Interval) {
-		for _, iv := range list {
+	clipped := func(set *window.Set) (out []window.Interval) {
+		for _, iv := range *set {
 			for _, c := range complete {
 				if part := iv.Clip(c); !part.Empty() {
 					out = append(out, part)
@@ -471,7 +466,7 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 			}
 		}
 	}
-	for _, iv := range at[ByPayload] {
+	for _, iv := range *at[ByPayload] {
 		if err := again.rows(ctx, iv); err != nil {
 			return again, err
 		}
