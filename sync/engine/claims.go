@@ -31,7 +31,6 @@ const waitLeast = 300 * time.Millisecond
 
 // claim is a range that this run has claimed.
 type claim struct {
-	stream schema.Stream
 	window.Interval
 	parts int  // jobs of it that have not ended; under the run's lock
 	over  bool // it was given back, or is to be after the next commit; likewise
@@ -44,7 +43,7 @@ func (r *streamRun) toClaim(j job) window.Interval {
 		return j.Interval
 	}
 	var out window.Interval
-	for _, w := range j.Tile(r.Window) {
+	for _, w := range j.Tile(r.window) {
 		if _, known := j.prior[w.Start.Unix()]; known {
 			continue
 		}
@@ -58,7 +57,7 @@ func (r *streamRun) toClaim(j job) window.Interval {
 
 // claim claims jobs. It returns what is this run's to walk, and which jobs are not its own yet.
 func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, err error) {
-	if r.Claims == nil {
+	if r.leases == nil {
 		return jobs, nil, nil
 	}
 	var asked []job
@@ -73,11 +72,11 @@ func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, er
 	if len(asked) == 0 {
 		return ours, nil, nil
 	}
-	got, others := r.Claims.Claim(ctx, r.stream.Stream, ranges, claimsAtOnce)
+	got, others := r.leases.Claim(ctx, r.stream.Stream, ranges, claimsAtOnce)
 	var claims []*claim
 	var all window.Interval
 	for _, i := range got {
-		claims = append(claims, &claim{stream: r.stream.Stream, Interval: ranges[i]})
+		claims = append(claims, &claim{Interval: ranges[i]})
 		all = all.Extend(asked[i].Interval)
 	}
 	r.mu.Lock()
@@ -123,7 +122,7 @@ func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, er
 // split makes two of a job: the windows that are of a kind, and the others.
 func (r *streamRun) split(j job, kind func(window.Interval) bool) (are, others []job) {
 	var a, b []window.Interval
-	for _, w := range j.Tile(r.Window) {
+	for _, w := range j.Tile(r.window) {
 		if kind(w) {
 			a = append(a, w)
 		} else {
@@ -177,10 +176,10 @@ func (r *streamRun) leaveToOthers(ctx context.Context, jobs []job) {
 	n := 0
 	for _, j := range jobs {
 		r.plan(j, -1)
-		n += len(j.Tile(r.Window))
+		n += len(j.Tile(r.window))
 	}
 	r.sumUp(func(s *StreamSummary) { s.Waiting += n })
-	r.Log.InfoContext(ctx, "windows are left to another process, which fills them", r.stream.LogAttr(),
+	r.log.InfoContext(ctx, "windows are left to another process, which fills them", r.stream.LogAttr(),
 		"windows", n, "start", jobs[0].Start, "process", jobs[0].other)
 }
 
@@ -198,18 +197,17 @@ func (r *streamRun) end(c *claim) error {
 	if !over {
 		return nil
 	}
-	return r.commits.deliver(delivery{over: c})
+	return r.commits.release(r.stream.Stream, c.Interval)
 }
 
-// release returns claims back.
-func (e *Engine) release(ctx context.Context, claims []*claim) {
-	ranges := map[schema.Stream][]window.Interval{}
-	for _, c := range claims {
-		ranges[c.stream] = append(ranges[c.stream], c.Interval)
+// claimed returns the ranges that are to be released at the end of the run.
+func (r *streamRun) claimed() (out []window.Interval) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.claims {
+		out = append(out, c.Interval)
 	}
-	for stream, some := range ranges {
-		e.Claims.Release(ctx, stream, some)
-	}
+	return out
 }
 
 // waiting is the wait of a walk for other processes.
@@ -226,7 +224,7 @@ const sayEvery = time.Hour
 // of others, which they renew while they work and which die with them.
 func (w *waiting) wait(ctx context.Context, claimed bool, jobs []job) {
 	if len(jobs) == 0 && w.process != "" {
-		w.Log.InfoContext(ctx, "the other process is done", w.stream.LogAttr(), "process", w.process)
+		w.log.InfoContext(ctx, "the other process is done", w.stream.LogAttr(), "process", w.process)
 		w.process = ""
 	}
 	if claimed || len(jobs) == 0 {
@@ -234,7 +232,7 @@ func (w *waiting) wait(ctx context.Context, claimed bool, jobs []job) {
 	}
 	if j := jobs[0]; j.other != "" && (j.other != w.process || time.Since(w.said) > sayEvery) {
 		w.process, w.said = j.other, time.Now()
-		w.Log.WarnContext(ctx, "another process fills a part of the range: waiting for it", w.stream.LogAttr(),
+		w.log.WarnContext(ctx, "another process fills a part of the range: waiting for it", w.stream.LogAttr(),
 			"start", j.Start, "end", jobs[len(jobs)-1].End, "process", j.other)
 	}
 	select {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // stopGrace bounds how long a stopped run may take to commit what it has fetched, and to record what it has found: whoever
@@ -26,8 +27,14 @@ type committer struct {
 // delivery is a part of a batch, or a request to write at once what is there.
 type delivery struct {
 	schema.Batch
-	over    *claim        // to be given back after the write; nil for none
+	over    *lease        // to be returned after the write; nil for none
 	written chan struct{} // closed after the write; nil where nobody waits for it
+}
+
+// lease is a range of a stream that this process keeps others from.
+type lease struct {
+	schema.Stream
+	window.Interval
 }
 
 // newCommitter starts the goroutine that writes; close ends it. fail stops the run when the warehouse refuses a batch.
@@ -81,6 +88,11 @@ func (c *committer) deliver(d delivery) error {
 	}
 }
 
+// release returns a range to the other processes after all that was added before has been written.
+func (c *committer) release(s schema.Stream, iv window.Interval) error {
+	return c.deliver(delivery{over: &lease{s, iv}})
+}
+
 // flush returns when all that was added before has been written.
 func (c *committer) flush() error {
 	written := make(chan struct{})
@@ -109,7 +121,7 @@ func (c *committer) loop(ctx context.Context) error {
 	defer tick.Stop()
 	// While some batches are written the next are gathered.
 	var gathered, writing []schema.Batch
-	var over []*claim // whose rows are gathered
+	var over []*lease // whose rows are gathered
 	rows := 0         // orders and items that are gathered
 	done := make(chan error, 1)
 	wrote := func(err error) error {
@@ -128,10 +140,12 @@ func (c *committer) loop(ctx context.Context) error {
 			return err
 		}
 		gathered, writing, rows = writing, gathered, 0
-		go func(batches []schema.Batch, over []*claim) { // settle waits for it
+		go func(batches []schema.Batch, over []*lease) { // settle waits for it
 			err := c.write(write, batches)
 			if err == nil {
-				c.engine.release(write, over)
+				for _, l := range over {
+					c.engine.Claims.Release(write, l.Stream, []window.Interval{l.Interval})
+				}
 			}
 			done <- err
 		}(writing, over)

@@ -14,7 +14,7 @@ import (
 
 // compare lists a stretch again and compares each order.
 func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, span := range window.Ranges(stretch.Tile(v.Window)) {
+	for _, span := range window.Ranges(stretch.Tile(v.window)) {
 		for l, err := range v.walker().Walk(ctx, span) {
 			if err != nil {
 				return err
@@ -34,7 +34,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 				delete(known, o.OrderID)
 				switch {
 				case !ok:
-					v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
+					v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
 				case k.Fingerprint != o.Fingerprint:
 					changed = append(changed, o)
 				}
@@ -47,7 +47,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 			}
 			v.looks.listing(&l)
 		}
-		v.progress.Done.Add(int64(len(span.Tile(v.Window))))
+		v.progress.Done.Add(int64(len(span.Tile(v.window))))
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 	}
 	for _, o := range refs {
 		if l.Contains(o.CreateTime) {
-			v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
+			v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
 		}
 	}
 	return nil
@@ -88,7 +88,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	}
 	for _, o := range listed {
 		if facts[o.OrderID] != o.Facts() {
-			v.differ(ByRows, window.At(o.CreateTime, v.Window), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
+			v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
 		}
 	}
 	return nil
@@ -100,7 +100,7 @@ func (v *verification) ask(ctx context.Context) error {
 		return nil
 	}
 	var differ []schema.OrderRef
-	for _, span := range window.Ranges(v.iv.Tile(v.Window)) {
+	for _, span := range window.Ranges(v.iv.Tile(v.window)) {
 		orders, err := v.store.Orders(ctx, v.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (v *verification) ask(ctx context.Context) error {
 			case !b.changedBy(d):
 				continue
 			}
-			v.differ(ByDetail, window.At(b.stored.CreateTime, v.Window), found)
+			v.differ(ByDetail, window.At(b.stored.CreateTime, v.window), found)
 			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.stored.CreateTime})
 		}
 		v.looks.add(ByDetail, span)
@@ -153,7 +153,7 @@ func (v *verification) ask(ctx context.Context) error {
 
 // rows compares each stored row of an interval with what its raw payload says.
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
-	for _, span := range window.Ranges(iv.Tile(v.Window)) {
+	for _, span := range window.Ranges(iv.Tile(v.window)) {
 		for b, err := range v.rebuild(ctx, span) {
 			if err != nil {
 				return err
@@ -163,7 +163,7 @@ func (v *verification) rows(ctx context.Context, iv window.Interval) error {
 				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
 			}
 			if b.differs() {
-				v.differ(ByPayload, window.At(b.stored.CreateTime, v.Window), Difference{
+				v.differ(ByPayload, window.At(b.stored.CreateTime, v.window), Difference{
 					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
 				})
 			}

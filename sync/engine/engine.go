@@ -154,9 +154,7 @@ type Engine struct {
 	streams []Stream
 	store   Store
 	one     sync.Mutex
-	stuck   stuck
-
-	ceilings map[string]*walk.Ceiling // by account
+	memory  map[string]*memory // by account
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -176,11 +174,11 @@ func New(store Store, streams []Stream, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	ceilings := map[string]*walk.Ceiling{}
-	for _, l := range streams {
-		ceilings[l.Account] = new(walk.Ceiling)
+	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*memory{}}
+	for _, s := range streams {
+		e.memory[s.Account] = new(memory)
 	}
-	return &Engine{Options: o, streams: streams, store: store, ceilings: ceilings}
+	return e
 }
 
 // Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
@@ -194,19 +192,21 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		r.searchAll = true // also what a run left that was killed
 		if !r.stream.Lists() {
-			return r.refreshTracked(ctx)
+			return e.refreshTracked(ctx, r)
 		}
-		jobs, err := r.backfillJobs(ctx, r.scope, force)
+		jobs, err := e.backfillJobs(ctx, r, r.scope, force)
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.stream.Stream, r.scope.Start, r.scope.End); err != nil {
+		findings, err := e.Findings(ctx, r.stream.Stream, r.scope.Start, r.scope.End)
+		if err != nil {
 			return err
 		}
+		r.proving = len(findings) > 0
 		if err := r.walk(ctx, jobs); err != nil {
 			return err
 		}
-		return r.endFindings(ctx)
+		return endFindings(ctx, r, findings)
 	})
 }
 
@@ -225,16 +225,18 @@ func begins(from time.Time) error {
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
 	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		if !r.stream.Lists() {
-			return r.refreshTracked(ctx)
+			return e.refreshTracked(ctx, r)
 		}
 		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
-		jobs, gaps, err := r.tickJobs(ctx, live, until)
+		jobs, gaps, err := e.tickJobs(ctx, r, live, until)
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.stream.Stream, time.Time{}, r.now); err != nil {
+		findings, err := e.Findings(ctx, r.stream.Stream, time.Time{}, r.now)
+		if err != nil {
 			return err
 		}
+		r.proving = len(findings) > 0
 		if err := r.walk(ctx, jobs); err != nil {
 			return err
 		}
@@ -242,13 +244,13 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err := r.commits.flush(); err != nil {
 			return err
 		}
-		if err := r.refresh(ctx, live); err != nil {
+		if err := e.refresh(ctx, r, live); err != nil {
 			return err
 		}
 		if err := r.walk(ctx, gaps); err != nil {
 			return err
 		}
-		return r.endFindings(ctx)
+		return endFindings(ctx, r, findings)
 	})
 }
 
@@ -289,11 +291,13 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Str
 	owners := new(owners)
 	var streams errgroup.Group
 	var runs []*streamRun
-	for i, stream := range on {
-		r := &streamRun{Engine: e, stream: stream, now: now.Add(stream.offset()), given: now, began: time.Now(), commits: c, progress: p, open: indexRejects(nil, e.Window),
-			marks: map[int64]*mark{}, owners: owners, listing: make(chan struct{}, listingsAtOnce)}
-		r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
-		r.stream.Source = gates[stream.Source]
+	for i, s := range on {
+		r := newRun(runConfig{
+			stream: s, given: now, window: e.Window, settle: e.Settle, log: e.Log, leases: e.Claims,
+			siblings: slices.ContainsFunc(e.streams, func(o Stream) bool { return o.Account == s.Account && o.Stream != s.Stream }),
+			store:    e.store, commits: c, progress: p, memory: e.memory[s.Account], owners: owners,
+		})
+		r.stream.Source = gates[s.Source]
 		runs = append(runs, r)
 		streams.Go(func() error {
 			err := r.start(ctx)
@@ -309,7 +313,9 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Str
 	late, end := Late(ctx)
 	defer end()
 	for _, r := range runs {
-		e.release(late, r.claims) // what was not finished
+		if left := r.claimed(); len(left) > 0 {
+			e.Claims.Release(late, r.stream.Stream, left)
+		}
 	}
 	if err != nil {
 		return summary, err
@@ -317,19 +323,49 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Str
 	return summary, context.Cause(ctx)
 }
 
+// committer takes what a run has found, and writes it in the order in which it came: the ledger row of a window is never
+// written before its rows (I1).
+type commits interface {
+	// add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
+	add(schema.Batch) error
+	// release returns a range to the other processes after all that was added before has been written.
+	release(schema.Stream, window.Interval) error
+	// flush returns when all that was added before has been written.
+	flush() error
+	room(int) schema.Batch
+}
+
+// runConfig is what a run on one stream is made of.
+type runConfig struct {
+	stream   Stream
+	siblings bool          // the account has other streams
+	given    time.Time     // the run's time, by this machine's clock
+	window   time.Duration // the length of a window
+	settle   time.Duration // how late an order may come into a window that is past
+	log      *slog.Logger
+	leases   Claims // nil where there are no other processes
+	store    Store
+	commits  commits
+	progress *Progress
+	memory   *memory // of the account
+	owners   *owners // of all streams of the run
+}
+
+// memory is what the runs on the streams of an account learn of its vendor. The zero memory knows nothing.
+type memory struct {
+	ceiling walk.Ceiling
+	retries backoff
+}
+
 // streamRun is one run's work on one stream.
 type streamRun struct {
-	*Engine
-	stream   Stream
-	now      time.Time // the vendor's, as far as it was known at the start
-	given    time.Time // the same by this machine's clock
-	began    time.Time // on this machine's clock, when now was taken
-	commits  *committer
-	progress *Progress
-	open     openRejects
-	eager    bool            // somebody asked for this run: try again what would wait for a later tick
-	scope    window.Interval // what a run over a range was asked to bring in order
-	asked    map[string]bool // ids of the orders that a run over single orders was asked for
+	runConfig
+	now   time.Time // the vendor's, as far as it was known at the start
+	began time.Time // on this machine's clock, when now was taken
+	open  openRejects
+	eager bool            // somebody asked for this run: try again what would wait for a later tick
+	scope window.Interval // what a run over a range was asked to bring in order
+	asked map[string]bool // ids of the orders that a run over single orders was asked for
 	// concerns reports whether an open reject is of what the run was asked to bring in order.
 	concerns func(schema.Reject) bool
 
@@ -341,14 +377,14 @@ type streamRun struct {
 	got      map[string]bool  // ids of the orders whose detail was asked for and had
 	claims   []*claim         // that this run made
 
-	findings []Difference  // that are open, of an ordinary run, which may end some
-	looks    looks         // what it looked at, where there are any
-	listing  chan struct{} // places of those who list
+	proving bool          // there are open findings, so that what is listed proves something
+	listed  window.Set    // completely
+	unread  []string      // ids of orders there whose rows could not be read
+	listing chan struct{} // places of those who list
 
-	owners     *owners // of all streams of the run
 	deferred   []deferred
 	lookedInto atomic.Int64 // missing orders
-	listed     string       // an order that was listed in this run
+	example    string       // an order that was listed in this run
 	sighted    bool         // the source has shown the detail of an order since one was missing
 	written    []string     // ids of the orders that were written
 	searchAll  bool         // more were written than that
@@ -360,6 +396,16 @@ type streamRun struct {
 
 	markMu sync.Mutex
 	marks  map[int64]*mark // by the window's start, in Unix seconds
+}
+
+// newRun makes a run.
+func newRun(c runConfig) *streamRun {
+	r := &streamRun{
+		runConfig: c, now: c.given.Add(c.stream.offset()), began: time.Now(), open: indexRejects(nil, c.window),
+		marks: map[int64]*mark{}, listing: make(chan struct{}, listingsAtOnce),
+	}
+	r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
+	return r
 }
 
 // limit says that the run was asked to bring a range in order.
@@ -385,7 +431,7 @@ func (r *streamRun) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.open = indexRejects(open, r.Window)
+	r.open = indexRejects(open, r.window)
 	return nil
 }
 
@@ -426,7 +472,7 @@ func (r *streamRun) spans(ctx context.Context, jobs []job) error {
 	late := func(j job) bool {
 		late := !j.until.IsZero() && time.Now().After(j.until)
 		if late {
-			r.sumUp(func(s *StreamSummary) { s.Waiting += len(j.Tile(r.Window)) })
+			r.sumUp(func(s *StreamSummary) { s.Waiting += len(j.Tile(r.window)) })
 		}
 		return late
 	}
@@ -462,6 +508,6 @@ func (r *streamRun) spans(ctx context.Context, jobs []job) error {
 
 // plan adds a job to the progress, or takes it out with a sign of -1.
 func (r *streamRun) plan(j job, sign int) {
-	r.progress.plan(sign * len(j.Tile(r.Window)))
+	r.progress.plan(sign * len(j.Tile(r.window)))
 	r.progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }

@@ -93,16 +93,14 @@ func (l *looks) cannot(d Depth, orderID string) {
 	l.blind[d][orderID] = true
 }
 
-// listing notes a listing that was read to its end. A row without even an order's id may be any order.
+// listing notes a listing that was read to its end.
 func (l *looks) listing(x *walk.Listing) {
-	if x.Verdict != schema.Complete {
+	unread, named := x.Unread()
+	if x.Verdict != schema.Complete || !named {
 		return
 	}
-	for i := range x.Rejects {
-		if x.Rejects[i].OrderID == "" {
-			return
-		}
-		l.cannot(ByRows, x.Rejects[i].OrderID)
+	for _, id := range unread {
+		l.cannot(ByRows, id)
 	}
 	l.add(ByRows, x.Interval)
 }
@@ -214,11 +212,13 @@ func (r *streamRun) conclude(ctx context.Context, before, found []Difference, l 
 	return left, r.store.WriteFindings(ctx, out)
 }
 
-// endFindings ends the findings of earlier verifications that this run has proven to be no more, by what it listed whole.
-func (r *streamRun) endFindings(ctx context.Context) error {
+// endFindings ends those of the findings of earlier verifications that an ordinary run has proven to be no more, by what it
+// listed completely.
+func endFindings(ctx context.Context, r *streamRun, open []Difference) error {
+	listed, unread := r.proven()
 	var before []Difference
-	for _, d := range r.findings {
-		if r.looks.covers(ByRows, d.Align(r.Window).Clip(window.Interval{Start: d.Start, End: r.now})) {
+	for _, d := range open {
+		if listed.Covers(d.Align(r.window).Clip(window.Interval{Start: d.Start, End: r.now})) {
 			before = append(before, d)
 		}
 	}
@@ -230,7 +230,7 @@ func (r *streamRun) endFindings(ctx context.Context) error {
 	}
 	var windows window.Set
 	for i := range before {
-		windows.Add(before[i].Align(r.Window))
+		windows.Add(before[i].Align(r.window))
 	}
 	v := &verification{streamRun: r, looks: new(looks)}
 	proven := new(looks) // numbers are proven only where the ledger agrees with the rows
@@ -241,13 +241,15 @@ func (r *streamRun) endFindings(ctx context.Context) error {
 			return err
 		}
 		for _, c := range complete {
-			if r.looks.covers(ByRows, c.Clip(window.Interval{Start: c.Start, End: r.now})) && v.looks.covers(ByLedger, c) {
+			if listed.Covers(c.Clip(window.Interval{Start: c.Start, End: r.now})) && v.looks.covers(ByLedger, c) {
 				proven.add(ByRows, c)
 			}
 		}
 	}
 	*proven.of(ByLedger), proven.audited = *v.looks.of(ByLedger), v.looks.audited
-	proven.blind = r.looks.blind
+	for _, id := range unread {
+		proven.cannot(ByRows, id)
+	}
 	found := v.found
 	var ids []string
 	for i := range before {

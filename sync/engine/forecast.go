@@ -50,7 +50,7 @@ func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bo
 	_, err := e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
-		f := &forecast{streamRun: r, force: force, Forecast: Forecast{Stream: r.stream.Stream}}
+		f := &forecast{streamRun: r, engine: e, force: force, Forecast: Forecast{Stream: r.stream.Stream}}
 		f.Err = f.run(source.WithPriority(ctx, source.Verify))
 		mu.Lock()
 		defer mu.Unlock()
@@ -69,6 +69,7 @@ func (e *Engine) place(l schema.Stream) int {
 // forecast is Forecast on one stream.
 type forecast struct {
 	*streamRun
+	engine *Engine
 	Forecast
 	force  bool
 	ledger []schema.Window
@@ -124,7 +125,7 @@ func (f *forecast) run(ctx context.Context) error {
 
 // due finds the units that a backfill would list, with what is stored of them.
 func (f *forecast) due(ctx context.Context) ([]unit, error) {
-	jobs, err := f.backfillJobs(ctx, f.scope, f.force)
+	jobs, err := f.engine.backfillJobs(ctx, f.streamRun, f.scope, f.force)
 	if err != nil || len(jobs) == 0 {
 		f.Skipped = f.windowsUntilNow()
 		return nil, err
@@ -143,11 +144,11 @@ func (f *forecast) due(ctx context.Context) ([]unit, error) {
 		complete[w.Start.Unix()] = w.Verdict == schema.Complete
 	}
 	for _, j := range jobs {
-		windows := j.Tile(f.Window)
+		windows := j.Tile(f.window)
 		f.Windows += len(windows)
 		for _, span := range window.Ranges(windows) {
 			u := unit{Interval: span}
-			for _, w := range span.Tile(f.Window) {
+			for _, w := range span.Tile(f.window) {
 				due[w.Start.Unix()] = true
 				u.stored += stored[w.Start.Unix()]
 				u.listed += listed[w.Start.Unix()]
@@ -169,12 +170,12 @@ func (f *forecast) due(ctx context.Context) ([]unit, error) {
 }
 
 func (f *forecast) windowsUntilNow() int {
-	return len(f.scope.Clip(window.Interval{Start: f.scope.Start, End: f.now}).Align(f.Window).Tile(f.Window))
+	return len(f.scope.Clip(window.Interval{Start: f.scope.Start, End: f.now}).Align(f.window).Tile(f.window))
 }
 
 // known counts, by window, the orders that a backfill would list and not ask for, and what was listed there before.
 func (f *forecast) known(ctx context.Context, iv window.Interval) (stored, listed map[int64]int, err error) {
-	counts, err := f.store.Counts(ctx, f.stream.Stream, f.Window, iv.Start, iv.End)
+	counts, err := f.store.Counts(ctx, f.stream.Stream, f.window, iv.Start, iv.End)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +183,7 @@ func (f *forecast) known(ctx context.Context, iv window.Interval) (stored, liste
 	for start, c := range counts {
 		stored[start.Unix()], listed[start.Unix()] = int(c.Stored)-int(c.Pending), int(c.Stored)
 	}
-	at := func(j schema.Reject) int64 { return f.open.placed(j).UTC().Truncate(f.Window).Unix() }
+	at := func(j schema.Reject) int64 { return f.open.placed(j).UTC().Truncate(f.window).Unix() }
 	for _, j := range f.open.list(schema.RejectList) {
 		stored[at(j)]++ // it is counted at the source, and is no order
 		listed[at(j)]++
@@ -322,7 +323,7 @@ func (f *forecast) rehearse(ctx context.Context) error {
 	for _, g := range f.groups {
 		v.add(g, rnd)
 	}
-	stream, o := f.stream, f.Options
+	stream, o := f.stream, f.engine.Options
 	stream.Source, o.Log, o.Committed = v, nil, nil
 	store := &noStore{Store: f.store, invented: v, ledger: f.ledger}
 	s, err := New(store, []Stream{stream}, o).Backfill(ctx, f.now, f.scope.Start, f.scope.End, f.force, nil)

@@ -62,7 +62,7 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 		}
 		p, ok := others[o.OrderID]
 		if !ok || !same(p.CreateTime, o.CreateTime) {
-			if !r.hasSiblings() {
+			if !r.siblings {
 				return false
 			}
 			if p.OwnerID = r.owners.take(o); p.OwnerID == r.stream.OwnerID {
@@ -106,7 +106,7 @@ func (c *owners) take(o *schema.Order) string {
 // this run: then no listed order need be looked up, and [streamRun.single] looks once, at the end. Where an account has
 // several streams they see each other's.
 func (r *streamRun) nothingStored(ctx context.Context) (bool, error) {
-	if !r.eager || r.hasSiblings() {
+	if !r.eager || r.siblings {
 		return false, nil
 	}
 	r.emptyOnce.Do(func() {
@@ -115,11 +115,6 @@ func (r *streamRun) nothingStored(ctx context.Context) (bool, error) {
 		r.empty = !found
 	})
 	return r.empty, r.emptyErr
-}
-
-// hasSiblings reports whether the account has several streams.
-func (r *streamRun) hasSiblings() bool {
-	return slices.ContainsFunc(r.streams, func(l Stream) bool { return l.Account == r.stream.Account && l.Stream != r.stream.Stream })
 }
 
 // leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not
@@ -146,7 +141,7 @@ func (r *streamRun) leave(ctx context.Context, o *schema.Order, places []time.Ti
 				Stream: o.Stream, OrderID: o.OrderID, ItemID: id, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
 			})
 		}
-		r.Log.InfoContext(ctx, "the source has corrected the creation time of an order", r.stream.LogAttr(),
+		r.log.InfoContext(ctx, "the source has corrected the creation time of an order", r.stream.LogAttr(),
 			"order", o.OrderID, "before", at, "now", o.CreateTime)
 	}
 	return orders, items, nil
@@ -202,13 +197,13 @@ type mark struct {
 func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) error {
 	r.markMu.Lock()
 	defer r.markMu.Unlock()
-	if window.At(from, r.Window).Contains(to) {
+	if window.At(from, r.window).Contains(to) {
 		return nil // its window keeps its orders; one insert into one partition, which is all or nothing
 	}
 	var out schema.Batch
 	flushed := false
 	for _, at := range []time.Time{from, to} {
-		start := window.At(at, r.Window).Start
+		start := window.At(at, r.window).Start
 		m := r.marks[start.Unix()]
 		if m == nil {
 			if !flushed { // a walk of this run may have closed the window
@@ -217,7 +212,7 @@ func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) er
 				}
 				flushed = true
 			}
-			ledger, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.Window))
+			ledger, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.window))
 			if err != nil {
 				return err
 			}
@@ -266,12 +261,12 @@ func (r *streamRun) settleMarks(ctx context.Context) error {
 	var out schema.Batch
 	for start, m := range r.marks {
 		from := time.Unix(start, 0).UTC()
-		to := from.Add(r.Window)
+		to := from.Add(r.window)
 		ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
 		if err != nil {
 			return err
 		}
-		counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, from, to)
+		counts, err := r.store.Counts(ctx, r.stream.Stream, r.window, from, to)
 		if err != nil {
 			return err
 		}

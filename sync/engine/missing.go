@@ -54,23 +54,14 @@ func unlisted(l walk.Listing, known map[string]schema.Known) []schema.OrderRef {
 	return out
 }
 
-// nameless counts the listed rows that do not say of which order they are.
-func nameless(l walk.Listing) (n int) {
-	for i := range l.Rejects {
-		if l.Rejects[i].OrderID == "" {
-			n++
-		}
-	}
-	return n
-}
-
 // miss deals with the stored orders that a listing does not show.
 func (r *streamRun) miss(ctx context.Context, l walk.Listing, missing []schema.OrderRef, t *tally) error {
 	var gone []string
+	_, named := l.Unread()
 	for _, o := range missing {
 		w := t.at(o.CreateTime)
 		switch {
-		case nameless(l) > 0:
+		case !named:
 			t.doubt(w, fmt.Sprintf("order %s is stored and not listed, and a listed row without an order id may be it", o.OrderID))
 		case !t.job.again:
 			t.missing[w.Start.Unix()] = append(t.missing[w.Start.Unix()], o)
@@ -79,7 +70,7 @@ func (r *streamRun) miss(ctx context.Context, l walk.Listing, missing []schema.O
 		default:
 			vanished, why, err := r.lookInto(ctx, l, o)
 			key := r.missingKey(o)
-			r.stuck.note(key, r.now, why != "")
+			r.memory.retries.note(key, r.now, why != "")
 			switch {
 			case err != nil:
 				return err
@@ -138,7 +129,7 @@ func (r *streamRun) lookInto(ctx context.Context, l walk.Listing, o schema.Order
 // order is stored there is nobody to ask.
 func (r *streamRun) witnessed(ctx context.Context, missing string) (bool, error) {
 	r.mu.Lock()
-	known, listed := r.sighted, r.listed
+	known, listed := r.sighted, r.example
 	r.mu.Unlock()
 	if known {
 		return true, nil
@@ -216,7 +207,7 @@ func (r *streamRun) lookAgain(ctx context.Context) error {
 		case all > mostMissing:
 			why = fmt.Sprintf("%d stored orders are not listed, such as %s; %d are missing in this run, too many to believe a listing: "+
 				"if the source is well and they are really gone, verify --repair asks for each of them", len(d.missing), d.missing[0].OrderID, all)
-		case !r.eager && !slices.ContainsFunc(d.missing, func(o schema.OrderRef) bool { return r.stuck.due(r.missingKey(o), r.now) }):
+		case !r.eager && !slices.ContainsFunc(d.missing, func(o schema.OrderRef) bool { return r.memory.retries.due(r.missingKey(o), r.now) }):
 			why = fmt.Sprintf("%d stored orders are not listed, such as %s, and their details contradict that; they are asked for again later",
 				len(d.missing), d.missing[0].OrderID)
 		}

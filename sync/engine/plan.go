@@ -10,8 +10,8 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-func (r *streamRun) backfillJobs(ctx context.Context, iv window.Interval, force bool) ([]job, error) {
-	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.now}).Align(r.Window)
+func (e *Engine) backfillJobs(ctx context.Context, r *streamRun, iv window.Interval, force bool) ([]job, error) {
+	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.now}).Align(r.window)
 	if iv.Empty() {
 		return nil, nil
 	}
@@ -20,12 +20,12 @@ func (r *streamRun) backfillJobs(ctx context.Context, iv window.Interval, force 
 		return nil, err
 	}
 	if force {
-		return early(r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
+		return early(planJobs(iv.Tile(r.window), ledger, source.Backfill, time.Time{}), r.window), nil
 	}
 	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
 	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
-	due := window.Missing(iv, r.Window, ledger, bad)
-	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
+	due := window.Missing(iv, r.window, ledger, bad)
+	return early(planJobs(due, ledger, source.Backfill, time.Time{}), r.window), nil
 }
 
 // early cuts the first window off the first job, so that the first details are fetched while the rest of that day is still
@@ -43,12 +43,12 @@ func early(jobs []job, size time.Duration) []job {
 
 // tickJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
 // the ledger it reads only that, so that a tick costs no more after years.
-func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
+func (e *Engine) tickJobs(ctx context.Context, r *streamRun, live window.Interval, until time.Time) (jobs, gaps []job, err error) {
 	ledger, err := r.store.Windows(ctx, r.stream.Stream, live.Start, live.End)
 	if err != nil {
 		return nil, nil, err
 	}
-	jobs = r.jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
+	jobs = planJobs(live.Tile(r.window), ledger, source.Live, time.Time{})
 	undone, err := r.store.Undone(ctx, r.stream.Stream, live.Start)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +59,7 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
 	})
 	for _, u := range undone {
-		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
+		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.window).Tile(r.window) {
 			delete(again, w.Start.Unix())
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
@@ -74,7 +74,7 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 	var listed []window.Interval
 	for start := range again {
 		if w := (window.Interval{Start: time.Unix(start, 0).UTC()}); w.Start.Before(live.Start) {
-			w.End = w.Start.Add(r.Window)
+			w.End = w.Start.Add(r.window)
 			listed = append(listed, w)
 		}
 	}
@@ -90,12 +90,12 @@ func (r *streamRun) tickJobs(ctx context.Context, live window.Interval, until ti
 		undone = append(undone, complete...)
 	}
 	slices.SortFunc(due, earliest)
-	return jobs, r.jobs(due, undone, source.Backfill, until), nil
+	return jobs, planJobs(due, undone, source.Backfill, until), nil
 }
 
 func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
-func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
+func planJobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
 	isDue := make(map[int64]bool, len(due))
 	for _, w := range due {
 		isDue[w.Start.Unix()] = true

@@ -18,7 +18,7 @@ import (
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
 // are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
 // detail call for each such order, whatever the number of orders.
-func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
+func (e *Engine) refresh(ctx context.Context, r *streamRun, live window.Interval) error {
 	pending, err := r.store.Pending(ctx, r.stream.Stream)
 	if err != nil {
 		return err
@@ -29,13 +29,13 @@ func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
 			due = append(due, o)
 		}
 	}
-	tracked, err := r.unsettled(ctx, live)
+	tracked, err := e.unsettled(ctx, r, live)
 	if err != nil {
 		return err
 	}
 	var moved []schema.OrderRef
 	if r.stream.Lists() {
-		moved, err = r.sweep(ctx, window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start})
+		moved, err = e.sweep(ctx, r, window.Interval{Start: r.now.Add(-e.Sweep).Truncate(time.Second), End: live.Start})
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (r *streamRun) refresh(ctx context.Context, live window.Interval) error {
 }
 
 // sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
-func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.OrderRef, error) {
+func (e *Engine) sweep(ctx context.Context, r *streamRun, iv window.Interval) ([]schema.OrderRef, error) {
 	if iv.Empty() {
 		return nil, nil
 	}
@@ -53,7 +53,7 @@ func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Ord
 		return nil, err // nothing can have moved on: not even the listing is needed
 	}
 	if !r.stream.Source.CanFilterStatus() {
-		return r.sweepWhole(ctx, iv, stored)
+		return e.sweepWhole(ctx, r, iv, stored)
 	}
 	w := r.walker()
 	w.PaymentStatus = "Unpaid"
@@ -74,13 +74,13 @@ func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Ord
 	}
 	if !whole {
 		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
-		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.stream.LogAttr())
+		r.log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.stream.LogAttr())
 		r.sumUp(func(s *StreamSummary) { s.Unswept = true })
 		return nil, nil
 	}
 	var moved []schema.OrderRef
 	for _, o := range stored {
-		if !unpaid[o.OrderID] && r.stuck.due(r.stream.String()+"\x00"+o.OrderID, r.now) {
+		if !unpaid[o.OrderID] && r.memory.retries.due(r.stream.String()+"\x00"+o.OrderID, r.now) {
 			moved = append(moved, o)
 		}
 	}
@@ -89,7 +89,7 @@ func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.Ord
 
 // sweepWhole is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
 // one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
-func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
+func (e *Engine) sweepWhole(ctx context.Context, r *streamRun, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
 	iv.Start = unpaid[0].CreateTime
 	counts, err := r.store.Counts(ctx, r.stream.Stream, 24*time.Hour, iv.Start, iv.End)
 	if err != nil {
@@ -102,12 +102,12 @@ func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid [
 	if len(unpaid) <= pages {
 		return unpaid, nil
 	}
-	iv = iv.Align(r.Window)
+	iv = iv.Align(r.window)
 	ledger, err := r.store.Windows(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.walk(ctx, r.jobs(iv.Tile(r.Window), ledger, source.Live, time.Time{}))
+	return nil, r.walk(ctx, planJobs(iv.Tile(r.window), ledger, source.Live, time.Time{}))
 }
 
 // fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
@@ -136,7 +136,7 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 		for i, o := range some {
 			ids[i] = o.OrderID
 			iv = iv.Extend(window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)})
-			touched[window.At(o.CreateTime, r.Window).Start] = true
+			touched[window.At(o.CreateTime, r.window).Start] = true
 		}
 		orders, err := r.store.OrdersByID(ctx, r.stream.Stream, iv.Start, iv.End, ids)
 		if err != nil {
@@ -158,15 +158,15 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			}
 			id := d.Order.OrderID
 			b := before[id]
-			touched[window.At(d.Order.CreateTime, r.Window).Start] = true // it may have moved
+			touched[window.At(d.Order.CreateTime, r.window).Start] = true // it may have moved
 			switch at := b.stored.CreateTime; {
 			case !r.stream.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
 			case source.ReasonOf(d.Err) == source.NotFound:
-				lost[window.At(at, r.Window).Start.Unix()] = true
+				lost[window.At(at, r.window).Start.Unix()] = true
 			case !d.Created.IsZero() && !same(d.Created, at) && !same(d.Created, r.said(b)):
 				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: id, CreateTime: at}, now: d.Created})
 			}
-			r.stuck.note(r.stream.String()+"\x00"+id, r.now, d.Err == nil && schema.IsUnpaid(d.Order.PaymentStatus))
+			r.memory.retries.note(r.stream.String()+"\x00"+id, r.now, d.Err == nil && schema.IsUnpaid(d.Order.PaymentStatus))
 			r.fetched(d)
 			if err := out.take(ctx, d, []time.Time{b.stored.CreateTime}, b.changedBy(d)); err != nil {
 				return out.end(err)
@@ -231,7 +231,7 @@ func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 			continue
 		}
 		start := time.Unix(at, 0).UTC()
-		rows, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
+		rows, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.window)) // none where it was never walked: it claims nothing
 		if err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 		return nil
 	}
 	slices.SortFunc(due, earliest)
-	return r.walk(ctx, r.jobs(due, ledger, source.Live, time.Time{}))
+	return r.walk(ctx, planJobs(due, ledger, source.Live, time.Time{}))
 }
 
 // held returns some stored orders of an interval with their items, by id.
@@ -325,14 +325,14 @@ func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) err
 	var all window.Interval
 	for start := range touched {
 		if !start.IsZero() { // of a reject that nobody knows the time of
-			all = all.Extend(window.At(start, r.Window))
+			all = all.Extend(window.At(start, r.window))
 		}
 	}
 	ledger, err := r.store.Windows(ctx, r.stream.Stream, all.Start, all.End)
 	if err != nil {
 		return err
 	}
-	counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, all.Start, all.End)
+	counts, err := r.store.Counts(ctx, r.stream.Stream, r.window, all.Start, all.End)
 	if err != nil {
 		return err
 	}
@@ -348,9 +348,9 @@ func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) err
 	return r.commits.add(out)
 }
 
-// stuck remembers the orders that a listing shows as moved on while their detail still says unpaid, so that a vendor who
+// backoff remembers the orders that a listing shows as moved on while their detail still says unpaid, so that a vendor who
 // contradicts himself costs one call a day and not one a tick.
-type stuck struct {
+type backoff struct {
 	mu     sync.Mutex
 	orders map[string]struct {
 		tries uint32
@@ -358,13 +358,13 @@ type stuck struct {
 	}
 }
 
-func (s *stuck) due(key string, now time.Time) bool {
+func (s *backoff) due(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.orders[key].next.After(now)
 }
 
-func (s *stuck) note(key string, now time.Time, unmoved bool) {
+func (s *backoff) note(key string, now time.Time, unmoved bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !unmoved {

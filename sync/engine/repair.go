@@ -73,6 +73,6 @@ func (r *streamRun) remove(ctx context.Context, l walk.Listing, ids []string) er
 	for _, id := range ids {
 		rejects = append(rejects, r.open.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 	}
-	r.Log.WarnContext(ctx, "the source does not have these orders any more", r.stream.LogAttr(), "orders", ids)
+	r.log.WarnContext(ctx, "the source does not have these orders any more", r.stream.LogAttr(), "orders", ids)
 	return r.commits.add(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
 }

@@ -32,7 +32,7 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 		if err := a.rejects(ctx, iv); err != nil {
 			return err
 		}
-		spans := window.Ranges(iv.Tile(r.Window))
+		spans := window.Ranges(iv.Tile(r.window))
 		r.progress.plan(len(spans))
 		for _, span := range spans {
 			if err := a.rows(ctx, span); err != nil {
@@ -59,7 +59,7 @@ type change struct {
 
 // change returns the change of the window of a time.
 func (a *replay) change(at time.Time) *change {
-	start := window.At(at, a.Window).Start.Unix()
+	start := window.At(at, a.window).Start.Unix()
 	if a.changes[start] == nil {
 		a.changes[start] = new(change)
 	}
@@ -128,7 +128,7 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 		}
 		b.make(a.streamRun, true)
 		if b.unreadable {
-			a.Log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.stream.LogAttr(),
+			a.log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.stream.LogAttr(),
 				"order", b.stored.OrderID, "why", b.note)
 			continue
 		}
@@ -162,7 +162,7 @@ func (a *replay) settle(ctx context.Context) error {
 	}
 	var windows []window.Interval
 	for start := range a.changes {
-		windows = append(windows, window.At(time.Unix(start, 0), a.Window))
+		windows = append(windows, window.At(time.Unix(start, 0), a.window))
 	}
 	slices.SortFunc(windows, earliest)
 	for _, span := range window.Ranges(windows) {
@@ -170,7 +170,7 @@ func (a *replay) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		counts, err := a.store.Counts(ctx, a.stream.Stream, a.Window, span.Start, span.End)
+		counts, err := a.store.Counts(ctx, a.stream.Stream, a.window, span.Start, span.End)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -45,9 +46,7 @@ func (r *streamRun) list(ctx context.Context, j job) error {
 		if err := out.end(nil); err != nil {
 			return err
 		}
-		if len(r.findings) > 0 {
-			r.looks.listing(&l)
-		}
+		r.prove(&l)
 		if err := r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)}); err != nil {
 			return err
 		}
@@ -100,8 +99,8 @@ func (r *streamRun) alive(l walk.Listing) error {
 
 func (r *streamRun) walker() *walk.Walker {
 	return &walk.Walker{
-		Lister: r.stream.Source, Stream: r.stream.Stream, Window: r.Window, PageSize: r.stream.PageSize, Parallel: r.stream.InFlight,
-		Filters: r.stream.Filters, Ceiling: r.ceilings[r.stream.Account],
+		Lister: r.stream.Source, Stream: r.stream.Stream, Window: r.window, PageSize: r.stream.PageSize, Parallel: r.stream.InFlight,
+		Filters: r.stream.Filters, Ceiling: &r.memory.ceiling,
 	}
 }
 
@@ -206,7 +205,7 @@ func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, wr
 		r.wrote(o.OrderID)
 	}
 	for _, j := range d.Rejects {
-		if row, write := r.open.seen(j, r.now, window.At(o.CreateTime, r.Window).Start); write {
+		if row, write := r.open.seen(j, r.now, window.At(o.CreateTime, r.window).Start); write {
 			w.batch.Rejects = append(w.batch.Rejects, row)
 		}
 	}
@@ -261,8 +260,27 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 // sight remembers an order that the source lists; see witnessed.
 func (r *streamRun) sight(orderID string) {
 	r.mu.Lock()
-	r.listed = orderID
+	r.example = orderID
 	r.mu.Unlock()
+}
+
+// prove notes which orders a listing shows, as far as their rows could be read.
+func (r *streamRun) prove(l *walk.Listing) {
+	unread, named := l.Unread()
+	if !r.proving || l.Verdict != schema.Complete || !named {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed.Add(l.Interval)
+	r.unread = append(r.unread, unread...)
+}
+
+// proven returns what this run has listed completely, and the ids of the orders there whose rows could not be read.
+func (r *streamRun) proven() (listed window.Set, unread []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.listed), slices.Clone(r.unread)
 }
 
 // wholeWindow notes that this run listed all of a window.
@@ -285,7 +303,7 @@ func (r *streamRun) resolveGone(ctx context.Context) error {
 	}
 	var failed error
 	gone := r.open.gone(func(iv window.Interval) bool {
-		windows := iv.Tile(r.Window)
+		windows := iv.Tile(r.window)
 		last := len(windows) - 1
 		for i, w := range windows {
 			if listed(w) {

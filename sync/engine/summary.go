@@ -158,5 +158,5 @@ func (r *streamRun) closed(ctx context.Context, w schema.Window) {
 	if w.Error != "" {
 		attrs = append(attrs, "error", w.Error)
 	}
-	r.Log.DebugContext(ctx, "window", attrs...)
+	r.log.DebugContext(ctx, "window", attrs...)
 }

@@ -23,7 +23,7 @@ type tally struct {
 func newTally(r *streamRun, j job) *tally {
 	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}}
 	started := r.clock()
-	for _, iv := range j.Tile(r.Window) {
+	for _, iv := range j.Tile(r.window) {
 		t.windows = append(t.windows, schema.Window{
 			Stream: r.stream.Stream, Start: iv.Start, End: iv.End, Filters: r.stream.Filters.String(), Verdict: schema.Complete, StartedAt: started,
 		})
@@ -37,7 +37,7 @@ func newTally(r *streamRun, j job) *tally {
 
 // at finds the window of a time inside the span.
 func (t *tally) at(at time.Time) *schema.Window {
-	i := int(at.Sub(t.job.Start) / t.run.Window)
+	i := int(at.Sub(t.job.Start) / t.run.window)
 	return &t.windows[max(0, min(i, len(t.windows)-1))]
 }
 
@@ -105,7 +105,7 @@ func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 			t.run.wholeWindow(w.Start)
 		}
 		w.Rejected = t.run.open.rejected(w.Start)
-		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.past()) {
+		if w.Verdict == schema.Complete && w.End.Add(t.run.settle).After(t.run.past()) {
 			w.Verdict = schema.Open
 		}
 		prior := t.job.prior[w.Start.Unix()]

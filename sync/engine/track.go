@@ -44,18 +44,18 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream,
 
 // refreshTracked is all there is to do for a stream whose orders cannot be listed: those that are tracked and not settled
 // are asked for, and those whose detail or lines are missing.
-func (r *streamRun) refreshTracked(ctx context.Context) error {
-	return r.refresh(ctx, window.Interval{Start: r.now.Add(-r.Lookback), End: r.now})
+func (e *Engine) refreshTracked(ctx context.Context, r *streamRun) error {
+	return e.refresh(ctx, r, window.Interval{Start: r.now.Add(-e.Lookback), End: r.now})
 }
 
 // unsettled returns the tracked orders that are to be asked for now. Those of the lookback that are stored are left out
 // where a listing shows them.
-func (r *streamRun) unsettled(ctx context.Context, live window.Interval) ([]schema.OrderRef, error) {
+func (e *Engine) unsettled(ctx context.Context, r *streamRun, live window.Interval) ([]schema.OrderRef, error) {
 	all, err := r.store.Unsettled(ctx, r.stream.Stream)
 	if err != nil {
 		return nil, err
 	}
-	young := r.now.Add(-r.Sweep)
+	young := r.now.Add(-e.Sweep)
 	return slices.DeleteFunc(all, func(o schema.OrderRef) bool {
 		switch {
 		case r.open.waits(o.OrderID, r.now, r.eager):
@@ -65,7 +65,7 @@ func (r *streamRun) unsettled(ctx context.Context, live window.Interval) ([]sche
 		case r.stream.Lists() && live.Contains(o.CreateTime):
 			return true
 		}
-		return o.CreateTime.Before(young) && !r.stuck.due(r.stream.String()+"\x00"+o.OrderID, r.now)
+		return o.CreateTime.Before(young) && !r.memory.retries.due(r.stream.String()+"\x00"+o.OrderID, r.now)
 	}), nil
 }
 
@@ -83,7 +83,7 @@ func (r *streamRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touche
 		r.fetched(d)
 		known := !d.Order.CreateTime.IsZero() // else it is unavailable, and there is no row to write
 		if known {
-			touched[window.At(d.Order.CreateTime, r.Window).Start] = true
+			touched[window.At(d.Order.CreateTime, r.window).Start] = true
 		}
 		if err := out.take(ctx, d, nil, known); err != nil {
 			return out.end(err)

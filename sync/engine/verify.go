@@ -105,7 +105,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 		r.eager = true
 		r.limit(iv)
 		v := &verification{streamRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
-		before, err := r.Findings(ctx, r.stream.Stream, iv.Start, iv.End)
+		before, err := e.Findings(ctx, r.stream.Stream, iv.Start, iv.End)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (v *verification) name() string {
 // less than is meant, see question.
 func (v *verification) compared() int {
 	n := 0
-	for _, w := range v.iv.Tile(v.Window) {
+	for _, w := range v.iv.Tile(v.window) {
 		if v.looks.covers(ByCount, window.Interval{Start: w.Start.Add(verifyEdges), End: w.End.Add(-verifyEdges)}) {
 			n++
 		}
@@ -167,7 +167,7 @@ func (v *verification) run(ctx context.Context, before []Difference) error {
 		return err
 	}
 	for _, stretch := range complete {
-		v.progress.plan(len(stretch.Tile(v.Window)))
+		v.progress.plan(len(stretch.Tile(v.window)))
 	}
 	for _, stretch := range complete {
 		if v.Deep {
@@ -210,7 +210,7 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 	if err != nil {
 		return nil, err
 	}
-	counts, err := v.store.Counts(ctx, v.stream.Stream, v.Window, v.iv.Start, v.iv.End)
+	counts, err := v.store.Counts(ctx, v.stream.Stream, v.window, v.iv.Start, v.iv.End)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 		}
 	}
 	var missing window.Set
-	for _, iv := range v.iv.Tile(v.Window) {
+	for _, iv := range v.iv.Tile(v.window) {
 		w, ok := known[iv.Start.Unix()]
 		c := counts[iv.Start]
 		switch {
@@ -271,7 +271,7 @@ func (v *verification) doubled(ctx context.Context) error {
 	}
 	for _, p := range stored {
 		if p.OwnerID == v.stream.OwnerID && v.iv.Contains(p.CreateTime) {
-			v.differ(ByLedger, window.At(p.CreateTime, v.Window), Difference{
+			v.differ(ByLedger, window.At(p.CreateTime, v.window), Difference{
 				Kind: Extra, OrderID: p.OrderID, Source: 1, Stored: 2, Note: "the order is stored with more than one creation time",
 			})
 		}
@@ -293,15 +293,15 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	})
 	v.progress.ListCalls.Add(1)
 	switch {
-	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.Window:
+	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.window:
 		return v.halve(ctx, iv, stretch)
 	case err != nil:
 		return err
 	case least <= p.Total && p.Total <= most:
 		v.looks.add(ByCount, asked.Clip(iv))
-		v.progress.Done.Add(int64(len(iv.Tile(v.Window))))
+		v.progress.Done.Add(int64(len(iv.Tile(v.window))))
 		return nil
-	case iv.End.Sub(iv.Start) > v.Window:
+	case iv.End.Sub(iv.Start) > v.window:
 		return v.halve(ctx, iv, stretch)
 	}
 	v.progress.Done.Add(1)
@@ -336,7 +336,7 @@ func (v *verification) question(ctx context.Context, iv, stretch window.Interval
 }
 
 func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) error {
-	a, b, _ := iv.Halve(v.Window)
+	a, b, _ := iv.Halve(v.window)
 	if err := v.count(ctx, a, stretch); err != nil {
 		return err
 	}
@@ -354,7 +354,7 @@ func (v *verification) stored(ctx context.Context, iv window.Interval) (int, err
 func (v *verification) repairAll(ctx context.Context) error {
 	due, orders := map[int64]bool{}, map[string]bool{}
 	for _, d := range v.found {
-		for _, w := range d.Align(v.Window).Tile(v.Window) {
+		for _, w := range d.Align(v.window).Tile(v.window) {
 			due[w.Start.Unix()] = true
 		}
 		if d.OrderID != "" {
@@ -366,12 +366,12 @@ func (v *verification) repairAll(ctx context.Context) error {
 		return err
 	}
 	var windows []window.Interval
-	for _, w := range v.iv.Tile(v.Window) {
+	for _, w := range v.iv.Tile(v.window) {
 		if due[w.Start.Unix()] {
 			windows = append(windows, w)
 		}
 	}
-	jobs := v.jobs(windows, ledger, source.Verify, time.Time{})
+	jobs := planJobs(windows, ledger, source.Verify, time.Time{})
 	shared := &repair{orders: orders} // one for all jobs, which run side by side: its lock is the map's
 	for i := range jobs {
 		jobs[i].repair = shared
@@ -410,7 +410,7 @@ func (v *verification) repairAll(ctx context.Context) error {
 func (v *verification) unrepaired(d *Difference) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, w := range d.Align(v.Window).Tile(v.Window) {
+	for _, w := range d.Align(v.window).Tile(v.window) {
 		if at := w.Start.Unix(); !v.whole[at] {
 			why := "its window was not listed whole"
 			if v.unwhole[at] != "" {
@@ -436,7 +436,7 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 	for i := range v.found {
 		d := &v.found[i]
 		if v.unrepaired(d) == "" {
-			at[d.Depth].Add(d.Align(v.Window).Clip(v.iv))
+			at[d.Depth].Add(d.Align(v.window).Clip(v.iv))
 		}
 	}
 	clipped := func(set *window.Set) (out []window.Interval) {

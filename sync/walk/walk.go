@@ -67,6 +67,18 @@ type Listing struct {
 	Calls   int // list calls made for it, with those that led to halving
 }
 
+// Unread returns the ids of the orders whose rows could not be read. It reports false where a row does not even say of
+// which order it is, so that it may be of any.
+func (l *Listing) Unread() (ids []string, named bool) {
+	for i := range l.Rejects {
+		if l.Rejects[i].OrderID == "" {
+			return nil, false
+		}
+		ids = append(ids, l.Rejects[i].OrderID)
+	}
+	return ids, true
+}
+
 const (
 	// maxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
 	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
