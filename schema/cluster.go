@@ -28,11 +28,12 @@ type Cluster struct {
 //     each shard does for itself, is exact: account and order_id where the sorting key has both, which keeps an order
 //     together with its items and its history; else its first column, the account.
 //   - A materialized view feeds a local table from a local table.
-//   - Every statement is ON CLUSTER.
+//   - A table that is filled from another one is filled on all shards, by one server.
+//   - Every statement that makes or changes something is ON CLUSTER.
 //
 // A statement that is of no kind known here is an error: it must not be made on one server only.
 //
-// With names of tables there are only the statements that make these and change their definition: run again, they make a
+// With names of tables there are only the statements that make these, change their definition and fill them: run again, they make a
 // table that somebody dropped.
 func (c Cluster) Migrations(only ...string) fs.FS { return rewrittenFiles{c, only, migrationFiles} }
 
@@ -67,12 +68,14 @@ var (
 
 	alterTable   = regexp.MustCompile(`^ALTER TABLE (\w+)`)
 	ofEachTable  = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:(?:ADD|MODIFY|COMMENT|DROP|RENAME) COLUMN|MODIFY COMMENT)`)
-	ofLocalTable = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:ADD INDEX|DROP INDEX|MATERIALIZE INDEX|(?:MODIFY|RESET) SETTING)`)
+	ofLocalTable = regexp.MustCompile(`^ALTER TABLE \w+\s+(?:ADD INDEX|DROP INDEX|MATERIALIZE INDEX|ADD PROJECTION|MATERIALIZE PROJECTION|(?:MODIFY|RESET) SETTING)`)
 
 	feed     = regexp.MustCompile(`^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+)`)
 	feedFrom = regexp.MustCompile(`(?m)^FROM (\w+)$`)
 
 	view = regexp.MustCompile(`^(?:CREATE OR REPLACE VIEW|DROP VIEW IF EXISTS) (\w+)`)
+
+	fill = regexp.MustCompile(`^INSERT INTO (\w+)\nSELECT`)
 )
 
 // statement makes of one statement for one server those for a cluster.
@@ -104,6 +107,11 @@ func (c Cluster) statement(sql string) ([]string, error) {
 		sql = feedFrom.ReplaceAllString(sql, "FROM ${1}"+local)
 		sql = feed.ReplaceAllString(sql, "CREATE MATERIALIZED VIEW IF NOT EXISTS ${1} TO ${2}"+local)
 		return []string{named(feed, sql, "")}, nil
+	case fill.MatchString(sql):
+		if c.EachNode { // the other servers may not have the table yet
+			sql = feedFrom.ReplaceAllString(fill.ReplaceAllString(sql, "INSERT INTO ${1}"+local+"\nSELECT"), "FROM ${1}"+local)
+		}
+		return []string{sql}, nil
 	}
 	return nil, fmt.Errorf("schema/cluster.go does not know what this statement is in a cluster: %.60q", sql)
 }
@@ -157,9 +165,9 @@ func (f rewrittenFiles) rewrite(text string) (string, error) {
 	return out.String(), nil
 }
 
-// wanted reports whether a statement makes one of the wanted tables, or changes its definition.
+// wanted reports whether a statement makes one of the wanted tables, changes its definition, or fills it.
 func (f rewrittenFiles) wanted(sql string) bool {
-	for _, kind := range []*regexp.Regexp{createTable, alterTable, feed} {
+	for _, kind := range []*regexp.Regexp{createTable, alterTable, feed, fill} {
 		if m := kind.FindStringSubmatch(sql); m != nil {
 			return slices.Contains(f.only, m[1])
 		}

@@ -193,6 +193,7 @@ type Reject struct {
 	Reason      string    // a short label, bounded in number: a metric label
 	Message     string    // what is wrong, for a person
 	Raw         string
+	Hash        uint64 // what Payload returns of a reject that was read without Raw
 	FirstSeen   time.Time
 	LastSeen    time.Time
 	Attempts    uint32
@@ -207,10 +208,44 @@ type Reject struct {
 // Payload tells the payloads of one record apart: 0 for a missing detail, whose Raw is the order's list row and not what
 // failed, else the hash of Raw. The column payload of reject_rows computes the same.
 func (r *Reject) Payload() uint64 {
-	if r.Stage == RejectDetail {
+	switch {
+	case r.Stage == RejectDetail:
 		return 0
+	case r.Raw == "" && r.Hash != 0:
+		return r.Hash
 	}
 	return Digest(r.Raw)
+}
+
+// State returns the reject without what may be large: its payload, of which the hash is left, and the texts for people.
+func (r Reject) State() Reject {
+	r.Hash = r.Payload()
+	r.Raw, r.Message, r.AcceptedBy, r.Note = "", "", "", ""
+	return r
+}
+
+// RejectWindow sums up the rejects of one window that are not resolved.
+type RejectWindow struct {
+	Start              time.Time // zero for those that belong to no window
+	List, Item, Detail int       // by stage, the accepted ones included
+	// Of these, those that nobody has accepted: records that are not rows, and details that are missing.
+	OpenRecords, OpenDetails int
+	// Loose are those of List of which nobody knows to which window they belong: their creation time cannot be read, or cannot
+	// be true. Start is where the listing began that showed them.
+	Loose int
+	// When the first one may be tried again that nobody has accepted; zero for none: by listing the window, by listing wherever
+	// a loose one may be, and by fetching its order.
+	DueList, DueLoose, DueSingle time.Time
+}
+
+// RejectQuery says which rejects of a stream are to be read: those of some stages that are not resolved and whose window
+// starts in [From, To), in the order of their ids; a zero From is that of those without a window.
+type RejectQuery struct {
+	From, To time.Time
+	Stages   []string
+	After    string // the id after which to begin
+	Most     int
+	Raw      bool // read also the payload and the message
 }
 
 // Covers reports whether the acceptance of this reject, if there is one, holds for another failure of the same record.
@@ -245,6 +280,7 @@ type Tracked struct {
 	OrderID string
 	AddedAt time.Time
 	AddedBy string
+	Settled bool
 	Version uint64
 }
 

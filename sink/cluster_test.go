@@ -144,7 +144,7 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("rejects")(rejects, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)
-	pending, err := s.Pending(ctx, stream)
+	pending, err := s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000)
 	keep("pending")(pending, err)
 	found, err := s.Find(ctx, stream, ids)
 	keep("found")(found, err)
@@ -349,7 +349,7 @@ func TestClusterThatIsNotTheTables(t *testing.T) {
 	}
 }
 
-// The rows of one server move to a cluster by being inserted there, table by table, as the README says.
+// The rows of one server move to a cluster by being inserted there, table by table, as sink/README.md says.
 func TestSlowMoveToACluster(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("ORDERSYNC_SLOW") == "" {

@@ -53,7 +53,9 @@ func readings(now time.Time) []reading {
 		{"ItemIDsByOrder", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.ItemIDsByOrder(ctx, stream, from, to, ids))
 		}},
-		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Pending(ctx, stream)) }},
+		{"Pending", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000))
+		}},
 		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, stream, from, to)) }},
 		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, stream)) }},
 		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, stream, ids)) }},
@@ -81,6 +83,15 @@ func readings(now time.Time) []reading {
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
 		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, stream)) }},
+		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectWindows(ctx, stream, time.Hour, time.Time{}, to))
+		}},
+		{"RejectPage", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectPage(ctx, stream, schema.RejectQuery{Stages: []string{schema.RejectList, schema.RejectItem}, Most: 1000, Raw: true}))
+		}},
+		{"RejectsOf", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectsOf(ctx, stream, []string{"r1"}, ids))
+		}},
 		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
 		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FindAccountRejects(ctx, "main", "r"))

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -131,10 +132,13 @@ func byOrder(ids []itemID) map[string][]string {
 	return out
 }
 
-// Pending returns the orders of a stream whose detail is missing, oldest first. The skip index on detail_status keeps this
-// cheap, however many orders there are.
-func (s *Sink) Pending(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error) {
-	refs, err := s.refs(ctx, "account = ? AND owner_id = ? AND detail_status = 'pending'", stream.Account, stream.OwnerID)
+// Pending returns some of the orders of a stream whose detail is missing and that are no rejects for it, oldest first, after
+// one of them. The skip index on detail_status keeps this cheap, however many orders there are.
+func (s *Sink) Pending(ctx context.Context, stream schema.Stream, after schema.OrderRef, most int) ([]schema.OrderRef, error) {
+	created := bound(after.CreateTime)
+	refs, err := s.refs(ctx, ofStream+" AND detail_status = 'pending' AND (toUnixTimestamp64Milli(create_time), order_id) > (?, ?)"+
+		" AND order_id GLOBAL NOT IN (SELECT order_id FROM reject_states FINAL WHERE "+ofStream+" AND stage = 'detail' AND resolved = 0)",
+		most, stream.Account, stream.OwnerID, created, after.OrderID, stream.Account, stream.OwnerID)
 	if err != nil {
 		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}
@@ -144,16 +148,21 @@ func (s *Sink) Pending(ctx context.Context, stream schema.Stream) ([]schema.Orde
 // Unpaid returns the stored unpaid orders of a stream that were created in [from, to) and that its listings show, oldest first.
 func (s *Sink) Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error) {
 	where, args := s.listed(stream, from, to)
-	refs, err := s.refs(ctx, where+" AND "+isUnpaid, args...)
+	refs, err := s.refs(ctx, where+" AND "+isUnpaid, 0, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the unpaid orders: %w", err)
 	}
 	return refs, nil
 }
 
-func (s *Sink) refs(ctx context.Context, where string, args ...any) ([]schema.OrderRef, error) {
+// refs returns the orders that fulfil a condition, oldest first: at most that many, or all with 0.
+func (s *Sink) refs(ctx context.Context, where string, most int, args ...any) ([]schema.OrderRef, error) {
+	limit := ""
+	if most > 0 {
+		limit = " LIMIT " + strconv.Itoa(most)
+	}
 	return collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+"WHERE "+where+
-		" ORDER BY create_time, order_id"+finalSettings, args, func(rows driver.Rows) (o schema.OrderRef, err error) {
+		" ORDER BY create_time, order_id"+limit+finalSettings, args, func(rows driver.Rows) (o schema.OrderRef, err error) {
 		var created int64
 		err = rows.Scan(&o.OrderID, &created)
 		o.CreateTime = fromMilliseconds(created)

@@ -288,7 +288,7 @@ func (f *found) layout() error {
 		case cluster == f.cfg.Cluster:
 		case cluster == "":
 			return fmt.Errorf("its tables are those of one server, and clickhouse.cluster is %s: give another "+
-				"clickhouse.database, and copy the rows as the README says under \"A cluster\"", f.cfg.Cluster)
+				"clickhouse.database, and copy the rows as sink/README.md says under \"A cluster\"", f.cfg.Cluster)
 		default:
 			return fmt.Errorf("its tables are those of the cluster %s: set clickhouse.cluster: %[1]s", cluster)
 		}

@@ -88,7 +88,9 @@ func TestFindAndCountRejects(t *testing.T) {
 	c := reject("main", "bb01", schema.RejectItem, true, false)
 	d := reject("other", "aa01", schema.RejectDetail, false, true)
 	e := reject("other", "aa03", schema.RejectDetail, false, false)
-	write(t, s, sink.Batch{Rejects: []schema.Reject{a, b, c, d, e}})
+	before := d
+	before.Resolved, before.Version = false, 0
+	write(t, s, sink.Batch{Rejects: []schema.Reject{a, b, c, before, d, e}})
 	find := func(account, prefix string) []schema.Reject {
 		return must[[]schema.Reject](t)(s.FindAccountRejects(t.Context(), account, prefix))
 	}

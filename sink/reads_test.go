@@ -41,7 +41,7 @@ func TestKnown(t *testing.T) {
 		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
 		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
 	})
-	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream))
+	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream, schema.OrderRef{}, 1_000_000))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
 	// A bound in the middle of a millisecond, and bounds that no row can have.
 	equal(t, len(must[map[string]schema.Known](t)(s.Known(t.Context(), stream, day.Add(time.Nanosecond), day.Add(time.Hour+1)))), 3)
@@ -167,7 +167,7 @@ func TestFewAreFoundCheaply(t *testing.T) {
 	done := b.Orders[70_000]
 	done.DetailStatus, done.PaymentStatus, done.Version = schema.DetailOK, "Paid", 2
 	write(t, s, sink.Batch{Orders: []schema.Order{done}})
-	equal(t, must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream)), nil)
+	equal(t, must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream, schema.OrderRef{}, 1_000_000)), nil)
 	equal(t, number(t, s.Conn(), "SELECT count() FROM unpaid_orders"), 0)
 }
 
@@ -297,7 +297,11 @@ func TestRejects(t *testing.T) {
 	}
 	bare := schema.Reject{Stream: schema.Stream{Source: "bss", Account: "other"}, ID: "1", FirstSeen: day, LastSeen: day, Version: 1}
 	solved := schema.Reject{Stream: stream, ID: "2", FirstSeen: day.Add(1e6), LastSeen: day.Add(1e6), Resolved: true, Version: 1}
-	write(t, s, sink.Batch{Rejects: []schema.Reject{bare, full, solved}})
+	first := solved
+	first.Resolved, first.Version, first.LastSeen = false, 1, solved.FirstSeen
+	solved.Version = 2
+	write(t, s, sink.Batch{Rejects: []schema.Reject{bare, full, first}})
+	write(t, s, sink.Batch{Rejects: []schema.Reject{solved}})
 	all := must[[]schema.Reject](t)
 	equal(t, all(s.FindRejects(t.Context(), "")), []schema.Reject{full, bare, solved})
 	equal(t, all(s.FindAccountRejects(t.Context(), stream.Account, "")), []schema.Reject{full, solved})

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,17 +15,10 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included: an accepted record is
-// still not stored, and a walk that meets it again must know what was decided.
-func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
-	return s.rejects(ctx, "account = ? AND owner_id = ? AND resolved = 0", []any{stream.Account, stream.OwnerID}, "")
-}
-
-// currentRejects is the FROM of a query for rejects, each with its acceptance. The condition is about the rejects' own
-// columns, and is tried before the acceptances are looked up.
+// currentRejects is the FROM of a query for what became of rejects, each with its acceptance. The condition is about the
+// rejects' own columns, and is tried before the acceptances are looked up.
 func currentRejects(columns, where string) string {
-	return `(SELECT ` + columns + `, account, id, reason, payload, accepted_at, accepted_by, note
-		FROM reject_rows FINAL WHERE ` + where + `) AS r
+	return `(SELECT ` + columns + `, account, id, reason, payload, accepted_at FROM reject_states FINAL WHERE ` + where + `) AS r
 		LEFT JOIN (SELECT account, id, reason, payload, toNullable(accepted_at) AS accepted_at, accepted_by, note
 			FROM reject_acceptances FINAL) AS a
 		ON a.account = r.account AND a.id = r.id AND a.reason = r.reason AND a.payload = r.payload`
@@ -32,31 +28,193 @@ func currentRejects(columns, where string) string {
 // reject's own row said so.
 const accepted = "if(isNull(a.accepted_at), r.accepted_at, a.accepted_at)"
 
-// rejects returns the rejects that fulfil a condition of their own columns, and one that knows their acceptance, oldest
-// first.
-func (s *Sink) rejects(ctx context.Context, where string, args []any, having string) ([]schema.Reject, error) {
-	query := `SELECT r.source, r.account, r.owner_id, r.id, r.stage, r.order_id, toUnixTimestamp64Milli(r.window_start),
-		toUnixTimestamp64Milli(r.create_time), r.reason, r.message, r.raw, toUnixTimestamp64Milli(r.first_seen),
-		toUnixTimestamp64Milli(r.last_seen), r.attempts, toUnixTimestamp64Milli(r.next_attempt),
-		toUnixTimestamp64Milli(` + accepted + `),
-		if(isNull(a.accepted_at), r.accepted_by, ifNull(a.accepted_by, '')),
-		if(isNull(a.accepted_at), r.note, ifNull(a.note, '')), r.resolved, r.version
-		FROM ` + currentRejects(`source, owner_id, stage, order_id, window_start, create_time, message, raw, first_seen,
-		last_seen, attempts, next_attempt, resolved, version`, where) + having
-	out, err := collect(ctx, s, query+" ORDER BY r.first_seen, r.account, r.id", args, func(rows driver.Rows) (r schema.Reject, err error) {
+// ofStream is the condition that a row is of a stream.
+const ofStream = "account = ? AND owner_id = ?"
+
+// amongRejects is the condition that a reject is one of those of which some version fulfils a condition. Versions are found by
+// a projection, which FINAL cannot use, and the current ones then by their ids: neither reads the rest of the table.
+func amongRejects(where string) string {
+	return "id GLOBAL IN (SELECT id FROM reject_states WHERE " + where + ")"
+}
+
+// rejectsBetween is the condition that the window of a reject of a stream starts in [from, to), or that it has none, where from
+// is zero; with its arguments.
+func rejectsBetween(stream schema.Stream, from, to time.Time) (string, []any) {
+	if from.IsZero() {
+		return ofStream + " AND isNull(window_start)", []any{stream.Account, stream.OwnerID}
+	}
+	return windowsInRange, rangeArgs(stream, from, to)
+}
+
+// bucket is SQL for the start of the window of a size, in Unix milliseconds, in which a time lies.
+func bucket(column string, size time.Duration) string {
+	return fmt.Sprintf("(toUnixTimestamp64Milli(%[1]s) - positiveModulo(toUnixTimestamp64Milli(%[1]s), %[2]d))", column, size.Milliseconds())
+}
+
+// RejectWindows sums up the rejects of a stream that are not resolved, by windows of a size that start in [from, to), oldest
+// first; with a zero from it is all of them, and those that belong to no window. The server adds up, so that the answer has a
+// row a window, however many rejects there are.
+func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size time.Duration, from, to time.Time) ([]schema.RejectWindow, error) {
+	where, args := ofStream, []any{stream.Account, stream.OwnerID}
+	if !from.IsZero() {
+		between, more := rejectsBetween(stream, from, to)
+		where, args = between+" AND "+amongRejects(between), slices.Concat(more, more)
+	}
+	const due = "toUnixTimestamp64Milli(ifNull(next, seen))"
+	query := `SELECT at, countIf(stage = 'list'), countIf(stage = 'item'), countIf(stage = 'detail'),
+			countIf(open AND stage != 'detail'), countIf(open AND stage = 'detail'), countIf(loose),
+			minIf(` + due + `, open AND stage = 'list' AND NOT loose), minIf(` + due + `, open AND loose), minIf(` + due + `, open AND stage != 'list')
+		FROM (SELECT r.stage AS stage, r.next_attempt AS next, r.first_seen AS seen, isNull(` + accepted + `) AS open,
+				` + bucket("r.window_start", size) + ` AS at,
+				r.stage = 'list' AND ifNull(at != ` + bucket("r.create_time", size) + `, 1) AS loose
+			FROM ` + currentRejects("stage, window_start, create_time, next_attempt, first_seen", where+" AND resolved = 0") + `)
+		GROUP BY at ORDER BY at`
+	out, err := collect(ctx, s, query, args, func(rows driver.Rows) (w schema.RejectWindow, err error) {
+		var at *int64
+		var n [6]uint64
+		var due [3]int64
+		err = rows.Scan(&at, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &due[0], &due[1], &due[2])
+		w.Start, w.List, w.Item, w.Detail = optional(at), int(n[0]), int(n[1]), int(n[2])
+		w.OpenRecords, w.OpenDetails, w.Loose = int(n[3]), int(n[4]), int(n[5])
+		for i, t := range []*time.Time{&w.DueList, &w.DueLoose, &w.DueSingle} {
+			if due[i] != 0 {
+				*t = fromMilliseconds(due[i])
+			}
+		}
+		return w, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the rejects: %w", err)
+	}
+	return out, nil
+}
+
+// RejectPage returns some of the rejects of a stream that are not resolved, as the query says, by id.
+func (s *Sink) RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error) {
+	between, args := rejectsBetween(stream, q.From, q.To)
+	args = append(append(slices.Concat(args, args), q.Stages), q.After)
+	out, err := s.states(ctx, between+" AND "+amongRejects(between)+" AND resolved = 0 AND stage IN (?) AND id > ? ORDER BY id LIMIT "+
+		strconv.Itoa(q.Most), args)
+	if err != nil || !q.Raw {
+		return out, err
+	}
+	return out, s.payloads(ctx, stream, out)
+}
+
+// RejectsOf returns those of a stream's rejects that are not resolved and have one of some ids, or are about one of some orders.
+func (s *Sink) RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error) {
+	var out []schema.Reject
+	had := map[string]bool{}
+	for _, of := range []struct {
+		such string
+		ids  []string
+	}{{"id IN (?)", ids}, {amongRejects("account = ? AND order_id IN (?)"), orderIDs}} {
+		for chunk := range slices.Chunk(of.ids, maxIDs) {
+			args := []any{stream.Account, stream.OwnerID, chunk}
+			if strings.Contains(of.such, "order_id") {
+				args = []any{stream.Account, stream.OwnerID, stream.Account, chunk}
+			}
+			some, err := s.states(ctx, ofStream+" AND "+of.such+" AND resolved = 0", args)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range some {
+				if !had[r.ID] {
+					out, had[r.ID] = append(out, r), true
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// states returns what became of the rejects that fulfil a condition, with their acceptances and without their payloads.
+func (s *Sink) states(ctx context.Context, where string, args []any) ([]schema.Reject, error) {
+	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
+		toUnixTimestamp64Milli(create_time), reason, payload, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
+		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), version
+		FROM reject_states FINAL WHERE `+where, args, func(rows driver.Rows) (r schema.Reject, err error) {
+		var windowStart, created, next, accepted *int64
+		var first, last int64
+		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created, &r.Reason, &r.Hash,
+			&first, &last, &r.Attempts, &next, &accepted, &r.Version)
+		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
+		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
+		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
+		return r, err
+	})
+	for chunk := range slices.Chunk(out, maxIDs) {
+		if err == nil {
+			err = s.accepted(ctx, chunk)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the rejects: %w", err)
+	}
+	return out, nil
+}
+
+// accepted completes rejects of one account by their acceptances.
+func (s *Sink) accepted(ctx context.Context, rejects []schema.Reject) error {
+	ids := make([]string, len(rejects))
+	for i := range rejects {
+		ids[i] = rejects[i].ID
+	}
+	acceptances, err := collect(ctx, s, `SELECT id, reason, payload, toUnixTimestamp64Milli(accepted_at) FROM reject_acceptances FINAL
+		WHERE account = ? AND id IN (?)`, []any{rejects[0].Account, ids}, func(rows driver.Rows) (r schema.Reject, err error) {
+		var at int64
+		err = rows.Scan(&r.ID, &r.Reason, &r.Hash, &at)
+		r.AcceptedAt = fromMilliseconds(at)
+		return r, err
+	})
+	for _, a := range acceptances {
+		for i := range rejects {
+			if r := &rejects[i]; r.ID == a.ID && r.Reason == a.Reason && r.Hash == a.Hash {
+				r.AcceptedAt = a.AcceptedAt
+			}
+		}
+	}
+	return err
+}
+
+// payloads completes rejects of one stream by their payloads and messages.
+func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []schema.Reject) error {
+	at := make(map[string]*schema.Reject, len(rejects))
+	for i := range rejects {
+		at[rejects[i].ID] = &rejects[i]
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(at)), maxIDs) {
+		found, err := collect(ctx, s, "SELECT id, message, raw FROM reject_rows FINAL WHERE account = ? AND id IN (?)",
+			[]any{stream.Account, ids}, func(rows driver.Rows) (r schema.Reject, err error) {
+				err = rows.Scan(&r.ID, &r.Message, &r.Raw)
+				return r, err
+			})
+		if err != nil {
+			return fmt.Errorf("read the rejects: %w", err)
+		}
+		for _, r := range found {
+			at[r.ID].Message, at[r.ID].Raw = r.Message, r.Raw
+		}
+	}
+	return nil
+}
+
+// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first.
+func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema.Reject, error) {
+	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
+		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
+		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
+		FROM rejects WHERE `+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) (r schema.Reject, err error) {
 		var windowStart, created, next, accepted *int64
 		var first, last int64
 		var resolved uint8
-		if err := rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created,
-			&r.Reason, &r.Message, &r.Raw, &first, &last, &r.Attempts, &next, &accepted, &r.AcceptedBy, &r.Note,
-			&resolved, &r.Version); err != nil {
-			return r, err
-		}
+		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created, &r.Reason, &r.Message,
+			&r.Raw, &first, &last, &r.Attempts, &next, &accepted, &r.AcceptedBy, &r.Note, &resolved, &r.Version)
 		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
 		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
 		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
 		r.Resolved = resolved != 0
-		return r, nil
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the rejects: %w", err)
@@ -66,12 +224,18 @@ func (s *Sink) rejects(ctx context.Context, where string, args []any, having str
 
 // FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.
 func (s *Sink) FindRejects(ctx context.Context, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "startsWith(id, ?)", []any{prefix}, "")
+	return s.rejects(ctx, "startsWith(id, ?)", prefix)
 }
 
 // FindAccountRejects is FindRejects for one account.
 func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", []any{account, prefix}, "")
+	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", account, prefix)
+}
+
+// OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, with their payloads: all
+// of them, so it is for people and tests, and no run may use it.
+func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
+	return s.rejects(ctx, ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
 }
 
 // RejectCount is how many rejects of a stream did not become rows.

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,4 +187,14 @@ var rejectTable = &table[schema.Reject]{
 		flag("resolved", func(r *schema.Reject) bool { return r.Resolved }),
 		plain("version", "UInt64", func(r *schema.Reject) uint64 { return r.Version }),
 	},
+}
+
+// rejectStateTable holds what became of each reject. The server copies each row of rejectTable to it; only that a record
+// became a row is written here alone.
+var rejectStateTable = &table[schema.Reject]{
+	name: "reject_states", label: rejectTable.label, compare: rejectTable.compare,
+	size: func(*schema.Reject) int { return overhead },
+	columns: append(slices.DeleteFunc(slices.Clone(rejectTable.columns), func(c column[schema.Reject]) bool {
+		return slices.Contains([]string{"message", "raw", "accepted_by", "note"}, c.name)
+	}), plain("payload", "UInt64", func(r *schema.Reject) uint64 { return r.Payload() })),
 }

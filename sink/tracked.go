@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +28,7 @@ var trackedTable = &table[schema.Tracked]{
 		text("order_id", func(t *schema.Tracked) string { return t.OrderID }),
 		moment("added_at", func(t *schema.Tracked) time.Time { return t.AddedAt }),
 		text("added_by", func(t *schema.Tracked) string { return t.AddedBy }),
+		flag("settled", func(t *schema.Tracked) bool { return t.Settled }),
 		plain("version", "UInt64", func(t *schema.Tracked) uint64 { return t.Version }),
 	},
 }
@@ -38,29 +38,36 @@ func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
 	return write(ctx, s, trackedTable, orders)
 }
 
-// Unsettled returns the tracked orders of a stream that are unpaid or, with a zero time, not stored yet, oldest first.
+// Unsettled returns the tracked orders of a stream that are unpaid or, with a zero time, not stored yet, oldest first. It
+// reads no more than these, however many were ever tracked: those that are found to be settled are recorded as such.
 func (s *Sink) Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error) {
-	tracked, err := collect(ctx, s, "SELECT order_id FROM tracked_order_rows FINAL WHERE account = ? AND owner_id = ?",
-		[]any{stream.Account, stream.OwnerID}, func(rows driver.Rows) (id string, err error) {
-			err = rows.Scan(&id)
-			return id, err
+	const unsettled = ofStream + " AND settled = 0"
+	args := []any{stream.Account, stream.OwnerID}
+	// By a projection, which FINAL cannot use, those of which some row is not settled, and by their ids the current ones.
+	tracked, err := collect(ctx, s, `SELECT source, order_id, toUnixTimestamp64Milli(added_at), added_by, version FROM tracked_order_rows FINAL
+		WHERE `+unsettled+` AND order_id GLOBAL IN (SELECT order_id FROM tracked_order_rows WHERE `+unsettled+`) ORDER BY order_id`,
+		slices.Concat(args, args), func(rows driver.Rows) (schema.Tracked, error) {
+			t := schema.Tracked{Stream: stream}
+			var added int64
+			err := rows.Scan(&t.Source, &t.OrderID, &added, &t.AddedBy, &t.Version)
+			t.AddedAt = fromMilliseconds(added)
+			return t, err
 		})
-	missing := map[string]bool{}
-	for _, id := range tracked {
-		missing[id] = true
+	if err != nil {
+		return nil, trackError(err)
 	}
 	type order struct {
 		schema.OrderRef
 		unpaid bool
 	}
-	var unpaid []schema.OrderRef
+	var missing, unpaid []schema.OrderRef
 	// By their ids, and not by a subquery: a server of a cluster would have to ask all others for it.
-	for ids := range slices.Chunk(slices.Sorted(maps.Keys(missing)), maxIDs) {
-		if err != nil {
-			break
+	for some := range slices.Chunk(tracked, maxIDs) {
+		ids := make([]string, len(some))
+		for i := range some {
+			ids[i] = some[i].OrderID
 		}
-		var stored []order
-		stored, err = collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
+		orders, err := collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), "+isUnpaid+" FROM order_rows"+final+
 			"WHERE account = ? AND owner_id = ? AND order_id IN (?)"+finalSettings,
 			[]any{stream.Account, stream.OwnerID, ids}, func(rows driver.Rows) (o order, err error) {
 				var created int64
@@ -68,22 +75,31 @@ func (s *Sink) Unsettled(ctx context.Context, stream schema.Stream) ([]schema.Or
 				o.CreateTime = fromMilliseconds(created)
 				return o, err
 			})
-		for _, o := range stored {
-			delete(missing, o.OrderID)
-			if o.unpaid {
+		if err != nil {
+			return nil, trackError(err)
+		}
+		stored := make(map[string]order, len(orders))
+		for _, o := range orders {
+			stored[o.OrderID] = o
+		}
+		var settled []schema.Tracked
+		for _, t := range some {
+			switch o, ok := stored[t.OrderID]; {
+			case !ok:
+				missing = append(missing, schema.OrderRef{OrderID: t.OrderID})
+			case o.unpaid:
 				unpaid = append(unpaid, o.OrderRef)
+			default:
+				t.Settled, t.Version = true, t.Version+1
+				settled = append(settled, t)
 			}
 		}
-	}
-	if err != nil {
-		return nil, trackError(err)
-	}
-	var out []schema.OrderRef
-	for _, id := range slices.Sorted(maps.Keys(missing)) {
-		out = append(out, schema.OrderRef{OrderID: id})
+		if err := s.Track(ctx, settled); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortFunc(unpaid, func(a, b schema.OrderRef) int { return a.CreateTime.Compare(b.CreateTime) })
-	return append(out, unpaid...), nil
+	return append(missing, unpaid...), nil
 }
 
 func trackError(err error) error {
@@ -115,7 +131,7 @@ func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Stream]int, error)
 func (s *Sink) Find(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.OrderRef, error) {
 	var out []schema.OrderRef
 	for ids := range slices.Chunk(orderIDs, maxIDs) {
-		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", stream.Account, stream.OwnerID, ids)
+		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", 0, stream.Account, stream.OwnerID, ids)
 		if err != nil {
 			return nil, fmt.Errorf("find the stored orders: %w", err)
 		}

@@ -28,7 +28,11 @@ func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
 	if err := write(ctx, s, orderTable, of(batches, func(b *Batch) []schema.Order { return b.Orders })...); err != nil {
 		return err
 	}
-	if err := write(ctx, s, rejectTable, of(batches, func(b *Batch) []schema.Reject { return b.Rejects })...); err != nil {
+	rejects := of(batches, func(b *Batch) []schema.Reject { return b.Rejects })
+	if err := write(ctx, s, rejectTable, only(rejects, func(r schema.Reject) bool { return !r.Resolved })...); err != nil {
+		return err
+	}
+	if err := write(ctx, s, rejectStateTable, only(rejects, func(r schema.Reject) bool { return r.Resolved })...); err != nil {
 		return err
 	}
 	return write(ctx, s, windowTable, of(batches, func(b *Batch) []schema.Window { return b.Windows })...)
@@ -39,6 +43,19 @@ func of[T any](batches []Batch, rows func(*Batch) []T) [][]T {
 	out := make([][]T, len(batches))
 	for i := range batches {
 		out[i] = rows(&batches[i])
+	}
+	return out
+}
+
+// only returns the rows of a kind of each batch.
+func only[T any](rows [][]T, kind func(T) bool) [][]T {
+	out := make([][]T, len(rows))
+	for i := range rows {
+		for _, r := range rows[i] {
+			if kind(r) {
+				out[i] = append(out[i], r)
+			}
+		}
 	}
 	return out
 }

@@ -20,7 +20,7 @@ func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	pending, err := c.sink.Pending(ctx, c.stream)
+	pending, err := c.sink.Pending(ctx, c.stream, schema.OrderRef{}, 1_000_000)
 	if err != nil {
 		c.Fatal(err)
 	}

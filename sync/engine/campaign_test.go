@@ -200,7 +200,7 @@ func (c *campaign) verified() {
 	if open, err := c.sink.OpenRejects(c.Context(), c.stream); err != nil || len(open) > 0 {
 		c.Errorf("%d open rejects, the first %+v, %v", len(open), first(open), err)
 	}
-	if pending, err := c.sink.Pending(c.Context(), c.stream); err != nil || len(pending) > 0 {
+	if pending, err := c.sink.Pending(c.Context(), c.stream, schema.OrderRef{}, 1_000_000); err != nil || len(pending) > 0 {
 		c.Errorf("pending: %v, %v", pending, err)
 	}
 	c.history()

@@ -93,7 +93,10 @@ func (r *streamRun) claim(ctx context.Context, jobs []job) (ours, rest []job, er
 		j.other = others[i]
 		switch k := slices.Index(got, i); {
 		case k >= 0:
-			parts := r.still(j, ledger)
+			parts, err := r.still(ctx, j, ledger)
+			if err != nil {
+				return nil, nil, err
+			}
 			claims[k].parts = len(parts)
 			for p := range parts {
 				parts[p].claim = claims[k]
@@ -142,12 +145,20 @@ func (r *streamRun) split(j job, kind func(window.Interval) bool) (are, others [
 
 // still is what is left to do of a job that was planned some time ago. A window that another process has completed since
 // is done, but for one with records or details that are missing: who asks for a run is told of them (I8).
-func (r *streamRun) still(j job, ledger []schema.Window) []job {
+func (r *streamRun) still(ctx context.Context, j job, ledger []schema.Window) ([]job, error) {
 	if j.repair != nil {
-		return []job{j} // whoever repairs looks himself
+		return []job{j}, nil // whoever repairs looks himself
 	}
 	done := map[int64]bool{}
 	prior := map[int64]schema.Window{}
+	var starts []time.Time
+	for _, w := range j.Tile(r.window) {
+		starts = append(starts, w.Start)
+	}
+	rejects, err := r.open.sums(ctx, starts...)
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range ledger {
 		at := w.Start.Unix()
 		planned := j.prior[at]
@@ -156,7 +167,7 @@ func (r *streamRun) still(j job, ledger []schema.Window) []job {
 		}
 		// Single orders that are fetched later correct a row, and do not finish it again.
 		done[at] = w.Verdict == schema.Complete && w.Rejected == 0 && w.Pending == 0 && !w.FinishedAt.Equal(planned.FinishedAt) &&
-			r.open.counted(w.Start, schema.RejectList, schema.RejectItem, schema.RejectDetail) == 0
+			rejects[at].List+rejects[at].Item+rejects[at].Detail == 0
 	}
 	finished, parts := r.split(j, func(w window.Interval) bool { return done[w.Start.Unix()] })
 	for _, f := range finished {
@@ -165,7 +176,7 @@ func (r *streamRun) still(j job, ledger []schema.Window) []job {
 	for i := range parts {
 		parts[i].prior = prior
 	}
-	return parts
+	return parts, nil
 }
 
 // leaveToOthers leaves jobs to the processes that work on them: a later run sees what became of them.

@@ -73,8 +73,9 @@ type Store interface {
 	OrdersByID(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Order, error)
 	ItemsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Item, error)
 	ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error)
-	// Pending returns the orders whose detail is missing, Unpaid the unpaid ones of a range.
-	Pending(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
+	// Pending returns some of the orders whose detail is missing and that are no rejects for it, oldest first, after one of
+	// them; Unpaid returns the unpaid ones of a range.
+	Pending(ctx context.Context, stream schema.Stream, after schema.OrderRef, most int) ([]schema.OrderRef, error)
 	Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error)
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
@@ -90,8 +91,12 @@ type Store interface {
 	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
 	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
 	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
-	// OpenRejects returns the rejects of a stream that are not resolved, the accepted ones included.
-	OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error)
+	// Of the rejects of a stream that are not resolved, the accepted ones included: RejectWindows counts them by windows that
+	// start in a range, with a zero from all of them; RejectPage returns some of a range; RejectsOf those with some ids and
+	// those of some orders. Only RejectPage reads payloads, where it is asked to.
+	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
+	RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error)
+	RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error)
 	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.
 	OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error)
 	WriteFindings(ctx context.Context, findings []schema.Finding) error
@@ -300,11 +305,11 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Str
 		r.stream.Source = gates[s.Source]
 		runs = append(runs, r)
 		streams.Go(func() error {
-			err := r.start(ctx)
+			err := r.open.start(ctx)
 			if err == nil {
 				err = work(ctx, r)
 			}
-			summary.Streams[i] = r.summary(err)
+			summary.Streams[i] = r.summary(ctx, err)
 			return nil
 		})
 	}
@@ -360,14 +365,13 @@ type memory struct {
 // streamRun is one run's work on one stream.
 type streamRun struct {
 	runConfig
-	now   time.Time // the vendor's, as far as it was known at the start
-	began time.Time // on this machine's clock, when now was taken
-	open  openRejects
-	eager bool            // somebody asked for this run: try again what would wait for a later tick
-	scope window.Interval // what a run over a range was asked to bring in order
-	asked map[string]bool // ids of the orders that a run over single orders was asked for
-	// concerns reports whether an open reject is of what the run was asked to bring in order.
-	concerns func(schema.Reject) bool
+	now     time.Time // the vendor's, as far as it was known at the start
+	began   time.Time // on this machine's clock, when now was taken
+	open    *openRejects
+	eager   bool            // somebody asked for this run: try again what would wait for a later tick
+	limited bool            // the run was asked to bring a range in order: scope
+	scope   window.Interval // whole windows
+	asked   map[string]bool // ids of the orders that a run over single orders was asked for
 
 	mu       sync.Mutex
 	sum      StreamSummary
@@ -400,18 +404,16 @@ type streamRun struct {
 
 // newRun makes a run.
 func newRun(c runConfig) *streamRun {
-	r := &streamRun{
-		runConfig: c, now: c.given.Add(c.stream.offset()), began: time.Now(), open: indexRejects(nil, c.window),
+	return &streamRun{
+		runConfig: c, now: c.given.Add(c.stream.offset()), began: time.Now(),
+		open:  newOpenRejects(c.store, c.stream.Stream, c.window, c.commits.flush),
 		marks: map[int64]*mark{}, listing: make(chan struct{}, listingsAtOnce),
 	}
-	r.concerns = func(schema.Reject) bool { return true } // a scheduled run is to bring all in order
-	return r
 }
 
 // limit says that the run was asked to bring a range in order.
 func (r *streamRun) limit(iv window.Interval) {
-	r.scope = iv
-	r.concerns = func(j schema.Reject) bool { return iv.Contains(r.open.placed(j)) }
+	r.limited, r.scope = true, iv
 }
 
 // spansAtOnce is how many spans of a stream are under way: enough that there are always details to fetch while the next
@@ -425,13 +427,13 @@ const listingsAtOnce = 2
 // maxFailedListings in a row end the stream's run: the source is down, and what was not tried comes again later.
 const maxFailedListings = 20
 
-// start reads what the stream's run has to know before it begins.
-func (r *streamRun) start(ctx context.Context) error {
-	open, err := r.store.OpenRejects(ctx, r.stream.Stream)
-	if err != nil {
+// commit hands over rows, or windows whose rows were all handed over before.
+func (r *streamRun) commit(b schema.Batch) error {
+	rejects := slices.Clone(b.Rejects) // what the committer is given is its own
+	if err := r.commits.add(b); err != nil {
 		return err
 	}
-	r.open = indexRejects(open, r.window)
+	r.open.hand(rejects)
 	return nil
 }
 

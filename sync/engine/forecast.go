@@ -183,22 +183,9 @@ func (f *forecast) known(ctx context.Context, iv window.Interval) (stored, liste
 	for start, c := range counts {
 		stored[start.Unix()], listed[start.Unix()] = int(c.Stored)-int(c.Pending), int(c.Stored)
 	}
-	at := func(j schema.Reject) int64 { return f.open.placed(j).UTC().Truncate(f.window).Unix() }
-	for _, j := range f.open.list(schema.RejectList) {
-		stored[at(j)]++ // it is counted at the source, and is no order
-		listed[at(j)]++
-	}
-	for _, j := range f.open.list(schema.RejectDetail) {
-		if !j.AcceptedAt.IsZero() {
-			stored[at(j)]++
-		}
-	}
-	again := map[string]bool{}
-	for _, j := range f.open.list(schema.RejectItem) {
-		if j.AcceptedAt.IsZero() && !again[j.OrderID] {
-			again[j.OrderID] = true
-			stored[at(j)]--
-		}
+	for at, w := range f.open.windows {
+		stored[at] += w.List + w.Detail - w.OpenDetails // they are counted at the source, or are not asked for
+		listed[at] += w.List
 	}
 	return stored, listed, nil
 }

@@ -154,8 +154,12 @@ func newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
 // relocate moves an order, which a listing has shown at another place, to there.
 func (r *streamRun) relocate(ctx context.Context, o *schema.Order, from time.Time) error {
 	o.Version = newer(o.Version, uint64(time.Now().UnixNano()))
-	out := rows{run: r, room: 1}
-	for d, err := range r.details(ctx, window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}, []*schema.Order{o}) {
+	todo := []*schema.Order{o}
+	out, err := r.rows(ctx, todo)
+	if err != nil {
+		return err
+	}
+	for d, err := range r.details(ctx, window.Interval{Start: o.CreateTime, End: o.CreateTime.Add(time.Millisecond)}, todo) {
 		if err != nil {
 			return out.end(err)
 		}

@@ -23,8 +23,7 @@ func (e *Engine) backfillJobs(ctx context.Context, r *streamRun, iv window.Inter
 		return early(planJobs(iv.Tile(r.window), ledger, source.Backfill, time.Time{}), r.window), nil
 	}
 	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
-	bad := r.open.windows(func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
-	due := window.Missing(iv, r.window, ledger, bad)
+	due := window.Missing(iv, r.window, ledger, r.open.bad())
 	return early(planJobs(due, ledger, source.Backfill, time.Time{}), r.window), nil
 }
 
@@ -55,9 +54,7 @@ func (e *Engine) tickJobs(ctx context.Context, r *streamRun, live window.Interva
 	}
 	var due []window.Interval
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
-	again := r.open.windows(func(j schema.Reject) bool {
-		return j.Stage == schema.RejectList && j.AcceptedAt.IsZero() && !j.NextAttempt.After(r.now)
-	})
+	again := r.open.due(r.now, live.Start)
 	for _, u := range undone {
 		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.window).Tile(r.window) {
 			delete(again, w.Start.Unix())

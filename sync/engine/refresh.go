@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -19,14 +20,32 @@ import (
 // are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
 // detail call for each such order, whatever the number of orders.
 func (e *Engine) refresh(ctx context.Context, r *streamRun, live window.Interval) error {
-	pending, err := r.store.Pending(ctx, r.stream.Stream)
-	if err != nil {
+	var due []schema.OrderRef
+	add := func(some []schema.OrderRef) error { // many are fetched a part at a time
+		if due = append(due, some...); len(due) < rejectPage {
+			return nil
+		}
+		refs := due
+		due = nil
+		return r.fetch(ctx, refs)
+	}
+	if err := r.open.retries(ctx, r.now, r.eager, add); err != nil {
 		return err
 	}
-	due := r.open.lines(r.now)
-	for _, o := range pending {
-		if !r.open.waits(o.OrderID, r.now, r.eager) {
-			due = append(due, o)
+	for after := (schema.OrderRef{}); ; {
+		pending, err := r.store.Pending(ctx, r.stream.Stream, after, rejectPage)
+		if err != nil {
+			return err
+		}
+		if len(pending) > 0 {
+			after = pending[len(pending)-1]
+		}
+		last := len(pending) < rejectPage
+		if err := add(pending); err != nil {
+			return err
+		}
+		if last {
+			break
 		}
 	}
 	tracked, err := e.unsettled(ctx, r, live)
@@ -151,7 +170,10 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			o.Version = newer(nextVersion(o.Version), o.Version)
 			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
-		out := rows{run: r, room: len(todo)}
+		out, err := r.rows(ctx, todo)
+		if err != nil {
+			return err
+		}
 		for d, err := range r.details(ctx, iv, todo) {
 			if err != nil {
 				return out.end(err)
@@ -267,6 +289,14 @@ func (r *streamRun) heldIn(ctx context.Context, iv window.Interval, orders []sch
 	return together(orders, items), nil
 }
 
+func refIDs(refs []schema.OrderRef) []string {
+	ids := make([]string, len(refs))
+	for i := range refs {
+		ids[i] = refs[i].OrderID
+	}
+	return ids
+}
+
 func orderIDs(orders []*schema.Order) []string {
 	ids := make([]string, len(orders))
 	for i, o := range orders {
@@ -336,9 +366,13 @@ func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) err
 	if err != nil {
 		return err
 	}
+	rejects, err := r.open.rejected(ctx, slices.Collect(maps.Keys(touched))...)
+	if err != nil {
+		return err
+	}
 	var out schema.Batch
 	for _, w := range ledger {
-		c, rejected := counts[w.Start.UTC()], r.open.rejected(w.Start)
+		c, rejected := counts[w.Start.UTC()], rejects[w.Start.Unix()]
 		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
 			w.Version = nextVersion(w.Version)

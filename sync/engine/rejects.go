@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -10,159 +12,448 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// openRejects are the unresolved rejects of a stream, the accepted ones included, so that a record rejected again is the
-// same reject and one that became a row is resolved.
+// A vendor that changes a format makes a reject of every order. So a run holds no list of the rejects of its stream. It knows
+// their numbers by window, as the warehouse adds them up once at the start, and asks for single ones only where it meets their
+// records or their orders (a rejectView), or where it concludes something of a window. Payloads are never read, but by a replay.
+
+const (
+	// mostRecent bounds how many changes of rejects a run remembers before it has them written.
+	mostRecent = 5000
+	// mostLoose bounds how many records without a place in time a run remembers to have met. Where it meets more, it does not
+	// conclude that others are gone; a later run does.
+	mostLoose = 100_000
+	// mostRetries bounds how many orders a scheduled run fetches again because their details or lines were rejected, and
+	// mostDueWindows how many windows before the lookback it lists again for their rejects. The rest comes with later runs.
+	mostRetries    = 1000
+	mostDueWindows = 200
+	// rejectPage is how many rejects are read at once.
+	rejectPage = 1000
+)
+
+// openRejects is what a run knows of the unresolved rejects of its stream, the accepted ones included, so that a record
+// rejected again is the same reject and one that became a row is resolved.
 type openRejects struct {
-	size     time.Duration // of a window
-	mu       *sync.Mutex
-	byID     map[string]schema.Reject
-	byOrder  map[string][]string // ids
-	met      map[string]bool     // ids of those that this run saw
-	versions map[string]uint64   // by id, also of those that were resolved in this run
-	healed   map[time.Time]bool  // starts of the windows of those that were resolved and not recounted yet
+	store  Store
+	stream schema.Stream
+	size   time.Duration // of a window
+	flush  func() error  // has the warehouse write all that was handed over
+
+	mu      sync.Mutex
+	windows map[int64]schema.RejectWindow // by start, in Unix seconds, as they were counted last
+	touched map[int64]bool                // starts of those whose rejects this run has changed since
+	healed  map[time.Time]bool            // starts of those in which rejects were resolved and that were not recounted yet
+	met     map[uint64]bool               // digests of the ids of loose rejects that this run saw
+
+	recent  map[string]*recentReject // by id
+	orders  map[string][]string      // ids of recent ones, by order
+	handed  uint64                   // counts what was handed over to be written
+	written uint64                   // how much of that is known to be in the warehouse
+	views   map[*rejectView]bool     // that are in use
 }
 
-func indexRejects(rejects []schema.Reject, size time.Duration) openRejects {
-	o := openRejects{
-		size: size, mu: new(sync.Mutex), byID: map[string]schema.Reject{}, byOrder: map[string][]string{},
-		met: map[string]bool{}, versions: map[string]uint64{}, healed: map[time.Time]bool{},
+// recentReject is a reject that this run has changed, until the warehouse has it and everybody looks at that.
+type recentReject struct {
+	schema.Reject
+	handed uint64 // its number among those that were handed over; 0 = not yet
+}
+
+// rejectView is what the warehouse holds of the rejects of some records and orders.
+type rejectView struct {
+	*openRejects
+	since   uint64 // what was written when it was read
+	byID    map[string]schema.Reject
+	byOrder map[string][]string // ids
+}
+
+func newOpenRejects(store Store, stream schema.Stream, size time.Duration, flush func() error) *openRejects {
+	return &openRejects{
+		store: store, stream: stream, size: size, flush: flush, windows: map[int64]schema.RejectWindow{}, touched: map[int64]bool{},
+		healed: map[time.Time]bool{}, met: map[uint64]bool{}, recent: map[string]*recentReject{}, orders: map[string][]string{},
+		views: map[*rejectView]bool{},
 	}
-	for _, j := range rejects {
-		o.byID[j.ID] = j
-		o.versions[j.ID] = j.Version
-		if j.OrderID != "" {
-			o.byOrder[j.OrderID] = append(o.byOrder[j.OrderID], j.ID)
+}
+
+// start counts the rejects of the stream by window.
+func (o *openRejects) start(ctx context.Context) error {
+	windows, err := o.store.RejectWindows(ctx, o.stream, o.size, time.Time{}, schema.MaxTime)
+	for _, w := range windows {
+		o.windows[w.Start.Unix()] = w
+	}
+	return err
+}
+
+// look reads the rejects with some ids and of some orders. The caller closes the view.
+func (o *openRejects) look(ctx context.Context, ids, orderIDs []string) (*rejectView, error) {
+	v := &rejectView{openRejects: o, byID: map[string]schema.Reject{}, byOrder: map[string][]string{}}
+	o.mu.Lock()
+	none, full := len(o.windows)+len(o.touched) == 0, len(o.recent) > mostRecent
+	o.mu.Unlock()
+	if full {
+		if err := o.write(); err != nil {
+			return nil, err
 		}
 	}
-	return o
+	o.mu.Lock()
+	v.since = o.written
+	o.views[v] = true
+	o.mu.Unlock()
+	if none || len(ids)+len(orderIDs) == 0 {
+		return v, nil
+	}
+	rejects, err := o.store.RejectsOf(ctx, o.stream, ids, orderIDs)
+	if err != nil {
+		v.close()
+		return nil, err
+	}
+	for _, j := range rejects {
+		v.byID[j.ID] = j
+		if j.OrderID != "" {
+			v.byOrder[j.OrderID] = append(v.byOrder[j.OrderID], j.ID)
+		}
+	}
+	return v, nil
+}
+
+func (v *rejectView) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.views, v)
+}
+
+// write has everything written that was handed over, and forgets of it what no view in use may lack.
+func (o *openRejects) write() error {
+	o.mu.Lock()
+	handed := o.handed
+	o.mu.Unlock()
+	if err := o.flush(); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.written = max(o.written, handed)
+	known := o.written
+	for v := range o.views {
+		known = min(known, v.since)
+	}
+	maps.DeleteFunc(o.recent, func(id string, c *recentReject) bool {
+		if c.handed == 0 || c.handed > known {
+			return false
+		}
+		if ids := slices.DeleteFunc(o.orders[c.OrderID], func(x string) bool { return x == id }); len(ids) > 0 {
+			o.orders[c.OrderID] = ids
+		} else {
+			delete(o.orders, c.OrderID)
+		}
+		return true
+	})
+	return nil
+}
+
+// hand notes that rows of rejects were handed over to be written.
+func (o *openRejects) hand(rows []schema.Reject) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range rows {
+		o.handed++
+		if c := o.recent[rows[i].ID]; c != nil && c.Version == rows[i].Version {
+			c.handed = o.handed
+		}
+		o.touched[o.start64(rows[i].WindowStart)] = true
+	}
+}
+
+// start64 is the start of the window of a time, in Unix seconds.
+func (o *openRejects) start64(at time.Time) int64 { return at.UTC().Truncate(o.size).Unix() }
+
+// get returns the current state of a reject that is not resolved. The lock is held.
+func (v *rejectView) get(id string) (schema.Reject, bool) {
+	if c := v.recent[id]; c != nil {
+		return c.Reject, !c.Resolved
+	}
+	j, ok := v.byID[id]
+	return j, ok
+}
+
+// change remembers what a reject has become. The lock is held.
+func (o *openRejects) change(j schema.Reject) {
+	if o.recent[j.ID] == nil && j.OrderID != "" {
+		o.orders[j.OrderID] = append(o.orders[j.OrderID], j.ID)
+	}
+	o.recent[j.ID] = &recentReject{Reject: j.State()}
+	o.touched[o.start64(j.WindowStart)] = true
+}
+
+// of returns the rejects of some stages of one order.
+func (v *rejectView) of(orderID string, stages ...string) []schema.Reject {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []schema.Reject
+	ids := slices.Concat(v.byOrder[orderID], v.orders[orderID])
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if j, ok := v.get(id); ok && j.OrderID == orderID && slices.Contains(stages, j.Stage) {
+			out = append(out, j)
+		}
+	}
+	return out
 }
 
 // waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
 // missing, or because it is too early.
-func (o openRejects) waits(orderID string, now time.Time, eager bool) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, id := range o.byOrder[orderID] {
-		if j, ok := o.byID[id]; ok && j.Stage == schema.RejectDetail {
-			return !j.AcceptedAt.IsZero() || !eager && j.NextAttempt.After(now)
-		}
+func (v *rejectView) waits(orderID string, now time.Time, eager bool) bool {
+	for _, j := range v.of(orderID, schema.RejectDetail) {
+		return !j.AcceptedAt.IsZero() || !eager && j.NextAttempt.After(now)
 	}
 	return false
 }
 
 // hasLines reports whether a line of the order could not become an item, and nobody accepted that.
-func (o openRejects) hasLines(orderID string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, id := range o.byOrder[orderID] {
-		if j, ok := o.byID[id]; ok && j.Stage == schema.RejectItem && j.AcceptedAt.IsZero() {
-			return true
-		}
-	}
-	return false
+func (v *rejectView) hasLines(orderID string) bool {
+	return slices.ContainsFunc(v.of(orderID, schema.RejectItem), func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
 }
 
-// windows returns the starts, in Unix seconds, of the windows in which such rejects may be met again.
-func (o openRejects) windows(such func(schema.Reject) bool) map[int64]bool {
+// bad returns the starts, in Unix seconds, of the windows in which rejects may be met again that nobody has accepted.
+func (o *openRejects) bad() map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := map[int64]bool{}
-	for _, j := range o.byID {
-		if such(j) {
-			for _, w := range o.stretch(j).Tile(o.size) {
-				out[w.Start.Unix()] = true
-			}
+	for at, w := range o.windows {
+		if w.OpenRecords+w.OpenDetails > 0 {
+			out[at] = true
+		}
+		if !w.DueLoose.IsZero() {
+			o.mark(out, o.loose(w.Start))
 		}
 	}
 	return out
 }
 
-// lines returns the orders with a line that could not become an item and is due to be tried again.
-func (o openRejects) lines(now time.Time) []schema.OrderRef {
+func (o *openRejects) mark(windows map[int64]bool, iv window.Interval) {
+	for _, w := range iv.Tile(o.size) {
+		windows[w.Start.Unix()] = true
+	}
+}
+
+// due returns the starts, in Unix seconds, of windows before a time that may be listed again now for rows that could not become
+// orders: of those that wait longest, a bounded number.
+func (o *openRejects) due(now, before time.Time) map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var out []schema.OrderRef
-	for _, j := range o.byID {
-		if j.Stage == schema.RejectItem && j.AcceptedAt.IsZero() && !j.NextAttempt.After(now) {
-			out = append(out, schema.OrderRef{OrderID: j.OrderID, CreateTime: j.CreateTime})
+	type one struct {
+		at time.Time
+		window.Interval
+	}
+	var all []one
+	for _, w := range o.windows {
+		if !w.DueList.IsZero() && !w.DueList.After(now) && w.Start.Before(before) {
+			all = append(all, one{w.DueList, window.Interval{Start: w.Start, End: w.Start.Add(o.size)}})
 		}
+		if iv := o.loose(w.Start); !w.DueLoose.IsZero() && !w.DueLoose.After(now) && iv.Start.Before(before) {
+			all = append(all, one{w.DueLoose, iv})
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int { return cmp.Or(a.at.Compare(b.at), a.Start.Compare(b.Start)) })
+	out := map[int64]bool{}
+	for _, d := range all {
+		if len(out) >= mostDueWindows {
+			break
+		}
+		o.mark(out, d.Interval)
 	}
 	return out
 }
 
-// rejected counts the records of a window that are not rows.
-func (o openRejects) rejected(start time.Time) uint32 {
-	return uint32(o.counted(start, schema.RejectList, schema.RejectItem))
-}
-
-// counted counts the rejects of some stages in the window that starts then.
-func (o openRejects) counted(start time.Time, stages ...string) (n int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, j := range o.byID {
-		if slices.Contains(stages, j.Stage) && o.in(j, start) {
-			n++
-		}
+// retries hands over, a page at a time, the orders that may be fetched again now because their details or lines were rejected:
+// those of all windows for an eager run, which somebody asked for, else those that wait longest, a bounded number.
+func (o *openRejects) retries(ctx context.Context, now time.Time, eager bool, yield func([]schema.OrderRef) error) error {
+	if eager {
+		now = schema.MaxTime
 	}
-	return n
-}
-
-// left counts what is still open of such rejects, and what nobody has accepted: records that are not rows, and orders
-// without their detail.
-func (o openRejects) left(such func(schema.Reject) bool) (rejected, pending int) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, j := range o.byID {
-		switch {
-		case !j.AcceptedAt.IsZero() || !such(j):
-		case j.Stage == schema.RejectDetail:
-			pending++
-		default:
-			rejected++
-		}
-	}
-	return rejected, pending
-}
-
-// listed counts the rows of an interval that were listed and could not become orders.
-func (o openRejects) listed(iv window.Interval) int {
+	windows := slices.Collect(maps.Values(o.windows))
+	o.mu.Unlock()
+	windows = slices.DeleteFunc(windows, func(w schema.RejectWindow) bool {
+		return w.Start.IsZero() || w.DueSingle.IsZero() || w.DueSingle.After(now) // without a window: it is tracked, and not stored
+	})
+	slices.SortFunc(windows, func(a, b schema.RejectWindow) int {
+		return cmp.Or(a.DueSingle.Compare(b.DueSingle), a.Start.Compare(b.Start))
+	})
 	n := 0
-	for _, j := range o.list(schema.RejectList) {
-		if iv.Contains(o.placed(j)) {
-			n++
+	for _, w := range windows {
+		iv := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
+		err := o.pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
+			var refs []schema.OrderRef
+			for _, j := range page {
+				if j.AcceptedAt.IsZero() && !j.NextAttempt.After(now) && !j.CreateTime.IsZero() && (eager || n < mostRetries) {
+					refs = append(refs, schema.OrderRef{OrderID: j.OrderID, CreateTime: j.CreateTime})
+					n++
+				}
+			}
+			return eager || n < mostRetries, yield(refs)
+		}, schema.RejectItem, schema.RejectDetail)
+		if err != nil || !eager && n >= mostRetries {
+			return err
 		}
 	}
-	return n
+	return nil
 }
 
-// list returns the rejects of a stage.
-func (o openRejects) list(stage string) []schema.Reject {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var out []schema.Reject
-	for _, j := range o.byID {
-		if j.Stage == stage {
-			out = append(out, j)
+// pages hands over the rejects of some stages whose window starts in an interval, a page at a time, until the caller has enough.
+func (o *openRejects) pages(ctx context.Context, iv window.Interval, raw bool, yield func([]schema.Reject) (more bool, err error), stages ...string) error {
+	q := schema.RejectQuery{From: iv.Start, To: iv.End, Stages: stages, Most: rejectPage, Raw: raw}
+	for {
+		page, err := o.store.RejectPage(ctx, o.stream, q)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		q.After = page[len(page)-1].ID
+		last := len(page) < q.Most
+		o.mu.Lock()
+		page = slices.DeleteFunc(page, func(j schema.Reject) bool {
+			c := o.recent[j.ID]
+			return c != nil && (c.Resolved || !iv.Contains(c.WindowStart))
+		})
+		o.mu.Unlock()
+		if more, err := yield(page); err != nil || !more || last {
+			return err
 		}
 	}
-	return out
 }
 
-// of returns the rejects of a stage of one order.
-func (o openRejects) of(orderID, stage string) []schema.Reject {
+// sums counts the rejects of some windows, by their start in Unix seconds. Those that this run has not changed are as they were.
+func (o *openRejects) sums(ctx context.Context, starts ...time.Time) (map[int64]schema.RejectWindow, error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	var out []schema.Reject
-	for _, id := range o.byOrder[orderID] {
-		if j, ok := o.byID[id]; ok && j.Stage == stage {
-			out = append(out, j)
+	var changed []time.Time
+	for _, at := range starts {
+		if o.touched[at.Unix()] {
+			changed = append(changed, at)
+			delete(o.touched, at.Unix())
 		}
 	}
-	return out
+	o.mu.Unlock()
+	slices.SortFunc(changed, time.Time.Compare)
+	for _, span := range o.spans(changed) {
+		if err := o.count(ctx, span); err != nil {
+			return nil, err
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make(map[int64]schema.RejectWindow, len(starts))
+	for _, at := range starts {
+		if w, ok := o.windows[at.Unix()]; ok {
+			out[at.Unix()] = w
+		}
+	}
+	return out, nil
+}
+
+// spans joins sorted starts of windows into the intervals that are counted together; a zero start is one for itself.
+func (o *openRejects) spans(starts []time.Time) (out []window.Interval) {
+	var windows []window.Interval
+	for _, at := range starts {
+		if iv := (window.Interval{Start: at, End: at.Add(o.size)}); at.IsZero() {
+			out = append(out, iv)
+		} else {
+			windows = append(windows, iv)
+		}
+	}
+	return append(out, window.Ranges(windows)...)
+}
+
+// count counts the rejects of an interval anew, after all changes of this run.
+func (o *openRejects) count(ctx context.Context, iv window.Interval) error {
+	if err := o.write(); err != nil {
+		return err
+	}
+	windows, err := o.store.RejectWindows(ctx, o.stream, o.size, iv.Start, iv.End) // a zero start is that of all
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.windows, func(_ int64, w schema.RejectWindow) bool { return iv.Start.IsZero() || iv.Contains(w.Start) })
+	for _, w := range windows {
+		o.windows[w.Start.Unix()] = w
+	}
+	return nil
+}
+
+// rejected counts the records of some windows that are not rows, by the windows' start in Unix seconds.
+func (o *openRejects) rejected(ctx context.Context, starts ...time.Time) (map[int64]uint32, error) {
+	sums, err := o.sums(ctx, starts...)
+	out := make(map[int64]uint32, len(sums))
+	for at, w := range sums {
+		out[at] = uint32(w.List + w.Item)
+	}
+	return out, err
+}
+
+// left counts what is still open of the rejects of an interval, or of all with nil, and what nobody has accepted: records that
+// are not rows, and orders without their detail.
+func (o *openRejects) left(ctx context.Context, in *window.Interval) (rejected, pending int, err error) {
+	o.mu.Lock()
+	var starts []time.Time
+	for at := range o.touched {
+		starts = append(starts, time.Unix(at, 0).UTC())
+	}
+	o.mu.Unlock()
+	if _, err := o.sums(ctx, starts...); err != nil {
+		return 0, 0, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, w := range o.windows {
+		if in == nil || in.Contains(w.Start) {
+			rejected, pending = rejected+w.OpenRecords, pending+w.OpenDetails
+		}
+	}
+	return rejected, pending, nil
+}
+
+// listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
+func (o *openRejects) listed(ctx context.Context, iv window.Interval) (n int, err error) {
+	o.mu.Lock()
+	var starts []time.Time
+	whole := iv.Align(o.size)
+	for _, w := range o.windows {
+		if w.List > 0 && whole.Contains(w.Start) {
+			starts = append(starts, w.Start)
+		}
+	}
+	for at := range o.touched {
+		if w := time.Unix(at, 0).UTC(); whole.Contains(w) {
+			starts = append(starts, w)
+		}
+	}
+	o.mu.Unlock()
+	sums, err := o.sums(ctx, starts...)
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range sums {
+		all := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
+		if w.List == 0 || all.Clip(iv) == all {
+			n += w.List
+			continue
+		}
+		err := o.pages(ctx, all, false, func(page []schema.Reject) (bool, error) {
+			for _, j := range page {
+				if iv.Contains(o.placed(j)) {
+					n++
+				}
+			}
+			return true, nil
+		}, schema.RejectList)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // placed is where in time a reject belongs: with its order, unless that was listed where it does not belong.
-func (o openRejects) placed(j schema.Reject) time.Time {
+func (o *openRejects) placed(j schema.Reject) time.Time {
 	if o.exact(j) {
 		return j.CreateTime
 	}
@@ -171,25 +462,18 @@ func (o openRejects) placed(j schema.Reject) time.Time {
 
 // exact reports whether it is known which window a reject belongs to. It is not for a row of a listing whose creation
 // time cannot be read, or cannot be true.
-func (o openRejects) exact(j schema.Reject) bool { return o.in(j, j.CreateTime.UTC().Truncate(o.size)) }
+func (o *openRejects) exact(j schema.Reject) bool {
+	return !j.CreateTime.IsZero() && o.start64(j.CreateTime) == o.start64(j.WindowStart)
+}
 
-// stretch is where in time a reject may lie. One that is not exact was met in a listing that began with its WindowStart;
-// no listing goes beyond the end of a day, and each shows a little more than its interval on both sides.
-func (o openRejects) stretch(j schema.Reject) window.Interval {
-	start := j.WindowStart.UTC().Truncate(o.size)
-	if j.Stage != schema.RejectList || o.exact(j) {
-		return window.Interval{Start: start, End: start.Add(o.size)}
-	}
+// loose is where in time a row of a listing may lie that is not exact. It was met in a listing that began in the window that
+// starts then; no listing goes beyond the end of a day, and each shows a little more than its interval on both sides.
+func (o *openRejects) loose(start time.Time) window.Interval {
 	return window.Interval{Start: start.Add(-o.size), End: start.Truncate(24*time.Hour).AddDate(0, 0, 1).Add(o.size)}
 }
 
-// in reports whether a reject is one of the window that starts then.
-func (o openRejects) in(j schema.Reject, start time.Time) bool {
-	return window.Interval{Start: start, End: start.Add(o.size)}.Contains(j.WindowStart)
-}
-
-// drop resolves one reject and gives the row that says so.
-func (o openRejects) drop(j schema.Reject, now time.Time) schema.Reject {
+// drop resolves one reject and returns the row that says so.
+func (o *openRejects) drop(j schema.Reject, now time.Time) schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.resolved(j, now)
@@ -197,21 +481,23 @@ func (o openRejects) drop(j schema.Reject, now time.Time) schema.Reject {
 
 // seen makes the row of a record that is rejected now: a new reject, or the old one again. It reports false where there
 // is nothing to write.
-func (o openRejects) seen(j schema.Reject, now, windowStart time.Time) (row schema.Reject, write bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	old, again := o.byID[j.ID]
-	o.met[j.ID] = true
+func (v *rejectView) seen(j schema.Reject, now, windowStart time.Time) (row schema.Reject, write bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	old, again := v.get(j.ID)
 	if again && j.CreateTime.IsZero() {
 		windowStart = old.WindowStart // two listings that meet may show it; it stays with the first
 	}
 	j.WindowStart, j.LastSeen, j.FirstSeen, j.Attempts = windowStart, now, now, 1
+	if j.Stage == schema.RejectList && (!v.exact(j) || again && !v.exact(old)) && len(v.met) <= mostLoose {
+		v.met[schema.Digest(j.ID)] = true
+	}
 	if again && old.Covers(&j) {
 		return old, false
 	}
 	if again && old.Reason == j.Reason {
 		early := old.NextAttempt.After(now) // seen by the way, in a listing that was read anyhow
-		if early && old.Raw == j.Raw && old.CreateTime.Equal(j.CreateTime) {
+		if early && old.Payload() == j.Payload() && old.CreateTime.Equal(j.CreateTime) {
 			return old, false
 		}
 		if j.FirstSeen, j.Attempts = old.FirstSeen, old.Attempts; !early {
@@ -219,59 +505,96 @@ func (o openRejects) seen(j schema.Reject, now, windowStart time.Time) (row sche
 		}
 	}
 	j.NextAttempt = window.RetryAt(now, j.Attempts)
-	j.Version = o.next(j.ID)
-	o.byID[j.ID] = j
-	if j.OrderID != "" && !slices.Contains(o.byOrder[j.OrderID], j.ID) {
-		o.byOrder[j.OrderID] = append(o.byOrder[j.OrderID], j.ID)
+	j.Version = nextVersion(old.Version)
+	if again {
+		v.touched[v.start64(old.WindowStart)] = true
 	}
+	v.change(j)
 	return j, true
 }
 
 // resolve returns the rows that resolve an order's rejects of some stages, but for those that are still true.
-func (o openRejects) resolve(orderID string, still []schema.Reject, now time.Time, stages ...string) []schema.Reject {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (v *rejectView) resolve(orderID string, still []schema.Reject, now time.Time, stages ...string) []schema.Reject {
 	var out []schema.Reject
-next:
-	for _, id := range o.byOrder[orderID] {
-		for i := range still {
-			if still[i].ID == id {
-				continue next
+	for _, j := range v.of(orderID, stages...) {
+		if !slices.ContainsFunc(still, func(s schema.Reject) bool { return s.ID == j.ID }) {
+			out = append(out, v.drop(j, now))
+		}
+	}
+	return out
+}
+
+// gone returns the rows that resolve the exact rejects of a window that was listed whole and did not show them any more. met are
+// the digests of the ids of those that it showed; only so many of them were there before.
+func (o *openRejects) gone(ctx context.Context, start time.Time, met map[uint64]bool, before int, now time.Time) (out []schema.Reject, err error) {
+	o.mu.Lock()
+	w := o.windows[start.Unix()]
+	o.mu.Unlock()
+	if w.List-w.Loose <= before {
+		return nil, nil
+	}
+	return o.unseen(ctx, start, now, func(j schema.Reject) bool { return o.exact(j) && !met[schema.Digest(j.ID)] })
+}
+
+// unseen resolves such rejects of listings of a window.
+func (o *openRejects) unseen(ctx context.Context, start, now time.Time, such func(schema.Reject) bool) (out []schema.Reject, err error) {
+	iv := window.Interval{Start: start, End: start.Add(o.size)}
+	err = o.pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
+		for _, j := range page {
+			if such(j) {
+				out = append(out, o.drop(j, now))
 			}
 		}
-		if j, ok := o.byID[id]; ok && slices.Contains(stages, j.Stage) {
-			out = append(out, o.resolved(j, now))
-		}
-	}
-	return out
+		return true, nil
+	}, schema.RejectList)
+	return out, err
 }
 
-// gone returns the rows that resolve the rejects of listings that were whole and did not show them any more. whole says
-// that of a stretch.
-func (o openRejects) gone(whole func(window.Interval) bool, now time.Time) []schema.Reject {
+// goneLoose is gone for the rejects that are not exact. whole says of an interval that this run has listed all of it.
+func (o *openRejects) goneLoose(ctx context.Context, whole func(window.Interval) (bool, error), now time.Time) (out []schema.Reject, err error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	var out []schema.Reject
-	for id, j := range o.byID {
-		if j.Stage == schema.RejectList && !o.met[id] && whole(o.stretch(j)) {
-			out = append(out, o.resolved(j, now))
+	var starts []time.Time
+	for _, w := range o.windows {
+		if w.Loose > 0 {
+			starts = append(starts, w.Start)
 		}
 	}
-	return out
+	full := len(o.met) > mostLoose
+	o.mu.Unlock()
+	if full {
+		return nil, nil
+	}
+	for _, start := range starts {
+		if ok, err := whole(o.loose(start)); err != nil {
+			return nil, err
+		} else if !ok {
+			continue
+		}
+		some, err := o.unseen(ctx, start, now, func(j schema.Reject) bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return !o.exact(j) && !o.met[schema.Digest(j.ID)]
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
 }
 
-// resolved forgets a reject and gives the row that says so. The lock is held.
-func (o openRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
-	delete(o.byID, j.ID)
+// resolved notes that a reject is one no more and returns the row that says so. The lock is held.
+func (o *openRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
+	j = j.State()
 	o.healed[j.WindowStart.UTC().Truncate(o.size)] = true
-	j.Resolved, j.LastSeen = true, now
-	j.Version = o.next(j.ID)
+	j.Resolved, j.LastSeen, j.Version = true, now, nextVersion(j.Version)
+	o.change(j)
 	return j
 }
 
 // takeHealed returns the starts of the windows in which rejects were resolved since it was last asked. A record without a
 // creation time may be counted with another window than the one whose walk heals it, and earlier.
-func (o openRejects) takeHealed() map[time.Time]bool {
+func (o *openRejects) takeHealed() map[time.Time]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := maps.Clone(o.healed)
@@ -279,10 +602,39 @@ func (o openRejects) takeHealed() map[time.Time]bool {
 	return out
 }
 
-// next is the version of a reject's next row: a record may be resolved and rejected again in one run. The lock is held.
-func (o openRejects) next(id string) uint64 {
-	o.versions[id] = nextVersion(o.versions[id])
-	return o.versions[id]
+// withList returns the starts of the windows with rejects of listings, oldest first.
+func (o *openRejects) withList() (out []time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, w := range o.windows {
+		if w.List > 0 {
+			out = append(out, w.Start)
+		}
+	}
+	slices.SortFunc(out, time.Time.Compare)
+	return out
+}
+
+// payloads returns the rejects of a stage whose window starts in an interval, with their payloads, by order.
+func (o *openRejects) payloads(ctx context.Context, iv window.Interval, stage string) (map[string][]schema.Reject, error) {
+	out := map[string][]schema.Reject{}
+	o.mu.Lock()
+	n := 0
+	for _, w := range o.windows {
+		if iv.Contains(w.Start) {
+			n += w.List + w.Item + w.Detail
+		}
+	}
+	o.mu.Unlock()
+	if n == 0 {
+		return out, nil
+	}
+	return out, o.pages(ctx, iv, true, func(page []schema.Reject) (bool, error) {
+		for _, j := range page {
+			out[j.OrderID] = append(out[j.OrderID], j)
+		}
+		return true, nil
+	}, stage)
 }
 
 // nextVersion is above a row's version. It comes from this machine's clock and not from the run's time, so that the rows

@@ -69,10 +69,15 @@ func (r *streamRun) remove(ctx context.Context, l walk.Listing, ids []string) er
 	for i := range items {
 		items[i].Deleted, items[i].Version, items[i].FetchedAt = true, nextVersion(items[i].Version), now
 	}
+	v, err := r.open.look(ctx, nil, ids)
+	if err != nil {
+		return err
+	}
+	defer v.close()
 	var rejects []schema.Reject // what could not be had of an order that is no more is not missing
 	for _, id := range ids {
-		rejects = append(rejects, r.open.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
+		rejects = append(rejects, v.resolve(id, l.Rejects, r.now, schema.RejectDetail, schema.RejectItem)...)
 	}
 	r.log.WarnContext(ctx, "the source does not have these orders any more", r.stream.LogAttr(), "orders", ids)
-	return r.commits.add(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
+	return r.commit(schema.Batch{Orders: orders, Items: items, Rejects: rejects})
 }

@@ -48,7 +48,7 @@ func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progres
 type replay struct {
 	*streamRun
 	changes  map[int64]*change // by the window's start, in Unix seconds
-	resolved []schema.Reject
+	resolved []schema.Reject   // that are to be written when the ledger is
 }
 
 // change is what a replay makes of a window.
@@ -66,11 +66,38 @@ func (a *replay) change(at time.Time) *change {
 	return a.changes[start]
 }
 
-// rejects tries to decode the listed rows that could not become orders.
+// rejects tries to decode the listed rows that could not become orders, some at a time, wherever they were met.
 func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
+	var some []schema.Reject
+	decode := func(least int) error {
+		if len(some) < least {
+			return nil
+		}
+		err := a.decode(ctx, iv, some)
+		some = nil
+		if err != nil {
+			return err
+		}
+		return a.settle(ctx)
+	}
+	for _, start := range a.open.withList() {
+		window := window.Interval{Start: start, End: start.Add(a.window)}
+		err := a.open.pages(ctx, window, true, func(page []schema.Reject) (bool, error) {
+			some = append(some, page...)
+			return true, decode(rejectPage)
+		}, schema.RejectList)
+		if err != nil {
+			return err
+		}
+	}
+	return decode(1)
+}
+
+// decode makes orders of rejects.
+func (a *replay) decode(ctx context.Context, iv window.Interval, rejects []schema.Reject) error {
 	decoded := map[string]schema.Reject{}
 	orders := map[string]schema.Order{}
-	for _, j := range a.open.list(schema.RejectList) {
+	for _, j := range rejects {
 		if j.Reason == walk.Outside || j.Reason == otherOwner {
 			continue // it could be read, and has no place where it was listed: only another listing helps
 		}
@@ -142,7 +169,11 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 		out.Orders = append(append(out.Orders, orders...), b.order)
 		out.Items = append(append(append(out.Items, items...), b.items...), b.lost()...)
 		a.sumUp(func(s *StreamSummary) { s.Changed++; s.Items += len(b.items) })
-		a.resolved = append(a.resolved, a.open.resolve(b.order.OrderID, b.rejects, a.now, schema.RejectItem)...)
+		for _, j := range b.lines {
+			if !slices.ContainsFunc(b.rejects, func(still schema.Reject) bool { return still.ID == j.ID }) {
+				a.resolved = append(a.resolved, a.open.drop(j, a.now))
+			}
+		}
 		if from, to := a.change(b.stored.CreateTime), a.change(b.order.CreateTime); from != to {
 			from.digest ^= schema.Digest(b.order.OrderID)
 			to.digest ^= schema.Digest(b.order.OrderID)
@@ -165,6 +196,25 @@ func (a *replay) settle(ctx context.Context) error {
 		windows = append(windows, window.At(time.Unix(start, 0), a.window))
 	}
 	slices.SortFunc(windows, earliest)
+	starts := make([]time.Time, len(windows))
+	for i, w := range windows {
+		starts[i] = w.Start
+	}
+	rejects, err := a.open.sums(ctx, starts...)
+	if err != nil {
+		return err
+	}
+	for _, j := range a.resolved { // the warehouse is not told yet
+		at := window.At(j.WindowStart, a.window).Start.Unix()
+		if w, ok := rejects[at]; ok {
+			if j.Stage == schema.RejectList {
+				w.List--
+			} else {
+				w.Item--
+			}
+			rejects[at] = w
+		}
+	}
 	for _, span := range window.Ranges(windows) {
 		ledger, err := a.store.Windows(ctx, a.stream.Stream, span.Start, span.End)
 		if err != nil {
@@ -182,12 +232,13 @@ func (a *replay) settle(ctx context.Context) error {
 			}
 			before, c := w, counts[w.Start.UTC()]
 			w = a.undoubted(w)
-			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, a.open.rejected(w.Start)
+			j := rejects[w.Start.Unix()]
+			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, uint32(j.List+j.Item)
 			if c.IDDigest == w.IDDigest^x.digest || c.IDDigest == w.IDDigest {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
 			}
 			if x.digest != 0 || x.listed != 0 {
-				records := int(w.Stored) + a.open.counted(w.Start, schema.RejectList)
+				records := int(w.Stored) + j.List
 				if int(w.Listed)+x.listed == records {
 					w.Listed = uint32(records)
 				}
@@ -208,7 +259,10 @@ func (a *replay) settle(ctx context.Context) error {
 	if err := a.commits.flush(); err != nil {
 		return err
 	}
-	return a.commits.add(schema.Batch{Rejects: a.resolved})
+	resolved := a.resolved
+	a.resolved = nil
+	clear(a.changes)
+	return a.commit(schema.Batch{Rejects: resolved})
 }
 
 // rebuilt is a stored order with its items, and the same made again from its payloads or from a new answer.
@@ -219,6 +273,7 @@ type rebuilt struct {
 	before []schema.Item
 	note   string
 
+	lines      []schema.Reject // lines that were rejected before
 	rejects    []schema.Reject // lines that are not items
 	unreadable bool            // a stored payload cannot be decoded; order and items are as they are stored
 }
@@ -251,8 +306,14 @@ func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*
 			yield(nil, err)
 			return
 		}
+		lines, err := r.open.payloads(ctx, iv, schema.RejectItem)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		for i := range orders {
 			b := stored[orders[i].OrderID]
+			b.lines = lines[orders[i].OrderID]
 			if !yield(&b, nil) {
 				return
 			}
@@ -274,16 +335,15 @@ func (b *rebuilt) make(r *streamRun, lines bool) {
 			raws[i] = b.before[i].Raw
 		}
 		detail = r.stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
-		known := r.open.of(stored.OrderID, schema.RejectItem)
 		for _, j := range detail.Rejects {
-			if !slices.ContainsFunc(known, func(k schema.Reject) bool { return k.ID == j.ID }) {
+			if !slices.ContainsFunc(b.lines, func(k schema.Reject) bool { return k.ID == j.ID }) {
 				b.unreadable, b.order, b.items = true, stored, b.before
 				b.note = "the raw payload of an item cannot be decoded: " + j.Message
 				return
 			}
 		}
 		if lines {
-			for _, j := range known {
+			for _, j := range b.lines {
 				if j.Raw != stored.RawDetail { // else it is the part about the order as a whole, which is there already
 					raws = append(raws, j.Raw)
 				}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -32,7 +31,10 @@ func (r *streamRun) list(ctx context.Context, j job) error {
 		}
 		r.progress.found.Add(int64(len(todo)))
 		r.progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
-		out := rows{run: r, room: len(todo)}
+		out, err := r.rows(ctx, todo)
+		if err != nil {
+			return err
+		}
 		for d, err := range r.details(ctx, l.Interval, todo) {
 			if err != nil {
 				return out.end(err)
@@ -47,7 +49,18 @@ func (r *streamRun) list(ctx context.Context, j job) error {
 			return err
 		}
 		r.prove(&l)
-		if err := r.commits.add(schema.Batch{Rejects: r.listRejects(l, t), Windows: t.done(ctx, l)}); err != nil {
+		rejects, err := r.listRejects(ctx, l, t)
+		if err != nil {
+			return err
+		}
+		if err := r.commit(schema.Batch{Rejects: rejects}); err != nil {
+			return err
+		}
+		windows, err := t.done(ctx, l)
+		if err != nil {
+			return err
+		}
+		if err := r.commits.add(schema.Batch{Windows: windows}); err != nil {
 			return err
 		}
 	}
@@ -129,14 +142,19 @@ func (r *streamRun) diff(ctx context.Context, l *walk.Listing, t *tally) ([]*sch
 	if err := r.elsewhere(ctx, l, known); err != nil {
 		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
 	}
+	rejects, err := r.rejectsOf(ctx, l.Orders, known)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", r.stream, l.Interval, err)
+	}
+	defer rejects.close()
 	stored := former{}
 	var todo []*schema.Order
 	for _, o := range l.Orders {
 		k, ok := known[o.OrderID]
-		again := t.job.repair.redo(o.OrderID) || r.eager && r.open.hasLines(o.OrderID)
+		again := t.job.repair.redo(o.OrderID) || r.eager && rejects.hasLines(o.OrderID)
 		moved := ok && !same(k.CreateTime, o.CreateTime)
 		if ok && k.Fingerprint == o.Fingerprint && !moved && !again {
-			if k.DetailStatus == schema.DetailOK || r.open.waits(o.OrderID, r.now, r.eager) {
+			if k.DetailStatus == schema.DetailOK || rejects.waits(o.OrderID, r.now, r.eager) {
 				t.order(o, k.ItemCount, k.DetailStatus)
 				continue
 			}
@@ -150,6 +168,17 @@ func (r *streamRun) diff(ctx context.Context, l *walk.Listing, t *tally) ([]*sch
 		todo = append(todo, o)
 	}
 	return todo, stored, nil
+}
+
+// rejectsOf looks at the rejects of those listed orders that are stored and need no detail but for them.
+func (r *streamRun) rejectsOf(ctx context.Context, listed []*schema.Order, known map[string]schema.Known) (*rejectView, error) {
+	var ids []string
+	for _, o := range listed {
+		if k, ok := known[o.OrderID]; ok && (r.eager || k.DetailStatus != schema.DetailOK) {
+			ids = append(ids, o.OrderID)
+		}
+	}
+	return r.open.look(ctx, nil, ids)
 }
 
 // details returns the details of orders that were created in iv, as they come.
@@ -177,9 +206,16 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []*sch
 
 // rows gathers the rows of orders whose details were fetched, and hands them to the committer, a chunk at a time.
 type rows struct {
-	run   *streamRun
-	room  int // for so many orders
-	batch schema.Batch
+	run     *streamRun
+	room    int         // for so many orders
+	rejects *rejectView // of these orders
+	batch   schema.Batch
+}
+
+// rows begins to gather the rows of orders whose details are about to be fetched. The caller ends it.
+func (r *streamRun) rows(ctx context.Context, todo []*schema.Order) (*rows, error) {
+	rejects, err := r.open.look(ctx, nil, orderIDs(todo))
+	return &rows{run: r, room: len(todo), rejects: rejects}, err
 }
 
 // take takes an order with its items, where it is to be written, with tombstones for what is stored of it at other places;
@@ -205,7 +241,7 @@ func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, wr
 		r.wrote(o.OrderID)
 	}
 	for _, j := range d.Rejects {
-		if row, write := r.open.seen(j, r.now, window.At(o.CreateTime, r.window).Start); write {
+		if row, write := w.rejects.seen(j, r.now, window.At(o.CreateTime, r.window).Start); write {
 			w.batch.Rejects = append(w.batch.Rejects, row)
 		}
 	}
@@ -220,17 +256,18 @@ func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, wr
 
 // resolve ends the rejects of an order of some stages, but for those that are still true.
 func (w *rows) resolve(orderID string, still []schema.Reject, stages ...string) {
-	w.batch.Rejects = append(w.batch.Rejects, w.run.open.resolve(orderID, still, w.run.now, stages...)...)
+	w.batch.Rejects = append(w.batch.Rejects, w.rejects.resolve(orderID, still, w.run.now, stages...)...)
 }
 
 func (w *rows) flush() error {
 	b := w.batch
 	w.batch = schema.Batch{}
-	return w.run.commits.add(b)
+	return w.run.commit(b)
 }
 
 // end hands over the rest: what was fetched before an error as well, which it returns.
 func (w *rows) end(err error) error {
+	defer w.rejects.close()
 	if failed := w.flush(); err == nil {
 		return failed
 	}
@@ -238,7 +275,19 @@ func (w *rows) end(err error) error {
 }
 
 // listRejects returns the rows of a listing that could not become orders.
-func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
+func (r *streamRun) listRejects(ctx context.Context, l walk.Listing, t *tally) ([]schema.Reject, error) {
+	if len(l.Rejects) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(l.Rejects))
+	for i := range l.Rejects {
+		ids[i] = l.Rejects[i].ID
+	}
+	v, err := r.open.look(ctx, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
 	var out []schema.Reject
 	for _, j := range l.Rejects {
 		at := j.CreateTime
@@ -246,7 +295,8 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 			at = l.Start
 		}
 		w := t.at(at)
-		row, write := r.open.seen(j, r.now, w.Start)
+		t.meet(w.Start, v, j.ID)
+		row, write := v.seen(j, r.now, w.Start)
 		if row.WindowStart.Equal(w.Start) {
 			w.Listed++ // a row without a creation time can be in two listings that meet, and counts in one of them
 		}
@@ -254,7 +304,7 @@ func (r *streamRun) listRejects(l walk.Listing, t *tally) []schema.Reject {
 			out = append(out, row)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // sight remembers an order that the source lists; see witnessed.
@@ -293,37 +343,36 @@ func (r *streamRun) wholeWindow(start time.Time) {
 	r.whole[start.Unix()] = true
 }
 
-// resolveGone resolves the rejects that this run would have met if they were still there, and corrects the ledger where
-// any were resolved.
+// resolveGone resolves the rejects without a place in time that this run would have met if they were still there, and corrects
+// the ledger where any were resolved. Those of one window were resolved when it was closed.
 func (r *streamRun) resolveGone(ctx context.Context) error {
 	listed := func(w window.Interval) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.whole[w.Start.Unix()] || !w.Start.Before(r.now)
 	}
-	var failed error
-	gone := r.open.gone(func(iv window.Interval) bool {
+	gone, err := r.open.goneLoose(ctx, func(iv window.Interval) (bool, error) {
 		windows := iv.Tile(r.window)
 		last := len(windows) - 1
 		for i, w := range windows {
 			if listed(w) {
 				continue
 			}
-			if last == 0 || i > 0 && i < last {
-				return false
+			if i > 0 && i < last {
+				return false, nil
 			}
-			// At its edges a stretch may reach into windows that are not synced at all.
+			// At its edges a range may reach into windows that are not synced at all.
 			ledger, err := r.store.Windows(ctx, r.stream.Stream, w.Start, w.End)
-			if failed = errors.Join(failed, err); err != nil || len(ledger) > 0 {
-				return false
+			if err != nil || len(ledger) > 0 {
+				return false, err
 			}
 		}
-		return true
+		return true, nil
 	}, r.now)
-	if failed != nil {
-		return failed
+	if err != nil {
+		return err
 	}
-	if err := r.commits.add(schema.Batch{Rejects: gone}); err != nil {
+	if err := r.commit(schema.Batch{Rejects: gone}); err != nil {
 		return err
 	}
 	return r.recount(ctx, r.open.takeHealed())

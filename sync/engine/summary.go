@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,16 +121,52 @@ func (r *streamRun) sumUp(change func(*StreamSummary)) {
 	change(&r.sum)
 }
 
-// summary ends the stream's run. What is open is counted here, once, from what is known of it: a record can be met several
-// times in a run, and be healed after it was met.
-func (r *streamRun) summary(err error) StreamSummary {
+// summary ends the stream's run. What is open is counted here, once, of what the warehouse holds: a record can be met several
+// times in a run, and be healed after it was met. A run that was stopped counts as well.
+func (r *streamRun) summary(ctx context.Context, err error) StreamSummary {
+	late, end := Late(ctx)
+	defer end()
+	rejected, pending, failed := r.left(late)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err == nil && failed != nil {
+		err = fmt.Errorf("count what is left: %w", failed)
+	}
 	r.sum.Stream, r.sum.ByID, r.sum.Err = r.stream.Stream, !r.stream.Lists(), err
-	rejected, pending := r.open.left(r.concerns)
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending
 	return r.sum
+}
+
+// left counts the open rejects of what the run was asked to bring in order: records that are not rows, and orders without their
+// detail.
+func (r *streamRun) left(ctx context.Context) (rejected, pending int, err error) {
+	switch {
+	case r.asked != nil:
+		if err := r.open.write(); err != nil {
+			return 0, 0, err
+		}
+		v, err := r.open.look(ctx, nil, slices.Collect(maps.Keys(r.asked)))
+		if err != nil {
+			return 0, 0, err
+		}
+		defer v.close()
+		for id := range r.asked {
+			for _, j := range v.of(id, schema.RejectList, schema.RejectItem, schema.RejectDetail) {
+				switch {
+				case !j.AcceptedAt.IsZero():
+				case j.Stage == schema.RejectDetail:
+					pending++
+				default:
+					rejected++
+				}
+			}
+		}
+		return rejected, pending, nil
+	case r.limited:
+		return r.open.left(ctx, &r.scope)
+	}
+	return r.open.left(ctx, nil) // a scheduled run is to bring all in order
 }
 
 // closed takes a window into the summary. Its line is for who looks for one window: a run has a line a stream, and one for each

@@ -18,10 +18,36 @@ type tally struct {
 	windows []schema.Window
 	next    int                         // the first window that is not closed
 	missing map[int64][]schema.OrderRef // stored and not listed, by the window's start, in Unix seconds
+	met     map[int64]*meeting          // rejects that were listed, likewise
+}
+
+// meeting is which rejects the listings of a window showed.
+type meeting struct {
+	ids    map[uint64]bool // digests
+	before int             // how many of them were exact rejects of the window before
+}
+
+// meet notes that a listing shows a reject; v is what is known of it. It is to be called before the reject is changed.
+func (t *tally) meet(start time.Time, v *rejectView, id string) {
+	m := t.met[start.Unix()]
+	if m == nil {
+		m = &meeting{ids: map[uint64]bool{}}
+		t.met[start.Unix()] = m
+	}
+	key := schema.Digest(id)
+	if m.ids[key] {
+		return
+	}
+	m.ids[key] = true
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if old, ok := v.get(id); ok && v.exact(old) && v.start64(old.WindowStart) == start.Unix() {
+		m.before++
+	}
 }
 
 func newTally(r *streamRun, j job) *tally {
-	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}}
+	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}, met: map[int64]*meeting{}}
 	started := r.clock()
 	for _, iv := range j.Tile(r.window) {
 		t.windows = append(t.windows, schema.Window{
@@ -95,16 +121,27 @@ func (t *tally) detail(res enrich.Result) {
 }
 
 // done closes the windows that the listing completes and gives their ledger rows.
-func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
+func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
 	var out []schema.Window
 	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.now}).End)
+	first := t.next
+	var starts []time.Time
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
-		w := t.windows[t.next]
+		starts = append(starts, t.windows[t.next].Start)
 		t.next++
+	}
+	if err := t.gone(ctx, t.windows[first:t.next]); err != nil {
+		return nil, err
+	}
+	rejected, err := t.run.open.rejected(ctx, starts...)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range t.windows[first:t.next] {
 		if w.Verdict == schema.Complete {
 			t.run.wholeWindow(w.Start)
 		}
-		w.Rejected = t.run.open.rejected(w.Start)
+		w.Rejected = rejected[w.Start.Unix()]
 		if w.Verdict == schema.Complete && w.End.Add(t.run.settle).After(t.run.past()) {
 			w.Verdict = schema.Open
 		}
@@ -129,5 +166,26 @@ func (t *tally) done(ctx context.Context, l walk.Listing) []schema.Window {
 		}
 		out = append(out, w)
 	}
-	return out
+	return out, nil
+}
+
+// gone resolves the rejects of windows that were listed whole and did not show them any more.
+func (t *tally) gone(ctx context.Context, windows []schema.Window) error {
+	var out []schema.Reject
+	for _, w := range windows {
+		m := t.met[w.Start.Unix()]
+		if m == nil {
+			m = new(meeting)
+		}
+		delete(t.met, w.Start.Unix())
+		if w.Verdict != schema.Complete {
+			continue
+		}
+		gone, err := t.run.open.gone(ctx, w.Start, m.ids, m.before, t.run.now)
+		if err != nil {
+			return err
+		}
+		out = append(out, gone...)
+	}
+	return t.run.commit(schema.Batch{Rejects: out})
 }

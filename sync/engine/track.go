@@ -23,7 +23,6 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream,
 	}
 	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *streamRun) error {
 		r.eager, r.asked = true, asked
-		r.concerns = func(j schema.Reject) bool { return asked[j.OrderID] }
 		r.progress.plan(len(asked))
 		refs, err := r.store.Find(ctx, stream, ids)
 		if err != nil {
@@ -55,10 +54,15 @@ func (e *Engine) unsettled(ctx context.Context, r *streamRun, live window.Interv
 	if err != nil {
 		return nil, err
 	}
+	v, err := r.open.look(ctx, nil, refIDs(all))
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
 	young := r.now.Add(-e.Sweep)
 	return slices.DeleteFunc(all, func(o schema.OrderRef) bool {
 		switch {
-		case r.open.waits(o.OrderID, r.now, r.eager):
+		case v.waits(o.OrderID, r.now, r.eager):
 			return true
 		case o.CreateTime.IsZero() || r.eager:
 			return false
@@ -75,7 +79,10 @@ func (r *streamRun) fetchNew(ctx context.Context, refs []schema.OrderRef, touche
 	for i, o := range refs {
 		orders[i] = &schema.Order{Stream: r.stream.Stream, OrderID: o.OrderID}
 	}
-	out := rows{run: r, room: len(orders)}
+	out, err := r.rows(ctx, orders)
+	if err != nil {
+		return err
+	}
 	for d, err := range r.details(ctx, always, orders) {
 		if err != nil {
 			return out.end(err)

@@ -346,7 +346,11 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
 func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
 	n, err := v.store.Count(ctx, v.stream.Stream, iv.Start, iv.End)
-	return n + v.open.listed(iv), err
+	if err != nil {
+		return 0, err
+	}
+	rejected, err := v.open.listed(ctx, iv)
+	return n + rejected, err
 }
 
 // repairAll walks the windows with differences again, fetches the orders that were named, and then looks again, as deep as

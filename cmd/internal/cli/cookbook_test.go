@@ -18,7 +18,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
-// cookbook is the README's cookbook on an account of the demo's kind, and what the account really holds.
+// cookbook is the cookbook of schema/README.md on an account of the demo's kind, and what the account really holds.
 type cookbook struct {
 	*world
 	queries map[string]string // by their titles
@@ -76,12 +76,12 @@ func (c *cookbook) name(o *simulator.Order) string {
 	return c.names[[3]string{o.ProductCode, o.ProductType, o.SubscriptionType}]
 }
 
-// ask runs a query of the README and gives its rows as texts. oldnew replaces parts of it, such as the present.
+// ask runs a query of the cookbook and gives its rows as texts. oldnew replaces parts of it, such as the present.
 func (c *cookbook) ask(title string, oldnew ...string) []string {
 	c.t.Helper()
 	query, ok := c.queries[title]
 	if !ok {
-		c.t.Fatalf("the README has no query %q", title)
+		c.t.Fatalf("the cookbook has no query %q", title)
 	}
 	for i := 0; i < len(oldnew); i += 2 {
 		if !strings.Contains(query, oldnew[i]) {
@@ -160,7 +160,7 @@ func (g groups) summed() (rows []string) {
 	return rows
 }
 
-// spendOf is what a line counts for in spend: written anew, by what the README says.
+// spendOf is what a line counts for in spend: written anew, by what schema/README.md says.
 func spendOf(o *simulator.Order, i *simulator.Item) (paid, refunded, net decimal.NullDecimal) {
 	zero := decimal.NewNullDecimal(decimal.Zero)
 	switch {

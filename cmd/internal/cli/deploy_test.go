@@ -14,16 +14,16 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// What the README deploys, as far as it can be tried without a cluster or an engine of containers: the configurations are
+// What cmd/README.md deploys, as far as it can be tried without a cluster or an engine of containers: the configurations are
 // right, and the parts of each deployment fit to each other and to the image.
 
-// yamlBlock is the block of the README that begins so.
+// yamlBlock is the block of a README that begins so.
 func yamlBlock(t *testing.T, beginning string) string {
 	t.Helper()
 	_, texts := blocks(t, "yaml")
 	i := slices.IndexFunc(texts, func(s string) bool { return strings.HasPrefix(s, beginning) })
 	if i < 0 {
-		t.Fatalf("the README has no block that begins with %q", beginning)
+		t.Fatalf("no README has a block that begins with %q", beginning)
 	}
 	return texts[i]
 }
@@ -45,7 +45,7 @@ func TestReadmeSystemd(t *testing.T) {
 	t.Parallel()
 	_, texts := blocks(t, "ini")
 	if len(texts) != 1 {
-		t.Fatalf("the README has %d units", len(texts))
+		t.Fatalf("the READMEs have %d units", len(texts))
 	}
 	contains(t, texts[0], "ExecStart=/usr/local/bin/ordersync run", "RestartPreventExitStatus=2", "TimeoutStopSec=60")
 	verify, err := exec.LookPath("systemd-analyze")
