@@ -279,7 +279,7 @@ func TestShardAway(t *testing.T) {
 	if err = s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("ping: %v", err)
 	}
-	_, err = sink.Open(t.Context(), sink.Config{Addr: []string{n.Addr(0)}, Database: n.Database, Cluster: sinktest.TwoShards})
+	_, err = sink.Open(t.Context(), sink.Config{Addr: []string{n.Addr(0)}, Database: n.Database, Cluster: sinktest.TwoShards, MaxElapsedTime: time.Second})
 	if err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("open: %v", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // reading is one read of a sink, by the name of its method.
@@ -195,7 +196,7 @@ func fill(t *testing.T, s *sink.Sink) {
 // and has nothing twice.
 func TestConnectionCutDuringRead(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	fill(t, openAt(t, addr, database))
 	for i, r := range readings(day) {
 		t.Run(fmt.Sprint(r.method, i), func(t *testing.T) {
@@ -318,7 +319,7 @@ func TestReadsEnd(t *testing.T) {
 	})
 	t.Run("time is up", func(t *testing.T) {
 		t.Parallel()
-		addr, database := sinktest.Database(t)
+		addr, database := warehousetest.Database(t)
 		p := newProxy(t, addr)
 		s := openAt(t, p.addr, database, func(c *sink.Config) { c.MaxElapsedTime = time.Second })
 		p.close()
@@ -333,7 +334,7 @@ func TestReadsEnd(t *testing.T) {
 	})
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
-		addr, database := sinktest.Database(t)
+		addr, database := warehousetest.Database(t)
 		p := newProxy(t, addr)
 		stop := errors.New("the program is asked to stop")
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 func TestMain(m *testing.M) { sinktest.Main(m) }
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) { sinktest.Main(m) }
 // open opens a sink on a fresh database.
 func open(t testing.TB, configure ...func(*sink.Config)) *sink.Sink {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	return openAt(t, addr, database, configure...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // proxy stands between a sink and the server and can cut connections.
@@ -117,7 +118,7 @@ func TestConnectionCutDuringInsert(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			addr, database := sinktest.Database(t)
+			addr, database := warehousetest.Database(t)
 			p := newProxy(t, addr)
 			seen := &inserts{}
 			s := openAt(t, p.addr, database, func(c *sink.Config) { c.Observer = seen })
@@ -147,7 +148,7 @@ func TestConnectionCutDuringInsert(t *testing.T) {
 // The copy to order_versions may fail after order_rows has the block. The retry must not be taken for done.
 func TestRetryReachesTheHistory(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	seen := make(chan string, 100)
 	s := openAt(t, addr, database, func(c *sink.Config) { c.Observer = retried(seen) })
 	direct := sinktest.Conn(t, database)
@@ -211,7 +212,7 @@ func (r retried) Retried(_, reason string)          { r <- reason }
 
 func TestRetriesEnd(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	direct := sinktest.Conn(t, database)
 	setup := openAt(t, addr, database)
 	write(t, setup, sink.Batch{Rejects: smallBatch().Rejects})

@@ -15,6 +15,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // opposites are values of pinned settings that are neither theirs nor the other one of 0 and 1.
@@ -120,7 +121,7 @@ func digest(t testing.TB, conn driver.Conn, settings clickhouse.Settings) string
 // Who reads the views with another profile reads the same, and so does one who may only read.
 func TestHostileProfileOfAReader(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	fillForSettings(t, openAt(t, addr, database))
 	conn := sinktest.Conn(t, database)
 	want := digest(t, conn, nil)
@@ -164,7 +165,7 @@ func TestSlowEverySettingTurnedOver(t *testing.T) {
 	if os.Getenv("ORDERSYNC_SLOW") == "" {
 		t.Skip("reads all views with hundreds of settings; ORDERSYNC_SLOW=1 runs it")
 	}
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	fillForSettings(t, openAt(t, addr, database))
 	conn := sinktest.Conn(t, database)
 	want := digest(t, conn, nil)

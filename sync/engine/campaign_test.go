@@ -13,7 +13,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
@@ -85,7 +85,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 		Seed: seed, Orders: orders, From: start, To: c.now, BusyHour: []int{0, -1, orders / 2}[rnd.IntN(3)],
 		OldestFirst: rnd.IntN(2) == 1, Boundary: simulator.Boundary(rnd.IntN(4)), MaxPageSize: c.pageSize,
 	}
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	c.world = newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database, Observer: c.watcher})
 	c.script = simulator.Chaos(seed)
 	c.living = simulator.NewLiving(c.account, seed)

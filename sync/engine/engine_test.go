@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
@@ -50,7 +51,7 @@ type world struct {
 
 func newWorld(t *testing.T, o simulator.Options) *world {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	return newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database})
 }
 

@@ -74,6 +74,7 @@ type Account struct {
 	mu      sync.RWMutex
 	orders  []order // by creation time, and so by id unless some were moved
 	moved   bool    // an order has another creation time than it was made with
+	held    bool    // what is paid is not delivered before Deliver
 	adds    uint64  // calls of Add, so that each invents something else
 	owners  map[string]*Account
 	members map[string]*Account
@@ -98,7 +99,13 @@ type order struct {
 	lines    uint8 // line items at creation
 	dropped  uint8 // bit set of those that vanished
 	postpaid bool
-	touched  int32 // seconds from create to the last change; 0 for none
+	touched  int32 // seconds from create to the last change that a listing shows; 0 for none
+	starts   int32 // where it refers to another: seconds from create to the end of that one's service
+	term     uint8 // months that a subscription is bought for
+	part     uint8 // of a refund the percentage that it gives back; else what a refund gave back
+	details  uint8 // how often ChangeDetail was called
+	extended bool  // renewed by a later order
+	pending  bool  // paid and not delivered yet
 }
 
 // NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.

@@ -39,8 +39,9 @@ func (a *Account) Add(n int, at time.Time) []string {
 		id += minGap + s.between(0, gap-1)
 		added[k] = order{id: id, create: create}
 		ids[k] = string(a.vendor.appendID(nil, id))
-		invent(&added[k], &s, a.orders[:i], true)
-		a.suit(&added[k])
+		a.invent(&added[k], &s, a.orders[:i], true)
+		added[k].payBy(a.now().Unix())
+		a.hold(&added[k])
 	}
 	a.orders = slices.Insert(a.orders, i, added...)
 	return ids
@@ -54,6 +55,51 @@ func (a *Account) Pay(id string) error {
 		}
 		o.status = statusPaid
 		o.payDelay = a.age(o)
+		a.hold(o)
+		return nil
+	})
+}
+
+// HoldDeliveries makes the lines of what is paid from now on come without instances and service period, until Deliver.
+func (a *Account) HoldDeliveries() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = true
+}
+
+// hold makes an order wait for Deliver, if deliveries are held and there is something to deliver. The caller holds mu.
+func (a *Account) hold(o *order) { o.pending = a.held && o.status == statusPaid }
+
+// Deliver fills in the instances and the service period of an order that was held. Its row in a listing stays the same.
+func (a *Account) Deliver(id string) error {
+	return a.detail(id, func(o *order) error {
+		if !o.pending {
+			return fmt.Errorf("simulator: order %s waits for no delivery", id)
+		}
+		o.pending = false
+		return nil
+	})
+}
+
+// ChangeDetail alters the configuration of an order's lines, and gives a subscription a day more. The row of the order in a
+// listing stays the same. What the vendor shows of an order that is not paid may have neither.
+func (a *Account) ChangeDetail(id string) error {
+	return a.detail(id, func(o *order) error {
+		if o.status != statusPaid || o.pending {
+			return fmt.Errorf("simulator: order %s is %q, or not delivered", id, a.statusName(o))
+		}
+		o.details++
+		return nil
+	})
+}
+
+// Revoke cancels an order that was paid, as happens to one long ago. What other orders are about stays.
+func (a *Account) Revoke(id string) error {
+	return a.update(id, func(o *order) error {
+		if o.status != statusPaid || o.postpaid || o.kind != kindNew || o.extended || o.part != 0 || a.vendor == domain {
+			return fmt.Errorf("simulator: order %s cannot be taken back", id)
+		}
+		o.status = statusCancelled
 		return nil
 	})
 }
@@ -133,18 +179,26 @@ func (a *Account) drop(o *order) {
 	}
 }
 
+// update changes an order in a way that a listing shows.
 func (a *Account) update(id string, change func(*order) error) error {
+	return a.detail(id, func(o *order) error {
+		err := change(o)
+		if err == nil {
+			o.touched = a.age(o)
+		}
+		return err
+	})
+}
+
+// detail changes an order in a way that only its detail shows.
+func (a *Account) detail(id string, change func(*order) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.find(id)
 	if o == nil {
 		return fmt.Errorf("simulator: no order %q", id)
 	}
-	if err := change(o); err != nil {
-		return err
-	}
-	o.touched = a.age(o)
-	return nil
+	return change(o)
 }
 
 // age is how many seconds ago an order was created.

@@ -1,6 +1,9 @@
 package simulator
 
-import "math/bits"
+import (
+	"math/bits"
+	"time"
+)
 
 // The amount columns, in the order of money's arrays.
 const (
@@ -20,93 +23,75 @@ type money struct {
 	item  [maxLines][columns]int64
 }
 
-// amounts derives an order's money. What was dropped is taken off the order and stays in item, where it is skipped.
+// amounts derives an order's money. What was dropped is not in the order and stays in item, where it is skipped.
 func (a *Account) amounts(o *order, f form, m *money) {
-	s := newStream(a.o.Seed, uint64(o.id), purposeAmounts)
-	*m = money{noTax: f&formNoTax != 0}
-	gross, class := int64(0), s.n(100)
+	s := newStream(a.o.Seed, uint64(o.asset), purposeAmounts)
+	discount := [8]int64{100, 100, 100, 95, 90, 85, 70, 60}[s.n(8)]
+	*m = money{scale: 2, noTax: f&formNoTax != 0}
+	var use stream
+	var class int
 	if o.postpaid {
-		switch { // switching a service on costs nothing; use is billed to the twelfth decimal
-		case class < 40:
-			m.scale = 2
-		case class < 65:
-			gross, m.scale = s.between(1, 999_999), 12
-		case class < 90:
-			gross, m.scale = s.between(1, 500_000_000_000_000), 12
-		default:
-			gross, m.scale = s.between(1, 99_999), 2
+		use = newStream(a.o.Seed, uint64(o.id), purposeAmounts)
+		if class = use.n(100); class >= 40 && class < 90 {
+			m.scale = 12
 		}
-	} else {
+	}
+	for i := range int(o.lines) {
+		var gross int64
 		switch {
-		case class < 2:
-			gross, m.scale = s.between(1_000_000_000, 1_999_999_999), 2
-		case class < 12:
-			gross, m.scale = s.between(1, 5_000_000_000), 6
+		case !o.postpaid:
+			gross = a.price(o, i)
+		case class < 40: // switching a service on costs nothing; use is billed to the twelfth decimal
+		case class < 65:
+			gross = use.between(1, 999_999)
+		case class < 90:
+			gross = use.between(1, 500_000_000_000_000)
 		default:
-			gross, m.scale = s.between(100, 2_000_000), 2
+			gross = use.between(1, 99_999)
 		}
-	}
-	gross += int64(o.revision) * 1101
-	discount := [8]int64{100, 100, 100, 95, 90, 85, 70, 0}[s.n(8)]
-	m.order[colGross] = gross
-	m.order[colPretax] = share(gross, discount, 100)
-	m.order[colLocal] = m.order[colPretax]
-	if a.currency(o) == "USD" {
-		m.order[colLocal] = share(m.order[colPretax], 71234, 10000)
-	}
-	if !m.noTax {
-		m.order[colTax] = share(m.order[colPretax], 6, 100)
-	}
-	m.order[colAfterTax] = m.order[colPretax] + m.order[colTax]
-	if o.kind == kindRefund {
-		for c := range m.order {
-			m.order[c] = -m.order[c]
+		if i == 0 && o.kind == kindRefund { // which never exceeds its order
+			gross -= min(gross, int64(o.revision))
+		} else if i == 0 {
+			gross += int64(o.revision) * 1101
 		}
-	}
-	if a.vendor == bss {
-		a.split(o, m)
-		return
-	}
-	a.suitOrder(m)
-	a.split(o, m)
-	a.suitItems(o, m)
-}
-
-// split shares an order's amounts out over its lines; the last line takes what rounding leaves.
-func (a *Account) split(o *order, m *money) {
-	lines := int(o.lines)
-	if lines == 1 {
-		m.item[0] = m.order
-		return
-	}
-	s := newStream(a.o.Seed, uint64(o.id), purposeItems)
-	var weight [maxLines]int64
-	var sum int64
-	for i := range lines {
-		weight[i] = s.between(1, 9)
-		sum += weight[i]
-	}
-	for c := range columns {
-		rest := m.order[c]
-		for i := range lines - 1 {
-			m.item[i][c] = share(m.order[c], weight[i], sum)
-			rest -= m.item[i][c]
+		v := &m.item[i]
+		v[colGross] = gross
+		v[colPretax] = share(gross, discount, 100)
+		v[colLocal] = v[colPretax]
+		if a.currency(o) == "USD" {
+			v[colLocal] = share(v[colPretax], 71234, 10000)
 		}
-		m.item[lines-1][c] = rest
-	}
-	for i := range lines {
-		if o.dropped&(1<<i) != 0 {
-			for c := range columns {
-				m.order[c] -= m.item[i][c]
+		if !m.noTax {
+			v[colTax] = share(v[colPretax], 6, 100)
+		}
+		v[colAfterTax] = v[colPretax] + v[colTax]
+		for c := range columns {
+			if o.kind == kindRefund {
+				v[c] = -v[c]
+			}
+			if o.has(i) {
+				m.order[c] += v[c]
 			}
 		}
 	}
 	// In a few orders the lines do not add up to the order: nothing promises that the vendor's numbers do.
-	if s.n(64) == 0 {
-		i := bits.TrailingZeros8(^o.dropped)
-		m.item[i][colPretax]++
-		m.item[i][colAfterTax]++
+	if own := newStream(a.o.Seed, uint64(o.id), purposeItems); o.lines > 1 && own.n(64) == 0 {
+		m.item[0][colPretax]++
+		m.item[0][colAfterTax]++
 	}
+	a.suitAmounts(o, m)
+}
+
+// price is what a line of a subscription costs: its product's list price for the instances and months, and of that what an
+// order of its kind takes. An order and those that refer to it have the same prices.
+func (a *Account) price(o *order, line int) int64 {
+	list := &catalog[o.product].price
+	s := newStream(a.o.Seed, uint64(o.asset), purposeAmounts+uint64(100+line))
+	gross := s.between(list[0], list[1]) * int64(a.quantity(o, line)) * int64(o.term)
+	if o.kind == kindRefund {
+		return share(gross, int64(o.part), 100)
+	}
+	return share(gross, kindPrices[o.kind], 100)
 }
 
 // share is v*num/den, rounded towards zero, without overflow in between.
@@ -129,7 +114,7 @@ func (a *Account) currency(o *order) string {
 		return ""
 	}
 	cny := a.o.Site != SiteInternational
-	if uint64(o.id)%53 == 7 {
+	if o.asset%53 == 7 { // as all orders about the same purchase
 		cny = !cny
 	}
 	if cny {
@@ -170,6 +155,10 @@ func (a *Account) form(o *order) form {
 			f |= p.form
 		}
 	}
+	// Tax is sent for all orders about the same purchase, or for none of them.
+	if t := newStream(a.o.Seed, uint64(o.asset), purposeForm); t.percent(25) {
+		f |= formNoTax
+	}
 	return f
 }
 
@@ -177,7 +166,7 @@ var formOdds = [...]struct {
 	form     form
 	permille int
 }{
-	{formNumbers, 333}, {formPlain, 500}, {formNoTax, 250}, {formNoPayCurrency, 250}, {formNoOperator, 600},
+	{formNumbers, 333}, {formPlain, 500}, {formNoPayCurrency, 250}, {formNoOperator, 600},
 	{formNoInstances, 500}, {formNoPayTime, 600}, {formNoRelated, 700}, {formEmptyConfig, 300}, {formBothConfigs, 400},
 	{formExtendInfos, 200}, {formBillModules, 100}, {formOrigModules, 80}, {formLower, 40},
 	{formBareDetail, 300},
@@ -196,6 +185,26 @@ func (o *order) items() int { return int(o.lines) - bits.OnesCount8(o.dropped) }
 
 // has reports whether a line is still there.
 func (o *order) has(line int) bool { return o.dropped&(1<<line) == 0 }
+
+// period is the service period of a paid order in Unix seconds. It ends at 16:00 UTC, midnight in China.
+func (o *order) period() (start, end int64) {
+	paid, _ := o.paidAt()
+	months := time.Month(o.term)
+	switch {
+	case o.postpaid: // the vendor has no "no end": about a hundred years on
+		t := time.Unix(o.create, 0).UTC()
+		return o.create, time.Date(2122, t.Month(), min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
+	case o.renews():
+		start, paid = o.create+int64(o.starts), o.create+int64(o.starts)
+	case o.kind != kindNew: // until the end of the purchase that it is about
+		start, paid, months = o.create, o.create+int64(o.starts), 0
+	default:
+		start = o.create
+	}
+	t := time.Unix(paid, 0).UTC()
+	end = time.Date(t.Year(), t.Month()+months, min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
+	return start, end + int64(o.details)*24*hour
+}
 
 // updatedAt is when the order last changed, in Unix seconds.
 func (o *order) updatedAt() int64 { return o.create + int64(max(o.payDelay, o.touched, 0)) }

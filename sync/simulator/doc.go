@@ -8,11 +8,15 @@
 //
 // # Data
 //
-// An [Account] is a function of its [Options]: the same seed gives the same bytes. An order is a record of 48 bytes;
+// An [Account] is a function of its [Options]: the same seed gives the same bytes. An order is a record of 64 bytes;
 // amounts, configurations and the accidents of its wire form (numbers or strings, absent fields, spelling) are derived
 // from its id whenever they are needed, so a million orders fit in memory. [Account.Add], [Account.Pay],
-// [Account.Cancel], [Account.Change] and [Account.DropItem] change the data while it is being served; [Account.Truth]
-// and the wire always see the same state. [Living] does all of that by itself, step by step.
+// [Account.Cancel], [Account.Change], [Account.ChangeDetail] and [Account.DropItem] change the data while it is being served;
+// [Account.Truth] and the wire always see the same state. [Living] does all of that by itself, step by step.
+//
+// The data make sense to an accountant: prices are of the size of the vendor's, an order and its renewals have the same lines,
+// instances and prices, a renewal begins where the service that it renews ends, and a refund gives back no more than the share
+// of its order that was not used.
 //
 // # Vendors
 //

@@ -88,16 +88,20 @@ func (a *Account) appendDomainLine(b []byte, o *order, f form, m *money, n int) 
 	w.text("ClassID", "domain")
 	w.flag("ValidFlag", o.status != statusCancelled)
 	w.text("ActionType", o.actionType())
-	w.number("PeriodNum", max(1, int64(o.months(&l))))
+	w.number("PeriodNum", max(1, int64(o.months())))
 	w.text("ProductName", name[strings.LastIndexByte(name, '.'):]+" 域名")
 	w.number("PeriodUnit", 3) // a month: the sample's twelve are a year
-	if settled {
+	empty := f&formNoPayTime == 0
+	if l.usageEnd != 0 {
 		w.local("DeadDate", l.usageEnd, a.o.Zone)
 		w.local("UpdateDate", paid+10, a.o.Zone)
-		w.local("CheckDate", paid, a.o.Zone)
-	} else if f&formNoPayTime == 0 {
+	} else if empty {
 		w.text("DeadDate", "")
 		w.text("UpdateDate", "")
+	}
+	if settled {
+		w.local("CheckDate", paid, a.o.Zone)
+	} else if empty {
 		w.text("CheckDate", "")
 	}
 	return append(w.b, '}')

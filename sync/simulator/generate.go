@@ -46,8 +46,8 @@ func (a *Account) generate() {
 	s := newStream(a.o.Seed, 0, purposeOrders)
 	unpaidSince := a.o.To.Add(-unpaidLife).Unix()
 	for i := range a.orders {
-		invent(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
-		a.suit(&a.orders[i])
+		a.invent(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
+		a.orders[i].payBy(to)
 	}
 }
 
@@ -147,19 +147,14 @@ func hourWeight(seed uint64, h int64, hours int) float64 {
 }
 
 // invent decides what an order is. Its id and creation time are set; earlier are the orders that it may refer to.
-func invent(o *order, s *stream, earlier []order, mayBeUnpaid bool) {
-	o.kind = pickKind(s)
+func (a *Account) invent(o *order, s *stream, earlier []order, mayBeUnpaid bool) {
 	o.product = pickProduct(s)
+	if a.vendor == domain {
+		o.product = domainProduct
+	}
 	o.asset = uint32(s.next())
 	p := &catalog[o.product]
-	o.postpaid = p.prepaid == "" || p.postpaid != "" && s.percent(45)
-	if o.kind != kindNew {
-		if e := pickEarlier(s, earlier, o.kind); e != nil {
-			o.related, o.product, o.asset, o.postpaid = e.id, e.product, e.asset, e.postpaid
-		} else {
-			o.kind = kindNew
-		}
-	}
+	o.postpaid = a.vendor != domain && (p.prepaid == "" || p.postpaid != "" && s.percent(45))
 	switch n := s.n(100); {
 	case n < 65:
 		o.lines = 1
@@ -171,6 +166,18 @@ func invent(o *order, s *stream, earlier []order, mayBeUnpaid bool) {
 		o.lines = 4
 	default:
 		o.lines = maxLines
+	}
+	if !o.postpaid {
+		o.term = [8]uint8{1, 1, 1, 3, 6, 12, 12, 36}[s.n(8)]
+		if o.product == domainProduct {
+			o.term = max(o.term, 12)
+		}
+	}
+	var from *order
+	if kind := pickKind(s); a.vendor.sells(kind) {
+		if from = pickEarlier(s, earlier, kind, o.create); from != nil {
+			o.follow(from, kind)
+		}
 	}
 	o.payDelay = -1
 	fate := s.n(100)
@@ -188,6 +195,53 @@ func invent(o *order, s *stream, earlier []order, mayBeUnpaid bool) {
 	default:
 		o.status, o.payDelay = statusPaid, delay
 	}
+	if from != nil && o.renews() && o.status != statusCancelled {
+		from.extended = true
+	}
+}
+
+// payBy moves the payment to a moment, if it was after that: nothing was paid in the future.
+func (o *order) payBy(moment int64) {
+	if o.payDelay > 0 {
+		o.payDelay = int32(max(0, min(int64(o.payDelay), moment-o.create)))
+	}
+}
+
+// follow makes o an order about what an earlier one bought: the same lines, instances and prices.
+func (o *order) follow(from *order, kind uint8) {
+	o.kind, o.related = kind, from.id
+	o.product, o.asset, o.postpaid, o.term = from.product, from.asset, from.postpaid, from.term
+	o.lines, o.dropped = from.lines, from.dropped
+	_, end := from.period()
+	if !o.postpaid {
+		o.starts = int32(end - o.create)
+	}
+	if kind == kindRefund {
+		o.part = from.refundable(o.create)
+		from.part = o.part
+	}
+}
+
+// renews reports whether an order makes the service of another longer.
+func (o *order) renews() bool { return o.kind == kindRenew || o.kind == kindCompensatoryRenew }
+
+// refundable is the percentage of an order that its buyer gets back: all of it for five days, as the vendor has it, then what is
+// left of its service. It is 0 where that is little, and for what cannot be given back.
+func (o *order) refundable(at int64) uint8 {
+	const cooling, least = 5 * 24 * hour, 10
+	if o.postpaid || o.extended || o.part != 0 || o.kind != kindNew && o.kind != kindRenew {
+		return 0
+	}
+	paid, _ := o.paidAt()
+	start, end := o.period()
+	if at < paid+cooling || at < start {
+		return 100
+	}
+	left := 100 * (end - at) / (end - start)
+	if left < least {
+		return 0
+	}
+	return uint8(left)
 }
 
 func pickKind(s *stream) uint8 {
@@ -209,18 +263,35 @@ func pickKind(s *stream) uint8 {
 	}
 }
 
-// pickEarlier finds a paid order to refer to, among the nearest few thousand; what is renewed must be a subscription.
-func pickEarlier(s *stream, earlier []order, kind uint8) *order {
+// pickEarlier finds a paid order to refer to, which the buyer still uses: for a renewal, of some the one that ends first.
+func pickEarlier(s *stream, earlier []order, kind uint8, at int64) (found *order) {
 	n := len(earlier)
-	if n == 0 {
+	if n == 0 || kind == kindNew {
 		return nil
 	}
-	for range 8 {
-		e := &earlier[n-1-s.n(min(n, 5000))]
-		renews := kind == kindRenew || kind == kindCompensatoryRenew
-		if e.status == statusPaid && !(renews && e.postpaid) {
+	renews := kind == kindRenew || kind == kindCompensatoryRenew
+	for range 16 {
+		e := &earlier[n-1-s.n(min(n, 50_000))]
+		if paid, _ := e.paidAt(); e.status != statusPaid || paid > at {
+			continue
+		}
+		_, end := e.period()
+		switch {
+		case kind == kindRefund:
+			if e.refundable(at) == 0 {
+				continue
+			}
+		case e.part != 0 || end <= at || renews && (e.postpaid || e.extended):
+			continue
+		}
+		if !renews {
 			return e
 		}
+		if found == nil {
+			found = e
+		} else if _, first := found.period(); end < first {
+			found = e
+		}
 	}
-	return nil
+	return found
 }

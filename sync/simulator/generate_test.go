@@ -59,7 +59,7 @@ func TestAccountIsRealistic(t *testing.T) {
 		if o.Pretax.Decimal.Exponent() == -12 {
 			count["12 decimals"]++
 		}
-		if o.PretaxGross.Decimal.IntPart() > 9_999_999 {
+		if o.PretaxGross.Decimal.IntPart() > 99_999 {
 			count["big"]++
 		}
 		sum := o.Items[0].Pretax.Decimal

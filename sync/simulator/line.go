@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"strconv"
-	"time"
-)
+import "strconv"
 
 // line is what a line item has beside its order's fields.
 type line struct {
@@ -12,36 +9,31 @@ type line struct {
 	quantity   int
 	instances  int // how many ids appendInstance gives
 	usageStart int64
-	usageEnd   int64 // both are zero where nothing was paid
+	usageEnd   int64 // both are zero where nothing was paid or delivered
 }
 
 func (a *Account) line(o *order, f form, n int) line {
 	p := &catalog[o.product]
 	shared := newStream(a.o.Seed, uint64(o.asset), purposeAsset)
 	own := newStream(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
-	l := line{region: p.regions[shared.n(len(p.regions))], quantity: 1}
-	if own.percent(25) {
-		l.quantity = own.n(4) + 2
-	}
+	l := line{region: p.regions[shared.n(len(p.regions))], quantity: a.quantity(o, n)}
 	if f&formNoOperator == 0 && own.percent(70) {
 		l.operator = operators[own.n(len(operators))]
 	}
-	paid, ok := o.paidAt()
-	if !ok {
-		return l
+	if _, paid := o.paidAt(); paid && !o.pending {
+		l.instances = min(l.quantity, 3)
+		l.usageStart, l.usageEnd = o.period()
 	}
-	l.instances = min(l.quantity, 3)
-	l.usageStart = o.create
-	if o.postpaid {
-		// The vendor has no "no end": pay-as-you-go ends about a hundred years on, at 16:00 UTC, midnight in China.
-		t := time.Unix(o.create, 0).UTC()
-		l.usageEnd = time.Date(2122, t.Month(), min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
-		return l
-	}
-	months := [8]int{1, 1, 1, 3, 6, 12, 12, 36}[own.n(8)]
-	t := time.Unix(paid, 0).UTC()
-	l.usageEnd = time.Date(t.Year(), t.Month()+time.Month(months), min(t.Day(), 28), 16, 0, 0, 0, time.UTC).Unix()
 	return l
+}
+
+// quantity is how many of its product a line is about.
+func (a *Account) quantity(o *order, n int) int {
+	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(300+n))
+	if s.percent(25) {
+		return s.n(4) + 2
+	}
+	return 1
 }
 
 // commodity is the commodity code that the order was placed under.
@@ -97,7 +89,7 @@ func (a *Account) appendConfig(b []byte, o *order, n int, original bool) []byte 
 		for j := range m.keys {
 			k := &m.keys[j]
 			b = append(append(b, k.name...), ':')
-			b = append(append(b, k.values[s.n(len(k.values))]...), ';')
+			b = append(append(b, k.values[(s.n(len(k.values))+int(o.details))%len(k.values)]...), ';')
 		}
 		if original && i == 0 {
 			b = append(b, "hidden_param:0;"...)

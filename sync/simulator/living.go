@@ -5,17 +5,23 @@ import (
 	"time"
 )
 
-// Living changes an account on and on, as customers do: orders are placed, among them renewals and refunds of earlier
-// ones, unpaid orders are paid, cancelled, or given up after seven days, amounts change, line items vanish, and if Corrects is
-// set, creation times are corrected and orders vanish. The truth
-// follows, because all of it happens through the account's own methods. What happens is a function of the seed, the
-// account and the times of the steps. It is for one goroutine.
+// Living changes an account on and on, as customers and the vendor do: orders are placed, among them renewals and refunds of
+// earlier ones, unpaid orders are paid, cancelled, or given up after seven days, amounts change, line items vanish, and what
+// the fields below switch on. The truth follows, because all of it happens through the account's own methods. What happens is a
+// function of the seed, the account and the times of the steps. It is for one goroutine.
 type Living struct {
 	// Reach is how old an order may be and still change other than by being paid or cancelled; 20 hours where it is not
 	// set. A sync sees such a change only as far as it looks back.
 	Reach time.Duration
 	// Corrects lets orders move in time, and vanish.
 	Corrects bool
+	// Delivery is how long after its payment an order of the slowest product is delivered; those of the fastest take a
+	// hundredth of that. Until then its lines have no instances and no service period. 0 delivers at once.
+	Delivery time.Duration
+	// Details lets the details of orders of any age change while their rows in a listing do not.
+	Details bool
+	// Past lets orders that are older than Reach change: their amounts, and from paid to cancelled. It is seldom.
+	Past bool
 
 	account *Account
 	seed    uint64
@@ -27,6 +33,7 @@ type Living struct {
 type Changes struct {
 	Added, Paid, Cancelled, Changed, Dropped []string
 	Moved, Vanished                          []string
+	Delivered, Detailed, Past                []string
 }
 
 // NewLiving makes it; nothing happens before the first step.
@@ -45,6 +52,9 @@ func (l *Living) Step(now time.Time) Changes {
 	}
 	l.last = now
 
+	if l.Delivery > 0 {
+		a.HoldDeliveries()
+	}
 	var c Changes
 	unpaid := a.Unpaid()
 	for len(unpaid) > 0 { // the oldest first
@@ -72,8 +82,10 @@ func (l *Living) Step(now time.Time) Changes {
 		for range s.n(3) {
 			id := recent[s.n(len(recent))]
 			o, _ := a.Order(id)
-			// Only a line that costs something: the loss of another is in no listing, so no sync could know of it.
-			if n := len(o.Items); n > 1 && !o.Items[n-1].PretaxGross.Decimal.IsZero() && s.percent(60) {
+			// Only a line that costs something: the loss of another is in no listing, so no sync could know of it. And
+			// only of an order that was not refunded: a refund is never more than its order.
+			n := len(o.Items)
+			if n > 1 && !o.Items[n-1].PretaxGross.Decimal.IsZero() && s.percent(60) && !a.refunded(id) {
 				if a.DropItem(id) == nil {
 					c.Dropped = append(c.Dropped, id)
 				}
@@ -85,12 +97,61 @@ func (l *Living) Step(now time.Time) Changes {
 	if l.Corrects {
 		l.correct(now, &s, &c)
 	}
+	if l.Past && s.percent(20) {
+		if id, ok := a.pick(&s, time.Time{}, now.Add(-l.Reach)); ok && (s.percent(50) && a.Revoke(id) == nil || a.Change(id) == nil) {
+			c.Past = append(c.Past, id)
+		}
+	}
+	if l.Details {
+		if id, ok := a.pick(&s, time.Time{}, now); ok && a.ChangeDetail(id) == nil {
+			c.Detailed = append(c.Detailed, id)
+		}
+	}
+	if l.Delivery > 0 {
+		for _, id := range a.due(l.Delivery, now) {
+			if a.Deliver(id) == nil {
+				c.Delivered = append(c.Delivered, id)
+			}
+		}
+	}
 	if first <= now.Unix() {
 		for range s.n(4) {
 			c.Added = append(c.Added, a.Add(1, time.Unix(s.between(first, now.Unix()), 0))...)
 		}
 	}
 	return c
+}
+
+// pick chooses an order created in [from, to).
+func (a *Account) pick(s *stream, from, to time.Time) (id string, ok bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	lo, hi := a.span(seconds(from, to))
+	if lo == hi {
+		return "", false
+	}
+	return string(a.vendor.appendID(nil, a.orders[lo+s.n(hi-lo)].id)), true
+}
+
+// due lists the orders whose delivery is over.
+func (a *Account) due(longest time.Duration, now time.Time) []string {
+	return a.ids(time.Time{}, time.Time{}, func(o *order) bool {
+		if !o.pending {
+			return false
+		}
+		paid, _ := o.paidAt()
+		s := newStream(a.o.Seed, uint64(o.id), purposeDelivery)
+		takes := longest * time.Duration(catalog[o.product].effort) / 100 * time.Duration(s.between(50, 100)) / 100
+		return !time.Unix(paid, 0).Add(takes).After(now)
+	})
+}
+
+// refunded reports whether a later order gave something of an order back.
+func (a *Account) refunded(id string) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	o := a.find(id)
+	return o != nil && o.part != 0 && o.kind != kindRefund
 }
 
 // correct moves some recent orders, by a second up to some hours, and lets some vanish.

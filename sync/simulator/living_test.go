@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,124 @@ func TestLiving(t *testing.T) {
 	}
 	if slices.Min(n[:]) < 3 {
 		t.Errorf("added, paid, cancelled, changed, dropped: %v", n)
+	}
+}
+
+// What a vendor does to orders that nobody looks at any more: it delivers late, changes a detail alone, and changes old orders.
+// The truth and the wire agree after every step, the rows of a listing do not show what they should not, and every change shows
+// in the detail.
+func TestLivingChangesWhatNoListingShows(t *testing.T) {
+	for _, vendor := range []string{VendorBSS, VendorUniCloud, VendorDomain} {
+		live := func(seed uint64) (all []Changes, end []Order) {
+			c := &clock{day.AddDate(0, 0, 20)}
+			a := testAccount(300, func(o *Options) { o.Now, o.Vendor = c.Now, vendor })
+			l := NewLiving(a, seed)
+			l.Delivery, l.Details, l.Past = 4*time.Hour, true, true
+			for range 150 {
+				before := everyOrder(a)
+				c.now = c.now.Add(5 * time.Minute)
+				ch := l.Step(c.now)
+				all = append(all, ch)
+				after := everyOrder(a)
+				for id, o := range after {
+					old, was := before[id]
+					detailOnly := slices.Contains(slices.Concat(ch.Delivered, ch.Detailed), id)
+					inRow := slices.Contains(slices.Concat(ch.Changed, ch.Dropped, ch.Paid, ch.Cancelled, ch.Past), id)
+					if !was {
+						if o.PaymentStatus == a.statusName(&order{status: statusPaid}) && o.OrderType != "Refund" && delivered(o, vendor) {
+							t.Fatalf("%s: order %s is delivered as it is paid", vendor, id)
+						}
+						continue
+					}
+					rowSame, same := reflect.DeepEqual(row(old), row(o)), reflect.DeepEqual(old, o)
+					if same != !(detailOnly || inRow) || rowSame == inRow {
+						t.Fatalf("%s: order %s in %+v: the same %v, its row %v\n%s", vendor, id, ch, same, rowSame, cmp.Diff(old, o))
+					}
+					if slices.Contains(ch.Delivered, id) {
+						if age := c.now.Sub(o.PaymentTime); age > 4*time.Hour+5*time.Minute || delivered(old, vendor) || !delivered(o, vendor) {
+							t.Fatalf("%s: order %s was delivered %v after its payment", vendor, id, age)
+						}
+					}
+				}
+				for _, id := range ch.Past {
+					if o := after[id]; c.now.Sub(o.CreateTime) < l.Reach {
+						t.Errorf("%s: order %s of the past is of %v", vendor, id, o.CreateTime)
+					}
+				}
+			}
+			for _, o := range everyOrder(a) {
+				end = append(end, o)
+			}
+			slices.SortFunc(end, func(a, b Order) int { return strings.Compare(a.OrderID, b.OrderID) })
+			return all, end
+		}
+		one, truth := live(1)
+		again, same := live(1)
+		if !reflect.DeepEqual(one, again) || !reflect.DeepEqual(truth, same) {
+			t.Errorf("%s: the same seed lives another life", vendor)
+		}
+		var n [4]int
+		revoked := 0
+		for _, c := range one {
+			n[0], n[1], n[2], n[3] = n[0]+len(c.Delivered), n[1]+len(c.Detailed), n[2]+len(c.Past), n[3]+len(c.Paid)
+		}
+		for _, o := range truth {
+			if o.PaymentStatus == a(vendor).statusName(&order{status: statusCancelled}) && !o.PaymentTime.IsZero() {
+				revoked++
+			}
+		}
+		if slices.Min(n[:]) < 5 || vendor != VendorDomain && revoked == 0 {
+			t.Errorf("%s: delivered, detailed, past, paid: %v; %d taken back", vendor, n, revoked)
+		}
+	}
+}
+
+// a is an empty account of a vendor, for its words.
+func a(vendor string) *Account { return NewAccount(Options{Vendor: vendor}) }
+
+func everyOrder(a *Account) map[string]Order {
+	all := map[string]Order{}
+	for _, id := range a.IDs(time.Time{}, time.Time{}) {
+		all[id], _ = a.Order(id)
+	}
+	return all
+}
+
+// row is what of an order a listing shows.
+func row(o Order) Order {
+	o.Items = nil
+	return o
+}
+
+// delivered reports whether a paid order's lines have what they have once it is delivered. The only instance of the Domain
+// API's is the domain, which is known from the start.
+func delivered(o Order, vendor string) bool {
+	for _, i := range o.Items {
+		if i.UsageEndTime.IsZero() || vendor != VendorDomain && len(i.InstanceIDs) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// The wire shows what the truth says, before a delivery and after it.
+func TestDeliveryOnTheWire(t *testing.T) {
+	c := &clock{day.AddDate(0, 0, 20)}
+	a := testAccount(50, func(o *Options) { o.Now = c.Now })
+	s := New(a)
+	a.HoldDeliveries()
+	ids := a.Add(40, c.now.Add(-time.Hour))
+	for _, deliver := range []bool{false, true} {
+		if deliver {
+			for _, id := range ids {
+				if o, _ := a.Order(id); a.Deliver(id) == nil != (o.PaymentStatus == "Paid") {
+					t.Errorf("order %s is %q", id, o.PaymentStatus)
+				}
+			}
+		}
+		if d := cmp.Diff(a.Truth(day, c.now), observe(t, s, a, day, c.now)); d != "" {
+			t.Errorf("truth (-) and wire (+) differ:\n%s", d)
+		}
 	}
 }
 

@@ -56,4 +56,5 @@ const (
 	purposeLiving
 	purposeProducts
 	purposeUniCloud
+	purposeDelivery
 )

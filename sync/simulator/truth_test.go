@@ -297,7 +297,7 @@ func TestLedger(t *testing.T) {
 }
 
 func TestOrdersAreSmall(t *testing.T) {
-	if size := unsafe.Sizeof(order{}); size != 48 {
-		t.Errorf("a record has %d bytes, doc.go says 48", size)
+	if size := unsafe.Sizeof(order{}); size != 64 {
+		t.Errorf("a record has %d bytes, doc.go says 64", size)
 	}
 }

@@ -1,8 +1,8 @@
 package simulator
 
 import (
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -49,11 +49,11 @@ func (o *order) orderNo() string {
 func (o *order) productDescription() string {
 	p := &unicloudProducts[o.product]
 	s := newStream(0, uint64(o.asset)+uint64(o.revision), purposeUniCloud)
-	values := catalog[o.product].modules[0].keys[0].values
+	values := slices.MaxFunc(catalog[o.product].modules[0].keys, func(a, b setting) int { return len(a.values) - len(b.values) }).values
 	_, pay := o.payType()
 	w := object{[]byte(`{"conf":{`)}
 	w.text("地域", o.unicloudRegion().city)
-	w.text(p.spec, p.name+" "+values[s.n(len(values))])
+	w.text(p.spec, p.name+" "+values[(s.n(len(values))+int(o.details))%len(values)])
 	w.text("计费模式", pay)
 	return string(append(w.b, "}}"...))
 }
@@ -80,21 +80,19 @@ func (o *order) unicloudEnd(l *line) int64 {
 }
 
 // rent is for how long a line is rented, and in what unit.
-func (o *order) rent(l *line) (int64, string) {
+func (o *order) rent() (int64, string) {
 	if o.postpaid {
 		return 0, "HOURS"
 	}
-	return int64(o.months(l)), "MONTH"
+	return int64(o.months()), "MONTH"
 }
 
 // months is for how many months a subscription is bought; 0 where nothing was paid.
-func (o *order) months(l *line) int {
-	paid, ok := o.paidAt()
-	if !ok {
-		return 0
+func (o *order) months() int {
+	if _, paid := o.paidAt(); paid {
+		return int(o.term)
 	}
-	from, to := time.Unix(paid, 0).UTC(), time.Unix(l.usageEnd, 0).UTC()
-	return (to.Year()-from.Year())*12 + int(to.Month()) - int(from.Month())
+	return 0
 }
 
 // userID is a number that belongs to the login.
@@ -156,7 +154,7 @@ func (a *Account) appendUniCloudOrder(b []byte, o *order, m *money) []byte {
 	l := a.line(o, 0, 0)
 	region := o.unicloudRegion()
 	pay, payName := o.payType()
-	count, unit := o.rent(&l)
+	count, unit := o.rent()
 	w := object{b}
 	w.text("Id", string(unicloud.appendID(nil, o.id)))
 	w.number("ItemCount", int64(o.items()))
@@ -192,7 +190,7 @@ func (a *Account) appendUniCloudOrder(b []byte, o *order, m *money) []byte {
 func (a *Account) appendUniCloudItem(b []byte, o *order, m *money, n int) []byte {
 	l := a.line(o, 0, n)
 	p := &unicloudProducts[o.product]
-	count, unit := o.rent(&l)
+	count, unit := o.rent()
 	w := object{append(b, '{')}
 	w.raw("id", string(unicloud.appendItemID(nil, o, n)))
 	w.raw("orderId", string(unicloud.appendID(nil, o.id)))

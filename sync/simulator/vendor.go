@@ -113,48 +113,32 @@ const unicloudBase = 1_000_000_000_000_000_000
 // the documented sample happen to be multiples of 1024, which hides the trap.
 func unicloudID(id int64) int64 { return unicloudBase + id*1000 + id%499*2 + 1 }
 
-// suit turns an invented order of BSS into one that the account's vendor can have.
-func (a *Account) suit(o *order) {
-	switch {
-	case a.vendor == bss:
-		return
-	case a.vendor == domain:
-		o.product, o.postpaid = domainProduct, false
-		if o.kind != kindRenew {
-			o.kind, o.related = kindNew, 0
-		}
-	case o.kind > kindDowngrade: // only what has a plausible name in UniCloud's documents; refunds have none
-		o.kind, o.related = kindNew, 0
+// sells reports whether a vendor has orders of a kind: UniCloud only those with a plausible name in its documents, which knows
+// no refunds.
+func (v *vendor) sells(kind uint8) bool {
+	switch v {
+	case unicloud:
+		return kind <= kindDowngrade
+	case domain:
+		return kind == kindNew || kind == kindRenew
 	}
-	if o.status == statusNone {
-		o.status = statusPaid
-	}
+	return true
 }
 
 // domainProduct is the domain's place in the catalog.
 var domainProduct = uint8(slices.IndexFunc(catalog, func(p product) bool { return p.code == "domain" }))
 
-// suitOrder leaves of an order's amounts what the vendor has: UniCloud's TotalPrice and FinalPrice are gross and pretax;
-// the Domain API's Money is pretax.
-func (a *Account) suitOrder(m *money) {
-	v := &m.order
+// suitAmounts leaves of the amounts what the vendor has. UniCloud's TotalPrice and FinalPrice are gross and pretax, and its
+// lines have a totalPrice, which is gross, and nothing else; the Domain API's Money is pretax.
+func (a *Account) suitAmounts(o *order, m *money) {
 	switch a.vendor {
 	case unicloud:
-		v[colLocal], v[colTax], v[colAfterTax] = 0, 0, 0
-	case domain:
-		v[colGross], v[colLocal], v[colTax], v[colAfterTax] = 0, 0, 0, 0
-	}
-}
-
-// suitItems does the same for the lines, once they are split. UniCloud's have a totalPrice, which is gross, and nothing
-// else.
-func (a *Account) suitItems(o *order, m *money) {
-	switch a.vendor {
-	case unicloud:
+		m.order = [columns]int64{colGross: m.order[colGross], colPretax: m.order[colPretax]}
 		for i := range m.item {
 			m.item[i] = [columns]int64{colGross: m.item[i][colGross]}
 		}
 	case domain:
+		m.order = [columns]int64{colPretax: m.order[colPretax]}
 		for i := range m.item {
 			m.item[i] = [columns]int64{colPretax: m.item[i][colPretax]}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -30,7 +31,7 @@ const orders = 200
 // vendor serves a simulated account and gives the configuration of a daemon for it, on a database of its own.
 func vendor(t *testing.T, change ...func(*simulator.Options)) (*simulator.Account, *config.Config) {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	o := simulator.Options{Orders: orders, From: time.Now().Add(-20 * time.Hour), To: time.Now()}
 	for _, f := range change {
 		f(&o)

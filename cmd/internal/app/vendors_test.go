@@ -10,7 +10,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
@@ -30,7 +30,7 @@ func newCompany(t *testing.T) *company {
 	to := time.Now().UTC().Truncate(time.Second)
 	c := &company{T: t, from: to.Truncate(time.Hour).Add(-48 * time.Hour), to: to, cfg: config.Default(),
 		truths: map[schema.Stream]*simulator.Account{}, logins: map[string]*simulator.Account{}}
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	c.cfg.ClickHouse = config.ClickHouse{Addr: []string{addr}, Database: database, Username: "default"}
 	c.cfg.Schedule.Cron = "@every 1s"
 	c.cfg.HTTP.Listen = "127.0.0.1:0"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,8 @@ this program, by the code that copies a real one. Then a few questions are
 asked in SQL, and the copy is compared with what was invented.
 
 The ClickHouse engine is downloaded once. The data is thrown away at the end,
-unless --dir keeps it or --serve stays up to look around.`,
+unless --dir keeps it or --serve stays up to look around, while customers go on
+ordering.`,
 		Args: cobra.NoArgs,
 	}
 	s.flags(cmd)
@@ -129,6 +131,7 @@ accounts:
     credentials: {access_key_id: %q, access_key_secret: %q}
     quota: {list: %d, detail: %d}
 clickhouse: {embedded: %q}
+schedule: {cron: "@every 15s"}
 http: {listen: "127.0.0.1:0"}
 log: {level: warn}
 `, demoAccount, endpoint, d.account.AccessKeyID(), d.account.AccessKeySecret(), liftedQuota, liftedQuota, filepath.Join(dir, "warehouse"))
@@ -166,6 +169,14 @@ func (d *demo) copy(ctx context.Context, a *app.App) error {
 	return nil
 }
 
+// live lets customers order, pay, cancel and give back, and the vendor deliver, while somebody looks. The slowest product is
+// delivered after minutes, not hours as at a real vendor, so that one sees it.
+func (d *demo) live(ctx context.Context) {
+	l := simulator.NewLiving(d.account, d.account.Options().Seed)
+	l.Delivery, l.Details, l.Past = 5*time.Minute, true, true
+	l.Run(ctx, 5*time.Second)
+}
+
 // lookFurther says how to go on, and stays up if asked to.
 func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
 	self := "ordersync"
@@ -180,9 +191,14 @@ func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var living sync.WaitGroup
+	living.Go(func() { d.live(ctx) })
+	defer living.Wait()
+	defer stop()
 	native, url := a.Warehouse().Addresses()
 	fmt.Fprintf(d.out, `
-Serving until Ctrl-C. Look around, in another terminal or a browser:
+Serving until Ctrl-C, of a vendor that lives: orders come, are paid, delivered, cancelled and refunded. Look around, in another terminal or a browser:
   SQL in the browser   %s/play?user=reader  (SELECT * FROM ordersync.orders; the password is below)
   SQL in a terminal    %s sql -c %s "SELECT * FROM orders LIMIT 3"
   ClickHouse tools     %[2]s sql -c %[3]s --login  says how they log in (native protocol on %[4]s)

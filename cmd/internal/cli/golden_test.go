@@ -123,6 +123,35 @@ func TestDemo(t *testing.T) {
 	contains(t, w.run(2, "demo", "--dir", "kept").err, "is not empty")
 }
 
+// The demo that stays up shows a vendor that lives, and every recipe of the README returns rows on it.
+func TestDemoLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	p := w.start("demo", "--serve", "--orders", "600", "--days", "40", "--dir", "kept")
+	p.output("status and metrics")
+	ask := func(query string) string {
+		return w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "tsv", query).out
+	}
+	titles, recipes := blocks(t, "sql")
+	deadline := time.Now().Add(5 * time.Minute)
+	for i, title := range titles {
+		for strings.Count(ask(recipes[i]), "\n") < 2 { // a line names the columns
+			if time.Now().After(deadline) {
+				t.Fatalf("%q returns no row", title)
+			}
+		}
+	}
+	const seen = `SELECT countIf(change = 1 AND valid_from > create_time) > 600 AND
+		countIf(change > 1 AND payment_status = 'Paid') > 0 FROM order_history`
+	for !strings.HasSuffix(ask(seen), "\n1\n") {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing was ordered and paid: %s", ask("SELECT change, payment_status, count() FROM order_history GROUP BY ALL"))
+		}
+	}
+	p.signal(syscall.SIGINT)
+	p.end(0)
+}
+
 // Without a configuration the default warehouse is looked at, if it is there.
 func TestReadingWithoutConfiguration(t *testing.T) {
 	t.Parallel()

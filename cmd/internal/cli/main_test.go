@@ -19,6 +19,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/cli"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -82,7 +83,7 @@ func newWorldWith(t *testing.T, o simulator.Options) *world {
 // configure writes ordersync.yaml for a database of the test's own; what follows replaces parts of it.
 func (w *world) configure(oldnew ...string) {
 	w.t.Helper()
-	w.addr, w.database = sinktest.Database(w.t)
+	w.addr, w.database = warehousetest.Database(w.t)
 	w.configureAgain(oldnew...)
 }
 

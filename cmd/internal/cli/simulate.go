@@ -22,7 +22,7 @@ type simulation struct {
 
 func (s *simulation) flags(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&s.orders, "orders", 20_000, "how many orders to invent")
-	cmd.Flags().IntVar(&s.days, "days", 30, "over how many days they are spread")
+	cmd.Flags().IntVar(&s.days, "days", 90, "over how many days they are spread")
 	cmd.Flags().Uint64Var(&s.seed, "seed", 1, "another seed invents other orders")
 }
 

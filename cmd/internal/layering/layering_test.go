@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"sink":                    {"schema"},
 	"sink/embedded":           {},
 	"sink/sinktest":           {"sink/embedded"},
+	"sink/warehousetest":      {"schema", "sink", "sink/embedded", "sink/sinktest"},
 	"cmd/internal/app":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format", "cmd/internal/web"},
 	"cmd/internal/cli":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 	"cmd/internal/config":     {},

@@ -21,7 +21,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/monitoring"
-	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -120,7 +120,7 @@ func TestRulesAreTested(t *testing.T) {
 // address of its metrics.
 func daemon(t *testing.T) string {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	server := simulator.New(simulator.NewAccount(simulator.Options{Orders: 200, From: time.Now().Add(-20 * time.Hour), To: time.Now()}))
 	if err := server.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 func TestMain(m *testing.M) { sinktest.Main(m) }
@@ -28,7 +29,7 @@ var (
 
 func open(t *testing.T) *sink.Sink {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default"})
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/web"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // browserVariable decides about the tests in a browser: "require" makes them fail where there is none, "skip" leaves them
@@ -89,7 +89,7 @@ var stream = schema.Stream{Source: "bss", Account: "a-very-long-name-of-an-accou
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default"})
 	if err != nil {
 		t.Fatal(err)
