@@ -60,7 +60,7 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 	if len(unlisted) == 0 {
 		return nil
 	}
-	refs, err := v.store.Find(ctx, v.stream.Stream, slices.Collect(maps.Keys(unlisted)))
+	refs, err := v.warehouse.Find(ctx, v.stream.Stream, slices.Collect(maps.Keys(unlisted)))
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (v *verification) ask(ctx context.Context) error {
 	}
 	var differ []schema.OrderRef
 	for _, span := range window.Ranges(v.iv.Tile(v.window)) {
-		orders, err := v.store.Orders(ctx, v.stream.Stream, span.Start, span.End)
+		orders, err := v.warehouse.Orders(ctx, v.stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (v *verification) ask(ctx context.Context) error {
 			v.looks.add(ByDetail, span)
 			continue
 		}
-		before, err := v.heldIn(ctx, span, orders)
+		before, err := storedIn(ctx, v.warehouse, v.streamRun, span, orders)
 		if err != nil {
 			return err
 		}
@@ -125,11 +125,11 @@ func (v *verification) ask(ctx context.Context) error {
 			case d.Err != nil:
 				found.Kind, found.Note = Undone, d.Err.Error()
 				v.looks.cannot(ByDetail, found.OrderID)
-			case !b.changedBy(d):
+			case !b.ChangedBy(d):
 				continue
 			}
-			v.differ(ByDetail, window.At(b.stored.CreateTime, v.window), found)
-			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.stored.CreateTime})
+			v.differ(ByDetail, window.At(b.Order.CreateTime, v.window), found)
+			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.Order.CreateTime})
 		}
 		v.looks.add(ByDetail, span)
 	}
@@ -154,16 +154,16 @@ func (v *verification) ask(ctx context.Context) error {
 // rows compares each stored row of an interval with what its raw payload says.
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
 	for _, span := range window.Ranges(iv.Tile(v.window)) {
-		for b, err := range v.rebuild(ctx, span) {
+		for b, err := range rebuild(ctx, v.warehouse, v.streamRun, span) {
 			if err != nil {
 				return err
 			}
 			b.make(v.streamRun, false)
-			if b.stored.DetailStatus != schema.DetailOK {
-				v.looks.cannot(ByPayload, b.stored.OrderID) // its items have no payloads
+			if b.stored.Order.DetailStatus != schema.DetailOK {
+				v.looks.cannot(ByPayload, b.stored.Order.OrderID) // its items have no payloads
 			}
 			if b.differs() {
-				v.differ(ByPayload, window.At(b.stored.CreateTime, v.window), Difference{
+				v.differ(ByPayload, window.At(b.stored.Order.CreateTime, v.window), Difference{
 					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
 				})
 			}

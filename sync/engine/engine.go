@@ -58,56 +58,67 @@ type Source interface {
 	CanFilterStatus() bool
 }
 
-// Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to), and have
-// both ends; no ids are no orders.
-type Store interface {
-	// Known returns what is stored of the orders of a range, by id.
-	Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error)
-	// First returns the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
-	First(ctx context.Context, stream schema.Stream, from, to time.Time) (time.Time, error)
-	// Orders returns all orders of a range, Items their items, and ItemIDs the ids of these, by order id.
-	Orders(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Order, error)
-	Items(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Item, error)
-	ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error)
-	// OrdersByID, ItemsByOrder and ItemIDsByOrder return the same of some orders of a range.
-	OrdersByID(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Order, error)
-	ItemsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Item, error)
-	ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error)
+// engineStore is what the engine needs of the warehouse: a sink.Sink.
+type engineStore interface {
+	auditStore
 	// Pending returns some of the orders whose detail is missing and that are no rejects for it, oldest first, after one of
 	// them; Unpaid returns the unpaid ones of a range.
 	Pending(ctx context.Context, stream schema.Stream, after schema.OrderRef, most int) ([]schema.OrderRef, error)
 	Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error)
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
-	// Find returns those of some orders that are stored, by their ids alone.
-	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
-	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
-	// verdict.
-	Windows(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error)
-	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
+	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
-	// Count counts the stored orders of a range.
-	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
-	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
-	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
-	// Of the rejects of a stream that are not resolved, the accepted ones included: RejectWindows counts them by windows that
-	// start in a range, with a zero from all of them; RejectPage returns some of a range; RejectsOf those with some ids and
-	// those of some orders. Only RejectPage reads payloads, where it is asked to.
-	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
-	RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error)
-	RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error)
-	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.
-	OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error)
-	WriteFindings(ctx context.Context, findings []schema.Finding) error
+	// Write commits batches as one.
+	Write(ctx context.Context, batches ...schema.Batch) error
+}
+
+// Store is what a run needs to know of the warehouse. Ranges are of creation times, [from, to), and have both ends; no ids
+// are no orders.
+type Store interface {
+	storedOrders
+	storedLedger
+	storedRejects
+}
+
+// storedOrders are the stored orders.
+type storedOrders interface {
+	// Known returns what is stored of the orders of a range, by id.
+	Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error)
+	// First returns the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
+	First(ctx context.Context, stream schema.Stream, from, to time.Time) (time.Time, error)
+	// ItemIDs returns the ids of the items of a range, by order id.
+	ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error)
+	// OrdersByID, ItemsByOrder and ItemIDsByOrder return some orders of a range, their items, and the ids of these.
+	OrdersByID(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Order, error)
+	ItemsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Item, error)
+	ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error)
 	// Places returns all stored rows of some orders of an account, whatever their creation time and owner; of the rows of one
-	// order the newest comes last. HasOrders reports whether the account ever had one. Doubled gives the ids of the orders
+	// order the newest comes last. HasOrders reports whether the account ever had one. Doubled returns the ids of the orders
 	// that are stored with more than one creation time.
 	Places(ctx context.Context, account string, ids []string) ([]schema.Place, error)
 	HasOrders(ctx context.Context, account string) (bool, error)
 	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)
-	// Write commits batches as one.
-	Write(ctx context.Context, batches ...schema.Batch) error
+}
+
+// storedLedger is what is recorded of windows.
+type storedLedger interface {
+	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
+	// verdict.
+	Windows(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error)
+	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
+	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
+}
+
+// storedRejects are the rejects of a stream that are not resolved, the accepted ones included.
+type storedRejects interface {
+	// RejectWindows counts them by windows that start in a range, with a zero from all of them.
+	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
+	// RejectPage returns some of a range, with payloads where it is asked for these.
+	RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error)
+	// RejectsOf returns those with some ids, and those of some orders.
+	RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error)
 }
 
 // Stream is one stream and how to reach it.
@@ -157,7 +168,7 @@ type Options struct {
 type Engine struct {
 	Options
 	streams []Stream
-	store   Store
+	store   engineStore
 	one     sync.Mutex
 	memory  map[string]*memory // by account
 }
@@ -166,7 +177,7 @@ type Engine struct {
 var ErrBusy = errors.New("another run is under way")
 
 // New makes an engine.
-func New(store Store, streams []Stream, o Options) *Engine {
+func New(store engineStore, streams []Stream, o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -192,7 +203,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	if err := begins(from); err != nil {
 		return Summary{}, err
 	}
-	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+	return e.Run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		r.searchAll = true // also what a run left that was killed
@@ -203,7 +214,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		if err != nil {
 			return err
 		}
-		findings, err := e.Findings(ctx, r.stream.Stream, r.scope.Start, r.scope.End)
+		findings, err := Findings(ctx, e.store, r.stream.Stream, r.scope.Start, r.scope.End)
 		if err != nil {
 			return err
 		}
@@ -211,7 +222,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 		if err := r.walk(ctx, jobs); err != nil {
 			return err
 		}
-		return endFindings(ctx, r, findings)
+		return EndFindings(ctx, e.store, r, findings)
 	})
 }
 
@@ -228,7 +239,7 @@ func begins(from time.Time) error {
 // then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
 // no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
-	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+	return e.Run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		if !r.stream.Lists() {
 			return e.refreshTracked(ctx, r)
 		}
@@ -237,7 +248,7 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err != nil {
 			return err
 		}
-		findings, err := e.Findings(ctx, r.stream.Stream, time.Time{}, r.now)
+		findings, err := Findings(ctx, e.store, r.stream.Stream, time.Time{}, r.now)
 		if err != nil {
 			return err
 		}
@@ -255,7 +266,7 @@ func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (S
 		if err := r.walk(ctx, gaps); err != nil {
 			return err
 		}
-		return endFindings(ctx, r, findings)
+		return EndFindings(ctx, e.store, r, findings)
 	})
 }
 
@@ -272,8 +283,8 @@ type job struct {
 	other           string                  // process that holds it; empty for none
 }
 
-// run does one run over all streams.
-func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *streamRun) error) (Summary, error) {
+// Run does one run over all streams: work is called for each of them, side by side.
+func (e *Engine) Run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *streamRun) error) (Summary, error) {
 	return e.runOn(ctx, now, p, e.streams, work)
 }
 

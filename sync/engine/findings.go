@@ -145,8 +145,8 @@ func earlierFinding(f schema.Finding) Difference {
 }
 
 // Findings returns the open findings of a stream that lie in [from, to), or partly so; a zero time is no bound.
-func (e *Engine) Findings(ctx context.Context, stream schema.Stream, from, to time.Time) ([]Difference, error) {
-	findings, err := e.store.OpenFindings(ctx, stream)
+func Findings(ctx context.Context, store auditStore, stream schema.Stream, from, to time.Time) ([]Difference, error) {
+	findings, err := store.OpenFindings(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (e *Engine) Findings(ctx context.Context, stream schema.Stream, from, to ti
 // conclude says which of the findings that were open before have ended: those that looks cover and that were not found
 // again, or were repaired. It records that together with what was found, and returns those that are still open beside it.
 // It does so after a stop too: what was found is known, and what was looked at was looked at.
-func (r *streamRun) conclude(ctx context.Context, before, found []Difference, l *looks, by string) (left []Difference, err error) {
+func conclude(ctx context.Context, store auditStore, before, found []Difference, l *looks, by string) (left []Difference, err error) {
 	ctx, end := Late(ctx)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, findingTimeout)
@@ -209,12 +209,12 @@ func (r *streamRun) conclude(ctx context.Context, before, found []Difference, l 
 	left = slices.DeleteFunc(left, func(d Difference) bool { // what is said already
 		return slices.ContainsFunc(found, func(f Difference) bool { return !f.Repaired && f.alike(&d) })
 	})
-	return left, r.store.WriteFindings(ctx, out)
+	return left, store.WriteFindings(ctx, out)
 }
 
-// endFindings ends those of the findings of earlier verifications that an ordinary run has proven to be no more, by what it
+// EndFindings ends those of the findings of earlier verifications that an ordinary run has proven to be no more, by what it
 // listed completely.
-func endFindings(ctx context.Context, r *streamRun, open []Difference) error {
+func EndFindings(ctx context.Context, store auditStore, r *streamRun, open []Difference) error {
 	listed, unread := r.proven()
 	var before []Difference
 	for _, d := range open {
@@ -232,7 +232,7 @@ func endFindings(ctx context.Context, r *streamRun, open []Difference) error {
 	for i := range before {
 		windows.Add(before[i].Align(r.window))
 	}
-	v := &verification{streamRun: r, looks: new(looks)}
+	v := &verification{streamRun: r, warehouse: store, looks: new(looks)}
 	proven := new(looks) // numbers are proven only where the ledger agrees with the rows
 	for _, iv := range windows {
 		v.iv = iv
@@ -258,7 +258,7 @@ func endFindings(ctx context.Context, r *streamRun, open []Difference) error {
 		}
 	}
 	if len(ids) > 0 {
-		stored, err := r.store.Find(ctx, r.stream.Stream, ids)
+		stored, err := store.Find(ctx, r.stream.Stream, ids)
 		if err != nil {
 			return err
 		}
@@ -274,6 +274,6 @@ func endFindings(ctx context.Context, r *streamRun, open []Difference) error {
 	found = slices.DeleteFunc(found, func(d Difference) bool {
 		return !slices.ContainsFunc(before, func(b Difference) bool { return b.id() == d.id() })
 	})
-	_, err := r.conclude(ctx, before, found, proven, "run")
+	_, err := conclude(ctx, store, before, found, proven, "run")
 	return err
 }

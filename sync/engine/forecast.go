@@ -47,7 +47,7 @@ func (e *Engine) Forecast(ctx context.Context, now, from, to time.Time, force bo
 	}
 	var mu sync.Mutex
 	out := make([]Forecast, 0, len(e.streams))
-	_, err := e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+	_, err := e.Run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.eager = true
 		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
 		f := &forecast{streamRun: r, engine: e, force: force, Forecast: Forecast{Stream: r.stream.Stream}}
@@ -312,7 +312,7 @@ func (f *forecast) rehearse(ctx context.Context) error {
 	}
 	stream, o := f.stream, f.engine.Options
 	stream.Source, o.Log, o.Committed = v, nil, nil
-	store := &noStore{Store: f.store, invented: v, ledger: f.ledger}
+	store := &noStore{engineStore: f.engine.store, invented: v, ledger: f.ledger}
 	s, err := New(store, []Stream{stream}, o).Backfill(ctx, f.now, f.scope.Start, f.scope.End, f.force, nil)
 	if err == nil {
 		err = s.Streams[0].Err

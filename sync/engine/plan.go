@@ -48,7 +48,7 @@ func (e *Engine) tickJobs(ctx context.Context, r *streamRun, live window.Interva
 		return nil, nil, err
 	}
 	jobs = planJobs(live.Tile(r.window), ledger, source.Live, time.Time{})
-	undone, err := r.store.Undone(ctx, r.stream.Stream, live.Start)
+	undone, err := e.store.Undone(ctx, r.stream.Stream, live.Start)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,7 +33,7 @@ func (e *Engine) refresh(ctx context.Context, r *streamRun, live window.Interval
 		return err
 	}
 	for after := (schema.OrderRef{}); ; {
-		pending, err := r.store.Pending(ctx, r.stream.Stream, after, rejectPage)
+		pending, err := e.store.Pending(ctx, r.stream.Stream, after, rejectPage)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (e *Engine) sweep(ctx context.Context, r *streamRun, iv window.Interval) ([
 	if iv.Empty() {
 		return nil, nil
 	}
-	stored, err := r.store.Unpaid(ctx, r.stream.Stream, iv.Start, iv.End)
+	stored, err := e.store.Unpaid(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil || len(stored) == 0 {
 		return nil, err // nothing can have moved on: not even the listing is needed
 	}
@@ -181,8 +181,8 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			id := d.Order.OrderID
 			b := before[id]
 			touched[window.At(d.Order.CreateTime, r.window).Start] = true // it may have moved
-			switch at := b.stored.CreateTime; {
-			case !r.stream.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
+			switch at := b.Order.CreateTime; {
+			case !r.stream.Lists() || b.Order.Fingerprint == 0: // no listing has ever shown it
 			case source.ReasonOf(d.Err) == source.NotFound:
 				lost[window.At(at, r.window).Start.Unix()] = true
 			case !d.Created.IsZero() && !same(d.Created, at) && !same(d.Created, r.said(b)):
@@ -190,7 +190,7 @@ func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
 			}
 			r.memory.retries.note(r.stream.String()+"\x00"+id, r.now, d.Err == nil && schema.IsUnpaid(d.Order.PaymentStatus))
 			r.fetched(d)
-			if err := out.take(ctx, d, []time.Time{b.stored.CreateTime}, b.changedBy(d)); err != nil {
+			if err := out.take(ctx, d, []time.Time{b.Order.CreateTime}, b.ChangedBy(d)); err != nil {
 				return out.end(err)
 			}
 		}
@@ -226,15 +226,15 @@ type suspect struct {
 
 // said is the creation time that the stored detail of an order says, which need not be that of its list row: it is of the
 // order's lines. Zero where it says none.
-func (r *streamRun) said(b rebuilt) time.Time {
-	if r.stream.Decoder == nil || b.stored.DetailStatus != schema.DetailOK {
+func (r *streamRun) said(b *Stored) time.Time {
+	if r.stream.Decoder == nil || b.Order.DetailStatus != schema.DetailOK {
 		return time.Time{}
 	}
-	raws := make([]string, len(b.before))
-	for i := range b.before {
-		raws[i] = b.before[i].Raw
+	raws := make([]string, len(b.Items))
+	for i := range b.Items {
+		raws[i] = b.Items[i].Raw
 	}
-	if d := r.stream.Decoder.Detail(b.stored.Stream, b.stored.OrderID, b.stored.RawDetail, raws); d.Order != nil {
+	if d := r.stream.Decoder.Detail(b.Order.Stream, b.Order.OrderID, b.Order.RawDetail, raws); d.Order != nil {
 		return d.Order.CreateTime
 	}
 	return time.Time{}
@@ -272,17 +272,8 @@ func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 }
 
 // held returns some stored orders of an interval with their items, by id.
-func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
+func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]*Stored, error) {
 	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(pointers(orders)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
-	}
-	return together(orders, items), nil
-}
-
-// heldIn is held for all orders of an interval, whose ids the warehouse need not be told.
-func (r *streamRun) heldIn(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.Items(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
 	}
@@ -314,17 +305,51 @@ func pointers(orders []schema.Order) []*schema.Order {
 }
 
 // together puts the items to their orders.
-func together(orders []schema.Order, items []schema.Item) map[string]rebuilt {
-	out := make(map[string]rebuilt, len(orders))
+func together(orders []schema.Order, items []schema.Item) map[string]*Stored {
+	out := make(map[string]*Stored, len(orders))
 	for _, o := range orders {
-		out[o.OrderID] = rebuilt{stored: o}
+		out[o.OrderID] = &Stored{Order: o}
 	}
 	for _, i := range items {
-		b := out[i.OrderID]
-		b.before = append(b.before, i)
-		out[i.OrderID] = b
+		if s := out[i.OrderID]; s != nil {
+			s.Items = append(s.Items, i)
+		}
 	}
 	return out
+}
+
+// Stored is an order with its items as the warehouse has them.
+type Stored struct {
+	Order schema.Order
+	Items []schema.Item
+}
+
+// ChangedBy reports whether what was fetched differs from what is stored.
+func (s *Stored) ChangedBy(d enrich.Result) bool {
+	if d.Err != nil { // nothing was learned of its lines
+		return d.Order.Content() != s.Order.Content()
+	}
+	return s.Differs(d.Order, d.Items) != ""
+}
+
+// Differs says in what an order and its items differ from the stored ones; empty for nothing.
+func (s *Stored) Differs(o *schema.Order, items []schema.Item) string {
+	if o.Content() != s.Order.Content() {
+		return "the order's columns are not those of its raw payload"
+	}
+	if len(items) != len(s.Items) {
+		return "the items are not those of their raw payloads"
+	}
+	stored := make(map[string]string, len(s.Items))
+	for i := range s.Items {
+		stored[s.Items[i].ItemID] = s.Items[i].Content()
+	}
+	for i := range items {
+		if stored[items[i].ItemID] != items[i].Content() {
+			return "the columns of item " + items[i].ItemID + " are not those of its raw payload"
+		}
+	}
+	return ""
 }
 
 // fetched counts an order that was asked for by its id.

@@ -105,7 +105,7 @@ func (v *invented) CanFilterStatus() bool { return true }
 
 // noStore is a store that holds all invented orders, and in which nothing is written.
 type noStore struct {
-	Store // what is not about orders
+	engineStore // what is not about orders
 	*invented
 	ledger []schema.Window
 }

@@ -20,35 +20,36 @@ import (
 // decoded any more: they stay as they are. An order that was a reject has no items yet: its detail is fetched by the next
 // tick. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
 // listed.
-func (e *Engine) Replay(ctx context.Context, now, from, to time.Time, p *Progress) (Summary, error) {
+func (a *Audit) Replay(ctx context.Context, now, from, to time.Time, p *Progress) (Summary, error) {
 	iv := window.Interval{Start: from, End: to}
-	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(e.Window)
-	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(a.window)
+	return a.runs.Run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
 		r.limit(iv)
 		if r.stream.Decoder == nil {
 			return nil
 		}
-		a := &replay{streamRun: r, changes: map[int64]*change{}}
-		if err := a.rejects(ctx, iv); err != nil {
+		y := &replay{streamRun: r, warehouse: a.store, changes: map[int64]*change{}}
+		if err := y.rejects(ctx, iv); err != nil {
 			return err
 		}
 		spans := window.Ranges(iv.Tile(r.window))
 		r.progress.plan(len(spans))
 		for _, span := range spans {
-			if err := a.rows(ctx, span); err != nil {
+			if err := y.rows(ctx, span); err != nil {
 				return err
 			}
 			r.progress.Done.Add(1)
 		}
-		return a.settle(ctx)
+		return y.settle(ctx)
 	})
 }
 
 // replay is Replay on one stream.
 type replay struct {
 	*streamRun
-	changes  map[int64]*change // by the window's start, in Unix seconds
-	resolved []schema.Reject   // that are to be written when the ledger is
+	warehouse auditStore
+	changes   map[int64]*change // by the window's start, in Unix seconds
+	resolved  []schema.Reject   // that are to be written when the ledger is
 }
 
 // change is what a replay makes of a window.
@@ -149,20 +150,20 @@ func (a *replay) decode(ctx context.Context, iv window.Interval, rejects []schem
 // rows makes the rows of a span again.
 func (a *replay) rows(ctx context.Context, span window.Interval) error {
 	var out schema.Batch
-	for b, err := range a.rebuild(ctx, span) {
+	for b, err := range rebuild(ctx, a.warehouse, a.streamRun, span) {
 		if err != nil {
 			return err
 		}
 		b.make(a.streamRun, true)
 		if b.unreadable {
 			a.log.WarnContext(ctx, "the stored payload cannot be decoded any more; the row stays as it is", a.stream.LogAttr(),
-				"order", b.stored.OrderID, "why", b.note)
+				"order", b.stored.Order.OrderID, "why", b.note)
 			continue
 		}
 		if !b.differs() {
 			continue
 		}
-		orders, items, err := a.leave(ctx, &b.order, []time.Time{b.stored.CreateTime}) // its time may be read better
+		orders, items, err := a.leave(ctx, &b.order, []time.Time{b.stored.Order.CreateTime}) // its time may be read better
 		if err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 				a.resolved = append(a.resolved, a.open.drop(j, a.now))
 			}
 		}
-		if from, to := a.change(b.stored.CreateTime), a.change(b.order.CreateTime); from != to {
+		if from, to := a.change(b.stored.Order.CreateTime), a.change(b.order.CreateTime); from != to {
 			from.digest ^= schema.Digest(b.order.OrderID)
 			to.digest ^= schema.Digest(b.order.OrderID)
 			from.listed--
@@ -269,9 +270,8 @@ func (a *replay) settle(ctx context.Context) error {
 type rebuilt struct {
 	order  schema.Order
 	items  []schema.Item
-	stored schema.Order
-	before []schema.Item
-	note   string
+	stored *Stored
+	note   string // in what they differ
 
 	lines      []schema.Reject // lines that were rejected before
 	rejects    []schema.Reject // lines that are not items
@@ -280,20 +280,10 @@ type rebuilt struct {
 
 func (b *rebuilt) differs() bool { return b.note != "" }
 
-// changedBy reports whether what was fetched differs from what is stored.
-func (b rebuilt) changedBy(res enrich.Result) bool {
-	if res.Err != nil { // nothing was learned of its lines
-		return res.Order.Content() != b.stored.Content()
-	}
-	b.order, b.items = *res.Order, res.Items
-	b.compare()
-	return b.differs()
-}
-
 // rebuild returns the stored orders of a range, to be made again from their payloads.
-func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*rebuilt, error] {
+func rebuild(ctx context.Context, store auditStore, r *streamRun, iv window.Interval) iter.Seq2[*rebuilt, error] {
 	return func(yield func(*rebuilt, error) bool) {
-		orders, err := r.store.Orders(ctx, r.stream.Stream, iv.Start, iv.End)
+		orders, err := store.Orders(ctx, r.stream.Stream, iv.Start, iv.End)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -301,7 +291,7 @@ func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*
 		if len(orders) == 0 {
 			return
 		}
-		stored, err := r.heldIn(ctx, iv, orders)
+		stored, err := storedIn(ctx, store, r, iv, orders)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -312,9 +302,8 @@ func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*
 			return
 		}
 		for i := range orders {
-			b := stored[orders[i].OrderID]
-			b.lines = lines[orders[i].OrderID]
-			if !yield(&b, nil) {
+			id := orders[i].OrderID
+			if !yield(&rebuilt{stored: stored[id], lines: lines[id]}, nil) {
 				return
 			}
 		}
@@ -323,21 +312,21 @@ func (r *streamRun) rebuild(ctx context.Context, iv window.Interval) iter.Seq2[*
 
 // make makes the order again. With lines, those that were rejected are tried as well.
 func (b *rebuilt) make(r *streamRun, lines bool) {
-	stored := b.stored
+	stored := &b.stored.Order
 	version := stored.Version
-	for i := range b.before {
-		version = max(version, b.before[i].Version)
+	for i := range b.stored.Items {
+		version = max(version, b.stored.Items[i].Version)
 	}
 	var detail source.Detail
 	if stored.DetailStatus == schema.DetailOK {
-		raws := make([]string, len(b.before))
-		for i := range b.before {
-			raws[i] = b.before[i].Raw
+		raws := make([]string, len(b.stored.Items))
+		for i := range b.stored.Items {
+			raws[i] = b.stored.Items[i].Raw
 		}
 		detail = r.stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
 		for _, j := range detail.Rejects {
 			if !slices.ContainsFunc(b.lines, func(k schema.Reject) bool { return k.ID == j.ID }) {
-				b.unreadable, b.order, b.items = true, stored, b.before
+				b.unreadable, b.order, b.items = true, *stored, b.stored.Items
 				b.note = "the raw payload of an item cannot be decoded: " + j.Message
 				return
 			}
@@ -348,17 +337,17 @@ func (b *rebuilt) make(r *streamRun, lines bool) {
 					raws = append(raws, j.Raw)
 				}
 			}
-			if len(raws) > len(b.before) {
+			if len(raws) > len(b.stored.Items) {
 				detail = r.stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
 			}
 		}
 		b.rejects = detail.Rejects
 	}
-	o := stored
+	o := *stored
 	if stored.Raw != "" {
 		again, reject := r.stream.Decoder.Order(stored.Stream, stored.Raw)
 		if reject != nil {
-			b.unreadable, b.order, b.items = true, stored, b.before
+			b.unreadable, b.order, b.items = true, *stored, b.stored.Items
 			b.note = "the raw payload cannot be decoded: " + reject.Message
 			return
 		}
@@ -370,12 +359,12 @@ func (b *rebuilt) make(r *streamRun, lines bool) {
 	if stored.Fingerprint == 0 {
 		o.Fingerprint = 0
 	}
-	b.items = slices.Clone(b.before)
+	b.items = slices.Clone(b.stored.Items)
 	if stored.DetailStatus == schema.DetailOK {
 		b.items = enrich.Apply(&o, detail)
 	}
 	b.order = o
-	b.compare()
+	b.note = b.stored.Differs(&b.order, b.items)
 	b.order.Version = newer(0, version)
 	for i := range b.items {
 		b.items[i].Version, b.items[i].FetchedAt, b.items[i].CreateTime = b.order.Version, o.FetchedAt, o.CreateTime
@@ -385,10 +374,10 @@ func (b *rebuilt) make(r *streamRun, lines bool) {
 // lost makes the tombstones of the items whose payload makes another item now. Those of an order that moves are left behind
 // with it.
 func (b *rebuilt) lost() (items []schema.Item) {
-	if !same(b.order.CreateTime, b.stored.CreateTime) {
+	if !same(b.order.CreateTime, b.stored.Order.CreateTime) {
 		return nil
 	}
-	for _, i := range b.before {
+	for _, i := range b.stored.Items {
 		if !slices.ContainsFunc(b.items, func(n schema.Item) bool { return n.ItemID == i.ItemID }) {
 			i.Deleted, i.Version = true, b.order.Version
 			items = append(items, i)
@@ -397,24 +386,11 @@ func (b *rebuilt) lost() (items []schema.Item) {
 	return items
 }
 
-// compare says in what the rows differ from the stored ones.
-func (b *rebuilt) compare() {
-	if b.order.Content() != b.stored.Content() {
-		b.note = "the order's columns are not those of its raw payload"
-		return
+// storedIn returns all orders of a range, which were read before, with their items.
+func storedIn(ctx context.Context, store auditStore, r *streamRun, iv window.Interval, orders []schema.Order) (map[string]*Stored, error) {
+	items, err := store.Items(ctx, r.stream.Stream, iv.Start, iv.End)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
 	}
-	if len(b.items) != len(b.before) {
-		b.note = "the items are not those of their raw payloads"
-		return
-	}
-	stored := make(map[string]string, len(b.before))
-	for i := range b.before {
-		stored[b.before[i].ItemID] = b.before[i].Content()
-	}
-	for i := range b.items {
-		if stored[b.items[i].ItemID] != b.items[i].Content() {
-			b.note = "the columns of item " + b.items[i].ItemID + " are not those of its raw payload"
-			return
-		}
-	}
+	return together(orders, items), nil
 }

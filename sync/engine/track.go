@@ -24,7 +24,7 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, stream schema.Stream,
 	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *streamRun) error {
 		r.eager, r.asked = true, asked
 		r.progress.plan(len(asked))
-		refs, err := r.store.Find(ctx, stream, ids)
+		refs, err := e.store.Find(ctx, stream, ids)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (e *Engine) refreshTracked(ctx context.Context, r *streamRun) error {
 // unsettled returns the tracked orders that are to be asked for now. Those of the lookback that are stored are left out
 // where a listing shows them.
 func (e *Engine) unsettled(ctx context.Context, r *streamRun, live window.Interval) ([]schema.OrderRef, error) {
-	all, err := r.store.Unsettled(ctx, r.stream.Stream)
+	all, err := e.store.Unsettled(ctx, r.stream.Stream)
 	if err != nil {
 		return nil, err
 	}

@@ -82,42 +82,74 @@ const (
 	verifyEdges  = 10 * time.Second
 )
 
+// Runner does one run over all streams of an account, side by side: an engine.
+type Runner interface {
+	Run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *streamRun) error) (Summary, error)
+}
+
+// Audit compares what is stored of an account with its source and with itself, and brings it in order.
+type Audit struct {
+	store  auditStore
+	runs   Runner
+	window time.Duration
+	settle time.Duration
+}
+
+// NewAudit makes an Audit. window is the length of a window, settle how late an order may come into one that is past.
+func NewAudit(store auditStore, runs Runner, window, settle time.Duration) *Audit {
+	return &Audit{store: store, runs: runs, window: window, settle: settle}
+}
+
+// auditStore is what this package needs of the warehouse. Ranges are of creation times, [from, to), and have both ends.
+type auditStore interface {
+	Store
+	// Orders returns all orders of a range, Items their items, and Count counts the orders.
+	Orders(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Order, error)
+	Items(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Item, error)
+	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
+	// Find returns those of some orders that are stored, by their ids alone.
+	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
+	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.
+	OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error)
+	WriteFindings(ctx context.Context, findings []schema.Finding) error
+}
+
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
 // against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
 // that are not past their settle time are left out, and open ones that are while nothing after them is complete: the next run
 // closes them. Where a vendor cannot list, there is nothing to count: only a deep Verify asks, for each stored order.
-func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOptions, p *Progress) (Report, Summary, error) {
+func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o VerifyOptions, p *Progress) (Report, Summary, error) {
 	if p == nil {
 		p = new(Progress)
 	}
 	iv := window.Interval{Start: from, End: to}
-	iv = iv.Clip(window.Interval{Start: from, End: now.Add(-e.Settle).Truncate(e.Window)}).Align(e.Window)
+	iv = iv.Clip(window.Interval{Start: from, End: now.Add(-a.settle).Truncate(a.window)}).Align(a.window)
 	report := Report{From: iv.Start, To: iv.End}
 	if iv.Empty() {
 		return report, Summary{}, nil
 	}
 	var mu sync.Mutex
-	summary, err := e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
-		iv := iv.Clip(window.Interval{Start: iv.Start, End: r.past().Add(-e.Settle).Truncate(e.Window)})
+	summary, err := a.runs.Run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
+		iv := iv.Clip(window.Interval{Start: iv.Start, End: r.past().Add(-a.settle).Truncate(a.window)})
 		if iv.Empty() {
 			return nil
 		}
 		r.eager = true
 		r.limit(iv)
-		v := &verification{streamRun: r, iv: iv, VerifyOptions: o, looks: new(looks)}
-		before, err := e.Findings(ctx, r.stream.Stream, iv.Start, iv.End)
+		v := &verification{streamRun: r, warehouse: a.store, iv: iv, VerifyOptions: o, looks: new(looks)}
+		before, err := Findings(ctx, a.store, r.stream.Stream, iv.Start, iv.End)
 		if err != nil {
 			return err
 		}
 		err = v.run(source.WithPriority(ctx, source.Verify), before)
-		left, failed := r.conclude(ctx, before, v.found, v.looks, v.name())
+		left, failed := conclude(ctx, a.store, before, v.found, v.looks, v.name())
 		mu.Lock()
 		defer mu.Unlock()
 		report.Differences = append(append(report.Differences, v.found...), left...)
 		if r.stream.Lists() {
 			n := v.compared()
 			report.Windows += n
-			report.LeftOut += len(iv.Tile(e.Window)) - n
+			report.LeftOut += len(iv.Tile(a.window)) - n
 		}
 		return errors.Join(err, failed)
 	})
@@ -128,6 +160,7 @@ func (e *Engine) Verify(ctx context.Context, now, from, to time.Time, o VerifyOp
 // verification is Verify on one stream.
 type verification struct {
 	*streamRun
+	warehouse auditStore
 	VerifyOptions
 	iv    window.Interval
 	found []Difference
@@ -345,7 +378,7 @@ func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) e
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
 func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
-	n, err := v.store.Count(ctx, v.stream.Stream, iv.Start, iv.End)
+	n, err := v.warehouse.Count(ctx, v.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return 0, err
 	}
@@ -428,7 +461,7 @@ func (v *verification) unrepaired(d *Difference) string {
 
 // again looks again at all differences, each as deep as it was found.
 func (v *verification) again(ctx context.Context) (*verification, error) {
-	again := &verification{streamRun: v.streamRun, iv: v.iv, looks: new(looks)}
+	again := &verification{streamRun: v.streamRun, warehouse: v.warehouse, iv: v.iv, looks: new(looks)}
 	complete, err := again.audit(ctx)
 	if err != nil {
 		return again, err
