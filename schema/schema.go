@@ -5,6 +5,7 @@
 package schema
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -329,6 +330,18 @@ type Batch struct {
 	Items   []Item
 	Rejects []Reject
 	Windows []Window
+}
+
+// Writer gathers rows that are written together. It holds them encoded, in a tenth of the memory of the rows, so
+// that many can wait for an insert and its retries. One goroutine at a time uses it.
+type Writer interface {
+	// Add takes rows over. It fails on a value that does not fit its column.
+	Add(Batch) error
+	// Size is about how many bytes the rows take.
+	Size() int
+	// Write stores the rows as one, and returns when the warehouse has confirmed all of it. After an error some rows may be
+	// stored and no ledger row is; the same can be written again (I3).
+	Write(ctx context.Context) error
 }
 
 // Rows is how many rows the batch holds.

@@ -18,6 +18,7 @@ import (
 // view comes after those that it reads. The first paragraph of the comment at the top is the view's own comment in the
 // warehouse, what follows is why it is as it is. There is no list of columns: it is made of what the server says of the
 // SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike.
+// ${zone} stands for the reporting zone, as a string of SQL: it is filled in when a view is made.
 //
 //go:embed views/*.sql
 var viewFiles embed.FS
@@ -25,9 +26,15 @@ var viewFiles embed.FS
 // View is a view of the warehouse.
 type View struct {
 	Name    string
-	Comment string // without the mark
-	Select  string
+	Comment string // without zone and mark
+	Select  string // with ${zone} where it depends on the reporting zone
 }
+
+// zoneMark stands for the reporting zone in the text of a view.
+const zoneMark = "${zone}"
+
+// DefaultZone is the reporting zone where none is configured.
+const DefaultZone = "UTC"
 
 // Views are all views, each after those that it reads.
 var Views = sync.OnceValue(func() []View {
@@ -126,12 +133,37 @@ func ParseViewMark(comment string) (ViewMark, bool) {
 	return ViewMark{tables, views, m[3]}, true
 }
 
-// Query is the SELECT with the settings on which its answer depends.
-func (v View) Query() string { return v.Select + "\n" + Pinned() }
+// zoneWords is what the comment of a view that depends on the reporting zone says of it, before the mark.
+const zoneWords = ". Days and months are of the zone "
+
+var zoneOfView = regexp.MustCompile(regexp.QuoteMeta(zoneWords) + `(\S+)` + viewMark.String())
+
+// ZoneOf returns the reporting zone that a view was made for, by its comment: an IANA name, or "" where it depends on none.
+func ZoneOf(comment string) string {
+	if m := zoneOfView.FindStringSubmatch(comment); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// MarkedComment is the comment of the view in a warehouse whose reporting zone is the IANA zone of this name. A view of ours
+// that has another one is not as this program makes it.
+func (v View) MarkedComment(zone string) string {
+	comment := v.Comment
+	if strings.Contains(v.Select, zoneMark) {
+		comment += zoneWords + zone
+	}
+	return comment + CurrentMark().String()
+}
+
+// Query is the SELECT for a reporting zone, with the settings on which its answer depends.
+func (v View) Query(zone string) string {
+	return strings.ReplaceAll(v.Select, zoneMark, Quote(zone)) + "\n" + Pinned()
+}
 
 // Create is the statement that makes the view. Columns are what the server says of Query. Replace is for a view that is
 // known to be ours; without it an object of that name stays as it is.
-func (v View) Create(c Cluster, columns []Column, replace bool) string {
+func (v View) Create(c Cluster, zone string, columns []Column, replace bool) string {
 	var b strings.Builder
 	if replace {
 		b.WriteString("CREATE OR REPLACE VIEW ")
@@ -145,9 +177,9 @@ func (v View) Create(c Cluster, columns []Column, replace bool) string {
 		}
 		fmt.Fprintf(&b, "\n    %s %s", col.Name, col.Type)
 		if comment := Meaning(v.Name, col.Name); comment != "" {
-			b.WriteString(" COMMENT " + Quote(comment))
+			b.WriteString(" COMMENT " + Quote(strings.ReplaceAll(comment, zoneMark, zone)))
 		}
 	}
-	fmt.Fprintf(&b, "\n)\nAS\n%s\nCOMMENT %s", v.Query(), Quote(v.Comment+CurrentMark().String()))
+	fmt.Fprintf(&b, "\n)\nAS\n%s\nCOMMENT %s", v.Query(zone), Quote(v.MarkedComment(zone)))
 	return b.String()
 }

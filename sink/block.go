@@ -4,84 +4,96 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
-	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
 
-// block is one insert. Its rows are encoded packet by packet while they are sent, so that the memory of an insert does not
-// grow with its rows; the server stores all packets as one. It can be sent any number of times.
-type block struct {
-	table   string
-	query   string
-	rows    int
-	packets int
-	encode  func(packet int, into *packet) error
-}
-
-// packet is a part of a block's rows, column by column.
+// packet is some rows of a table, column by column in ClickHouse's own format, compressed. The server stores all packets of an
+// insert as one.
 type packet struct {
-	rows   int
-	names  []string
-	types  []string
-	values []any        // what to append to a column; nil where the column's bytes are in native
-	native proto.Buffer // the columns without values, one after the other, in ClickHouse's own format
-
-	bytes  bytes.Reader // of native
-	reader *proto.Reader
+	rows int
+	size int // before it was compressed
+	data []byte
 }
 
-// packets that were sent: their memory is for the next ones.
-var packets = sync.Pool{New: func() any {
-	p := new(packet)
-	p.reader = proto.NewReader(&p.bytes)
-	return p
-}}
-
-// Bounds of one packet: the driver holds it about four times, as columns, as bytes, and compressed.
+// Bounds of one packet: while it is sent it is held about four times, as columns, as bytes, and compressed.
 const (
 	maxPacketRows  = 2048
 	maxPacketBytes = 1 << 20
 )
 
-// newBlock makes an insert of rows of one partition.
-func newBlock[T any](t *table[T], rows []*T) *block {
-	names := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		names[i] = c.name
-	}
-	packets := chunks(t, rows, maxPacketRows, maxPacketBytes)
-	return &block{
-		table:   t.name,
-		query:   "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ")",
-		rows:    len(rows),
-		packets: len(packets),
-		encode:  func(n int, into *packet) error { return encode(t, packets[n], into) },
-	}
+// encoder has the memory that is needed to make a packet.
+type encoder struct {
+	native   proto.Buffer
+	compress *compress.Writer
 }
 
-// encode turns rows into a packet. It fails on a value that does not fit its column; nothing of the block is stored then
-// (I5, I6).
-func encode[T any](t *table[T], rows []*T, p *packet) error {
-	p.rows = len(rows)
-	p.names, p.types = p.names[:0], p.types[:0]
-	p.values = slices.Grow(p.values[:0], len(t.columns))[:len(t.columns)] // those of the packet before
-	p.native.Reset()
-	for i, c := range t.columns {
-		v, bad, err := c.encode(rows, p.values[i], &p.native)
-		if err != nil {
-			return &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
+func newEncoder() *encoder {
+	return &encoder{compress: compress.NewWriter(compress.LevelZero, compress.LZ4)}
+}
+
+// encode makes a packet of rows. It fails on a value that does not fit its column (I5, I6).
+func encode[T any](e *encoder, t *table[T], rows []*T) (packet, error) {
+	e.native.Reset()
+	for _, c := range t.columns {
+		if bad, err := c.encode(rows, &e.native); err != nil {
+			return packet{}, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
 		}
-		p.names, p.types, p.values[i] = append(p.names, c.name), append(p.types, c.chType), v
 	}
-	return nil
+	if err := e.compress.Compress(e.native.Buf); err != nil {
+		return packet{}, fmt.Errorf("compress rows of %s: %w", t.name, err)
+	}
+	return packet{len(rows), len(e.native.Buf), slices.Clone(e.compress.Data)}, nil
+}
+
+// chunks cuts packets into inserts of bounded length and size. A single packet that is larger than the bound is an insert of
+// its own.
+func chunks(packets []packet, maxRows, maxBytes int) [][]packet {
+	var out [][]packet
+	start, rows, bytes := 0, 0, 0
+	for i, p := range packets {
+		if i > start && (rows+p.rows > maxRows || bytes+p.size > maxBytes) {
+			out = append(out, packets[start:i])
+			start, rows, bytes = i, 0, 0
+		}
+		rows += p.rows
+		bytes += p.size
+	}
+	if start < len(packets) {
+		out = append(out, packets[start:])
+	}
+	return out
+}
+
+// block is one insert, into one partition. It can be sent any number of times.
+type block struct {
+	table   string
+	query   string
+	names   []string
+	types   []string
+	rows    int
+	packets []packet
+}
+
+// newBlock makes an insert of packets.
+func newBlock[T any](t *table[T], packets []packet) *block {
+	b := &block{table: t.name, packets: packets}
+	for _, c := range t.columns {
+		b.names, b.types = append(b.names, c.name), append(b.types, c.chType)
+	}
+	b.query = "INSERT INTO " + t.name + " (" + strings.Join(b.names, ", ") + ")"
+	for _, p := range packets {
+		b.rows += p.rows
+	}
+	return b
 }
 
 // ValueError is a value that does not fit its column. Nothing of its block was written; it is never retried.
@@ -131,71 +143,39 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	}
 	defer batch.Close() // after Send it does nothing; before, it gives the connection back
 
-	p := packets.Get().(*packet)
-	for n := range b.packets {
-		if n > 0 {
+	var waiting []io.Reader
+	for _, p := range b.packets {
+		waiting = append(waiting, bytes.NewReader(p.data))
+	}
+	r := proto.NewReader(io.MultiReader(waiting...))
+	r.EnableCompression()
+	for i, p := range b.packets {
+		if i > 0 {
 			if err := batch.Flush(); err != nil {
 				return err
 			}
 		}
-		if err := b.encode(n, p); err != nil {
+		if err := b.fill(batch, r, p.rows); err != nil {
 			_ = batch.Abort() // the connection ends, and with it the half-sent insert
 			return err
 		}
-		if err := b.fill(batch, p, n == 0); err != nil {
-			_ = batch.Abort()
-			return err
-		}
 	}
-	if err := batch.Send(); err != nil {
-		return err
-	}
-	clear(p.values) // they must not keep payloads alive
-	packets.Put(p)  // after an error it is not, since something of it may be left unread
-	return nil
+	return batch.Send()
 }
 
-// fill puts a packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
+// fill puts the next packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
 // value, with reflection, silent rounding and times that wrap in 2262. Its columns can also read the bytes that the
-// server would send, which is exact for every value of the column and several times faster; so those columns are filled
-// that way. The columns of the first packet have no memory yet.
-func (b *block) fill(batch driver.Batch, p *packet, first bool) error {
-	p.bytes.Reset(p.native.Buf)
+// server would send, which is exact for every value and several times faster.
+func (b *block) fill(batch driver.Batch, r *proto.Reader, rows int) error {
 	for i, column := range batch.Columns() {
-		if got := string(column.Type()); got != p.types[i] {
-			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: got}
+		if got := string(column.Type()); got != b.types[i] {
+			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: got}
 		}
-		var err error
-		if texts, ok := p.values[i].([]string); ok && first {
-			err = makeRoom(column, texts)
-		}
-		switch {
-		case err != nil:
-		case p.values[i] != nil:
-			err = batch.Column(i).Append(p.values[i])
-		default:
-			err = column.Decode(p.reader, p.rows)
-		}
-		if err != nil {
-			return &typeError{table: b.table, column: p.names[i], want: p.types[i], got: err.Error()}
+		if err := column.Decode(r, rows); err != nil {
+			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: err.Error()}
 		}
 	}
 	return nil
-}
-
-// blank is never written to, so it takes no memory.
-var blank [maxPacketBytes]byte
-
-// makeRoom returns an empty String column the memory for texts. By itself it would grow by a quarter at a time, which leaves
-// five times its size to the garbage collector, in every insert.
-func makeRoom(column chcolumn.Interface, texts []string) error {
-	size := 0
-	for _, s := range texts {
-		size += len(s)
-	}
-	err := column.AppendRow(blank[:min(size, len(blank))])
-	column.Reset()
-	return err
 }
 
 // untilSettled is a context that ends with ctx until settle is called, and never after. The driver watches a batch's

@@ -30,7 +30,7 @@ var cancellationTable = &table[schema.Cancellation]{
 		text("request_id", func(c *schema.Cancellation) string { return c.RequestID }),
 		text("error", func(c *schema.Cancellation) string { return c.Error }),
 		label("payment_status", func(c *schema.Cancellation) string { return c.PaymentStatus }),
-		plain("version", "UInt64", func(c *schema.Cancellation) uint64 { return c.Version }),
+		long("version", func(c *schema.Cancellation) uint64 { return c.Version }),
 	},
 }
 

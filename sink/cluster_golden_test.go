@@ -33,7 +33,7 @@ func TestReplicatedSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, replace := range []bool{false, true} { // a view; its mark changes with every other view
-		text += "\n" + schema.Views()[0].Create(cfg.cluster(), []schema.Column{{Name: "account", Type: "LowCardinality(String)"}}, replace) + ";\n"
+		text += "\n" + schema.Views()[0].Create(cfg.cluster(), schema.DefaultZone, []schema.Column{{Name: "account", Type: "LowCardinality(String)"}}, replace) + ";\n"
 	}
 	text = regexp.MustCompile(`\(ordersync \d+\.\d+-[0-9a-f]{8}\)`).ReplaceAllString(text, "(ordersync N.N-digest)")
 	var golden string

@@ -2,7 +2,6 @@ package sink
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -14,42 +13,54 @@ import (
 type column[T any] struct {
 	name   string
 	chType string // as the server reports it
-	// encode either returns the values for the driver to append, or writes the column to native and returns nil. With an
-	// error it returns the index of the row that is at fault. old are the values of a packet that was sent, whose memory
-	// is free, or nil.
-	encode func(rows []*T, old any, native *proto.Buffer) (values any, bad int, err error)
+	// encode writes the column to native, in ClickHouse's own format. With an error it returns the index of the row that is
+	// at fault.
+	encode func(rows []*T, native *proto.Buffer) (bad int, err error)
 }
 
 // text is a String column.
 func text[T any](name string, value func(*T) string) column[T] {
-	return plain(name, "String", value)
+	return column[T]{name, "String", func(rows []*T, native *proto.Buffer) (int, error) {
+		for _, r := range rows {
+			native.PutString(value(r))
+		}
+		return 0, nil
+	}}
 }
 
-// plain is a column whose values the driver appends as they are.
-func plain[T, V any](name, chType string, value func(*T) V) column[T] {
-	return column[T]{name, chType, func(rows []*T, old any, _ *proto.Buffer) (any, int, error) {
-		values, _ := old.([]V)
-		values = slices.Grow(values[:0], len(rows))[:len(rows)]
-		for i, r := range rows {
-			values[i] = value(r)
+// long is a UInt64 column.
+func long[T any](name string, value func(*T) uint64) column[T] {
+	return column[T]{name, "UInt64", func(rows []*T, native *proto.Buffer) (int, error) {
+		for _, r := range rows {
+			native.PutUInt64(value(r))
 		}
-		return values, 0, nil
+		return 0, nil
+	}}
+}
+
+// count is a UInt32 column.
+func count[T any](name string, value func(*T) uint32) column[T] {
+	return column[T]{name, "UInt32", func(rows []*T, native *proto.Buffer) (int, error) {
+		for _, r := range rows {
+			native.PutUInt32(value(r))
+		}
+		return 0, nil
 	}}
 }
 
 // flag is a UInt8 column that holds 0 or 1.
 func flag[T any](name string, value func(*T) bool) column[T] {
-	return plain(name, "UInt8", func(r *T) uint8 {
-		if value(r) {
-			return 1
+	return column[T]{name, "UInt8", func(rows []*T, native *proto.Buffer) (int, error) {
+		for _, r := range rows {
+			native.PutBool(value(r))
 		}
-		return 0
-	})
+		return 0, nil
+	}}
 }
 
 // label is a LowCardinality(String) column: a dictionary, then for each row its index in the dictionary.
 func label[T any](name string, value func(*T) string) column[T] {
-	return column[T]{name, "LowCardinality(String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "LowCardinality(String)", func(rows []*T, native *proto.Buffer) (int, error) {
 		var (
 			index = map[string]uint32{}
 			words []string
@@ -71,7 +82,7 @@ func label[T any](name string, value func(*T) string) column[T] {
 			keys[i] = key
 		}
 		putDictionary(native, words, keys)
-		return nil, 0, nil
+		return 0, nil
 	}}
 }
 
@@ -110,21 +121,21 @@ func putDictionary(native *proto.Buffer, words []string, keys []uint32) {
 
 // moment is a DateTime64(3, 'UTC') column; a row without the time is an error.
 func moment[T any](name string, value func(*T) time.Time) column[T] {
-	return column[T]{name, "DateTime64(3, 'UTC')", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "DateTime64(3, 'UTC')", func(rows []*T, native *proto.Buffer) (int, error) {
 		for i, r := range rows {
 			ms, err := milliseconds(value(r))
 			if err != nil {
-				return nil, i, err
+				return i, err
 			}
 			native.PutInt64(ms)
 		}
-		return nil, 0, nil
+		return 0, nil
 	}}
 }
 
 // optionalMoment is a Nullable(DateTime64(3, 'UTC')) column; a zero time is NULL.
 func optionalMoment[T any](name string, value func(*T) time.Time) column[T] {
-	return column[T]{name, "Nullable(DateTime64(3, 'UTC'))", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Nullable(DateTime64(3, 'UTC'))", func(rows []*T, native *proto.Buffer) (int, error) {
 		nulls, at := nullable(native, len(rows), 8)
 		for i, r := range rows {
 			v := value(r)
@@ -134,17 +145,17 @@ func optionalMoment[T any](name string, value func(*T) time.Time) column[T] {
 			}
 			ms, err := milliseconds(v)
 			if err != nil {
-				return nil, i, err
+				return i, err
 			}
 			binary.LittleEndian.PutUint64(native.Buf[at+8*i:], uint64(ms))
 		}
-		return nil, 0, nil
+		return 0, nil
 	}}
 }
 
 // amount is a Nullable(Decimal(38, 12)) column.
 func amount[T any](name string, value func(*T) schema.Money) column[T] {
-	return column[T]{name, "Nullable(Decimal(38, 12))", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Nullable(Decimal(38, 12))", func(rows []*T, native *proto.Buffer) (int, error) {
 		nulls, at := nullable(native, len(rows), 16)
 		for i, r := range rows {
 			v := value(r)
@@ -154,12 +165,12 @@ func amount[T any](name string, value func(*T) schema.Money) column[T] {
 			}
 			low, high, err := fixedPoint(v.Decimal)
 			if err != nil {
-				return nil, i, err
+				return i, err
 			}
 			binary.LittleEndian.PutUint64(native.Buf[at+16*i:], low)
 			binary.LittleEndian.PutUint64(native.Buf[at+16*i+8:], high)
 		}
-		return nil, 0, nil
+		return 0, nil
 	}}
 }
 
@@ -173,7 +184,7 @@ func nullable(native *proto.Buffer, rows, width int) (nulls, values int) {
 
 // texts is an Array(String) column: where each row's array ends, then all strings.
 func texts[T any](name string, value func(*T) []string) column[T] {
-	return column[T]{name, "Array(String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Array(String)", func(rows []*T, native *proto.Buffer) (int, error) {
 		end := 0
 		for _, r := range rows {
 			end += len(value(r))
@@ -184,13 +195,13 @@ func texts[T any](name string, value func(*T) []string) column[T] {
 				native.PutString(s)
 			}
 		}
-		return nil, 0, nil
+		return 0, nil
 	}}
 }
 
 // pairs is a Map(String, String) column: where each row's map ends, then all keys, then all values.
 func pairs[T any](name string, value func(*T) map[string]string) column[T] {
-	return column[T]{name, "Map(String, String)", func(rows []*T, _ any, native *proto.Buffer) (any, int, error) {
+	return column[T]{name, "Map(String, String)", func(rows []*T, native *proto.Buffer) (int, error) {
 		end := 0
 		var values []string // a map is walked once only: twice would not give the same order
 		for _, r := range rows {
@@ -206,6 +217,6 @@ func pairs[T any](name string, value func(*T) map[string]string) column[T] {
 		for _, v := range values {
 			native.PutString(v)
 		}
-		return nil, 0, nil
+		return 0, nil
 	}}
 }

@@ -30,13 +30,13 @@ var findingTable = &table[schema.Finding]{
 		moment("range_start", func(f *schema.Finding) time.Time { return f.Start }),
 		moment("range_end", func(f *schema.Finding) time.Time { return f.End }),
 		text("order_id", func(f *schema.Finding) string { return f.OrderID }),
-		plain("at_source", "UInt64", func(f *schema.Finding) uint64 { return uint64(f.AtSource) }),
-		plain("stored", "UInt64", func(f *schema.Finding) uint64 { return uint64(f.Stored) }),
+		long("at_source", func(f *schema.Finding) uint64 { return uint64(f.AtSource) }),
+		long("stored", func(f *schema.Finding) uint64 { return uint64(f.Stored) }),
 		text("note", func(f *schema.Finding) string { return f.Note }),
 		moment("found_at", func(f *schema.Finding) time.Time { return f.FoundAt }),
 		optionalMoment("ended_at", func(f *schema.Finding) time.Time { return f.EndedAt }),
 		label("ended_by", func(f *schema.Finding) string { return f.EndedBy }),
-		plain("version", "UInt64", func(f *schema.Finding) uint64 { return f.Version }),
+		long("version", func(f *schema.Finding) uint64 { return f.Version }),
 	},
 }
 

@@ -167,7 +167,7 @@ func look(ctx context.Context, cfg Config) (f *found, err error) {
 			return nil, connectError(cfg, "look at database "+cfg.Database, err)
 		}
 	}
-	for _, step := range []func() error{f.layout, f.foreign, f.newer} {
+	for _, step := range []func() error{f.layout, f.foreign, f.newer, f.zone} {
 		if err := step(); err != nil {
 			return nil, &ConnectError{Op: "look at database " + cfg.Database, Addr: strings.Join(cfg.Addr, ","), Err: err}
 		}
@@ -390,6 +390,27 @@ func (f *found) newer() error {
 	return nil
 }
 
+// zone refuses a warehouse whose views have their days and months in another reporting zone: two processes with different
+// zones would make the views anew in turns, and the same question would be answered differently.
+func (f *found) zone() error {
+	if f.cfg.Rezone {
+		return nil
+	}
+	for _, objects := range f.nodes {
+		for _, v := range schema.Views() {
+			o := objects[v.Name]
+			if o == nil {
+				continue
+			}
+			if zone := schema.ZoneOf(o.comment); zone != "" && zone != f.cfg.Timezone {
+				return fmt.Errorf("its view %s has the days and months of the zone %s, and reporting.timezone is %s: set "+
+					"reporting.timezone: %[2]s, or run `ordersync migrate`, which makes the views anew for %[3]s", v.Name, zone, f.cfg.Timezone)
+			}
+		}
+	}
+	return nil
+}
+
 // plan compares what is there with what should be.
 func (f *found) plan() *Plan {
 	p := &Plan{Database: !f.database}
@@ -425,7 +446,7 @@ func (f *found) plan() *Plan {
 		p.Engines = append(p.Engines, renewed)
 	}
 	for _, v := range schema.Views() {
-		current := func(o *object) bool { mark, _ := schema.ParseViewMark(o.comment); return mark == schema.CurrentMark() }
+		current := func(o *object) bool { return o.comment == v.MarkedComment(f.cfg.Timezone) }
 		if missing(v.Name) || some(v.Name, func(o *object) bool { return !current(o) }) {
 			p.Views = append(p.Views, v.Name)
 		}

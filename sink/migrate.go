@@ -186,7 +186,7 @@ func (f *found) correct(ctx context.Context, conn driver.Conn, t schema.Table, n
 func (f *found) make(ctx context.Context, conn driver.Conn, v schema.View) error {
 	var columns []schema.Column
 	compact := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"describe_compact_output": 1}))
-	err := each(compact, conn, "DESCRIBE TABLE ("+v.Query()+")", nil, func(rows driver.Rows) error {
+	err := each(compact, conn, "DESCRIBE TABLE ("+v.Query(f.cfg.Timezone)+")", nil, func(rows driver.Rows) error {
 		var c schema.Column
 		err := rows.Scan(&c.Name, &c.Type)
 		columns = append(columns, c)
@@ -212,7 +212,7 @@ func (f *found) make(ctx context.Context, conn driver.Conn, v schema.View) error
 	if err != nil {
 		return err
 	}
-	return conn.Exec(ctx, v.Create(f.cfg.cluster(), columns, replace))
+	return conn.Exec(ctx, v.Create(f.cfg.cluster(), f.cfg.Timezone, columns, replace))
 }
 
 // errChanged says that the warehouse is not what the look has seen: another process changes it.

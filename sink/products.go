@@ -27,7 +27,7 @@ var productTable = &table[schema.Product]{
 		label("subscription_type", func(p *schema.Product) string { return p.SubscriptionType }),
 		text("product_name", func(p *schema.Product) string { return p.ProductName }),
 		moment("fetched_at", func(p *schema.Product) time.Time { return p.FetchedAt }),
-		plain("version", "UInt64", func(p *schema.Product) uint64 { return p.Version }),
+		long("version", func(p *schema.Product) uint64 { return p.Version }),
 	},
 }
 

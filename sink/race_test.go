@@ -12,7 +12,7 @@ import (
 func TestViewThatChangesHands(t *testing.T) {
 	t.Parallel()
 	addr, database := sinktest.Database(t)
-	cfg := Config{Addr: []string{addr}, Database: database, Username: "default"}
+	cfg := Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: schema.DefaultZone}
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

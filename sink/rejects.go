@@ -312,10 +312,10 @@ var acceptanceTable = &table[schema.Reject]{
 		label("account", func(r *schema.Reject) string { return r.Account }),
 		text("id", func(r *schema.Reject) string { return r.ID }),
 		label("reason", func(r *schema.Reject) string { return r.Reason }),
-		plain("payload", "UInt64", func(r *schema.Reject) uint64 { return r.Payload() }),
+		long("payload", func(r *schema.Reject) uint64 { return r.Payload() }),
 		moment("accepted_at", func(r *schema.Reject) time.Time { return r.AcceptedAt }),
 		text("accepted_by", func(r *schema.Reject) string { return r.AcceptedBy }),
 		text("note", func(r *schema.Reject) string { return r.Note }),
-		plain("version", "UInt64", func(r *schema.Reject) uint64 { return ^uint64(r.AcceptedAt.UnixNano()) }), // the first one counts
+		long("version", func(r *schema.Reject) uint64 { return ^uint64(r.AcceptedAt.UnixNano()) }), // the first one counts
 	},
 }

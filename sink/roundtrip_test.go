@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
 var (
@@ -58,10 +60,15 @@ func everyColumn() (schema.Order, []schema.Item) {
 
 func TestRoundTripOfEveryColumn(t *testing.T) {
 	t.Parallel()
-	for name, local := range map[string]bool{"compressed": false, "local": true} {
+	for name, host := range map[string]string{"compressed": "localhost", "local": "127.0.0.1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			roundTrip(t, open(t, func(c *sink.Config) { c.Local = local }))
+			addr, database := sinktest.Database(t)
+			_, port, err := net.SplitHostPort(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, openAt(t, net.JoinHostPort(host, port), database))
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +26,6 @@ type Config struct {
 	Username string
 	Password string
 	Secure   bool // TLS, verified against the system's certificates
-	Local    bool // the server is on this machine: compressing what it is sent, and sends, would only take time
 
 	// Cluster is the name of a cluster of the server's configuration: its servers hold the rows together, see
 	// schema.Cluster. Empty = one server.
@@ -34,6 +35,11 @@ type Config struct {
 	EachNode bool
 	// here looks at the server of the connection only: who may only read may not be allowed to ask the others of a cluster.
 	here bool
+
+	// Timezone is the IANA name of the reporting zone, which decides the days and months of the views; UTC where empty. It is
+	// one of the warehouse: one whose views have another zone is refused, unless Rezone says that they are to be made anew.
+	Timezone string
+	Rezone   bool
 
 	// MaxElapsedTime bounds the retries of one block or read, from its first failure; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration
@@ -81,6 +87,7 @@ type Sink struct {
 	observer Observer
 	turns    *semaphore.Weighted // the connections for reads and writes, see connected
 	made     *Plan
+	zone     *time.Location // the reporting zone
 	filters  schema.Filters
 }
 
@@ -92,6 +99,9 @@ func (s *Sink) Narrowed(f schema.Filters) *Sink {
 	narrowed.filters = f
 	return &narrowed
 }
+
+// Zone is the reporting zone, in which the views have their days and months.
+func (s *Sink) Zone() *time.Location { return s.zone }
 
 // Made is what Open has done to the tables and views; it is empty where they were up to date.
 func (s *Sink) Made() *Plan { return s.made }
@@ -151,11 +161,21 @@ func (c *Config) complete() error {
 	if c.MaxElapsedTime == 0 {
 		c.MaxElapsedTime = DefaultMaxElapsedTime
 	}
+	if c.Timezone == "" {
+		c.Timezone = schema.DefaultZone
+	}
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		return fmt.Errorf("reporting.timezone: %w", err)
+	}
 	return nil
 }
 
 // connect makes the sink and asks the server for a sign of life.
 func (c Config) connect(ctx context.Context) (*Sink, error) {
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, err // Unreachable for a Config that is complete.
+	}
 	conn, err := clickhouse.Open(c.options(c.Database))
 	if err != nil {
 		return nil, connectError(c, "connect", err)
@@ -167,6 +187,7 @@ func (c Config) connect(ctx context.Context) (*Sink, error) {
 		retry:    retryPolicy{maxElapsed: c.MaxElapsedTime, log: c.Log},
 		observer: c.Observer,
 		turns:    semaphore.NewWeighted(maxConnections),
+		zone:     zone,
 	}
 	if err := s.ping(ctx); err != nil {
 		return nil, errors.Join(connectError(c, "connect", err), conn.Close())
@@ -217,7 +238,7 @@ func (c Config) options(database string) *clickhouse.Options {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = DefaultDialTimeout
 	}
-	if c.Local {
+	if c.local() {
 		o.Compression = nil
 	}
 	o.Settings = schema.ConnectionSettings(c.Settings())
@@ -226,6 +247,14 @@ func (c Config) options(database string) *clickhouse.Options {
 	}
 	o.DialStrategy, o.DialContext = dialStrategy, dialContext(o.DialTimeout, o.TLS)
 	return o
+}
+
+// local reports whether the server is on this machine: to compress what it is sent, and sends, would only take time.
+func (c Config) local() bool {
+	return !slices.ContainsFunc(c.Addr, func(addr string) bool {
+		at, err := netip.ParseAddrPort(addr)
+		return err != nil || !at.Addr().IsLoopback()
+	})
 }
 
 // Settings are those of every connection, whatever its protocol; nil for those of the server.

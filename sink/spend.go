@@ -11,9 +11,9 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Spend is what was spent in one currency, of one day (UTC) or of one product. Currencies are never added up.
+// Spend is what was spent in one currency, of one day of the reporting zone or of one product. Currencies are never added up.
 type Spend struct {
-	Day         time.Time // zero for a product
+	Day         time.Time // a day of the calendar, as its midnight in UTC; zero for a product
 	Currency    string
 	ProductCode string          // empty for a day
 	ProductName string          // empty where it is not known

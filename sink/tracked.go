@@ -29,7 +29,7 @@ var trackedTable = &table[schema.Tracked]{
 		moment("added_at", func(t *schema.Tracked) time.Time { return t.AddedAt }),
 		text("added_by", func(t *schema.Tracked) string { return t.AddedBy }),
 		flag("settled", func(t *schema.Tracked) bool { return t.Settled }),
-		plain("version", "UInt64", func(t *schema.Tracked) uint64 { return t.Version }),
+		long("version", func(t *schema.Tracked) uint64 { return t.Version }),
 	},
 }
 

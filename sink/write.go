@@ -1,7 +1,9 @@
 package sink
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,46 +20,67 @@ const (
 	maxBlockBytes = 64 << 20
 )
 
-// Write stores the batches as one, and returns when the server has confirmed all of it. The ledger rows go last, so that a
-// window is never recorded before each of its rows is stored (I1). After an error some rows may be stored and no ledger
-// row is: writing the same again is always right (I3).
+// Write stores the batches as one, and returns when the server has confirmed all of it. After an error some rows may be
+// stored and no ledger row is: writing the same again is always right (I3).
 func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
-	if err := write(ctx, s, itemTable, of(batches, func(b *Batch) []schema.Item { return b.Items })...); err != nil {
-		return err
+	w := s.Writer()
+	for _, b := range batches {
+		if err := w.Add(b); err != nil {
+			return err
+		}
 	}
-	if err := write(ctx, s, orderTable, of(batches, func(b *Batch) []schema.Order { return b.Orders })...); err != nil {
-		return err
-	}
-	rejects := of(batches, func(b *Batch) []schema.Reject { return b.Rejects })
-	if err := write(ctx, s, rejectTable, only(rejects, func(r schema.Reject) bool { return !r.Resolved })...); err != nil {
-		return err
-	}
-	if err := write(ctx, s, rejectStateTable, only(rejects, func(r schema.Reject) bool { return r.Resolved })...); err != nil {
-		return err
-	}
-	return write(ctx, s, windowTable, of(batches, func(b *Batch) []schema.Window { return b.Windows })...)
+	return w.Write(ctx)
 }
 
-// of returns the rows of one kind of each batch.
-func of[T any](batches []Batch, rows func(*Batch) []T) [][]T {
-	out := make([][]T, len(batches))
-	for i := range batches {
-		out[i] = rows(&batches[i])
+// Writer returns a writer without rows.
+func (s *Sink) Writer() schema.Writer {
+	e := newEncoder()
+	return &writer{
+		sink:  s,
+		items: gather(itemTable, e), orders: gather(orderTable, e), rejects: gather(rejectTable, e), resolved: gather(rejectStateTable, e), windows: gather(windowTable, e),
 	}
-	return out
 }
 
-// only returns the rows of a kind of each batch.
-func only[T any](rows [][]T, kind func(T) bool) [][]T {
-	out := make([][]T, len(rows))
-	for i := range rows {
-		for _, r := range rows[i] {
-			if kind(r) {
-				out[i] = append(out[i], r)
+type writer struct {
+	sink    *Sink
+	items   *gathered[schema.Item]
+	orders  *gathered[schema.Order]
+	rejects *gathered[schema.Reject]
+	// resolved are rejects that became rows: that needs no copy of the payload.
+	resolved *gathered[schema.Reject]
+	windows  *gathered[schema.Window]
+}
+
+// Add is part of [schema.Writer].
+func (w *writer) Add(b Batch) error {
+	open, resolved := b.Rejects, []schema.Reject(nil)
+	if slices.ContainsFunc(open, func(r schema.Reject) bool { return r.Resolved }) {
+		open = nil
+		for _, r := range b.Rejects {
+			if r.Resolved {
+				resolved = append(resolved, r)
+			} else {
+				open = append(open, r)
 			}
 		}
 	}
-	return out
+	return cmp.Or(w.items.add(b.Items), w.orders.add(b.Orders), w.rejects.add(open), w.resolved.add(resolved), w.windows.add(b.Windows))
+}
+
+// Size is part of [schema.Writer].
+func (w *writer) Size() int {
+	return w.items.size + w.orders.size + w.rejects.size + w.resolved.size + w.windows.size
+}
+
+// Write is part of [schema.Writer]. The ledger rows go last, so that a window is never recorded before each of its rows is
+// stored (I1).
+func (w *writer) Write(ctx context.Context) error {
+	for _, send := range []func(context.Context, *Sink) error{w.items.send, w.orders.send, w.rejects.send, w.resolved.send, w.windows.send} {
+		if err := send(ctx, w.sink); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // table says how rows of type T are written.
@@ -76,101 +99,116 @@ type table[T any] struct {
 	size func(*T) int
 }
 
-// write stores rows of one table. An insert into one partition is all or nothing; where there are several, the tombstones
-// go first: an order that moves from one month to another must never be seen in both (I9).
-func write[T any](ctx context.Context, s *Sink, t *table[T], rows ...[]T) error {
-	parts := split(t, rows...)
-	if len(parts) > 1 && t.deleted != nil {
-		parts = tombstonesFirst(t, parts)
+// write stores rows of one table.
+func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
+	g := gather(t, newEncoder())
+	if err := g.add(rows); err != nil {
+		return err
 	}
-	for _, part := range parts {
-		for _, chunk := range chunks(t, part, maxBlockRows, maxBlockBytes) {
-			if err := s.insert(ctx, newBlock(t, chunk)); err != nil {
+	return g.send(ctx, s)
+}
+
+// gathered is rows of one table that are to be sent. Those that came last wait as they are, all others encoded and
+// compressed: they take a tenth of the memory then, for as long as an insert and its retries may take.
+type gathered[T any] struct {
+	table   *table[T]
+	encoder *encoder
+	parts   map[int]*part[T] // by place
+	// What is not encoded yet.
+	openRows, openBytes int
+	// size is about how many bytes all rows take.
+	size int
+}
+
+// part is the rows of one place.
+type part[T any] struct {
+	open    []*T
+	packets []packet
+}
+
+func gather[T any](t *table[T], e *encoder) *gathered[T] {
+	return &gathered[T]{table: t, encoder: e, parts: map[int]*part[T]{}}
+}
+
+// add takes rows over, which must not change any more. It fails on a value that does not fit its column.
+func (g *gathered[T]) add(rows []T) error {
+	for i := range rows {
+		row := &rows[i]
+		n := g.table.size(row)
+		if g.openRows == maxPacketRows || g.openRows > 0 && g.openBytes+n > maxPacketBytes {
+			if err := g.encode(); err != nil {
+				return err
+			}
+		}
+		at := g.place(row)
+		p := g.parts[at]
+		if p == nil {
+			p = &part[T]{}
+			g.parts[at] = p
+		}
+		p.open = append(p.open, row)
+		g.openRows++
+		g.openBytes += n
+		g.size += n
+	}
+	return nil
+}
+
+// place is where a row is stored: the month of its partition, as a number like 202611, or 0 where the table has no
+// partitions. That of a tombstone is negative.
+func (g *gathered[T]) place(row *T) (place int) {
+	if g.table.partition != nil {
+		year, month, _ := g.table.partition(row).UTC().Date()
+		place = year*100 + int(month)
+	}
+	if g.table.deleted != nil && g.table.deleted(row) {
+		return -place
+	}
+	return place
+}
+
+// encode makes packets of the rows that wait as they are, in the order of the sorting key, which spares the server some
+// sorting.
+func (g *gathered[T]) encode() error {
+	for _, p := range g.parts {
+		if len(p.open) == 0 {
+			continue
+		}
+		slices.SortFunc(p.open, g.table.compare)
+		made, err := encode(g.encoder, g.table, p.open)
+		if err != nil {
+			return err
+		}
+		p.packets = append(p.packets, made)
+		g.size += len(made.data)
+		clear(p.open) // it must not keep the rows alive
+		p.open = p.open[:0]
+	}
+	g.size -= g.openBytes
+	g.openRows, g.openBytes = 0, 0
+	return nil
+}
+
+// send stores the rows. An insert into one partition is all or nothing; where there are several, the tombstones go first: an
+// order that moves from one month to another must never be seen in both (I9).
+func (g *gathered[T]) send(ctx context.Context, s *Sink) error {
+	if err := g.encode(); err != nil {
+		return err
+	}
+	var inserts [][]packet
+	places := slices.Sorted(maps.Keys(g.parts))
+	for _, place := range places {
+		inserts = append(inserts, g.parts[place].packets)
+	}
+	if len(places) == 2 && places[0] == -places[1] {
+		inserts = [][]packet{append(inserts[0], inserts[1]...)}
+	}
+	for _, packets := range inserts {
+		for _, chunk := range chunks(packets, maxBlockRows, maxBlockBytes) {
+			if err := s.insert(ctx, newBlock(g.table, chunk)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// split sorts rows into their partitions: an insert that spans partitions would not be atomic. Rows are handed over in
-// the order of the sorting key, which saves the server from sorting them.
-func split[T any](t *table[T], rows ...[]T) [][]*T {
-	var parts [][]*T
-	index := map[int]int{}
-	n := 0
-	for _, rows := range rows {
-		n += len(rows)
-	}
-	for _, rows := range rows {
-		for i := range rows {
-			month := 0
-			if t.partition != nil {
-				year, m, _ := t.partition(&rows[i]).UTC().Date()
-				month = year*100 + int(m)
-			}
-			p, ok := index[month]
-			if !ok {
-				p = len(parts)
-				index[month] = p
-				parts = append(parts, nil)
-				if p == 0 {
-					parts[p] = make([]*T, 0, n)
-				}
-			}
-			parts[p] = append(parts[p], &rows[i])
-		}
-	}
-	for _, part := range parts {
-		slices.SortFunc(part, t.compare)
-	}
-	return parts
-}
-
-// tombstonesFirst takes the tombstones out of all partitions and puts them before all other rows.
-func tombstonesFirst[T any](t *table[T], parts [][]*T) [][]*T {
-	var gone, rest [][]*T
-	for _, part := range parts {
-		var tombstones, rows []*T
-		for i, row := range part {
-			if !t.deleted(row) {
-				if tombstones != nil {
-					rows = append(rows, row)
-				}
-				continue
-			}
-			if tombstones == nil {
-				rows = slices.Clone(part[:i]) // most partitions have none, and stay as they are
-			}
-			tombstones = append(tombstones, row)
-		}
-		if tombstones == nil {
-			rows = part
-		} else {
-			gone = append(gone, tombstones)
-		}
-		if len(rows) > 0 {
-			rest = append(rest, rows)
-		}
-	}
-	return append(gone, rest...)
-}
-
-// chunks cuts rows into blocks of bounded length and size. A single row that is larger than the bound is a block of
-// its own.
-func chunks[T any](t *table[T], rows []*T, maxRows, maxBytes int) [][]*T {
-	var out [][]*T
-	start, bytes := 0, 0
-	for i, r := range rows {
-		n := t.size(r)
-		if i > start && (i-start == maxRows || bytes+n > maxBytes) {
-			out = append(out, rows[start:i])
-			start, bytes = i, 0
-		}
-		bytes += n
-	}
-	if start < len(rows) {
-		out = append(out, rows[start:])
-	}
-	return out
 }

@@ -10,7 +10,7 @@
 -- Nothing documents the sign with which a refund is sent; here it is below zero. The amount is what is payable before tax
 -- (PretaxAmount); where none is sent it is what is payable after tax without the tax, and where that is not known either
 -- the list price, since UniCloud's lines have no other. After tax it is AfterTaxAmount, or the amount before tax with the
--- tax.
+-- tax. Every other amount has the same sign as the amount.
 WITH
     replaceRegexpAll(lower(order_type), '\\s', '') AS type,
     replaceRegexpAll(lower(order_sub_type), '\\s', '') AS sub_type,
@@ -22,7 +22,8 @@ WITH
         (account, order_id) GLOBAL IN (SELECT account, order_id FROM orders WHERE payment_state IN ('cancelled', 'other')), 'cancelled',
         'paid') AS state,
     coalesce(pretax_amount, after_tax_amount - tax, pretax_gross_amount) AS before_tax,
-    coalesce(after_tax_amount, pretax_amount + tax) AS after_tax
+    coalesce(after_tax_amount, pretax_amount + tax) AS after_tax,
+    coalesce(order_items.tax, after_tax_amount - pretax_amount) AS tax_amount
 SELECT
     source, account, owner_id, order_id, item_id, related_order_id, create_time, order_type, product_code, product_type,
     product_name, subscription_type, region, operator, instance_ids, usage_start_time, usage_end_time, currency,
@@ -31,5 +32,10 @@ SELECT
     CAST(replaceRegexpAll(lower(subscription_type), '\\s', '') IN ('subscription', 'prepaid'), 'UInt8') AS is_subscription,
     toLowCardinality(multiIf(refund AND state = 'paid', 'refund', state = 'none', 'other', state)) AS kind,
     if(refund, -abs(before_tax), before_tax) AS amount,
-    if(refund, -abs(after_tax), after_tax) AS amount_after_tax
+    if(refund, -abs(after_tax), after_tax) AS amount_after_tax,
+    order_sub_type, commodity_code, quantity, payment_time, payment_currency,
+    if(refund, -abs(pretax_gross_amount), pretax_gross_amount) AS list_price,
+    list_price - amount AS discount,
+    if(refund, -abs(tax_amount), tax_amount) AS tax,
+    if(refund, -abs(pretax_amount_local), pretax_amount_local) AS amount_local
 FROM order_items

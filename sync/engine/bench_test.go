@@ -226,7 +226,7 @@ func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
 	b.Helper()
 	addr, database := sinktest.Database(b)
-	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database, Local: true})
+	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database})
 	if err != nil {
 		b.Fatal(err)
 	}

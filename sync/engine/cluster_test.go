@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -98,8 +97,8 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 	w.engine.FlushRows = 300
 	var once, first sync.Once
 	reached, recorded, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	w.engine.Committed = func(b schema.Batch) {
-		if len(b.Windows) > 0 {
+	w.engine.Committed = func(b engine.Written) {
+		if b.Windows > 0 {
 			first.Do(func() { close(recorded) })
 		}
 	}

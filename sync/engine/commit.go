@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -21,7 +20,6 @@ type committer struct {
 	in     chan delivery
 	ended  chan struct{} // closed when the goroutine below has ended
 	err    error         // why it ended early; read after ended
-	chunks sync.Pool     // *schema.Batch, empty, with room for a chunk of orders
 }
 
 // delivery is a part of a batch, or a request to write at once what is there.
@@ -47,28 +45,6 @@ func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) 
 		}
 	}()
 	return c
-}
-
-// room is a batch without rows that has memory for n orders, a chunk at the most, and their items.
-func (c *committer) room(n int) schema.Batch {
-	if n >= chunk {
-		if b, ok := c.chunks.Get().(*schema.Batch); ok {
-			return *b
-		}
-	}
-	n = min(n, chunk)
-	return schema.Batch{Orders: make([]schema.Order, 0, n), Items: make([]schema.Item, 0, 2*n)}
-}
-
-// recycle keeps the memory of a batch that was written for the next ones: the rows of a backfill take more than anything
-// else that it throws away.
-func (c *committer) recycle(b schema.Batch) {
-	if cap(b.Orders) != chunk {
-		return // not from room
-	}
-	clear(b.Orders) // they must not keep payloads alive
-	clear(b.Items)
-	c.chunks.Put(&schema.Batch{Orders: b.Orders[:0], Items: b.Items[:0]})
 }
 
 // add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
@@ -114,42 +90,40 @@ func (c *committer) close() error {
 	return c.err
 }
 
+// flushBytes bounds the memory of a batch, where its rows are large. Two are held: one is written while the next is gathered.
+const flushBytes = 32 << 20
+
+func (c *committer) batch() *batch {
+	return &batch{Writer: c.engine.store.Writer(), written: map[string]*Written{}}
+}
+
+func (c *committer) full(b *batch) bool {
+	return b.rows >= c.engine.FlushRows || b.Size() >= flushBytes
+}
+
 func (c *committer) loop(ctx context.Context) error {
 	write, end := Late(ctx) // a stop of the run must not stop the last commit
 	defer end()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()
-	// While some batches are written the next are gathered.
-	var gathered, writing []schema.Batch
-	var over []*lease // whose rows are gathered
-	rows := 0         // orders and items that are gathered
+	// While one batch is written the next is gathered.
+	gathered := c.batch()
 	done := make(chan error, 1)
-	wrote := func(err error) error {
-		clear(writing) // they must not keep payloads alive
-		writing = writing[:0]
-		return err
-	}
+	writing := false
 	settle := func() error { // waits for the write under way
-		if len(writing) == 0 {
+		if !writing {
 			return nil
 		}
-		return wrote(<-done)
+		writing = false
+		return <-done
 	}
 	flush := func() error {
-		if err := settle(); err != nil || len(gathered) == 0 {
+		if err := settle(); err != nil || gathered.empty() {
 			return err
 		}
-		gathered, writing, rows = writing, gathered, 0
-		go func(batches []schema.Batch, over []*lease) { // settle waits for it
-			err := c.write(write, batches)
-			if err == nil {
-				for _, l := range over {
-					c.engine.Claims.Release(write, l.Stream, []window.Interval{l.Interval})
-				}
-			}
-			done <- err
-		}(writing, over)
-		over = nil
+		b := gathered
+		gathered, writing = c.batch(), true
+		go func() { done <- c.write(write, b) }() // settle waits for it
 		return nil
 	}
 	for {
@@ -162,19 +136,16 @@ func (c *committer) loop(ctx context.Context) error {
 				}
 				return settle()
 			}
-			if more.over != nil {
-				over = append(over, more.over)
-			}
-			if more.Rows() > 0 || more.over != nil {
-				gathered = append(gathered, more.Batch)
-				rows += len(more.Orders) + len(more.Items)
+			if err := gathered.add(more); err != nil {
+				return fmt.Errorf("commit: %w", err)
 			}
 			written = more.written
-			if rows < c.engine.FlushRows && written == nil {
+			if !c.full(gathered) && written == nil {
 				continue
 			}
 		case err := <-done:
-			if err = wrote(err); err != nil {
+			writing = false
+			if err != nil {
 				return err
 			}
 			continue
@@ -192,13 +163,73 @@ func (c *committer) loop(ctx context.Context) error {
 	}
 }
 
-func (c *committer) write(ctx context.Context, batches []schema.Batch) error {
-	if err := c.engine.store.Write(ctx, batches...); err != nil {
+// batch is what is written together.
+type batch struct {
+	schema.Writer
+	rows    int                 // orders and items
+	written map[string]*Written // by account
+	over    []*lease            // whose rows these are
+}
+
+// Written counts the rows of one account that the warehouse confirmed together.
+type Written struct {
+	Account       string
+	Orders, Items int
+	Windows       int
+	Rejects       map[string]int // by reason; those that are resolved are not counted
+}
+
+// add takes over what was delivered.
+func (b *batch) add(d delivery) error {
+	if d.over != nil {
+		b.over = append(b.over, d.over)
+	}
+	b.rows += len(d.Orders) + len(d.Items)
+	for i := range d.Orders {
+		b.of(d.Orders[i].Account).Orders++
+	}
+	for i := range d.Items {
+		b.of(d.Items[i].Account).Items++
+	}
+	for i := range d.Windows {
+		b.of(d.Windows[i].Account).Windows++
+	}
+	for i := range d.Rejects {
+		if r := &d.Rejects[i]; !r.Resolved {
+			b.of(r.Account).Rejects[r.Reason]++
+		} else {
+			b.of(r.Account)
+		}
+	}
+	return b.Add(d.Batch)
+}
+
+func (b *batch) of(account string) *Written {
+	w := b.written[account]
+	if w == nil {
+		w = &Written{Account: account, Rejects: map[string]int{}}
+		b.written[account] = w
+	}
+	return w
+}
+
+// empty reports whether there is nothing to write, and nothing to release after it.
+func (b *batch) empty() bool { return len(b.written) == 0 && len(b.over) == 0 }
+
+// write stores a batch and then releases the ranges whose rows it held.
+func (c *committer) write(ctx context.Context, b *batch) error {
+	if err := b.Write(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	for _, b := range batches {
-		c.engine.Committed(b)
-		c.recycle(b)
+	for _, w := range b.written {
+		c.engine.Committed(*w)
+	}
+	ranges := map[schema.Stream][]window.Interval{}
+	for _, l := range b.over {
+		ranges[l.Stream] = append(ranges[l.Stream], l.Interval)
+	}
+	for s, over := range ranges {
+		c.engine.Claims.Release(ctx, s, over)
 	}
 	return nil
 }

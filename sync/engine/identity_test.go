@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -273,34 +274,42 @@ type failing struct {
 
 var errRefused = errors.New("the warehouse is gone")
 
-func (f *failing) Write(ctx context.Context, batches ...schema.Batch) error {
-	for _, b := range batches {
-		for _, o := range b.Orders {
-			if o.OrderID != f.order || f.pass.Add(-1) >= 0 {
+func (f *failing) Writer() schema.Writer { return &failingWriter{Writer: f.Store.Writer(), store: f} }
+
+type failingWriter struct {
+	schema.Writer
+	store *failing
+	rows  []schema.Batch
+}
+
+func (b *failingWriter) Add(rows schema.Batch) error {
+	b.rows = append(b.rows, rows)
+	return b.Writer.Add(rows)
+}
+
+func (b *failingWriter) Write(ctx context.Context) error {
+	for _, rows := range b.rows {
+		for _, o := range rows.Orders {
+			if o.OrderID != b.store.order || b.store.pass.Add(-1) >= 0 {
 				continue
 			}
-			if f.half {
-				var left schema.Batch
-				for _, b := range batches {
-					for _, o := range b.Orders {
-						if o.Deleted {
-							left.Orders = append(left.Orders, o)
-						}
-					}
-					for _, i := range b.Items {
-						if i.Deleted {
-							left.Items = append(left.Items, i)
-						}
+			if b.store.half {
+				left := b.store.Store.Writer()
+				for _, b := range b.rows {
+					orders := slices.DeleteFunc(slices.Clone(b.Orders), func(o schema.Order) bool { return !o.Deleted })
+					items := slices.DeleteFunc(slices.Clone(b.Items), func(i schema.Item) bool { return !i.Deleted })
+					if err := left.Add(schema.Batch{Orders: orders, Items: items}); err != nil {
+						return err
 					}
 				}
-				if err := f.Store.Write(ctx, left); err != nil {
+				if err := left.Write(ctx); err != nil {
 					return err
 				}
 			}
 			return errRefused
 		}
 	}
-	return f.Store.Write(ctx, batches...)
+	return b.Writer.Write(ctx)
 }
 
 // A crash while an order moves loses nothing for good and doubles nothing, wherever the two windows are: the next runs heal

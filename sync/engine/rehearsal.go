@@ -148,5 +148,11 @@ func (s *noStore) OpenFindings(context.Context, schema.Stream) ([]schema.Finding
 	return nil, nil
 }
 
-// Write is part of Store.
-func (s *noStore) Write(context.Context, ...schema.Batch) error { return nil }
+// Writer is part of Store.
+func (s *noStore) Writer() schema.Writer { return nowhere{} }
+
+type nowhere struct{}
+
+func (nowhere) Add(schema.Batch) error      { return nil }
+func (nowhere) Size() int                   { return 0 }
+func (nowhere) Write(context.Context) error { return nil }

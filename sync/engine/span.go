@@ -207,7 +207,6 @@ func (r *streamRun) details(ctx context.Context, iv window.Interval, todo []*sch
 // rows gathers the rows of orders whose details were fetched, and hands them to the committer, a chunk at a time.
 type rows struct {
 	run     *streamRun
-	room    int         // for so many orders
 	rejects *rejectView // of these orders
 	batch   schema.Batch
 }
@@ -215,7 +214,7 @@ type rows struct {
 // rows begins to gather the rows of orders whose details are about to be fetched. The caller ends it.
 func (r *streamRun) rows(ctx context.Context, todo []*schema.Order) (*rows, error) {
 	rejects, err := r.open.look(ctx, nil, orderIDs(todo))
-	return &rows{run: r, room: len(todo), rejects: rejects}, err
+	return &rows{run: r, rejects: rejects}, err
 }
 
 // take takes an order with its items, where it is to be written, with tombstones for what is stored of it at other places;
@@ -226,10 +225,6 @@ func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, wr
 		orders, items, err := r.leave(ctx, o, places)
 		if err != nil {
 			return err
-		}
-		if w.batch.Orders == nil {
-			memory := r.commits.room(w.room)
-			w.batch.Orders, w.batch.Items = memory.Orders, memory.Items
 		}
 		w.batch.Orders = append(append(w.batch.Orders, orders...), *o)
 		w.batch.Items = append(append(w.batch.Items, items...), d.Items...)

@@ -127,7 +127,9 @@ func (a *App) Open(ctx context.Context) error {
 	if a.warehouse != nil {
 		return nil
 	}
-	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics})
+	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{
+		Log: a.log, Progress: a.progress, Observer: a.metrics, Timezone: a.cfg.Reporting.Timezone,
+	})
 	if err != nil {
 		return err
 	}

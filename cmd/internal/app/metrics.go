@@ -247,18 +247,12 @@ func (m *Metrics) Inserted(table string, rows int, d time.Duration) {
 // Retried is part of sink.Observer. The reason is in the log.
 func (m *Metrics) Retried(table, _ string) { m.retries.WithLabelValues(table).Inc() }
 
-// committed sees every batch that the warehouse confirmed.
-func (m *Metrics) committed(b schema.Batch) {
-	for i := range b.Orders {
-		m.orders.WithLabelValues(b.Orders[i].Account).Inc()
-	}
-	for i := range b.Items {
-		m.items.WithLabelValues(b.Items[i].Account).Inc()
-	}
-	for i := range b.Rejects {
-		if r := &b.Rejects[i]; !r.Resolved {
-			m.rejects.WithLabelValues(r.Account, r.Reason).Inc()
-		}
+// committed counts what the warehouse confirmed.
+func (m *Metrics) committed(w engine.Written) {
+	m.orders.WithLabelValues(w.Account).Add(float64(w.Orders))
+	m.items.WithLabelValues(w.Account).Add(float64(w.Items))
+	for reason, n := range w.Rejects {
+		m.rejects.WithLabelValues(w.Account, reason).Add(float64(n))
 	}
 }
 

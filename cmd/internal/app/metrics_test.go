@@ -94,11 +94,7 @@ func TestMetricsCount(t *testing.T) {
 	m.Inserted("order_rows", 7, time.Second)
 	m.Retried("order_rows", "network")
 	stream := schema.Stream{Source: "bss", Account: "main"}
-	m.committed(schema.Batch{
-		Orders:  []schema.Order{{Stream: stream}, {Stream: stream}},
-		Items:   []schema.Item{{Stream: stream}},
-		Rejects: []schema.Reject{{Stream: stream, Reason: "money"}, {Stream: stream, Reason: "money", Resolved: true}},
-	})
+	m.committed(engine.Written{Account: "main", Orders: 2, Items: 1, Rejects: map[string]int{"money": 1}})
 	m.ledger("main", []sink.StreamSummary{
 		{Stream: stream, Windows: map[schema.Verdict]int{schema.Complete: 2, schema.Failed: 1}},
 		{Stream: schema.Stream{Account: "main", OwnerID: "1"}, Windows: map[schema.Verdict]int{schema.Complete: 1}},

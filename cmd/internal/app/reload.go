@@ -151,13 +151,13 @@ func (a *App) keep(next *config.Config) {
 		name     string
 		old, new any
 	}{
-		{"clickhouse", a.cfg.ClickHouse, next.ClickHouse}, {"http", a.cfg.HTTP, next.HTTP}, {"log", a.cfg.Log, next.Log},
+		{"clickhouse", a.cfg.ClickHouse, next.ClickHouse}, {"reporting", a.cfg.Reporting, next.Reporting}, {"http", a.cfg.HTTP, next.HTTP}, {"log", a.cfg.Log, next.Log},
 	} {
 		if !reflect.DeepEqual(section.old, section.new) {
 			changed = append(changed, section.name)
 		}
 	}
-	next.ClickHouse, next.HTTP, next.Log = a.cfg.ClickHouse, a.cfg.HTTP, a.cfg.Log
+	next.ClickHouse, next.Reporting, next.HTTP, next.Log = a.cfg.ClickHouse, a.cfg.Reporting, a.cfg.HTTP, a.cfg.Log
 	if len(changed) > 0 {
 		a.log.Warn("these sections of the configuration are changed and need a restart; until then they stay as they were", "sections", strings.Join(changed, ", "))
 	}

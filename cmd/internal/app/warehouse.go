@@ -36,6 +36,10 @@ type WarehouseOptions struct {
 	ReadOnly bool
 	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
+	// Timezone is reporting.timezone; a warehouse whose views are of another zone is refused, unless Rezone says that they are
+	// to be made anew.
+	Timezone string
+	Rezone   bool
 	// Patience bounds how long a read is tried again; zero for as long as a run of hours is worth.
 	Patience time.Duration
 }
@@ -119,7 +123,7 @@ func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Wareh
 	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
-		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience,
+		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience, Timezone: o.Timezone, Rezone: o.Rezone,
 	}
 	if o.AsReader && c.Reader.Username != "" {
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true
@@ -142,7 +146,7 @@ func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Wareh
 		login, w.reader = server.Login(embedded.Reader), embedded.Confined()
 	}
 	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
-	cfg.Local, w.config = true, cfg
+	w.config = cfg
 	return w, cfg, nil
 }
 

@@ -295,7 +295,7 @@ func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) 
 	d := p.download()
 	defer d.close()
 	w, err := app.LookAtWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
-		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress,
+		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress, Timezone: cfg.Reporting.Timezone,
 	})
 	if err != nil {
 		c.bad(ctx, name, err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
 )
 
 func (p *program) migrate() *cobra.Command {
@@ -16,6 +18,9 @@ what this would do. Every verb that writes does it too, so it is needed only
 for a user who may create tables on behalf of one who may not, or where verbs
 that only read (status, sql, rejects) find tables that are missing or old.
 
+After a change of reporting.timezone it is needed: it makes the views anew for
+the zone, which the other verbs refuse to do to a warehouse that others use.
+
 It never drops or replaces what ordersync did not make: where something else
 has the name of one of its tables or views, it names it and changes nothing.`,
 		Args: cobra.NoArgs,
@@ -25,7 +30,7 @@ has the name of one of its tables or views, it names it and changes nothing.`,
 		if err != nil {
 			return err
 		}
-		w, err := p.openWarehouse(cmd.Context(), cfg, false)
+		w, err := p.openWarehouseWith(cmd.Context(), cfg, app.WarehouseOptions{Rezone: true})
 		if err != nil {
 			return err
 		}

@@ -315,5 +315,6 @@ func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o a
 	d := p.download()
 	defer d.close()
 	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
+	o.Timezone = cfg.Reporting.Timezone
 	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
 }

@@ -62,7 +62,7 @@ func (p *program) statusText(r *status.Report) {
 		fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
 	}
 	for i := range r.Spend {
-		p.spend(&r.Spend[i])
+		p.spend(&r.Spend[i], r.ReportingZone)
 	}
 	fmt.Fprintln(p.out)
 	if !r.NextTick.IsZero() {
@@ -211,9 +211,13 @@ func (p *program) runs(title string, runs []status.Run) {
 	}
 }
 
-// spend prints what was ordered in a currency.
-func (p *program) spend(s *status.Spend) {
-	fmt.Fprintf(p.out, "\nlast %d days: %s, %s %s before tax, paid or refunded\n", len(s.Days), plural(s.Orders, "order"),
+// spend prints what was ordered in a currency, in days of a zone.
+func (p *program) spend(s *status.Spend, zone string) {
+	of := ""
+	if zone != schema.DefaultZone {
+		of = " of " + zone
+	}
+	fmt.Fprintf(p.out, "\nlast %d days%s: %s, %s %s before tax, paid or refunded\n", len(s.Days), of, plural(s.Orders, "order"),
 		format.Amount(s.Amount), s.Currency)
 	for _, x := range s.Products[:min(len(s.Products), terminalTop)] {
 		name := x.Code

@@ -97,10 +97,13 @@ func (c *checker) bySource(a *Account, path string) {
 	if a.Source == SourceUniCloud {
 		c.oneOf(path+".signature_version", a.SignatureVersion, "1.0", "2.0")
 	}
-	at := path + ".timezone"
-	// "Local" would make the meaning of a time depend on the machine.
-	if _, err := time.LoadLocation(a.Timezone); err != nil || a.Timezone == "" || a.Timezone == "Local" {
-		c.fail(at, "%s is not an IANA time zone (such as Asia/Shanghai or UTC)", c.show(at, a.Timezone))
+	c.timezone(path+".timezone", a.Timezone)
+}
+
+// timezone checks the name of a time zone. "Local" would make the meaning of a time depend on the machine.
+func (c *checker) timezone(path, name string) {
+	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
+		c.fail(path, "%s is not an IANA time zone (such as Asia/Shanghai or UTC)", c.show(path, name))
 	}
 }
 

@@ -46,6 +46,7 @@ type Config struct {
 	Accounts   []Account  `yaml:"accounts"`
 	ClickHouse ClickHouse `yaml:"clickhouse"`
 	Schedule   Schedule   `yaml:"schedule"`
+	Reporting  Reporting  `yaml:"reporting"`
 	HTTP       HTTP       `yaml:"http"`
 	Log        Log        `yaml:"log"`
 }
@@ -146,6 +147,12 @@ type Schedule struct {
 	Sweep time.Duration `yaml:"sweep"`
 }
 
+// Reporting says how the views and the status page tell days and months.
+type Reporting struct {
+	// Timezone is the IANA name of the zone in which a day and a month begin. Stored times are UTC whatever it is.
+	Timezone string `yaml:"timezone"`
+}
+
 // HTTP is the status page, the metrics and the health checks.
 type HTTP struct {
 	// Listen is host:port; port 0 takes a free one.
@@ -176,8 +183,9 @@ func Default() *Config {
 			Lookback: 24 * time.Hour,
 			Sweep:    192 * time.Hour,
 		},
-		HTTP: HTTP{Listen: "127.0.0.1:9464"},
-		Log:  Log{Level: "info", Format: FormatAuto},
+		Reporting: Reporting{Timezone: "UTC"},
+		HTTP:      HTTP{Listen: "127.0.0.1:9464"},
+		Log:       Log{Level: "info", Format: FormatAuto},
 	}
 }
 

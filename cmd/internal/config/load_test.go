@@ -123,6 +123,8 @@ schedule:
   settle: 0s
   lookback: 1d12h
   sweep: 30d
+reporting:
+  timezone: Asia/Shanghai
 http: {listen: ":0"}
 log:
   level: debug
@@ -154,8 +156,8 @@ log:
 		Schedule: Schedule{
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
 		},
-		HTTP: HTTP{Listen: ":0"},
-		Log:  Log{Level: "debug", Format: FormatJSON},
+		Reporting: Reporting{Timezone: "Asia/Shanghai"}, HTTP: HTTP{Listen: ":0"},
+		Log: Log{Level: "debug", Format: FormatJSON},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -59,8 +59,8 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		recent, failures, running []sink.Run
 		days, products            []sink.Spend
 		successes                 map[string]time.Time
-		today                     = now.UTC().Truncate(24 * time.Hour)
-		spendFrom                 = today.AddDate(0, 0, 1-spendDays)
+		year, month, day          = now.In(w.Zone()).Date()
+		spendFrom                 = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
 	)
 	asked := map[string]schema.Filters{}
 	for _, e := range expected {
@@ -68,7 +68,11 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	g.Go(func() (err error) { days, products, err = w.Spend(gctx, spendFrom, today.AddDate(0, 0, 1)); return err })
+	g.Go(func() (err error) {
+		midnight := func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
+		days, products, err = w.Spend(gctx, midnight(day+1-spendDays), midnight(day+1))
+		return err
+	})
 	g.Go(func() (err error) { streams, err = w.Summaries(gctx, asked); return err })
 	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
 	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
@@ -88,6 +92,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	r := &Report{
 		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
+		ReportingZone: w.Zone().String(),
 	}
 	for _, l := range withExpected(streams, expected) {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })

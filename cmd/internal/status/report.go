@@ -29,6 +29,8 @@ type Report struct {
 	Budgets  []Budget  `json:"budgets"`  // of the process that made the report; empty where it makes no calls
 	Rejects  []Reject  `json:"rejects"`  // that wait for an operator
 	Spend    []Spend   `json:"spend"`    // of the last 30 days, by currency
+	// ReportingZone is the IANA name of the zone whose days those of Spend are.
+	ReportingZone string `json:"reporting_timezone"`
 }
 
 // Map says what the heat maps of the streams show, and of how much.
@@ -187,9 +189,9 @@ type Total struct {
 	Amount decimal.Decimal `json:"pretax_amount"`
 }
 
-// SpendDay is one day, in UTC.
+// SpendDay is one day of the reporting zone.
 type SpendDay struct {
-	Day time.Time `json:"day"`
+	Day time.Time `json:"day"` // of the calendar: midnight in UTC, whatever the zone
 	Total
 }
 

@@ -318,6 +318,40 @@ func TestSpend(t *testing.T) {
 	}
 }
 
+// The days of spend are those of the reporting zone, also where a day has 23 or 25 hours.
+func TestSpendInTheReportingZone(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Asia/Shanghai", "America/New_York", "Australia/Lord_Howe"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr, database := sinktest.Database(t)
+		s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		year, month, day := now.In(zone).Date()
+		first, last := time.Date(year, month, day-29, 0, 0, 0, 0, zone), time.Date(year, month, day+1, 0, 0, 0, 0, zone).Add(-time.Millisecond)
+		var b sink.Batch
+		for n, at := range []time.Time{first, first.Add(-time.Millisecond), last, last.Add(time.Millisecond)} {
+			at = at.UTC()
+			b.Orders = append(b.Orders, schema.Order{Stream: stream, OrderID: fmt.Sprint(n), CreateTime: at, FetchedAt: at, Currency: "CNY", Version: 1})
+			b.Items = append(b.Items, schema.Item{Stream: stream, OrderID: fmt.Sprint(n), ItemID: "1", CreateTime: at, FetchedAt: at, Currency: "CNY",
+				PaymentStatus: "Paid", Amounts: schema.Amounts{Pretax: decimal.NewNullDecimal(decimal.New(1, int32(n)))}, Version: 1})
+		}
+		if err := s.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		r := build(t, s, config.Default(), status.Query{})
+		if len(r.Spend) != 1 || r.Spend[0].Amount.String() != "101" || r.Spend[0].Days[0].Amount.String() != "1" || r.Spend[0].Days[29].Amount.String() != "100" ||
+			r.Spend[0].Days[0].Day.Format(time.DateOnly) != first.Format(time.DateOnly) || r.ReportingZone != name {
+			t.Errorf("%s: %+v", name, r.Spend)
+		}
+	}
+}
+
 // Where orders are tracked by their ids there are no hours, and the last success says how fresh they are.
 func TestTrackedByID(t *testing.T) {
 	t.Parallel()
