@@ -11,7 +11,7 @@ const (
 	// is the curve of TCP's CUBIC: few calls are throttled while others take a part of the quota that does not change, and
 	// all of it is found within a minute when they leave.
 	recovery = 20 * time.Second
-	growth   = 0.125
+	growth   = 0.15
 	// headroom is the part of a limit that is left unused right after it was found, and noisyHeadroom times the noise on
 	// top: the noise is learned there, and must not be learned from calls that were throttled because of their rate.
 	headroom, noisyHeadroom = 0.1, 3
@@ -24,12 +24,12 @@ const (
 	patience, probing = 300, 1.2
 	// A limit that was probed is kept, but for eroded: a limit that is slightly too high throttles few calls for long. Or
 	// it is overshot of the rate at which the probing failed, by when the rate is beyond the limit by about that.
-	eroded, overshot = 0.97, 0.88
+	eroded, overshot = 0.95, 0.87
 	// The noise is learned from batches of calls, with a memory of so many calls. A batch with more than noCalm throttles
 	// tells that its rate was too high.
-	noiseBatch, noiseMemory          = 50, 200
+	noiseBatch, noiseMemory          = 50, 400
 	noiseAtFirst, minNoise, maxNoise = 0.005, 0.001, 0.1
-	noCalm                           = 0.1
+	noCalm                           = 0.09
 )
 
 // limiter finds how many calls a second the vendor lets through, by the share of them that it throttles.

@@ -1,7 +1,7 @@
-// Package app is the one place that wires ordersync together: configuration, vendors' clients, warehouse, engine,
-// schedule, metrics and HTTP.
+// Package app is the one place that wires ordersync together: configuration, vendors' clients, warehouse, engine, daemon,
+// metrics and HTTP.
 //
-//	New ──► Open ──► Backfill            a verb that does one thing and ends
+//	New ──► Open ──► Backfill ──► Stop    a verb that does one thing and ends; so do Verify, Replay, Track, Fetch, Products, Plan
 //	   └──────────► Start ──► … ──► Stop  the daemon; Run is all of it
 //
 // Everything that Open and Start begin has a named clean-up; Stop runs them last-in-first-out within one time bound, so
@@ -22,23 +22,13 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// stopTimeout bounds Stop, whatever hangs: the runs take up to stopGrace, the claims five seconds, and the embedded server as
-// many until it is killed. Docker, Kubernetes and systemd kill what takes longer than 30 seconds or more.
-const stopTimeout = 27 * time.Second
-
-// stopGrace is how long after a stop all of a run has ended: the engine takes up to 12 seconds to commit the batch in hand,
-// and then the history is to be written.
-const stopGrace = 15 * time.Second
-
-// releaseTimeout bounds the giving back of claims. Those that are not given back end by themselves, within a minute.
+// releaseTimeout bounds the release of claims. Those that are not released end by themselves, within a minute.
 const releaseTimeout = 1500 * time.Millisecond
-
-// ErrStopped is why a run under way ends when Stop is called.
-var ErrStopped = errors.New("ordersync is stopping")
 
 // Options are what an App needs.
 type Options struct {
@@ -61,23 +51,22 @@ type App struct {
 	progress func(stage string, done, total int64)
 	registry *prometheus.Registry
 	metrics  *Metrics
-	schedule cron.Schedule
+	schedule cron.Schedule // of the start; a reload gives the daemon another
 	logins   []*login
 	flush    time.Duration
-	leases   *leases
-	ranges   *ranges     // after Open
-	away     atomic.Bool // the warehouse did not answer at the last tick
-	history  history
-	troubles *troubles
+	leases   *daemon.Leases
+	troubles *daemon.Troubles
+	claims   *daemon.Claims  // after Open
+	history  *daemon.History // after Open
+	daemon   *daemon.Daemon  // after Open
 
 	warehouse *Warehouse
 	web       *server // after Start
 	cleanups  cleanups
 
-	// swap guards cfg, schedule and logins: a reload writes them while no run is under way, and HTTP may ask at any time.
+	// swap guards cfg and logins: a reload writes them while no run is under way, and HTTP may ask at any time.
 	swap    sync.RWMutex
 	refused atomic.Pointer[string] // why the configuration that was last read again is not the one that works; nil where it is
-	runs    *runs                  // those of the schedule; nil while there is none
 
 	stopping sync.Mutex
 }
@@ -97,8 +86,7 @@ func New(o Options) (*App, error) {
 		o.Registry = prometheus.NewRegistry()
 	}
 	a := &App{cfg: o.Config, progress: o.Progress, registry: o.Registry, schedule: schedule, flush: o.FlushEvery}
-	a.log = slog.New(runHandler{newRepeatHandler(o.Log.Handler())})
-	a.troubles = newTroubles(slog.New(runHandler{o.Log.Handler()})) // they are told once anyway
+	a.log, a.troubles = daemon.NewLog(o.Log.Handler()), daemon.NewTroubles(o.Log.Handler())
 	a.metrics = newMetrics(o.Config.Accounts)
 	for i := range o.Config.Accounts {
 		l, err := newLogin(&o.Config.Accounts[i], a.metrics, o.Offline)
@@ -110,8 +98,8 @@ func New(o Options) (*App, error) {
 		l.watchPauses(a.log)
 		a.logins = append(a.logins, l)
 	}
-	a.leases = newLeases(a.log, a.logins)
-	if err := a.metrics.register(o.Registry, func() time.Time { return a.nextRun(time.Now().UTC()) }); err != nil {
+	a.leases = daemon.NewLeases(a.log, a.names())
+	if err := a.metrics.register(o.Registry, a.nextRun); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	for _, l := range a.logins {
@@ -138,8 +126,9 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	a.ranges = newRanges(a.log, a.leases, w.Sink)
-	a.cleanups.addWithin("claims", releaseTimeout, a.ranges.start())
+	a.history = daemon.NewHistory(a.log, w.Sink)
+	a.claims = daemon.NewClaims(a.log, a.leases, w.Sink)
+	a.cleanups.addWithin("claims", releaseTimeout, a.claims.Start())
 	a.cleanups.add("accounts", func(context.Context) error {
 		for _, l := range a.logins {
 			l.close()
@@ -149,7 +138,10 @@ func (a *App) Open(ctx context.Context) error {
 	for _, l := range a.logins {
 		l.engine = a.newEngine(l.streams...)
 	}
-	stop := a.listen()
+	a.daemon = daemon.New(daemon.Options{
+		Log: a.log, Sink: w.Sink, Ping: a.ping, Leases: a.leases, History: a.history, Troubles: a.troubles, Up: a.metrics.answers,
+	}, a.work(a.cfg, a.schedule, a.logins))
+	stop := a.troubles.Listen(a.callers)
 	a.cleanups.add("vendors", func(context.Context) error {
 		stop()
 		return nil
@@ -163,7 +155,7 @@ func (a *App) Open(ctx context.Context) error {
 func (a *App) newEngine(streams ...engine.Stream) *engine.Engine {
 	return engine.New(a.warehouse.Narrowed(streams[0].Filters), streams, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
-		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Claims: a.ranges, Committed: a.metrics.committed, FlushEvery: a.flush,
+		Sweep: a.cfg.Schedule.Sweep, Log: a.log, Claims: a.claims, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})
 }
 
@@ -212,30 +204,28 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Warn("the connection to a vendor is not protected", "account", a.cfg.Accounts[i].Name, "warning", warning)
 		}
 	}
-	release, err := a.leases.start(ctx, a.warehouse.Sink)
+	release, err := a.daemon.Claim(ctx)
+	if release != nil {
+		a.cleanups.addWithin("leases", releaseTimeout, release)
+	}
 	if err != nil {
 		return err
-	}
-	a.cleanups.addWithin("leases", releaseTimeout, release)
-	for _, l := range a.logins {
-		if err := a.refresh(ctx, l); err != nil {
-			return err
-		}
 	}
 	if err := a.serve(ctx); err != nil {
 		return err
 	}
-
-	a.startRuns(ctx)
-	a.cleanups.add("schedule", func(ctx context.Context) error { return a.stopRuns(ctx, ErrStopped) })
+	a.daemon.Start(ctx)
+	a.cleanups.add("schedule", a.daemon.Stop)
 	return nil
 }
 
-// nextRun is when the next scheduled run after a time is due.
-func (a *App) nextRun(after time.Time) time.Time {
-	a.swap.RLock()
-	defer a.swap.RUnlock()
-	return a.schedule.Next(after)
+// nextRun is when the next scheduled run is due; zero for never.
+func (a *App) nextRun() time.Time {
+	now := time.Now().UTC()
+	if a.daemon == nil {
+		return a.schedule.Next(now)
+	}
+	return a.daemon.NextRun(now)
 }
 
 // URL is where HTTP is served, after Start; empty while another daemon has the address.
@@ -246,7 +236,7 @@ func (a *App) URL() string { return a.web.URL() }
 func (a *App) Stop() error {
 	a.stopping.Lock()
 	defer a.stopping.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), daemon.StopTimeout)
 	defer cancel()
 	return a.cleanups.run(ctx)
 }

@@ -243,7 +243,7 @@ func TestOneLineARun(t *testing.T) {
 		t.Errorf("said %v", said)
 	}
 	delete(said, "tick")
-	delete(said, "tick skipped: the run before it is still under way") // on a machine that is busy
+	delete(said, "scheduled run skipped: the run before it is still under way") // on a machine that is busy
 	for what, n := range said {
 		if n > 1 {
 			t.Errorf("%s is said %d times", what, n)
@@ -294,7 +294,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 	}
 }
 
-// What goes wrong at every tick is an error once an hour; that there was a tick is said each time.
+// What goes wrong at every scheduled run is an error once an hour; that there was a run is said each time.
 func TestRepeatedErrorsAreRateLimited(t *testing.T) {
 	t.Parallel()
 	_, cfg := vendor(t)

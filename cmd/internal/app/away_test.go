@@ -92,7 +92,7 @@ func (p *proxy) cut() {
 }
 
 const (
-	away      = "the warehouse does not answer; trying again at every tick"
+	away      = "the warehouse does not answer; trying again at every scheduled run"
 	stillAway = "the warehouse still does not answer"
 )
 
@@ -106,7 +106,7 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// Between two ticks: a row that is on its way would be tried again for two minutes.
+	// Between two runs: a row that is on its way would be tried again for two minutes.
 	log.wait(t, agreed, 1)
 	log.wait(t, "the run is done", log.count("the run is done")+1)
 	way.cut()
@@ -118,7 +118,7 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	if got := get(t, a.URL()+"/metrics"); !strings.Contains(got, "\nordersync_warehouse_up 0\n") {
 		t.Errorf("the metrics do not tell that the warehouse is away:\n%s", got)
 	}
-	// More ticks go by: nothing more is said, and the vendor is not asked for what could not be stored.
+	// More runs go by: nothing more is said, and the vendor is not asked for what could not be stored.
 	calls := account.Calls()["QueryOrders"].Total
 	log.wait(t, stillAway, 3)
 	if n := log.count(away); n != 1 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
@@ -50,7 +51,7 @@ func (c *Canceller) Able(account string) error {
 // account of all that in the table of cancellations. The error is of what came in its way here; what the vendor said is
 // in the Cancellation.
 func (c *Canceller) Cancel(ctx context.Context, stream schema.Stream, orderID, by string) (schema.Cancellation, error) {
-	ctx = withRun(ctx)
+	ctx = daemon.WithRun(ctx)
 	now := time.Now().UTC()
 	k := schema.Cancellation{
 		Stream: stream, ID: uuid.NewString(), OrderID: orderID, RequestedAt: now, RequestedBy: by,

@@ -31,10 +31,9 @@ type login struct {
 	products products
 	computed []prometheus.Collector // metrics of it that are asked for, see Metrics.account
 
-	// What only the login's ticks use, one at a time, after the start:
+	// What only the login's scheduled runs use, one at a time, after the start:
 	ledger   []sink.StreamSummary // as of the last refresh
 	verified []sink.Verification  // as of the last refresh
-	wrong    bool                 // that this machine's clock is not the vendor's was said
 }
 
 // newLogin wires an account: client, budgets, retries, metrics.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -152,7 +153,7 @@ func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) erro
 }
 
 // account makes an account's series.
-func (m *Metrics) account(to prometheus.Registerer, l *login, leases *leases) error {
+func (m *Metrics) account(to prometheus.Registerer, l *login, leases *daemon.Leases) error {
 	m.begin(l.name)
 	for _, stream := range l.streams {
 		if stream.Lists() { // the others are verified by hand only
@@ -172,7 +173,7 @@ func (m *Metrics) account(to prometheus.Registerer, l *login, leases *leases) er
 				return math.NaN()
 			}),
 		computed("leader", "1 where this daemon works on the account, 0 where it stands by for another one.", of, func() float64 {
-			if leases.led(l.name) {
+			if leases.Leads(l.name) {
 				return 1
 			}
 			return 0
@@ -253,6 +254,14 @@ func (m *Metrics) committed(w engine.Written) {
 	m.items.WithLabelValues(w.Account).Add(float64(w.Items))
 	for reason, n := range w.Rejects {
 		m.rejects.WithLabelValues(w.Account, reason).Add(float64(n))
+	}
+}
+
+// answers takes over whether the warehouse answered.
+func (m *Metrics) answers(up bool) {
+	m.warehouseUp.Set(0)
+	if up {
+		m.warehouseUp.Set(1)
 	}
 }
 

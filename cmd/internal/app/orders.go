@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -55,13 +56,13 @@ func (a *App) Fetch(ctx context.Context, now time.Time, stream schema.Stream, id
 
 // recorded is a run over single orders, with its row in the history.
 func (a *App) recorded(ctx context.Context, kind sink.RunKind, stream schema.Stream, p *engine.Progress, run func(context.Context, *engine.Progress) (engine.Summary, error)) (engine.Summary, error) {
-	ctx = withRun(ctx)
+	ctx = daemon.WithRun(ctx)
 	if p == nil {
 		p = new(engine.Progress)
 	}
-	end := a.record(ctx, kind, []string{stream.Account}, time.Time{}, time.Time{}, p)
+	end := a.history.Record(ctx, kind, []string{stream.Account}, time.Time{}, time.Time{}, p)
 	s, err := run(ctx, p)
-	end(outcome{summary: s, err: err})
+	end(daemon.Outcome{Summary: s, Err: err})
 	return s, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/engine"
 )
@@ -43,7 +44,7 @@ func (p AccountPlan) Time(f engine.Forecast) time.Duration {
 // Plan says what Backfill would cost with the same arguments, account by account, by a few calls. Open must have been
 // called. The error is of the plan as a whole; what concerns one stream is in its forecast.
 func (a *App) Plan(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) ([]AccountPlan, error) {
-	ctx = withRun(ctx)
+	ctx = daemon.WithRun(ctx)
 	out, errs := make([]AccountPlan, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {

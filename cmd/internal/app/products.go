@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -41,19 +42,19 @@ type ProductNames struct {
 // Products refreshes the product names of every account whose source tells them. Open must have been called. What concerns
 // one account is in its ProductNames.
 func (a *App) Products(ctx context.Context) []ProductNames {
-	return a.refreshProducts(withRun(ctx), a.names(), a.logins...)
+	return a.refreshProducts(daemon.WithRun(ctx), a.names(), a.logins...)
 }
 
 // refreshProducts is one run in the history.
 func (a *App) refreshProducts(ctx context.Context, accounts []string, logins ...*login) (out []ProductNames) {
 	p := new(engine.Progress)
-	end := a.record(ctx, sink.RunProducts, accounts, time.Time{}, time.Time{}, p)
+	end := a.history.Record(ctx, sink.RunProducts, accounts, time.Time{}, time.Time{}, p)
 	var errs []error
 	for _, l := range logins {
 		n := a.productsOf(ctx, l, p)
 		out, errs = append(out, n), append(errs, n.Err)
 	}
-	end(outcome{err: errors.Join(errs...)})
+	end(daemon.Outcome{Err: errors.Join(errs...)})
 	return out
 }
 

@@ -13,11 +13,9 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 )
-
-// ErrReloaded is why a run under way ends when the configuration is read again.
-var ErrReloaded = errors.New("the configuration is read again")
 
 // RunReloading is Run, and reads the configuration again whenever the channel says so. A configuration that is wrong is
 // refused with its errors, in the log, in the metric config_last_reload_successful and in the status, and the one before goes on.
@@ -78,7 +76,7 @@ func (a *App) refusal(r *status.Report) {
 // reload takes another configuration over. All that can be refused of it is, before anything is changed. Then the runs
 // under way commit what they have fetched and end, and the schedule starts again, at once: a run goes on from the ledger,
 // so the ones of accounts that stay have lost nothing. These accounts keep their clients, and their budgets what they have
-// learned; accounts that are gone give their claims up within a minute. Where a run does not end in time, nothing is changed.
+// learned; the claims of accounts that are gone end within a minute. Where a run does not end in time, nothing is changed.
 func (a *App) reload(ctx context.Context, cfg *config.Config) error {
 	if err := cfg.RequireAccounts(); err != nil {
 		return err
@@ -108,40 +106,35 @@ func (a *App) reload(ctx context.Context, cfg *config.Config) error {
 		}
 		logins = append(logins, l)
 	}
-	if err := a.stopRuns(ctx, ErrReloaded); err != nil {
+	err = a.daemon.Replace(ctx, func() daemon.Work { return a.swapTo(&next, schedule, logins, added) })
+	if err != nil {
 		for _, l := range added {
 			l.close()
 		}
-		if ctx.Err() == nil {
-			a.startRuns(ctx)
-		}
-		return fmt.Errorf("the runs under way have not ended: %w", err)
 	}
+	return err
+}
+
+// swapTo makes a configuration the one that works. No run is under way.
+func (a *App) swapTo(next *config.Config, schedule cron.Schedule, logins, added []*login) daemon.Work {
 	removed := slices.DeleteFunc(slices.Clone(a.logins), func(l *login) bool { return slices.Contains(logins, l) })
 	a.swap.Lock()
-	a.cfg, a.schedule, a.logins = &next, schedule, logins
+	a.cfg, a.logins = next, logins
 	a.swap.Unlock()
 	for _, l := range removed {
 		a.metrics.forget(a.registry, l, slices.ContainsFunc(logins, func(x *login) bool { return x.name == l.name }))
 		l.close()
 	}
-	names := make([]string, len(logins))
-	for i, l := range logins {
-		names[i] = l.name
+	for _, l := range logins {
 		l.engine = a.newEngine(l.streams...)
 	}
-	a.leases.set(names)
 	for _, l := range added {
 		if err := a.metrics.account(a.registry, l, a.leases); err != nil {
 			a.log.Error("an account is without its metrics", "account", l.name, "error", err)
 		}
 	}
-	if _, err := a.leases.renew(ctx, a.warehouse.Sink); err != nil {
-		a.log.Warn("the accounts could not be claimed; it is tried again", "error", err)
-	}
-	a.log.Info("the configuration was read again", "accounts", strings.Join(names, ", "), "new", len(added), "gone", len(removed))
-	a.startRuns(ctx)
-	return nil
+	a.log.Info("the configuration was read again", "accounts", strings.Join(a.names(), ", "), "new", len(added), "gone", len(removed))
+	return a.work(next, schedule, logins)
 }
 
 // keep leaves in a configuration what cannot be changed while the daemon runs, and names what was changed of it.
@@ -171,37 +164,4 @@ func (a *App) unchanged(account *config.Account) *login {
 		}
 	}
 	return nil
-}
-
-// runs are the schedule's runs, from startRuns to stopRuns.
-type runs struct {
-	cancel    context.CancelCauseFunc
-	scheduler *scheduler
-}
-
-// startRuns runs each account at once and then by the schedule, until stopRuns. They outlive ctx on purpose.
-func (a *App) startRuns(ctx context.Context) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	var ticks []func()
-	for _, l := range a.logins {
-		ticks = append(ticks, func() { a.tick(ctx, l) })
-	}
-	s := startScheduler(a.schedule, func() time.Time { return time.Now().UTC() }, a.log, ticks)
-	for i, l := range a.logins {
-		s.also(i, a.leases.gained(l.name))
-	}
-	a.runs = &runs{cancel, s}
-}
-
-// stopRuns ends the schedule and the runs under way, with a cause, and waits until they have committed what they fetched.
-func (a *App) stopRuns(ctx context.Context, cause error) error {
-	if a.runs == nil {
-		return nil
-	}
-	r := a.runs
-	a.runs = nil
-	ctx, stop := context.WithTimeout(ctx, stopTimeout)
-	defer stop()
-	r.cancel(cause)
-	return r.scheduler.stop(ctx)
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/ordersync/ordersync/schema"
+	"github.com/robfig/cron/v3"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
@@ -18,20 +20,16 @@ import (
 // pingTimeout bounds the question whether the warehouse is there.
 const pingTimeout = 10 * time.Second
 
-// longestWait is how long a scheduled run waits at once when the vendor asks for it. Otherwise it ends, and says until when
-// no call is made.
-const longestWait = 2 * time.Minute
-
 // Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force; of accounts
 // that cannot be listed, what is tracked. Open must have been called. The accounts are worked on side by side. The error is
 // of the runs as a whole; what they left undone is in the Summary.
 func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
-	ctx = withRun(ctx)
-	a.tellOfDaemons(ctx)
+	ctx = daemon.WithRun(ctx)
+	a.leases.WarnOfDaemons(ctx, a.warehouse.Sink)
 	if p == nil {
 		p = new(engine.Progress)
 	}
-	end := a.record(ctx, sink.RunBackfill, a.names(), from, to, p)
+	end := a.history.Record(ctx, sink.RunBackfill, a.names(), from, to, p)
 	summaries, errs := make([]engine.Summary, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
@@ -43,8 +41,8 @@ func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool,
 		out.Streams = append(out.Streams, s.Streams...)
 	}
 	err := a.blame(ctx, joinDistinct(errs))
-	a.report(ctx, sink.RunBackfill, out)
-	end(outcome{summary: out, err: err})
+	a.troubles.Report(ctx, sink.RunBackfill, out)
+	end(daemon.Outcome{Summary: out, Err: err})
 	return out, err
 }
 
@@ -68,137 +66,65 @@ func (a *App) blame(ctx context.Context, err error) error {
 	return &EnvironmentError{err}
 }
 
-// runOnce does one scheduled run of an account. now is the time of everything in it.
-func (a *App) runOnce(ctx context.Context, now time.Time, l *login) (s engine.Summary, err error) {
-	if err := a.ping(ctx); err != nil {
-		return s, &EnvironmentError{err}
+// scheduled is an account as the daemon works on it.
+type scheduled struct {
+	*App
+	login *login
+}
+
+// work is what a configuration gives the daemon to do.
+func (a *App) work(cfg *config.Config, schedule cron.Schedule, logins []*login) daemon.Work {
+	w := daemon.Work{Schedule: schedule, Lookback: cfg.Schedule.Lookback}
+	for _, l := range logins {
+		w.Accounts = append(w.Accounts, scheduled{a, l})
 	}
-	if !a.leases.led(l.name) { // what the daemon that works on it has done is shown all the same
-		return s, a.refresh(ctx, l)
-	}
-	p := new(engine.Progress)
-	end := a.record(ctx, sink.RunTick, []string{l.name}, now.Add(-a.cfg.Schedule.Lookback), now, p)
-	defer func() { end(outcome{summary: s, err: err}) }()
-	s, err = l.engine.Tick(ctx, now, a.deadline(now), p)
-	var environment *EnvironmentError
-	if !errors.Is(err, engine.ErrBusy) && errors.As(a.blame(ctx, errors.Join(err, streamErrors(s))), &environment) {
-		return s, environment // it went away during the run: nothing more can be asked of it, and one line says so
-	}
+	return w
+}
+
+// Name is part of daemon.Account.
+func (s scheduled) Name() string { return s.login.name }
+
+// Run is part of daemon.Account.
+func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *engine.Progress) (engine.Summary, error) {
+	out, err := s.login.engine.Tick(ctx, now, deadline, p)
 	if err == nil {
-		a.metrics.ran(s, l.lists(), time.Now())
+		s.metrics.ran(out, s.login.lists(), time.Now())
 	}
-	// The ledger is asked even after a failed run: lag and verdicts are what it says, not what the run believes.
-	if !errors.Is(err, engine.ErrBusy) && ctx.Err() == nil {
-		err = errors.Join(err, a.refresh(ctx, l))
-	}
-	a.report(ctx, sink.RunTick, s)
-	return s, err
+	return out, err
 }
 
-// deadline is when the run after that of now is due, by elapsed time; zero for never.
-func (a *App) deadline(now time.Time) time.Time {
-	next := a.nextRun(now)
-	if next.IsZero() {
-		return next
-	}
-	return time.Now().Add(next.Sub(now)) // with a monotonic reading, which those of the schedule lack
+// Due is part of daemon.Account: product names and verifications.
+func (s scheduled) Due(ctx context.Context, now time.Time) {
+	s.productsDue(ctx, s.login, now)
+	s.verifyDue(ctx, s.login, now)
 }
 
-// streamErrors are the reasons why streams ended early.
-func streamErrors(s engine.Summary) error {
-	var errs []error
-	for _, l := range s.Streams {
-		errs = append(errs, l.Err)
+// Clock is part of daemon.Account.
+func (s scheduled) Clock() (time.Duration, bool) { return s.login.clock() }
+
+// Refresh is part of daemon.Account.
+func (s scheduled) Refresh(ctx context.Context) error { return s.refresh(ctx, s.login) }
+
+// names are those of all accounts.
+func (a *App) names() []string {
+	names := make([]string, len(a.logins))
+	for i, l := range a.logins {
+		names[i] = l.name
 	}
-	return errors.Join(errs...)
+	return names
 }
 
-// tick is the loop's body: a run of one account, the product names and a verification when they are due, and a line about
-// what went wrong. The next tick comes whatever happens here.
-func (a *App) tick(ctx context.Context, l *login) {
-	if ctx.Err() != nil {
-		return // stopped between two ticks
-	}
-	ctx, over := engine.Lasting(ctx, stopGrace)
-	defer over()
-	// A run that waited for longer would keep the next ones, and all that the account has besides, waiting too.
-	ctx, done := a.leases.run(source.WithLongestWait(withRun(ctx), longestWait), l.name)
-	defer done()
-	log := a.log.With("account", l.name)
-	start := time.Now()
-	_, err := a.runOnce(ctx, start.UTC(), l)
-	a.tellClock(ctx, l)
-	var environment *EnvironmentError
-	switch {
-	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))):
-		log.InfoContext(ctx, "the run was stopped; what it fetched is committed")
-	case ctx.Err() != nil:
-		log.ErrorContext(ctx, "the run was stopped and could not commit all that it fetched; the next run fetches it again", "error", err)
-	case errors.Is(err, engine.ErrBusy):
-		log.InfoContext(ctx, "tick skipped: another run is under way")
-	case errors.As(err, &environment):
-		// One line when it goes, one when it comes back, however many accounts and ticks lie between.
-		level, text := slog.LevelError, "the warehouse does not answer; trying again at every tick"
-		if a.away.Swap(true) {
-			level, text = slog.LevelDebug, "the warehouse still does not answer"
-		}
-		a.log.Log(ctx, level, text, "error", err)
-		a.metrics.warehouseUp.Set(0)
-		return
-	case err != nil:
-		a.troubles.now(ctx, "run of "+l.name, []any{"account", l.name}, trouble{causeOf(err), []any{"error", fmt.Errorf("the run failed: %w", err)}})
-	default:
-		a.troubles.now(ctx, "run of "+l.name, []any{"account", l.name})
-		log.DebugContext(ctx, "the run is done", "took", time.Since(start).Round(time.Millisecond))
-	}
-	if a.away.Swap(false) { // whatever else went wrong, it was there
-		a.log.InfoContext(ctx, "the warehouse answers again")
-	}
-	if err == nil && ctx.Err() == nil && a.leases.led(l.name) {
-		a.productsDue(ctx, l, start.UTC())
-		a.verifyDue(ctx, l, start.UTC())
-	}
-}
-
-// tellClock writes a line when this machine's clock begins to differ from the vendor's, and one when that ends.
-func (a *App) tellClock(ctx context.Context, l *login) {
-	offset, known := l.clock()
-	switch wrong := offset != 0; {
-	case !known || wrong == l.wrong:
-		return
-	case wrong:
-		a.log.WarnContext(ctx, "this machine's clock is not the vendor's; runs go by the vendor's", "account", l.name,
-			"vendor_minus_ours", offset.Round(time.Second), "remedy", "set the clock by NTP")
-	default:
-		a.log.InfoContext(ctx, "this machine's clock agrees with the vendor's again", "account", l.name)
-	}
-	l.wrong = !l.wrong
-}
-
-// report writes one line a stream, and tells what is wrong with it. what is the kind of the run.
-func (a *App) report(ctx context.Context, what sink.RunKind, s engine.Summary) {
-	for _, l := range s.Streams {
-		attrs := []any{l.Stream.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
-			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
-		err := (engine.Summary{Streams: []engine.StreamSummary{l}}).Err()
-		if ctx.Err() != nil {
-			a.log.InfoContext(ctx, string(what)+": stopped before its end", attrs...)
-			continue
-		}
-		a.log.InfoContext(ctx, string(what), append(attrs, "ok", err == nil)...)
-		a.troubles.now(ctx, fmt.Sprint(what, " of ", l.Stream), []any{"kind", what, l.Stream.LogAttr()}, troublesOf(l)...)
-	}
-}
-
-// windows are the counts by verdict, as a group of a log line.
-func windows(l engine.StreamSummary) slog.Value {
-	var attrs []slog.Attr
-	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
-		if n := l.Windows[v]; n > 0 {
-			attrs = append(attrs, slog.Int(string(v), n))
+// callers are those who call the vendors, by account.
+func (a *App) callers() map[string]*source.Caller {
+	a.swap.RLock()
+	defer a.swap.RUnlock()
+	out := map[string]*source.Caller{}
+	for _, l := range a.logins {
+		if l.caller != nil {
+			out[l.name] = l.caller
 		}
 	}
-	return slog.GroupValue(attrs...)
+	return out
 }
 
 func (a *App) ping(ctx context.Context) error {
@@ -241,6 +167,5 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		a.metrics.ledger(l.name, streams)
 	}
 	a.metrics.verified(l.name, l.verified, findings)
-	a.metrics.warehouseUp.Set(1)
 	return nil
 }

@@ -42,7 +42,7 @@ func (a *App) serve(ctx context.Context) error {
 	at := a.cfg.HTTP // a reload does not change it
 	listen := func() error {
 		w, err := web.Listen(at.Listen, web.Options{
-			Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.ready, Status: a.Status, Log: a.log, Hosts: at.Hosts,
+			Metrics: a.registry, Ready: a.warehouse.Ping, ReadyText: a.leases.Ready, Status: a.Status, Log: a.log, Hosts: at.Hosts,
 		})
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (a *App) serve(ctx context.Context) error {
 		return nil
 	}
 	err := listen()
-	for try := 1; errors.Is(err, syscall.EADDRINUSE) && a.leases.leadsAny() && try < listenTries; try++ {
+	for try := 1; errors.Is(err, syscall.EADDRINUSE) && a.leases.LeadsAny() && try < listenTries; try++ {
 		select {
 		case <-time.After(listenEvery):
 		case <-ctx.Done():
@@ -63,7 +63,7 @@ func (a *App) serve(ctx context.Context) error {
 		err = listen()
 	}
 	taken := errors.Is(err, syscall.EADDRINUSE)
-	if err != nil && (!taken || a.leases.leadsAny()) {
+	if err != nil && (!taken || a.leases.LeadsAny()) {
 		return err
 	}
 	if taken {
@@ -80,7 +80,7 @@ func (a *App) serve(ctx context.Context) error {
 			}
 			switch err := listen(); {
 			case err == nil:
-			case a.leases.leadsAny():
+			case a.leases.LeadsAny():
 				// Who works on an account should be seen to; the same line comes once an hour.
 				a.log.Error("http is not served: end what listens there, or choose another http.listen", "error", err)
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -51,11 +52,11 @@ var errNeverSynced = errors.New("nothing was ever synced: run `ordersync backfil
 // Verify compares the warehouse with the source, account by account, and records what came of it. Open must have been
 // called. The error is of the verification as a whole; what concerns one account is in its Verified.
 func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) (out []Verified, err error) {
-	ctx = withRun(ctx)
+	ctx = daemon.WithRun(ctx)
 	if p == nil {
 		p = new(engine.Progress)
 	}
-	end := a.record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
+	end := a.history.Record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
 	defer func() { end(verified(out, err)) }()
 	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
 	if err != nil {
@@ -74,12 +75,12 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 }
 
 // verified is what the history says of a verification.
-func verified(streams []Verified, err error) outcome {
-	o := outcome{err: err}
+func verified(streams []Verified, err error) daemon.Outcome {
+	o := daemon.Outcome{Err: err}
 	for _, v := range streams {
-		o.windows += v.Windows
-		o.differences += v.Differences
-		o.err = errors.Join(o.err, v.Err, v.Undone)
+		o.Windows += v.Windows
+		o.Differences += v.Differences
+		o.Err = errors.Join(o.Err, v.Err, v.Undone)
 	}
 	return o
 }
@@ -106,7 +107,7 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, stream engine
 	v.Calls, v.FinishedAt = int(l.calls.Load()-before), time.Now().UTC()
 	v.Found, v.Differences = report.Differences, report.Left()
 	v.Repaired = len(report.Differences) - report.Left()
-	if v.Err = streamErrors(summary); v.Err == nil {
+	if v.Err = daemon.StreamErrors(summary); v.Err == nil {
 		v.Undone = summary.Err()
 	}
 	v.Err = a.blame(ctx, errors.Join(err, v.Err))
@@ -170,12 +171,12 @@ func ledgerRange(stream schema.Stream, ledger []sink.StreamSummary, now, from, t
 // Replay makes the rows of [from, to) again from their stored payloads, without any call. A zero bound is that of each
 // account's own ledger. Open must have been called.
 func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (all engine.Summary, err error) {
-	ctx = withRun(ctx)
+	ctx = daemon.WithRun(ctx)
 	if p == nil {
 		p = new(engine.Progress)
 	}
-	end := a.record(ctx, sink.RunReplay, a.names(), from, to, p)
-	defer func() { end(outcome{summary: all, err: err}) }()
+	end := a.history.Record(ctx, sink.RunReplay, a.names(), from, to, p)
+	defer func() { end(daemon.Outcome{Summary: all, Err: err}) }()
 	all.Started = now
 	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
 	if err != nil {
@@ -210,7 +211,7 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	}
 	p := new(engine.Progress)
 	var done []Verified
-	end := a.record(ctx, sink.RunVerify, []string{l.name}, time.Time{}, time.Time{}, p)
+	end := a.history.Record(ctx, sink.RunVerify, []string{l.name}, time.Time{}, time.Time{}, p)
 	defer func() { end(verified(done, nil)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
 	defer cancel()

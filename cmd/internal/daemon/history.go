@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -14,32 +14,37 @@ import (
 )
 
 const (
-	// beat is how often a run under way says how far it is.
-	beat = 10 * time.Second
+	// heartbeat is how often a run under way says how far it is.
+	heartbeat = 10 * time.Second
 	// historyTimeout bounds one write of the history: a run waits for the last one, so it is short.
 	historyTimeout = 5 * time.Second
-	// mostOwed bounds what is kept for a warehouse that is away.
-	mostOwed = 100
+	// mostUnsent bounds what is kept for a warehouse that is away.
+	mostUnsent = 100
 )
 
-// history writes sync_runs. It never fails a run: what cannot be written is logged, and the ends of runs are written
+// History writes sync_runs. It never fails a run: what cannot be written is logged, and the ends of runs are written
 // together with the next run.
-type history struct {
-	mu   sync.Mutex
-	owed []sink.Run
+type History struct {
+	log    *slog.Logger
+	sink   *sink.Sink
+	mu     sync.Mutex
+	unsent []sink.Run
 }
 
-// outcome is what came of a run, for the history.
-type outcome struct {
-	summary     engine.Summary
-	windows     int // verified
-	differences int // left
-	err         error
+// NewHistory returns the history of a warehouse.
+func NewHistory(log *slog.Logger, s *sink.Sink) *History { return &History{log: log, sink: s} }
+
+// Outcome is what came of a run, for the history.
+type Outcome struct {
+	Summary     engine.Summary
+	Windows     int // verified
+	Differences int // left
+	Err         error
 }
 
-// record writes the run under way into the history: now, while it goes on, and when end is called, which must be. Zero
+// Record writes the run under way into the history: now, while it goes on, and when end is called, which must be. Zero
 // bounds are those of each account's own ledger.
-func (a *App) record(ctx context.Context, kind sink.RunKind, accounts []string, from, to time.Time, p *engine.Progress) (end func(outcome)) {
+func (h *History) Record(ctx context.Context, kind sink.RunKind, accounts []string, from, to time.Time, p *engine.Progress) (end func(Outcome)) {
 	host, _ := os.Hostname() // its name is a help for people, no more
 	run := sink.Run{
 		Kind: kind, State: sink.RunRunning, Accounts: accounts, Process: fmt.Sprintf("%s/%d", host, os.Getpid()), From: from, To: to,
@@ -49,13 +54,13 @@ func (a *App) record(ctx context.Context, kind sink.RunKind, accounts []string, 
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() { // ends with end
 		defer close(stopped)
-		every := time.NewTicker(beat)
+		every := time.NewTicker(heartbeat)
 		defer every.Stop()
 		for {
 			run.UpdatedAt = time.Now().UTC()
 			run.Version++
 			progressOf(&run, p)
-			a.writeHistory(ctx, run)
+			h.write(ctx, run)
 			select {
 			case <-every.C:
 			case <-stop:
@@ -63,7 +68,7 @@ func (a *App) record(ctx context.Context, kind sink.RunKind, accounts []string, 
 			}
 		}
 	}()
-	return func(o outcome) {
+	return func(o Outcome) {
 		close(stop)
 		<-stopped
 		run.UpdatedAt = time.Now().UTC()
@@ -71,7 +76,7 @@ func (a *App) record(ctx context.Context, kind sink.RunKind, accounts []string, 
 		run.Version++
 		progressOf(&run, p)
 		o.end(ctx, &run)
-		a.writeHistory(ctx, run)
+		h.write(ctx, run)
 	}
 }
 
@@ -83,22 +88,22 @@ func progressOf(r *sink.Run, p *engine.Progress) {
 }
 
 // end says how a run ended.
-func (o outcome) end(ctx context.Context, r *sink.Run) {
-	if len(o.summary.Streams) > 0 {
+func (o Outcome) end(ctx context.Context, r *sink.Run) {
+	if len(o.Summary.Streams) > 0 {
 		r.Orders, r.Items = 0, 0 // the summary knows better than the progress
 	}
-	for _, l := range o.summary.Streams {
+	for _, l := range o.Summary.Streams {
 		r.Orders += uint64(l.Listed)
 		r.Changed += uint64(l.Changed)
 		r.Items += uint64(l.Items)
 		r.Rejected += uint64(l.Rejected)
 	}
-	if o.windows > 0 {
-		r.Planned, r.Done = uint64(o.windows), uint64(o.windows)
+	if o.Windows > 0 {
+		r.Planned, r.Done = uint64(o.Windows), uint64(o.Windows)
 	}
-	err := errors.Join(o.err, o.summary.Err())
-	if o.differences > 0 {
-		err = errors.Join(fmt.Errorf("%d differences are left", o.differences), err)
+	err := errors.Join(o.Err, o.Summary.Err())
+	if o.Differences > 0 {
+		err = errors.Join(fmt.Errorf("%d differences are left", o.Differences), err)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -113,34 +118,25 @@ func (o outcome) end(ctx context.Context, r *sink.Run) {
 	}
 }
 
-// writeHistory writes how a run stands, and what is owed. It does so after a stop too.
-func (a *App) writeHistory(ctx context.Context, run sink.Run) {
-	a.history.mu.Lock()
-	defer a.history.mu.Unlock()
+// write writes how a run stands, and the ends of runs that are unsent. It does so after a stop too.
+func (h *History) write(ctx context.Context, run sink.Run) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	ctx, end := engine.Late(ctx)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
-	err := a.warehouse.WriteRuns(ctx, append(a.history.owed, run))
+	err := h.sink.WriteRuns(ctx, append(h.unsent, run))
 	switch {
 	case err == nil:
-		a.history.owed = nil
+		h.unsent = nil
 		return
-	case run.State != sink.RunRunning && len(a.history.owed) < mostOwed:
-		a.history.owed = append(a.history.owed, run)
+	case run.State != sink.RunRunning && len(h.unsent) < mostUnsent:
+		h.unsent = append(h.unsent, run)
 	}
 	level := slog.LevelDebug // the next sign of life comes soon
 	if run.State != sink.RunRunning {
 		level = slog.LevelWarn
 	}
-	a.log.Log(ctx, level, "the history of runs could not be written", "state", run.State, "error", err)
-}
-
-// names are those of all accounts.
-func (a *App) names() []string {
-	names := make([]string, len(a.logins))
-	for i, l := range a.logins {
-		names[i] = l.name
-	}
-	return names
+	h.log.Log(ctx, level, "the history of runs could not be written", "state", run.State, "error", err)
 }

@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 )
@@ -21,8 +23,8 @@ type trouble struct {
 	attrs []any  // what a person wants to know of it
 }
 
-// troubles remembers what is wrong, by subject and cause.
-type troubles struct {
+// Troubles remember what is wrong, by subject and cause.
+type Troubles struct {
 	log  *slog.Logger
 	mu   sync.Mutex
 	open map[string]map[string]*openTrouble
@@ -33,13 +35,14 @@ type openTrouble struct {
 	met         int // how often, so far
 }
 
-func newTroubles(log *slog.Logger) *troubles {
-	return &troubles{log: log, open: map[string]map[string]*openTrouble{}}
+// NewTroubles returns the memory of nothing wrong. It tells of each thing once, so the log need not look for repetitions.
+func NewTroubles(to slog.Handler) *Troubles {
+	return &Troubles{log: slog.New(runHandler{to}), open: map[string]map[string]*openTrouble{}}
 }
 
 // now says what is wrong with a subject, all of it: what was wrong before and is not mentioned any more has ended. The
 // attributes who are the subject, for people.
-func (t *troubles) now(ctx context.Context, subject string, who []any, wrong ...trouble) {
+func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...trouble) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := t.open[subject]
@@ -109,8 +112,9 @@ const (
 	hearEvery = 2 * time.Second
 )
 
-// listen tells of vendors that leave the calls of an account without an answer, until stop is called.
-func (a *App) listen() (stop func()) {
+// Listen tells of vendors that leave the calls of an account without an answer, until stop is called. callers are asked
+// for each time: a reload changes them.
+func (t *Troubles) Listen(callers func() map[string]*source.Caller) (stop func()) {
 	end := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() { // ends with stop
@@ -120,13 +124,8 @@ func (a *App) listen() (stop func()) {
 			case <-end:
 				return
 			}
-			a.swap.RLock()
-			logins := a.logins
-			a.swap.RUnlock()
-			for _, l := range logins {
-				if l.caller != nil {
-					a.hear(l)
-				}
+			for account, c := range callers() {
+				t.hear(account, c)
 			}
 		}
 	})
@@ -134,13 +133,39 @@ func (a *App) listen() (stop func()) {
 }
 
 // hear looks whether the vendor of an account answers.
-func (a *App) hear(l *login) {
+func (t *Troubles) hear(account string, c *source.Caller) {
 	var wrong []trouble
-	for _, s := range l.caller.Silent() {
+	for _, s := range c.Silent() {
 		if s.For >= silence {
 			wrong = append(wrong, trouble{s.API + " calls are not answered", []any{"error", "the vendor does not answer", "api", s.API,
 				"calls", s.Calls, "for", s.For.Round(time.Second)}})
 		}
 	}
-	a.troubles.now(context.Background(), "vendor of "+l.name, []any{"account", l.name}, wrong...)
+	t.now(context.Background(), "vendor of "+account, []any{"account", account}, wrong...)
+}
+
+// Report writes one line a stream about a run of a kind, and tells what is wrong with it.
+func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s engine.Summary) {
+	for _, l := range s.Streams {
+		attrs := []any{l.Stream.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
+			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
+		err := (engine.Summary{Streams: []engine.StreamSummary{l}}).Err()
+		if ctx.Err() != nil {
+			t.log.InfoContext(ctx, string(kind)+": stopped before its end", attrs...)
+			continue
+		}
+		t.log.InfoContext(ctx, string(kind), append(attrs, "ok", err == nil)...)
+		t.now(ctx, fmt.Sprint(kind, " of ", l.Stream), []any{"kind", kind, l.Stream.LogAttr()}, troublesOf(l)...)
+	}
+}
+
+// windows are the counts by verdict, as a group of a log line.
+func windows(l engine.StreamSummary) slog.Value {
+	var attrs []slog.Attr
+	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
+		if n := l.Windows[v]; n > 0 {
+			attrs = append(attrs, slog.Int(string(v), n))
+		}
+	}
+	return slog.GroupValue(attrs...)
 }

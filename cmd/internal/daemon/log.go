@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -6,11 +6,14 @@ import (
 	"log/slog"
 )
 
+// NewLog returns a log whose lines have the id of their run, and that says the same thing once an hour.
+func NewLog(to slog.Handler) *slog.Logger { return slog.New(runHandler{newRepeatHandler(to)}) }
+
 // runKey is the key of a run's id in its context.
 type runKey struct{}
 
-// withRun returns a run an id, which stands on every line that is logged with its context, whoever writes it.
-func withRun(ctx context.Context) context.Context {
+// WithRun gives a run an id, which stands on every line that is logged with its context, whoever writes it.
+func WithRun(ctx context.Context) context.Context {
 	return context.WithValue(ctx, runKey{}, rand.Text()[:8])
 }
 

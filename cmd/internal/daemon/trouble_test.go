@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"bytes"
@@ -21,14 +21,14 @@ func TestTroubles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		start := time.Now()
-		told := newTroubles(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
+		told := NewTroubles(slog.NewTextHandler(&out, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.String("at", a.Value.Time().Sub(start).String())
 				}
 				return a
 			},
-		})))
+		}))
 		for i := range 30 { // a run every five minutes
 			l := engine.StreamSummary{Stream: schema.Stream{Account: "main"}}
 			if i >= 2 && i < 27 {

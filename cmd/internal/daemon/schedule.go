@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -92,7 +92,7 @@ type cronLogger struct{ log *slog.Logger }
 // Info is part of cron.Logger.
 func (l cronLogger) Info(msg string, _ ...any) {
 	if msg == "skip" {
-		l.log.Info("tick skipped: the run before it is still under way")
+		l.log.Info("scheduled run skipped: the run before it is still under way")
 	}
 }
 

@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -33,20 +33,21 @@ const (
 	leaseConfirm = time.Second
 )
 
-// errOutranked is why a run ends when another daemon turns out to lead.
-var errOutranked = errors.New("another daemon works on the account")
+// errPreempted is why a run ends when another daemon turns out to lead.
+var errPreempted = errors.New("another daemon works on the account")
 
 // thisProcess begins the ids of all holders in this process, so that they are told from those of one that is gone and
 // had the same process id, as the first process of a container always has.
 var thisProcess = rand.Text()[:12]
 
-// leases are this daemon's claims on its accounts.
-type leases struct {
+// Leases are this process's claims on accounts. A process that works on none still has an identity here, for its [Claims].
+type Leases struct {
+	// Every is how often claims are renewed; it is changed before the start, by tests.
+	Every    time.Duration
 	log      *slog.Logger
 	accounts []string
 	holder   string
 	host     string
-	every    time.Duration
 	mu       sync.Mutex        // guards accounts and claims
 	claims   map[string]*claim // by account
 }
@@ -58,23 +59,20 @@ type claim struct {
 	cancel context.CancelCauseFunc // of the run under way; nil where there is none
 }
 
-func newLeases(log *slog.Logger, logins []*login) *leases {
+// NewLeases returns leases on accounts that are not claimed yet.
+func NewLeases(log *slog.Logger, accounts []string) *Leases {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	l := &leases{log: log, holder: thisProcess + "-" + rand.Text()[:12], host: host, every: leaseEvery, claims: map[string]*claim{}}
-	names := make([]string, len(logins))
-	for i, a := range logins {
-		names[i] = a.name
-	}
-	l.set(names)
+	l := &Leases{log: log, holder: thisProcess + "-" + rand.Text()[:12], host: host, Every: leaseEvery, claims: map[string]*claim{}}
+	l.set(accounts)
 	return l
 }
 
 // set says which accounts are claimed from now on. The claim of one that is not any more ends by itself, as nobody renews it.
 // No run may be under way.
-func (l *leases) set(accounts []string) {
+func (l *Leases) set(accounts []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name := range l.claims {
@@ -91,52 +89,52 @@ func (l *leases) set(accounts []string) {
 }
 
 // claimed are the accounts that are claimed.
-func (l *leases) claimed() []string {
+func (l *Leases) claimed() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.accounts
 }
 
 // process says for people, and for other daemons of this machine, where this one runs.
-func (l *leases) process() string { return fmt.Sprintf("%s:%d", l.host, os.Getpid()) }
+func (l *Leases) process() string { return fmt.Sprintf("%s:%d", l.host, os.Getpid()) }
 
-// start claims the accounts and keeps renewing the claims. The end gives them back; call it when no run is under way.
-func (l *leases) start(ctx context.Context, s *sink.Sink) (end func(context.Context) error, err error) {
+// start claims the accounts and keeps renewing the claims. The end releases them; call it when no run is under way.
+func (l *Leases) start(ctx context.Context, s *sink.Sink) (end func(context.Context) error, err error) {
 	if _, err := l.renew(ctx, s); err != nil {
 		return nil, err
 	}
-	beats, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var beating sync.WaitGroup
-	beating.Go(func() { // ends with end
-		wait := min(leaseConfirm, l.every)
+	heartbeats, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var renewing sync.WaitGroup
+	renewing.Go(func() { // ends with end
+		wait := min(leaseConfirm, l.Every)
 		for {
 			select {
 			case <-time.After(wait):
-			case <-beats.Done():
+			case <-heartbeats.Done():
 				return
 			}
-			wait = l.every
+			wait = l.Every
 			// The end waits for a renewal under way: the server may carry out one that was called off after the release.
 			gained, err := l.renew(context.WithoutCancel(ctx), s)
-			if err != nil && beats.Err() == nil {
-				l.log.Debug("the claims on the accounts could not be renewed", "error", err) // the ticks say it where it lasts
+			if err != nil && heartbeats.Err() == nil {
+				l.log.Debug("the claims on the accounts could not be renewed", "error", err) // the scheduled runs say it where it lasts
 			}
 			if gained {
-				wait = min(leaseConfirm, l.every)
+				wait = min(leaseConfirm, l.Every)
 			}
 		}
 	})
 	return func(ctx context.Context) error {
 		cancel()
-		beating.Wait()
+		renewing.Wait()
 		return s.ReleaseLeases(ctx, l.holder)
 	}, nil
 }
 
-// bury releases the claims of processes of this machine that are gone, so that a daemon that crashed and is started again
+// reclaim releases the stale claims of processes of this machine that are gone, so that a daemon that crashed and is started again
 // works at once, and one that stands by beside it takes over at its next renewal. Where host names lie, a live daemon may
 // lose its claims by that: it then stands by.
-func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
+func (l *Leases) reclaim(ctx context.Context, s *sink.Sink) error {
 	leads, err := s.Leases(ctx)
 	if err != nil {
 		return err
@@ -153,7 +151,7 @@ func (l *leases) bury(ctx context.Context, s *sink.Sink) error {
 }
 
 // gone reports whether a holder was a process of this machine that is gone.
-func (l *leases) gone(holder, process string) bool {
+func (l *Leases) gone(holder, process string) bool {
 	var pid int
 	at, found := strings.CutPrefix(process, l.host+":")
 	if _, err := fmt.Sscan(at, &pid); !found || err != nil || strings.HasPrefix(holder, thisProcess) {
@@ -170,10 +168,10 @@ func (l *leases) gone(holder, process string) bool {
 }
 
 // renew renews the claims, and reports whether this daemon has come to lead an account.
-func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err error) {
+func (l *Leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	if err := l.bury(ctx, s); err != nil {
+	if err := l.reclaim(ctx, s); err != nil {
 		return false, err
 	}
 	leads, err := s.ClaimLeases(ctx, l.holder, l.process(), l.claimed())
@@ -190,7 +188,7 @@ func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err erro
 		case c.leads.Holder != l.holder:
 			l.log.Warn("standing by: another daemon works on the account", "account", name, "daemon", c.leads.Process, "since", c.leads.Since)
 			if c.cancel != nil {
-				c.cancel(errOutranked)
+				c.cancel(errPreempted)
 			}
 		case before.Holder != "": // else it is the first claim, and the first run comes anyway
 			l.log.Info("the daemon that worked on the account is gone: this one takes over", "account", name, "before", before.Process)
@@ -204,26 +202,26 @@ func (l *leases) renew(ctx context.Context, s *sink.Sink) (gained bool, err erro
 	return gained, nil
 }
 
-// led reports whether this daemon works on an account.
-func (l *leases) led(name string) bool {
+// Leads reports whether this daemon works on an account.
+func (l *Leases) Leads(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.claims[name]
 	return c != nil && c.leads.Holder == l.holder
 }
 
-// leadsAny reports whether this daemon works on any account.
-func (l *leases) leadsAny() bool { return slices.ContainsFunc(l.claimed(), l.led) }
+// LeadsAny reports whether this daemon works on any account.
+func (l *Leases) LeadsAny() bool { return slices.ContainsFunc(l.claimed(), l.Leads) }
 
 // gained tells that an account came to be led by this daemon.
-func (l *leases) gained(name string) <-chan struct{} {
+func (l *Leases) gained(name string) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.claims[name].gained
 }
 
 // run returns the context of a run, which ends when another daemon turns out to lead the account. done must be called.
-func (l *leases) run(ctx context.Context, name string) (_ context.Context, done func()) {
+func (l *Leases) run(ctx context.Context, name string) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,24 +235,24 @@ func (l *leases) run(ctx context.Context, name string) (_ context.Context, done 
 	}
 }
 
-// ready is what /readyz says: a daemon that stands by is ready for that, and must not be held for one that failed.
-func (l *leases) ready() string {
-	away := slices.DeleteFunc(slices.Clone(l.claimed()), l.led)
+// Ready is what /readyz says: a daemon that stands by is ready for that, and must not be held for one that failed.
+func (l *Leases) Ready() string {
+	away := slices.DeleteFunc(slices.Clone(l.claimed()), l.Leads)
 	if len(away) == 0 {
 		return "ok"
 	}
 	return "standing by: another daemon works on " + strings.Join(away, ", ")
 }
 
-// tellOfDaemons warns that a daemon works on the accounts that a verb is about to work on.
-func (a *App) tellOfDaemons(ctx context.Context) {
-	leads, err := a.warehouse.Leases(ctx)
+// WarnOfDaemons warns that a daemon works on the accounts that a verb is about to work on.
+func (l *Leases) WarnOfDaemons(ctx context.Context, s *sink.Sink) {
+	leads, err := s.Leases(ctx)
 	if err != nil {
 		return // only a hint is lost
 	}
-	for _, name := range a.leases.claimed() {
-		if x, ok := leads[name]; ok && x.Holder != a.leases.holder {
-			a.log.WarnContext(ctx, "a daemon works on the account, too: the two share its quota, and each is slower", "account", name, "daemon", x.Process)
+	for _, name := range l.claimed() {
+		if x, ok := leads[name]; ok && x.Holder != l.holder {
+			l.log.WarnContext(ctx, "a daemon works on the account, too: the two share its quota, and each is slower", "account", name, "daemon", x.Process)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
 		if n := runs.Load(); n != 1 {
 			t.Errorf("%d runs at a time", n)
 		}
-		if n := strings.Count(log.String(), "tick skipped"); n != 2 {
+		if n := strings.Count(log.String(), "scheduled run skipped"); n != 2 {
 			t.Errorf("%d skips logged:\n%s", n, log.String())
 		}
 		stopped := time.Now()
@@ -138,39 +138,6 @@ func TestStopIsBounded(t *testing.T) {
 		defer cancel()
 		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
-		}
-		close(release)
-	})
-}
-
-func TestCleanups(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var c cleanups
-		var order []string
-		release := make(chan struct{})
-		step := func(name string, err error) {
-			c.add(name, func(context.Context) error {
-				order = append(order, name)
-				return err
-			})
-		}
-		step("first", errors.New("broken"))
-		c.add("slow", func(context.Context) error {
-			<-release
-			return nil
-		})
-		step("last", nil)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		err := c.run(ctx)
-		if err == nil || err.Error() != "stop slow: context deadline exceeded\nstop first: broken" {
-			t.Errorf("%v", err)
-		}
-		if diff := cmp.Diff([]string{"last", "first"}, order); diff != "" {
-			t.Error(diff)
-		}
-		if err := c.run(t.Context()); err != nil {
-			t.Errorf("a clean-up ran twice: %v", err)
 		}
 		close(release)
 	})

@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// repeatEvery is how often the log says the same thing again. A daemon meets what is wrong at every tick, until somebody
+// repeatEvery is how often the log says the same thing again. A daemon meets what is wrong at every run, until somebody
 // sees to it: a line each time would bury everything else.
 const repeatEvery = time.Hour
 

@@ -1,4 +1,4 @@
-package app
+package daemon
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestRepeatedLinesAreHeldBack(t *testing.T) {
 			},
 		})))
 		stream := schema.Stream{Account: "main", OwnerID: "7"}
-		for i := range 25 { // two hours of ticks
+		for i := range 25 { // two hours of scheduled runs
 			call := &source.Error{Vendor: "bss", API: "QueryOrders", Reason: source.Timeout, RequestID: fmt.Sprint(i)}
 			log.Info("tick", "n", i)
 			log.Error("undone", stream.LogAttr(), "error", fmt.Errorf("%d listings in a row: %w", i, call))
