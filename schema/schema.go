@@ -227,10 +227,9 @@ func (r Reject) State() Reject {
 
 // RejectWindow sums up the rejects of one window that are not resolved.
 type RejectWindow struct {
-	Start              time.Time // zero for those that belong to no window
-	List, Item, Detail int       // by stage, the accepted ones included
-	// Of these, those that nobody has accepted: records that are not rows, and details that are missing.
-	OpenRecords, OpenDetails int
+	Start                          time.Time // zero for those that belong to no window
+	List, Item, Detail             int       // by stage, the accepted ones included
+	OpenList, OpenItem, OpenDetail int       // of these, those that nobody has accepted
 	// Loose are those of List of which nobody knows to which window they belong: their creation time cannot be read, or cannot
 	// be true. Start is where the listing began that showed them.
 	Loose int

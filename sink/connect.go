@@ -20,6 +20,8 @@ type ConnectError struct {
 	Addr string
 	Hint string // what to do; empty where nothing better is known than the error itself
 	Err  error
+	// NoTables says that the database is missing, or none of ordersync's tables is in it.
+	NoTables bool
 }
 
 func (e *ConnectError) Error() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -25,7 +26,8 @@ func openToRead(ctx context.Context, cfg Config) (*Sink, error) {
 	// Comments, and the engine of a log, change no answer.
 	if plan.Database || len(plan.Tables)+len(plan.Migrations)+len(plan.Views) > 0 {
 		return nil, &ConnectError{Op: "look at database " + cfg.Database, Addr: strings.Join(cfg.Addr, ","),
-			Hint: makeTables, Err: fmt.Errorf("it is not as this ordersync needs it: it has to %s", plan)}
+			Hint:     makeTables,
+			NoTables: plan.Database || slices.ContainsFunc(plan.Tables, func(name string) bool { return strings.HasPrefix(name, windowTable.name) }), Err: fmt.Errorf("it is not as this ordersync needs it: it has to %s", plan)}
 	}
 	s, err := cfg.connect(ctx)
 	return s, readError(err)

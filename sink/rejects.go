@@ -62,7 +62,7 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 	}
 	const due = "toUnixTimestamp64Milli(ifNull(next, seen))"
 	query := `SELECT at, countIf(stage = 'list'), countIf(stage = 'item'), countIf(stage = 'detail'),
-			countIf(open AND stage != 'detail'), countIf(open AND stage = 'detail'), countIf(loose),
+			countIf(open AND stage = 'list'), countIf(open AND stage = 'item'), countIf(open AND stage = 'detail'), countIf(loose),
 			minIf(` + due + `, open AND stage = 'list' AND NOT loose), minIf(` + due + `, open AND loose), minIf(` + due + `, open AND stage != 'list')
 		FROM (SELECT r.stage AS stage, r.next_attempt AS next, r.first_seen AS seen, isNull(` + accepted + `) AS open,
 				` + bucket("r.window_start", size) + ` AS at,
@@ -71,11 +71,11 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 		GROUP BY at ORDER BY at`
 	out, err := collect(ctx, s, query, args, func(rows driver.Rows) (w schema.RejectWindow, err error) {
 		var at *int64
-		var n [6]uint64
+		var n [7]uint64
 		var due [3]int64
-		err = rows.Scan(&at, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &due[0], &due[1], &due[2])
+		err = rows.Scan(&at, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &due[0], &due[1], &due[2])
 		w.Start, w.List, w.Item, w.Detail = optional(at), int(n[0]), int(n[1]), int(n[2])
-		w.OpenRecords, w.OpenDetails, w.Loose = int(n[3]), int(n[4]), int(n[5])
+		w.OpenList, w.OpenItem, w.OpenDetail, w.Loose = int(n[3]), int(n[4]), int(n[5]), int(n[6])
 		for i, t := range []*time.Time{&w.DueList, &w.DueLoose, &w.DueSingle} {
 			if due[i] != 0 {
 				*t = fromMilliseconds(due[i])

@@ -1,10 +1,16 @@
 package engine
 
 import (
+	"context"
+	"slices"
+	"sort"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -55,4 +61,54 @@ func TestListingOfAnyDensity(t *testing.T) {
 			}
 		}
 	}
+}
+
+// invented is a source of orders that lie where its parts say, evenly spread within each.
+type invented struct {
+	parts []part
+	total int
+	calls atomic.Int64
+}
+
+// part is a stretch with n orders, at whole seconds.
+type part struct {
+	start, length int64 // Unix seconds
+	first, n      int   // the first order's number
+}
+
+// before counts the orders that were created before a time.
+func (v *invented) before(at time.Time) int {
+	t := at.Unix()
+	if at.Nanosecond() > 0 {
+		t++
+	}
+	i, found := slices.BinarySearchFunc(v.parts, t, func(p part, t int64) int { return int(p.start - t) })
+	switch {
+	case found:
+		return v.parts[i].first
+	case i == 0:
+		return 0
+	}
+	p := v.parts[i-1]
+	// Order k of n is created at second (k+½)×length/n, rounded down: not at an edge, where two listings would show it.
+	in := min(t-p.start, p.length)
+	return p.first + int((2*in*int64(p.n)+p.length-1)/(2*p.length))
+}
+
+// at is when an order was created.
+func (v *invented) at(number int) time.Time {
+	i := sort.Search(len(v.parts), func(i int) bool { return v.parts[i].first > number }) - 1
+	p := v.parts[i]
+	return time.Unix(p.start+(2*int64(number-p.first)+1)*p.length/int64(2*p.n), 0).UTC()
+}
+
+// List is part of Source.
+func (v *invented) List(ctx context.Context, q source.Query) (source.Page, error) {
+	v.calls.Add(1)
+	first, end := v.before(q.Start), v.before(q.End.Add(time.Second)) // both ends included
+	p := source.Page{Total: end - first}
+	for k := first + (q.Page-1)*q.Size; k < min(end, first+q.Page*q.Size); k++ {
+		p.Orders = append(p.Orders, schema.Order{OrderID: strconv.Itoa(k), CreateTime: v.at(k), DetailStatus: schema.DetailOK})
+	}
+	return p, context.Cause(ctx)
 }

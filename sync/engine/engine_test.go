@@ -19,6 +19,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
 )
 
 func TestMain(m *testing.M) {
@@ -84,20 +85,34 @@ func (w *world) open(c sink.Config) {
 	w.engine = w.newEngine(0, 20)
 }
 
-// newEngine is what a new process would have: a client, budgets and an engine of its own. A call may take as long as
-// timeout; zero is the client's default.
-func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
+// newStream is what a new process would have: a client and budgets of its own. A call may take as long as timeout; zero is the
+// client's default.
+func (w *world) newStream(timeout time.Duration, pageSize int) engine.Stream {
 	w.Helper()
-	client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout, Credentials: bss.Credentials{
-		AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
-	}})
+	var client interface {
+		source.Client
+		Close()
+	}
+	var err error
+	if key, secret := w.account.AccessKeyID(), w.account.AccessKeySecret(); w.stream.Source == unicloud.Vendor {
+		client, err = unicloud.New(unicloud.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout, AccessKeyID: key, AccessKeySecret: secret})
+	} else {
+		client, err = bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout,
+			Credentials: bss.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
+	}
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.New(w.store, []engine.Stream{{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}}, engine.Options{
+	return engine.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}
+}
+
+// newEngine is an engine with a stream of its own.
+func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
+	w.Helper()
+	return engine.New(w.store, []engine.Stream{w.newStream(timeout, pageSize)}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
 		Committed: func(b engine.Written) {
 			w.mu.Lock()

@@ -335,17 +335,3 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 }
-
-// A forecast walks invented orders over the real warehouse, and ends nothing there.
-func TestAForecastEndsNoFinding(t *testing.T) {
-	t.Parallel()
-	w, now := changedOrders(t)
-	w.verify(now, engine.VerifyOptions{Deep: true})
-	w.exec("ALTER TABLE sync_window_rows UPDATE verdict = 'failed' WHERE 1") // so that everything is to be walked
-	if _, err := w.engine.Forecast(t.Context(), now, start, now, true, nil); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.openFindings(); got != "changed changed" {
-		t.Errorf("open: %s", got)
-	}
-}

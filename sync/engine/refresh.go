@@ -226,7 +226,7 @@ type suspect struct {
 
 // said is the creation time that the stored detail of an order says, which need not be that of its list row: it is of the
 // order's lines. Zero where it says none.
-func (r *streamRun) said(b *Stored) time.Time {
+func (r *streamRun) said(b *StoredOrder) time.Time {
 	if r.stream.Decoder == nil || b.Order.DetailStatus != schema.DetailOK {
 		return time.Time{}
 	}
@@ -272,7 +272,7 @@ func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
 }
 
 // held returns some stored orders of an interval with their items, by id.
-func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]*Stored, error) {
+func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]*StoredOrder, error) {
 	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(pointers(orders)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
@@ -305,10 +305,10 @@ func pointers(orders []schema.Order) []*schema.Order {
 }
 
 // together puts the items to their orders.
-func together(orders []schema.Order, items []schema.Item) map[string]*Stored {
-	out := make(map[string]*Stored, len(orders))
+func together(orders []schema.Order, items []schema.Item) map[string]*StoredOrder {
+	out := make(map[string]*StoredOrder, len(orders))
 	for _, o := range orders {
-		out[o.OrderID] = &Stored{Order: o}
+		out[o.OrderID] = &StoredOrder{Order: o}
 	}
 	for _, i := range items {
 		if s := out[i.OrderID]; s != nil {
@@ -318,14 +318,14 @@ func together(orders []schema.Order, items []schema.Item) map[string]*Stored {
 	return out
 }
 
-// Stored is an order with its items as the warehouse has them.
-type Stored struct {
+// StoredOrder is an order with its items as the warehouse has them.
+type StoredOrder struct {
 	Order schema.Order
 	Items []schema.Item
 }
 
 // ChangedBy reports whether what was fetched differs from what is stored.
-func (s *Stored) ChangedBy(d enrich.Result) bool {
+func (s *StoredOrder) ChangedBy(d enrich.Result) bool {
 	if d.Err != nil { // nothing was learned of its lines
 		return d.Order.Content() != s.Order.Content()
 	}
@@ -333,7 +333,7 @@ func (s *Stored) ChangedBy(d enrich.Result) bool {
 }
 
 // Differs says in what an order and its items differ from the stored ones; empty for nothing.
-func (s *Stored) Differs(o *schema.Order, items []schema.Item) string {
+func (s *StoredOrder) Differs(o *schema.Order, items []schema.Item) string {
 	if o.Content() != s.Order.Content() {
 		return "the order's columns are not those of its raw payload"
 	}

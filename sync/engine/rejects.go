@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -216,20 +217,26 @@ func (v *rejectView) hasLines(orderID string) bool {
 func (o *openRejects) bad() map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return badWindows(maps.Values(o.windows), o.size)
+}
+
+// badWindows is openRejects.bad of windows of a size.
+func badWindows(windows iter.Seq[schema.RejectWindow], size time.Duration) map[int64]bool {
 	out := map[int64]bool{}
-	for at, w := range o.windows {
-		if w.OpenRecords+w.OpenDetails > 0 {
-			out[at] = true
+	for w := range windows {
+		if w.OpenList+w.OpenItem+w.OpenDetail > 0 {
+			out[w.Start.Unix()] = true
 		}
 		if !w.DueLoose.IsZero() {
-			o.mark(out, o.loose(w.Start))
+			include(out, loose(w.Start, size), size)
 		}
 	}
 	return out
 }
 
-func (o *openRejects) mark(windows map[int64]bool, iv window.Interval) {
-	for _, w := range iv.Tile(o.size) {
+// include adds the starts of the windows of an interval.
+func include(windows map[int64]bool, iv window.Interval, size time.Duration) {
+	for _, w := range iv.Tile(size) {
 		windows[w.Start.Unix()] = true
 	}
 }
@@ -248,7 +255,7 @@ func (o *openRejects) due(now, before time.Time) map[int64]bool {
 		if !w.DueList.IsZero() && !w.DueList.After(now) && w.Start.Before(before) {
 			all = append(all, one{w.DueList, window.Interval{Start: w.Start, End: w.Start.Add(o.size)}})
 		}
-		if iv := o.loose(w.Start); !w.DueLoose.IsZero() && !w.DueLoose.After(now) && iv.Start.Before(before) {
+		if iv := loose(w.Start, o.size); !w.DueLoose.IsZero() && !w.DueLoose.After(now) && iv.Start.Before(before) {
 			all = append(all, one{w.DueLoose, iv})
 		}
 	}
@@ -258,7 +265,7 @@ func (o *openRejects) due(now, before time.Time) map[int64]bool {
 		if len(out) >= mostDueWindows {
 			break
 		}
-		o.mark(out, d.Interval)
+		include(out, d.Interval, o.size)
 	}
 	return out
 }
@@ -405,7 +412,7 @@ func (o *openRejects) left(ctx context.Context, in *window.Interval) (rejected, 
 	defer o.mu.Unlock()
 	for _, w := range o.windows {
 		if in == nil || in.Contains(w.Start) {
-			rejected, pending = rejected+w.OpenRecords, pending+w.OpenDetails
+			rejected, pending = rejected+w.OpenList+w.OpenItem, pending+w.OpenDetail
 		}
 	}
 	return rejected, pending, nil
@@ -468,8 +475,8 @@ func (o *openRejects) exact(j schema.Reject) bool {
 
 // loose is where in time a row of a listing may lie that is not exact. It was met in a listing that began in the window that
 // starts then; no listing goes beyond the end of a day, and each shows a little more than its interval on both sides.
-func (o *openRejects) loose(start time.Time) window.Interval {
-	return window.Interval{Start: start.Add(-o.size), End: start.Truncate(24*time.Hour).AddDate(0, 0, 1).Add(o.size)}
+func loose(start time.Time, size time.Duration) window.Interval {
+	return window.Interval{Start: start.Add(-size), End: start.Truncate(24*time.Hour).AddDate(0, 0, 1).Add(size)}
 }
 
 // drop resolves one reject and returns the row that says so.
@@ -565,7 +572,7 @@ func (o *openRejects) goneLoose(ctx context.Context, whole func(window.Interval)
 		return nil, nil
 	}
 	for _, start := range starts {
-		if ok, err := whole(o.loose(start)); err != nil {
+		if ok, err := whole(loose(start, o.size)); err != nil {
 			return nil, err
 		} else if !ok {
 			continue

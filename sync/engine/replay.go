@@ -270,7 +270,7 @@ func (a *replay) settle(ctx context.Context) error {
 type rebuilt struct {
 	order  schema.Order
 	items  []schema.Item
-	stored *Stored
+	stored *StoredOrder
 	note   string // in what they differ
 
 	lines      []schema.Reject // lines that were rejected before
@@ -387,7 +387,7 @@ func (b *rebuilt) lost() (items []schema.Item) {
 }
 
 // storedIn returns all orders of a range, which were read before, with their items.
-func storedIn(ctx context.Context, store auditStore, r *streamRun, iv window.Interval, orders []schema.Order) (map[string]*Stored, error) {
+func storedIn(ctx context.Context, store auditStore, r *streamRun, iv window.Interval, orders []schema.Order) (map[string]*StoredOrder, error) {
 	items, err := store.Items(ctx, r.stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)

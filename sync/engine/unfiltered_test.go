@@ -2,12 +2,9 @@ package engine_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
-	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
 )
 
@@ -16,18 +13,8 @@ func unfiltered(t *testing.T, o simulator.Options, pageSize int) *world {
 	t.Helper()
 	o.Vendor = simulator.VendorUniCloud
 	w := newWorld(t, o)
-	client, err := unicloud.New(unicloud.Options{
-		Account: "main", Endpoint: w.endpoint, AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-	w.stream.Source = unicloud.Vendor
-	w.engine = engine.New(w.sink, []engine.Stream{{Stream: w.stream, Source: caller, Decoder: unicloud.Decoder{}, PageSize: pageSize, InFlight: 8}}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
-	})
+	w.stream.Source, w.decoder = unicloud.Vendor, unicloud.Decoder{}
+	w.engine = w.newEngine(0, pageSize)
 	return w
 }
 

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 )
 
@@ -15,12 +17,12 @@ import (
 type AccountPlan struct {
 	Account string
 	Quota   config.Quota
-	Streams []engine.Forecast
+	Streams []engine.Estimate
 }
 
 // Total adds up the streams.
-func (p AccountPlan) Total() engine.Forecast {
-	t := engine.Forecast{Stream: schema.Stream{Account: p.Account}}
+func (p AccountPlan) Total() engine.Estimate {
+	t := engine.Estimate{Stream: schema.Stream{Account: p.Account}}
 	for _, f := range p.Streams {
 		t.Windows += f.Windows
 		t.Skipped += f.Skipped
@@ -34,25 +36,54 @@ func (p AccountPlan) Total() engine.Forecast {
 	return t
 }
 
-// Time is how long the calls of a forecast take at the account's quota. Listings and details have a quota each and are
+// Time is how long the calls of an estimate take at the account's quota. Listings and details have a quota each and are
 // asked for side by side.
-func (p AccountPlan) Time(f engine.Forecast) time.Duration {
+func (p AccountPlan) Time(f engine.Estimate) time.Duration {
 	seconds := max(float64(f.ListCalls)/p.Quota.List, float64(f.DetailCalls)/p.Quota.Detail)
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// Plan says what Backfill would cost with the same arguments, account by account, by a few calls. Open must have been
-// called. The error is of the plan as a whole; what concerns one stream is in its forecast.
-func (a *App) Plan(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) ([]AccountPlan, error) {
+// OpenToPlan opens the warehouse to read, if there is one: it makes no table, and no folder. Plan needs no more.
+func (a *App) OpenToPlan(ctx context.Context) error {
+	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics, ReadOnly: true})
+	if refused, ok := errors.AsType[*sink.ConnectError](err); errors.Is(err, errNoFolder) || ok && refused.NoTables {
+		return nil // nothing is stored
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.CheckWindow(ctx, a.cfg.Schedule.Window); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	a.warehouse = w
+	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
+	return nil
+}
+
+// Plan says about what Backfill would cost with the same arguments, account by account, by a few calls. OpenToPlan must have
+// been called. What went wrong is in the estimate of the stream that it concerns.
+func (a *App) Plan(ctx context.Context, now, from, to time.Time, force bool) []AccountPlan {
 	ctx = daemon.WithRun(ctx)
-	out, errs := make([]AccountPlan, len(a.logins)), make([]error, len(a.logins))
+	out := make([]AccountPlan, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
-		all.Go(func() {
-			streams, err := l.engine.Forecast(ctx, now, from, to, force, p)
-			out[i], errs[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Streams: streams}, err
-		})
+		out[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Streams: make([]engine.Estimate, len(l.streams))}
+		for k, stream := range l.streams {
+			all.Go(func() {
+				var stored engine.Stored
+				if a.warehouse != nil {
+					stored = a.warehouse.Narrowed(stream.Filters)
+				}
+				e := engine.EstimateBackfill(ctx, stream, stored, engine.EstimateOptions{
+					Window: a.cfg.Schedule.Window, Now: now, From: from, To: to, Force: force,
+				})
+				if stored != nil {
+					e.Err = a.blame(ctx, e.Err)
+				}
+				out[i].Streams[k] = e
+			})
+		}
 	}
 	all.Wait()
-	return out, a.blame(ctx, joinDistinct(errs))
+	return out
 }

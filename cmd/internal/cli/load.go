@@ -46,6 +46,10 @@ var flushEvery time.Duration
 
 // openApp wires an app and opens its warehouse. The caller stops it.
 func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) {
+	return p.openAppBy(ctx, o, (*app.App).Open)
+}
+
+func (p *program) openAppBy(ctx context.Context, o app.Options, open func(*app.App, context.Context) error) (*app.App, error) {
 	d := p.download()
 	// On a terminal the bar tells what goes well.
 	o.Log, o.Progress, o.FlushEvery = p.logger(o.Config.Log, slog.LevelWarn), d.progress, flushEvery
@@ -53,7 +57,7 @@ func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = a.Open(ctx)
+	err = open(a, ctx)
 	d.close()
 	if err != nil {
 		return nil, errors.Join(err, a.Stop())

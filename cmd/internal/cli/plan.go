@@ -12,7 +12,6 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -21,14 +20,15 @@ func (p *program) plan() *cobra.Command {
 	var f backfillFlags
 	cmd := &cobra.Command{
 		Use:   "plan --from TIME [--to TIME]",
-		Short: "Say what a backfill would cost, without making it",
-		Long: `Say how many calls a backfill of the range would make and how long that takes at
-the quota. It takes the flags of backfill, and leaves out what that would skip.
+		Short: "Say about what a backfill would cost, without making it",
+		Long: `Say about how many calls a backfill of the range would make and how long that
+takes at the quota. It takes the flags of backfill, and leaves out what that
+would skip. It writes nothing, and needs no warehouse.
 
-It asks the source how many orders there are, a span at a time: by 60 calls at
-most, or a twentieth of what it foretells where that is more. Detail calls are
-counted. So are list calls where each day could be asked for; else they are
-estimated, within a few percent.`,
+It asks the source how many orders there are: one call for each 90 days, and up
+to 60 more where it matters how the orders are spread over the days. The rest is
+arithmetic, which is within 10 % of what a backfill then makes: a list call for
+each day and each page of orders, a detail call for each order that is not stored.`,
 		Example: `  ordersync plan --from 2024-01-01
   ordersync plan --from -30d --account main --json`,
 		Args: cobra.NoArgs,
@@ -37,26 +37,27 @@ estimated, within a few percent.`,
 }
 
 func (p *program) runPlan(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg})
+	a, err := p.openAppBy(ctx, app.Options{Config: cfg}, (*app.App).OpenToPlan)
 	if err != nil {
 		return err
 	}
-	progress := new(engine.Progress)
 	stop := p.follow(ctx, &task{verb: "plan", state: func() state { return state{counts: calls(a), limit: a.Limits().List} }})
-	plans, err := a.Plan(ctx, now, r.Start, r.End, f.force, progress)
+	plans := a.Plan(ctx, now, r.Start, r.End, f.force)
 	stop()
 	result := newPlanResult(plans, now, r, cfg.Schedule.Window)
-	result.Error = errorText(err)
+	if ctx.Err() != nil {
+		result.Error = errorText(context.Cause(ctx))
+	}
 	if f.json {
 		p.json(result)
 	} else {
 		p.planTable(result)
 	}
-	return errors.Join(planError(ctx, plans, err), a.Stop())
+	return errors.Join(planError(ctx, plans), a.Stop())
 }
 
 // planError is what plan ends with.
-func planError(ctx context.Context, plans []app.AccountPlan, err error) error {
+func planError(ctx context.Context, plans []app.AccountPlan) (err error) {
 	if wasInterrupted(ctx) {
 		return context.Cause(ctx)
 	}
@@ -144,10 +145,10 @@ func newPlanResult(plans []app.AccountPlan, now time.Time, r window.Interval, si
 }
 
 func (p *program) planTable(r planResult) {
-	fmt.Fprintf(p.out, "A backfill of %s to %s:\n", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
+	fmt.Fprintf(p.out, "A backfill of %s to %s costs about:\n", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
 	rows := [][]any{{"account", "windows", "orders", "stored", "list calls", "detail calls", "takes"}}
 	var notes []string
-	skipped, estimated := 0, false
+	skipped := 0
 	for _, a := range r.Accounts {
 		lists, details := 0, 0
 		for _, l := range a.Streams {
@@ -158,10 +159,10 @@ func (p *program) planTable(r planResult) {
 			case l.Error == "": // else it is said at the end
 				rows = append(rows, []any{stream, l.Windows, l.Orders, l.Stored, l.ListCalls, l.DetailCalls, inWords(l.Seconds)})
 			}
-			lists, details, skipped, estimated = lists+l.ListCalls, details+l.DetailCalls, skipped+l.Skipped, estimated || l.Estimated
+			lists, details, skipped = lists+l.ListCalls, details+l.DetailCalls, skipped+l.Skipped
 		}
 		if lists+details > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %s take %s at %s list and %s detail calls a second;\n  begun now, it ends at %s", a.Account,
+			notes = append(notes, fmt.Sprintf("%s: %s take about %s at %s list and %s detail calls a second;\n  begun now, it ends at about %s", a.Account,
 				plural(lists+details, "call"), inWords(a.Seconds), number(a.ListQuota), number(a.DetailQuota), a.EndsAt.Format(time.RFC3339)))
 		}
 	}
@@ -171,14 +172,11 @@ func (p *program) planTable(r planResult) {
 	if skipped > 0 {
 		notes = append(notes, plural(skipped, "window")+" are complete already and are skipped")
 	}
-	if estimated {
-		notes = append(notes, "List calls are estimated: to count each day would have cost too many calls.")
-	}
 	for _, n := range notes {
 		fmt.Fprintln(p.out, n)
 	}
-	fmt.Fprintf(p.out, "To find this out took %s. Not in it: stored orders that have changed (one\n"+
-		"detail call each), orders still to come, and calls that must be made again.\n", plural(r.PlanCalls, "call"))
+	fmt.Fprintf(p.out, "It took %s to estimate this, within 10 %%. Not in it: stored orders that have\n"+
+		"changed (one detail call each), orders still to come, and calls that must be\nmade again.\n", plural(r.PlanCalls, "call"))
 }
 
 // inWords writes a duration in words.

@@ -1,8 +1,13 @@
 package cli_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
 // planned is what plan --json prints.
@@ -45,7 +50,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%d list and %d detail calls are said; came %+v", p.ListCalls, p.DetailCalls, calls)
 	}
 	r := w.run(0, "plan", "--from", "-24h", "--force")
-	contains(t, r.out, "main", "list calls", "300", "at 100 list and 50 detail calls a second", "To find this out took")
+	contains(t, r.out, "main", "list calls", "300", "at 100 list and 50 detail calls a second", "to estimate this")
 	if strings.Contains(r.out, "skipped") {
 		t.Error(r.out)
 	}
@@ -54,6 +59,37 @@ func TestPlan(t *testing.T) {
 		if n := len([]rune(line)); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
+	}
+}
+
+// A plan makes nothing: no table, no database, no folder of a server. Without them nothing is stored.
+func TestPlanWithoutAWarehouse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 100)
+	w.addr, w.database = sinktest.Database(t) // without tables
+	w.configureAgain()
+	conn := sinktest.Conn(t, w.database)
+	plan := func() {
+		t.Helper()
+		if p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out); p.DetailCalls != 100 {
+			t.Errorf("%+v", p)
+		}
+	}
+	plan()
+	var tables uint64
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = ?", w.database).Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d tables, %v", tables, err)
+	}
+	w.configureAgain("database: "+w.database, "database: never_made")
+	plan()
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.databases WHERE name = 'never_made'").Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d databases, %v", tables, err)
+	}
+	folder := filepath.Join(t.TempDir(), "warehouse")
+	w.configureAgain(fmt.Sprintf("{addr: [%q], database: %s, username: default}", w.addr, w.database), fmt.Sprintf("{embedded: %q}", folder))
+	plan()
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
 	}
 }
 
@@ -72,7 +108,7 @@ func TestPlanOfSeveralAccounts(t *testing.T) {
     credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
 clickhouse:`)
 	r := w.run(0, "plan", "--from", "-24h")
-	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take 10s at 10 list and 10 detail")
+	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take about 10s at 10 list and 10 detail")
 	p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out)
 	if p.DetailCalls != 200 || p.Seconds != 10 || len(p.Accounts) != 3 || p.Accounts[0].Seconds != 0.1 {
 		t.Errorf("%+v", p)

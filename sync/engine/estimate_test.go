@@ -1,0 +1,198 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/domain"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
+)
+
+// estimate asks what a backfill of [from, to) would cost. pageSize is that of the engine which makes it.
+func (w *world) estimate(now, from, to time.Time, force bool, pageSize int) engine.Estimate {
+	w.Helper()
+	e := w.estimated(w.newStream(0, pageSize), w.store, now, from, to, force)
+	if e.Err != nil {
+		w.Fatal(e.Err)
+	}
+	return e
+}
+
+func (w *world) estimated(stream engine.Stream, stored engine.Stored, now, from, to time.Time, force bool) engine.Estimate {
+	w.Helper()
+	return engine.EstimateBackfill(w.Context(), stream, stored, engine.EstimateOptions{Window: time.Hour, Now: now, From: from, To: to, Force: force})
+}
+
+// calls makes the backfill and gives the calls that it really made.
+func (w *world) calls(now, from, to time.Time, force bool) (list, detail int) {
+	w.Helper()
+	w.account.ResetCounters()
+	s, err := w.engine.Backfill(w.Context(), now, from, to, force, nil)
+	if err != nil || s.Err() != nil {
+		w.Fatal(err, s.Err())
+	}
+	calls := w.account.Calls()
+	return calls["QueryOrders"].Total, calls["GetOrderDetail"].Total + calls["OrderDetail"].Total
+}
+
+// near fails unless a figure is within 10 % of what came, or two calls of it.
+func (w *world) near(what string, estimated, came int) {
+	w.Helper()
+	if off := max(estimated-came, came-estimated); off > 2 && float64(off) > 0.10*float64(came) {
+		w.Errorf("%s: %d were estimated, %d came (%+.1f %%)", what, estimated, came, 100*float64(estimated-came)/float64(came))
+	}
+}
+
+// An estimate is within 10 % of what the backfill then makes, for any density, and for a range that is partly done.
+func TestEstimateIsWhatABackfillCosts(t *testing.T) {
+	t.Parallel()
+	last, most := uint64(6), 17
+	if os.Getenv("ORDERSYNC_SLOW") == "1" {
+		last, most = 150, 60
+	}
+	for seed := uint64(1); seed <= last; seed++ {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(seed, 9))
+			days := 3 + rnd.IntN(most)
+			perDay := []int{1, 5, 15, 20, 30, 60, 120}[rnd.IntN(7)]
+			o := simulator.Options{
+				Seed: seed, Orders: days * perDay, From: start, To: start.AddDate(0, 0, days), BusyHour: []int{0, 0, -1, days * perDay / 3}[rnd.IntN(4)],
+				OldestFirst: rnd.IntN(2) == 1, Boundary: simulator.Boundary(rnd.IntN(4)),
+			}
+			w := newWorld(t, o)
+			size := []int{10, 20, 20, 50}[rnd.IntN(4)]
+			w.engine = w.newEngine(0, size)
+			now := o.To.Add(time.Duration(rnd.IntN(48)) * 30 * time.Minute)
+			// Stretches of it are there already.
+			for range rnd.IntN(3) {
+				from := start.Add(time.Duration(rnd.IntN(days*24)) * time.Hour)
+				w.calls(now, from, from.Add(time.Duration(1+rnd.IntN(days*8))*time.Hour), false)
+			}
+			force := rnd.IntN(4) == 0
+			w.account.ResetCounters()
+			f := w.estimate(now, start, now, force, size)
+			made := w.account.Calls()["QueryOrders"].Total
+			list, detail := w.calls(now, start, now, force)
+			t.Logf("seed %d: %d days, %d a day, force %v: %d and %d for %d orders, by %d calls (estimated %v); came %d and %d", seed, days, perDay, force,
+				f.ListCalls, f.DetailCalls, f.Orders, f.Calls, f.Estimated, list, detail)
+			w.near("list calls", f.ListCalls, list)
+			w.near("detail calls", f.DetailCalls, detail)
+			w.near("calls", f.ListCalls+f.DetailCalls, list+detail)
+			if made != f.Calls || w.account.Calls()["GetOrderDetail"].Total != detail {
+				t.Errorf("the estimate says that it made %d calls; it made %d", f.Calls, made)
+			}
+			if f.Calls > 65 {
+				t.Errorf("%d calls to estimate %d", f.Calls, list+detail)
+			}
+		})
+	}
+}
+
+// A dense year and a sparse one.
+func TestEstimateOfALongRange(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]simulator.Options{
+		"sparse":       {Seed: 1, Orders: 4 * 365, From: start, To: start.AddDate(1, 0, 0)},
+		"a page a day": {Seed: 3, Orders: 20 * 200, From: start, To: start.AddDate(0, 0, 200)},
+		"dense":        {Seed: 2, Orders: 4000, From: start, To: start.AddDate(0, 0, 2)},
+		"busy hour":    {Seed: 4, Orders: 6000, From: start, To: start.AddDate(0, 0, 5), BusyHour: 4000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, o)
+			now := o.To.Add(time.Hour)
+			f := w.estimate(now, start, now, false, 20)
+			list, detail := w.calls(now, start, now, false)
+			t.Logf("%d and %d by %d calls; came %d and %d", f.ListCalls, f.DetailCalls, f.Calls, list, detail)
+			w.near("list calls", f.ListCalls, list)
+			w.near("detail calls", f.DetailCalls, detail)
+			if f.Calls > 65 {
+				t.Errorf("%d calls to estimate %d", f.Calls, list+detail)
+			}
+		})
+	}
+}
+
+// What is there already costs nothing, and neither does the estimate of it.
+func TestEstimateOfWhatIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+	end := start.AddDate(0, 0, 3)
+	now := end.Add(time.Hour)
+	w.calls(now, start, end, false)
+	w.account.ResetCounters()
+	f := w.estimate(now, start, end, false, 20)
+	if f.ListCalls+f.DetailCalls+f.Windows+f.Calls+w.account.Calls()["QueryOrders"].Total != 0 || f.Skipped != 72 {
+		t.Errorf("%+v", f)
+	}
+	// Forced, it is all listed again. Where the orders are is known, so that is estimated by one call.
+	f = w.estimate(now, start, end, true, 20)
+	if f.Orders != 300 || f.Stored != 300 || f.DetailCalls != 0 || f.Windows != 72 || f.Calls != 1 {
+		t.Errorf("forced: %+v", f)
+	}
+}
+
+// An estimate asks smaller questions where the vendor does not answer large ones, and says what stands in its way.
+func TestEstimateWhereTheVendorFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: 2000, From: start, To: start.AddDate(0, 0, 20)})
+	w.account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+		return simulator.Action{Hang: r.End.Sub(r.Start) > 12*24*time.Hour}
+	})
+	now := start.AddDate(0, 0, 21)
+	hasty := w.newStream(200*time.Millisecond, 20)
+	if f := w.estimated(hasty, w.store, now, start, now, false); f.Err != nil || f.Orders != 2000 {
+		t.Errorf("%+v", f)
+	}
+	w.account.SetFault(func(simulator.FaultRequest) simulator.Action {
+		return simulator.Action{Error: &simulator.Error{Status: 403, Code: "NotAuthorized"}}
+	})
+	if f := w.estimated(hasty, w.store, now, start, now, false); source.ReasonOf(f.Err) != source.Auth {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Another vendor counts as well, and one that cannot list has nothing to be backfilled. A warehouse without tables has nothing.
+func TestEstimateOfOtherVendors(t *testing.T) {
+	t.Parallel()
+	now := start.AddDate(0, 0, 6)
+	for name, o := range map[string]simulator.Options{
+		"sparse": {Seed: 1, Orders: 60}, "dense": {Seed: 2, Orders: 2400}, "busy hour": {Seed: 3, Orders: 1500, BusyHour: 900},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.Vendor, o.From, o.To = unicloud.Vendor, start, now
+			w := newWorld(t, o)
+			w.stream.Source, w.decoder = unicloud.Vendor, unicloud.Decoder{}
+			w.engine = w.newEngine(0, 20)
+			f := w.estimated(w.newStream(0, 20), nil, now, start, now, false)
+			list, detail := w.calls(now, start, start.AddDate(0, 0, 2), false)
+			part := w.estimate(now, start, now, false, 20)
+			restList, restDetail := w.calls(now, start, now, false)
+			t.Logf("%d and %d, came %d and %d; then %d and %d, came %d and %d", f.ListCalls, f.DetailCalls, list+restList, detail+restDetail,
+				part.ListCalls, part.DetailCalls, restList, restDetail)
+			w.near("list calls", f.ListCalls, list+restList)
+			w.near("detail calls", f.DetailCalls, detail+restDetail)
+			w.near("list calls of the rest", part.ListCalls, restList)
+			w.near("detail calls of the rest", part.DetailCalls, restDetail)
+		})
+	}
+	tracked := engine.Stream{Stream: schema.Stream{Source: domain.Vendor, Account: "domains"}, Source: onlyByID{}}
+	f := engine.EstimateBackfill(t.Context(), tracked, nil, engine.EstimateOptions{Window: time.Hour, Now: now, From: start, To: now})
+	if !f.CannotList || f.Err != nil || f.Calls+f.ListCalls+f.DetailCalls != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// onlyByID is a source that cannot list.
+type onlyByID struct{ engine.Source }
+
+func (onlyByID) CanList() bool { return false }
