@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,74 +12,62 @@ import (
 
 // Content is all that an order's row says of the order, in one text: equal contents are equal rows, whatever their
 // bookkeeping. Amounts compare by value, times by instant.
-func (o *Order) Content() string {
-	var c content
-	c.text(o.Facts(), o.DetailStatus, o.Raw, o.RawDetail)
-	c.text(strconv.FormatUint(o.Fingerprint, 10), fmt.Sprint(o.ItemCount), fmt.Sprint(o.Deleted))
-	return c.String()
-}
+func (o *Order) Content() string { return content(o, orderFields, bookkeeping...) }
 
 // Facts is what an order's columns say of the order, as Content does, without the payloads and what is derived from them:
 // two payloads may say the same.
-func (o *Order) Facts() string {
-	var c content
-	c.text(o.Source, o.Account, o.OwnerID, o.OrderID, o.RelatedOrderID, o.OrderType, o.PaymentStatus, o.ProductCode,
-		o.ProductType, o.CommodityCode, o.SubscriptionType, o.Currency, o.PaymentCurrency)
-	c.times(o.CreateTime, o.PaymentTime)
-	c.amounts(o.Amounts)
-	return c.String()
-}
+func (o *Order) Facts() string { return content(o, orderFields, notFacts...) }
 
 // Content is all that an item's row says of the item, as for an order.
-func (i *Item) Content() string {
-	var c content
-	c.text(i.Source, i.Account, i.OwnerID, i.OrderID, i.ItemID, i.RelatedOrderID, i.OrderType, i.OrderSubType,
-		i.PaymentStatus, i.ProductCode, i.ProductType, i.CommodityCode, i.SubscriptionType, i.Currency, i.PaymentCurrency,
-		i.Region, i.Config, i.OriginalConfig, i.Operator, i.BillModuleConfig, i.OriginalModuleConfig, i.Raw)
-	c.times(i.CreateTime, i.PaymentTime, i.UsageStartTime, i.UsageEndTime)
-	c.amounts(i.Amounts)
-	c.money(i.Quantity)
-	c.text(i.InstanceIDs...)
-	c.text(fmt.Sprint(len(i.InstanceIDs)), fmt.Sprint(i.Deleted))
-	for _, k := range slices.Sorted(maps.Keys(i.ExtendInfos)) {
-		c.text(k, i.ExtendInfos[k])
+func (i *Item) Content() string { return content(i, itemFields, bookkeeping...) }
+
+var (
+	orderFields = Fields[Order]()
+	itemFields  = Fields[Item]()
+
+	bookkeeping = []string{"fetched_at", "version"}
+	notFacts    = append([]string{"fingerprint", "detail_status", "items", "is_deleted", "raw", "raw_detail"}, bookkeeping...)
+)
+
+// content writes all columns of a row but some, so that different values give different texts.
+func content[Row any](row *Row, columns []Field, but ...string) string {
+	var out strings.Builder
+	text := func(values ...string) {
+		for _, v := range values {
+			out.WriteString(strconv.Itoa(len(v)))
+			out.WriteByte(':')
+			out.WriteString(v)
+		}
 	}
-	return c.String()
-}
-
-// content writes values so that different values give different texts.
-type content struct{ strings.Builder }
-
-func (c *content) text(values ...string) {
-	for _, v := range values {
-		c.WriteString(strconv.Itoa(len(v)))
-		c.WriteByte(':')
-		c.WriteString(v)
-	}
-}
-
-func (c *content) times(values ...time.Time) {
-	for _, v := range values {
-		if v.IsZero() {
-			c.text("")
+	at := reflect.ValueOf(row).Elem()
+	for _, c := range columns {
+		if slices.Contains(but, c.Name) {
 			continue
 		}
-		c.text(strconv.FormatInt(v.UnixMilli(), 10)) // the precision of the columns
+		switch v := c.Of(at).Interface().(type) {
+		case time.Time:
+			if v.IsZero() {
+				text("")
+			} else {
+				text(strconv.FormatInt(v.UnixMilli(), 10)) // the precision of the columns
+			}
+		case Money:
+			if v.Valid {
+				text(v.Decimal.String())
+			} else {
+				text("")
+			}
+		case []string:
+			text(strconv.Itoa(len(v)))
+			text(v...)
+		case map[string]string:
+			text(strconv.Itoa(len(v)))
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				text(k, v[k])
+			}
+		default:
+			text(fmt.Sprint(v))
+		}
 	}
-}
-
-func (c *content) money(m Money) {
-	if !m.Valid {
-		c.text("")
-		return
-	}
-	c.text(m.Decimal.String())
-}
-
-func (c *content) amounts(a Amounts) {
-	c.money(a.PretaxGross)
-	c.money(a.Pretax)
-	c.money(a.PretaxLocal)
-	c.money(a.Tax)
-	c.money(a.AfterTax)
+	return out.String()
 }

@@ -26,9 +26,9 @@ var (
 // Stream is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
 // account) within it. OwnerID is empty for the account's own orders.
 type Stream struct {
-	Source  string
-	Account string
-	OwnerID string
+	Source  string `ch:"source,label"`
+	Account string `ch:"account,label"`
+	OwnerID string `ch:"owner_id,label"`
 }
 
 // String names the stream as people see it: "main", or "main/1234567890123456" for an owner.
@@ -50,42 +50,42 @@ func (l Stream) LogAttr() slog.Attr {
 // Amounts are the money columns that orders and items share. All are in Currency, but PretaxAmountLocal, which is in
 // the account's local currency.
 type Amounts struct {
-	PretaxGross Money // list price
-	Pretax      Money // payable before tax
-	PretaxLocal Money
-	Tax         Money
-	AfterTax    Money
+	PretaxGross Money `ch:"pretax_gross_amount"` // list price
+	Pretax      Money `ch:"pretax_amount"`       // payable before tax
+	PretaxLocal Money `ch:"pretax_amount_local"`
+	Tax         Money `ch:"tax"`
+	AfterTax    Money `ch:"after_tax_amount"`
 }
 
 // Order is one row of order_rows: an order as its list row shows it, brought up to date by its detail.
 // Times are UTC; a zero time means that the vendor sent none.
 type Order struct {
 	Stream
-	OrderID          string
-	RelatedOrderID   string
-	OrderType        string
-	PaymentStatus    string
-	ProductCode      string
-	ProductType      string
-	CommodityCode    string
-	SubscriptionType string
-	CreateTime       time.Time
-	PaymentTime      time.Time
-	Currency         string
-	PaymentCurrency  string
+	OrderID          string    `ch:"order_id"`
+	RelatedOrderID   string    `ch:"related_order_id"`
+	OrderType        string    `ch:"order_type,label"`
+	PaymentStatus    string    `ch:"payment_status,label"`
+	ProductCode      string    `ch:"product_code,label"`
+	ProductType      string    `ch:"product_type,label"`
+	CommodityCode    string    `ch:"commodity_code,label"`
+	SubscriptionType string    `ch:"subscription_type,label"`
+	CreateTime       time.Time `ch:"create_time"`
+	PaymentTime      time.Time `ch:"payment_time,optional"`
+	Currency         string    `ch:"currency,label"`
+	PaymentCurrency  string    `ch:"payment_currency,label"`
 	Amounts
 
 	// Fingerprint is a hash of the list row as received. Equal fingerprints mean: nothing to fetch, nothing to write.
 	// Zero means that no list row was seen (an order fetched by its id alone).
-	Fingerprint uint64
+	Fingerprint uint64 `ch:"fingerprint"`
 	// DetailStatus says whether the line items belong to this state of the order: DetailOK or DetailPending.
-	DetailStatus string
-	ItemCount    uint32    // how many line items this state has (column items)
-	FetchedAt    time.Time // when the newest payload of this row was received
-	Version      uint64    // monotone fetch sequence; the highest version of a row is the current one
-	Deleted      bool
-	Raw          string // the list row as received
-	RawDetail    string // the order part of the detail, where the vendor has one beside the items
+	DetailStatus string    `ch:"detail_status,label"`
+	ItemCount    uint32    `ch:"items"`      // how many line items this state has (column items)
+	FetchedAt    time.Time `ch:"fetched_at"` // when the newest payload of this row was received
+	Version      uint64    `ch:"version"`    // monotone fetch sequence; the highest version of a row is the current one
+	Deleted      bool      `ch:"is_deleted"`
+	Raw          string    `ch:"raw"`        // the list row as received
+	RawDetail    string    `ch:"raw_detail"` // the order part of the detail, where the vendor has one beside the items
 }
 
 // Values of Order.DetailStatus.
@@ -98,50 +98,50 @@ const (
 // versions of it stay in the partition of its order.
 type Item struct {
 	Stream
-	OrderID          string
-	ItemID           string
-	RelatedOrderID   string
-	OrderType        string
-	OrderSubType     string
-	PaymentStatus    string
-	ProductCode      string
-	ProductType      string
-	CommodityCode    string
-	SubscriptionType string
-	CreateTime       time.Time
-	PaymentTime      time.Time
-	Currency         string
-	PaymentCurrency  string
+	OrderID          string    `ch:"order_id"`
+	ItemID           string    `ch:"item_id"`
+	RelatedOrderID   string    `ch:"related_order_id"`
+	OrderType        string    `ch:"order_type,label"`
+	OrderSubType     string    `ch:"order_sub_type,label"`
+	PaymentStatus    string    `ch:"payment_status,label"`
+	ProductCode      string    `ch:"product_code,label"`
+	ProductType      string    `ch:"product_type,label"`
+	CommodityCode    string    `ch:"commodity_code,label"`
+	SubscriptionType string    `ch:"subscription_type,label"`
+	CreateTime       time.Time `ch:"create_time"`
+	PaymentTime      time.Time `ch:"payment_time,optional"`
+	Currency         string    `ch:"currency,label"`
+	PaymentCurrency  string    `ch:"payment_currency,label"`
 	Amounts
-	InstanceIDs          []string
-	Region               string
-	Quantity             Money // a count, kept as a decimal because vendors send fractions and text
-	Config               string
-	OriginalConfig       string
-	Operator             string
-	UsageStartTime       time.Time
-	UsageEndTime         time.Time // a pay-as-you-go order "ends" about a hundred years after its start; zero also where the vendor says that it never ends
-	ExtendInfos          map[string]string
-	BillModuleConfig     string // JSON as received
-	OriginalModuleConfig string // JSON as received
+	InstanceIDs          []string          `ch:"instance_ids"`
+	Region               string            `ch:"region,label"`
+	Quantity             Money             `ch:"quantity"` // a count, kept as a decimal because vendors send fractions and text
+	Config               string            `ch:"config"`
+	OriginalConfig       string            `ch:"original_config"`
+	Operator             string            `ch:"operator"`
+	UsageStartTime       time.Time         `ch:"usage_start_time,optional"`
+	UsageEndTime         time.Time         `ch:"usage_end_time,optional"` // a pay-as-you-go order "ends" about a hundred years after its start; zero also where the vendor says that it never ends
+	ExtendInfos          map[string]string `ch:"extend_infos"`
+	BillModuleConfig     string            `ch:"bill_module_config"`     // JSON as received
+	OriginalModuleConfig string            `ch:"original_module_config"` // JSON as received
 
-	FetchedAt time.Time
-	Version   uint64
-	Deleted   bool // a tombstone: the item vanished from its order's detail
-	Raw       string
+	FetchedAt time.Time `ch:"fetched_at"`
+	Version   uint64    `ch:"version"`
+	Deleted   bool      `ch:"is_deleted"` // a tombstone: the item vanished from its order's detail
+	Raw       string    `ch:"raw"`
 }
 
 // Product is one row of product_rows: the name that people know a product by. An account has its own list, since sites
 // differ in language and offer. A code alone names no product: code, type and subscription type together do.
 type Product struct {
-	Source           string
-	Account          string
-	ProductCode      string
-	ProductType      string // may be empty
-	SubscriptionType string
-	ProductName      string
-	FetchedAt        time.Time
-	Version          uint64
+	Source           string    `ch:"source,label"`
+	Account          string    `ch:"account,label"`
+	ProductCode      string    `ch:"product_code,label"`
+	ProductType      string    `ch:"product_type,label"` // may be empty
+	SubscriptionType string    `ch:"subscription_type,label"`
+	ProductName      string    `ch:"product_name"`
+	FetchedAt        time.Time `ch:"fetched_at"`
+	Version          uint64    `ch:"version"`
 }
 
 // Verdict says how much of a window is known to be stored.
@@ -158,52 +158,55 @@ const (
 // Window is one row of the ledger: a half-open UTC interval [Start, End) of one stream, and what is known of it.
 type Window struct {
 	Stream
-	Start, End time.Time
-	Filters    string // what its listing was narrowed to, as [Filters.String] has it; empty for all orders
-	Verdict    Verdict
-	Listed     uint32 // orders that the listing showed inside the window
-	Stored     uint32 // of these, how many are in the warehouse
-	Items      uint32 // line items of these orders
-	Rejected   uint32 // records that could not become rows
-	Pending    uint32 // stored orders whose detail is still missing
-	IDDigest   uint64 // XOR of xxHash64 over the ids of the stored orders
+	Start    time.Time `ch:"window_start"`
+	End      time.Time `ch:"window_end"`
+	Filters  string    `ch:"filters,label"` // what its listing was narrowed to, as [Filters.String] has it; empty for all orders
+	Verdict  Verdict   `ch:"verdict,label"`
+	Listed   uint32    `ch:"listed"`    // orders that the listing showed inside the window
+	Stored   uint32    `ch:"stored"`    // of these, how many are in the warehouse
+	Items    uint32    `ch:"items"`     // line items of these orders
+	Rejected uint32    `ch:"rejected"`  // records that could not become rows
+	Pending  uint32    `ch:"pending"`   // stored orders whose detail is still missing
+	IDDigest uint64    `ch:"id_digest"` // XOR of xxHash64 over the ids of the stored orders
 
 	// The listing that covered the window (it may cover many) and its TotalCount at first and last read.
-	ListingStart, ListingEnd time.Time
-	TotalFirst, TotalLast    uint32
+	ListingStart time.Time `ch:"listing_start,optional"`
+	ListingEnd   time.Time `ch:"listing_end,optional"`
+	TotalFirst   uint32    `ch:"total_first"`
+	TotalLast    uint32    `ch:"total_last"`
 
 	// Calls are shared out over the windows of a listing: their sum over the ledger is the number made.
-	Pages       uint32
-	ListCalls   uint32
-	DetailCalls uint32
-	Attempts    uint32 // walks of this window since it was last complete
-	Error       string
-	StartedAt   time.Time
-	FinishedAt  time.Time
-	Version     uint64
+	Pages       uint32    `ch:"pages"`
+	ListCalls   uint32    `ch:"list_calls"`
+	DetailCalls uint32    `ch:"detail_calls"`
+	Attempts    uint32    `ch:"attempts"` // walks of this window since it was last complete
+	Error       string    `ch:"error"`
+	StartedAt   time.Time `ch:"started_at,optional"`
+	FinishedAt  time.Time `ch:"finished_at,optional"`
+	Version     uint64    `ch:"version"`
 }
 
 // Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).
 type Reject struct {
 	Stream
-	ID          string // stable: the same record rejected again is the same reject
-	Stage       string // RejectList, RejectDetail or RejectItem
-	OrderID     string // empty where the record does not even have one
-	WindowStart time.Time
-	CreateTime  time.Time // the order's; zero where it could not be read
-	Reason      string    // a short label, bounded in number: a metric label
-	Message     string    // what is wrong, for a person
-	Raw         string
-	Hash        uint64 // what Payload returns of a reject that was read without Raw
-	FirstSeen   time.Time
-	LastSeen    time.Time
-	Attempts    uint32
-	NextAttempt time.Time // when a later tick may try again; ever more rarely for the same reason
-	AcceptedAt  time.Time // when an operator accepted it
-	AcceptedBy  string
-	Note        string
-	Resolved    bool // it became a row after all
-	Version     uint64
+	ID          string    `ch:"id"`          // stable: the same record rejected again is the same reject
+	Stage       string    `ch:"stage,label"` // RejectList, RejectDetail or RejectItem
+	OrderID     string    `ch:"order_id"`    // empty where the record does not even have one
+	WindowStart time.Time `ch:"window_start,optional"`
+	CreateTime  time.Time `ch:"create_time,optional"` // the order's; zero where it could not be read
+	Reason      string    `ch:"reason,label"`         // a short label, bounded in number: a metric label
+	Message     string    `ch:"message"`              // what is wrong, for a person
+	Raw         string    `ch:"raw"`
+	Hash        uint64    // what Payload returns of a reject that was read without Raw
+	FirstSeen   time.Time `ch:"first_seen"`
+	LastSeen    time.Time `ch:"last_seen"`
+	Attempts    uint32    `ch:"attempts"`
+	NextAttempt time.Time `ch:"next_attempt,optional"` // when a later tick may try again; ever more rarely for the same reason
+	AcceptedAt  time.Time `ch:"accepted_at,optional"`  // when an operator accepted it
+	AcceptedBy  string    `ch:"accepted_by"`
+	Note        string    `ch:"note"`
+	Resolved    bool      `ch:"resolved"` // it became a row after all
+	Version     uint64    `ch:"version"`
 }
 
 // Payload tells the payloads of one record apart: 0 for a missing detail, whose Raw is the order's list row and not what
@@ -277,26 +280,26 @@ type Known struct {
 // it is settled, which is when it is stored and not unpaid.
 type Tracked struct {
 	Stream
-	OrderID string
-	AddedAt time.Time
-	AddedBy string
-	Settled bool
-	Version uint64
+	OrderID string    `ch:"order_id"`
+	AddedAt time.Time `ch:"added_at"`
+	AddedBy string    `ch:"added_by"`
+	Settled bool      `ch:"settled"`
+	Version uint64    `ch:"version"`
 }
 
 // Cancellation is one row of cancellation_rows: that somebody had an order cancelled at the vendor. It is written
 // before the call and again after it, so that no call goes unrecorded.
 type Cancellation struct {
 	Stream
-	ID            string // of this attempt
-	OrderID       string
-	RequestedAt   time.Time
-	RequestedBy   string
-	Outcome       string // CancelAsked, CancelNotAsked, CancelDone, CancelRefused or CancelUnknown
-	RequestID     string // the vendor's
-	Error         string
-	PaymentStatus string // what the order's detail said afterwards; empty where it was not learned
-	Version       uint64
+	ID            string    `ch:"id"` // of this attempt
+	OrderID       string    `ch:"order_id"`
+	RequestedAt   time.Time `ch:"requested_at"`
+	RequestedBy   string    `ch:"requested_by"`
+	Outcome       string    `ch:"outcome,label"` // CancelAsked, CancelNotAsked, CancelDone, CancelRefused or CancelUnknown
+	RequestID     string    `ch:"request_id"`    // the vendor's
+	Error         string    `ch:"error"`
+	PaymentStatus string    `ch:"payment_status,label"` // what the order's detail said afterwards; empty where it was not learned
+	Version       uint64    `ch:"version"`
 }
 
 // Values of Cancellation.Outcome.
@@ -350,16 +353,17 @@ func (b *Batch) Rows() int { return len(b.Orders) + len(b.Items) + len(b.Rejects
 // find it again (I12).
 type Finding struct {
 	Stream
-	ID         string // stable: the same difference found again is the same finding
-	Kind       string
-	Depth      string
-	Start, End time.Time // where it is
-	OrderID    string    // where it is about one order
-	AtSource   int       // orders at the source, or in the ledger
-	Stored     int
-	Note       string
-	FoundAt    time.Time
-	EndedAt    time.Time // zero while it is open
-	EndedBy    string
-	Version    uint64
+	ID       string    `ch:"id"` // stable: the same difference found again is the same finding
+	Kind     string    `ch:"kind,label"`
+	Depth    string    `ch:"depth,label"`
+	Start    time.Time `ch:"range_start"`
+	End      time.Time `ch:"range_end"` // where it is
+	OrderID  string    `ch:"order_id"`  // where it is about one order
+	AtSource int       `ch:"at_source"` // orders at the source, or in the ledger
+	Stored   int       `ch:"stored"`
+	Note     string    `ch:"note"`
+	FoundAt  time.Time `ch:"found_at"`
+	EndedAt  time.Time `ch:"ended_at,optional"` // zero while it is open
+	EndedBy  string    `ch:"ended_by,label"`
+	Version  uint64    `ch:"version"`
 }

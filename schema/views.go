@@ -18,7 +18,8 @@ import (
 // view comes after those that it reads. The first paragraph of the comment at the top is the view's own comment in the
 // warehouse, what follows is why it is as it is. There is no list of columns: it is made of what the server says of the
 // SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike.
-// ${zone} stands for the reporting zone, as a string of SQL: it is filled in when a view is made.
+// ${zone} stands for the reporting zone, as a string of SQL: it is filled in when a view is made. A file whose name ends in
+// _as_of is a comment alone: the SELECT is that of the view without this ending, as of a moment.
 //
 //go:embed views/*.sql
 var viewFiles embed.FS
@@ -52,6 +53,11 @@ var Views = sync.OnceValue(func() []View {
 		_, view, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
 		views[i] = View{Name: view}
 		views[i].Comment, views[i].Select = cutComment(strings.ReplaceAll(string(text), "${state}", StateSQL()))
+	}
+	for i, v := range views {
+		if v.IsAsOf() {
+			views[i].Select = asOf(views, v.Base())
+		}
 	}
 	return views
 })
@@ -176,7 +182,7 @@ func (v View) Create(c Cluster, zone string, columns []Column, replace bool) str
 			b.WriteString(",")
 		}
 		fmt.Fprintf(&b, "\n    %s %s", col.Name, col.Type)
-		if comment := Meaning(v.Name, col.Name); comment != "" {
+		if comment := Meaning(v.Base(), col.Name); comment != "" {
 			b.WriteString(" COMMENT " + Quote(strings.ReplaceAll(comment, zoneMark, zone)))
 		}
 	}

@@ -96,6 +96,9 @@ func TestViews(t *testing.T) {
 		if v.Comment == "" || !regexp.MustCompile(`^(SELECT|WITH)\s`).MatchString(v.Select) || strings.HasSuffix(v.Select, ";") {
 			t.Errorf("view %s: comment %q, SELECT %.40q", v.Name, v.Comment, v.Select)
 		}
+		if v.IsAsOf() && (strings.Count(v.Select, "throwIf") != 1 || strings.Contains(v.Select, "_rows FINAL")) {
+			t.Errorf("view %s does not refuse a moment of which nothing is known, or reads what is current:\n%s", v.Name, v.Select)
+		}
 		if slices.ContainsFunc(Tables(), func(t Table) bool { return t.Name == v.Name }) {
 			t.Errorf("%s is a table and a view", v.Name)
 		}

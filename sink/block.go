@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // packet is some rows of a table, column by column in ClickHouse's own format, compressed. The server stores all packets of an
@@ -33,6 +36,7 @@ const (
 // encoder has the memory that is needed to make a packet.
 type encoder struct {
 	native   proto.Buffer
+	rows     []reflect.Value
 	compress *compress.Writer
 }
 
@@ -43,11 +47,16 @@ func newEncoder() *encoder {
 // encode makes a packet of rows. It fails on a value that does not fit its column (I5, I6).
 func encode[T any](e *encoder, t *table[T], rows []*T) (packet, error) {
 	e.native.Reset()
+	e.rows = e.rows[:0]
+	for _, r := range rows {
+		e.rows = append(e.rows, reflect.ValueOf(r).Elem())
+	}
 	for _, c := range t.columns {
-		if bad, err := c.encode(rows, &e.native); err != nil {
-			return packet{}, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.name, Err: err}
+		if bad, err := encodeColumn(c, e.rows, &e.native); err != nil {
+			return packet{}, &ValueError{Table: t.name, Row: t.label(rows[bad]), Column: c.Name, Err: err}
 		}
 	}
+	clear(e.rows) // they must not keep payloads alive
 	if err := e.compress.Compress(e.native.Buf); err != nil {
 		return packet{}, fmt.Errorf("compress rows of %s: %w", t.name, err)
 	}
@@ -76,20 +85,14 @@ func chunks(packets []packet, maxRows, maxBytes int) [][]packet {
 // block is one insert, into one partition. It can be sent any number of times.
 type block struct {
 	table   string
-	query   string
-	names   []string
-	types   []string
+	columns []schema.Field
 	rows    int
 	packets []packet
 }
 
 // newBlock makes an insert of packets.
 func newBlock[T any](t *table[T], packets []packet) *block {
-	b := &block{table: t.name, packets: packets}
-	for _, c := range t.columns {
-		b.names, b.types = append(b.names, c.name), append(b.types, c.chType)
-	}
-	b.query = "INSERT INTO " + t.name + " (" + strings.Join(b.names, ", ") + ")"
+	b := &block{table: t.name, columns: t.columns, packets: packets}
 	for _, p := range packets {
 		b.rows += p.rows
 	}
@@ -137,7 +140,11 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 		// The server need not look for rows of one key in a block: there are none, or FINAL finds them.
 		"optimize_on_insert": 0,
 	}))
-	batch, err := s.conn.PrepareBatch(ctx, b.query)
+	names := make([]string, len(b.columns))
+	for i, c := range b.columns {
+		names[i] = c.Name
+	}
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+b.table+" ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return err
 	}
@@ -163,16 +170,15 @@ func (s *Sink) send(ctx context.Context, b *block) error {
 	return batch.Send()
 }
 
-// fill puts the next packet into the driver's columns. The driver converts Decimal, DateTime64, LowCardinality and Map value by
-// value, with reflection, silent rounding and times that wrap in 2262. Its columns can also read the bytes that the
-// server would send, which is exact for every value and several times faster.
+// fill puts the next packet into the driver's columns, which can read what the server would send.
 func (b *block) fill(batch driver.Batch, r *proto.Reader, rows int) error {
 	for i, column := range batch.Columns() {
-		if got := string(column.Type()); got != b.types[i] {
-			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: got}
+		c := b.columns[i]
+		if got := string(column.Type()); got != c.Type {
+			return &typeError{table: b.table, column: c.Name, want: c.Type, got: got}
 		}
 		if err := column.Decode(r, rows); err != nil {
-			return &typeError{table: b.table, column: b.names[i], want: b.types[i], got: err.Error()}
+			return &typeError{table: b.table, column: c.Name, want: c.Type, got: err.Error()}
 		}
 	}
 	return nil

@@ -171,7 +171,7 @@ func everything(t testing.TB, s *sink.Sink) map[string][]string {
 	}
 	for _, view := range views {
 		view = strings.Trim(view, "(')")
-		out[view] = texts(t, s.Conn(), "SELECT * FROM "+view+" ORDER BY ALL")
+		out[view] = texts(t, s.Conn(), "SELECT * FROM "+readable(view)+" ORDER BY ALL")
 	}
 	return out
 }

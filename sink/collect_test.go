@@ -93,6 +93,10 @@ func readings(now time.Time) []reading {
 		{"RejectsOf", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectsOf(ctx, stream, []string{"r1"}, ids))
 		}},
+		{"RejectsOfOrders", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.RejectsOfOrders(ctx, stream, ids))
+		}},
+		{"ListRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ListRejects(ctx, "main")) }},
 		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
 		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
@@ -149,6 +153,8 @@ func fill(t *testing.T, s *sink.Sink) {
 	t.Helper()
 	b := stored()
 	b.Rejects = smallBatch().Rejects
+	b.Rejects = append(b.Rejects, schema.Reject{Stream: stream, ID: "r2", Stage: schema.RejectItem, OrderID: order(1).OrderID, Reason: "malformed",
+		FirstSeen: day, LastSeen: day, Version: 1, Raw: "["})
 	for month := range 4 {
 		for n := range 500 {
 			o := order(n)

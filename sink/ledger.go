@@ -87,38 +87,12 @@ const windowsInRange = "account = ? AND owner_id = ?" +
 
 // windows returns ledger rows; which is a further condition, with its arguments.
 func (s *Sink) windows(ctx context.Context, which string, whichArgs []any, stream schema.Stream, from, to time.Time) ([]schema.Window, error) {
-	out, err := collect(ctx, s, `SELECT source, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), verdict,
-		listed, stored, items, rejected, pending, id_digest, toUnixTimestamp64Milli(listing_start),
-		toUnixTimestamp64Milli(listing_end), total_first, total_last, pages, list_calls, detail_calls, attempts, error,
-		toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), version, filters
-		FROM sync_window_rows FINAL WHERE `+windowsInRange+" "+which+`
-		ORDER BY window_start`, append(rangeArgs(stream, from, to), whichArgs...), func(rows driver.Rows) (schema.Window, error) {
-		w := schema.Window{Stream: stream}
-		var start, end int64
-		var verdict string
-		var listingStart, listingEnd, startedAt, finishedAt *int64
-		if err := rows.Scan(&w.Source, &start, &end, &verdict, &w.Listed, &w.Stored, &w.Items, &w.Rejected, &w.Pending,
-			&w.IDDigest, &listingStart, &listingEnd, &w.TotalFirst, &w.TotalLast, &w.Pages, &w.ListCalls,
-			&w.DetailCalls, &w.Attempts, &w.Error, &startedAt, &finishedAt, &w.Version, &w.Filters); err != nil {
-			return w, err
-		}
-		w.Start, w.End, w.Verdict = fromMilliseconds(start), fromMilliseconds(end), schema.Verdict(verdict)
-		w.ListingStart, w.ListingEnd = optional(listingStart), optional(listingEnd)
-		w.StartedAt, w.FinishedAt = optional(startedAt), optional(finishedAt)
-		return w, nil
-	})
+	out, err := collect(ctx, s, windowTable.all()+" FINAL WHERE "+windowsInRange+" "+which+"ORDER BY window_start",
+		append(rangeArgs(stream, from, to), whichArgs...), windowTable.scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	return out, nil
-}
-
-// optional is the time of a Nullable column; NULL is the zero time.
-func optional(ms *int64) time.Time {
-	if ms == nil {
-		return time.Time{}
-	}
-	return fromMilliseconds(*ms)
 }
 
 // Count counts the stored orders of a stream that were created in [from, to) and that its listings show.

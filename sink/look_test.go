@@ -186,6 +186,9 @@ func TestMissingObjectsAreMadeAgain(t *testing.T) {
 		again := openAt(t, addr, database)
 		equal(t, again.Made(), plan)
 		equal(t, definitions(t, s.Conn()), want)
+		// Where all migrations are run again, two copy what is stored a second time: the same state counts once.
+		exec(t, s.Conn(), "OPTIMIZE TABLE order_item_versions FINAL")
+		exec(t, s.Conn(), "OPTIMIZE TABLE reject_states FINAL")
 		for table, before := range rows {
 			equal(t, rowsOf(t, s.Conn(), map[string]string{table: "*"})[table], before)
 		}

@@ -2,6 +2,7 @@ package sink_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,14 @@ func item(o schema.Order, k int) schema.Item {
 		Quantity: amount("1"), UsageStartTime: o.CreateTime, UsageEndTime: o.CreateTime.AddDate(100, 0, 0),
 		FetchedAt: o.FetchedAt, Version: o.Version, Raw: "{}",
 	}
+}
+
+// readable is a view as a query reads it; one that is as of a moment, as of now.
+func readable(view string) string {
+	if strings.HasSuffix(view, schema.AsOf) {
+		return view + "(moment = now64(3, 'UTC'))"
+	}
+	return view
 }
 
 func equal[T any](t testing.TB, got, want T) {

@@ -185,7 +185,8 @@ func (f *found) correct(ctx context.Context, conn driver.Conn, t schema.Table, n
 // make makes a view, or replaces it where it is ours.
 func (f *found) make(ctx context.Context, conn driver.Conn, v schema.View) error {
 	var columns []schema.Column
-	compact := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"describe_compact_output": 1}))
+	compact := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"describe_compact_output": 1}),
+		clickhouse.WithParameters(schema.Parameters()))
 	err := each(compact, conn, "DESCRIBE TABLE ("+v.Query(f.cfg.Timezone)+")", nil, func(rows driver.Rows) error {
 		var c schema.Column
 		err := rows.Scan(&c.Name, &c.Type)

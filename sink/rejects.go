@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -130,18 +129,10 @@ func (s *Sink) RejectsOf(ctx context.Context, stream schema.Stream, ids, orderID
 
 // states returns what became of the rejects that fulfil a condition, with their acceptances and without their payloads.
 func (s *Sink) states(ctx context.Context, where string, args []any) ([]schema.Reject, error) {
-	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(create_time), reason, payload, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
-		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), version
-		FROM reject_states FINAL WHERE `+where, args, func(rows driver.Rows) (r schema.Reject, err error) {
-		var windowStart, created, next, accepted *int64
-		var first, last int64
-		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created, &r.Reason, &r.Hash,
-			&first, &last, &r.Attempts, &next, &accepted, &r.Version)
-		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
-		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
-		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
-		return r, err
+	out, err := collect(ctx, s, rejectStateTable.all()+" FINAL WHERE "+where, args, func(rows driver.Rows) (schema.Reject, error) {
+		r, err := rejectStateTable.scan(rows)
+		r.Hash = r.Payload
+		return r.Reject, err
 	})
 	for chunk := range slices.Chunk(out, maxIDs) {
 		if err == nil {
@@ -177,6 +168,15 @@ func (s *Sink) accepted(ctx context.Context, rejects []schema.Reject) error {
 	return err
 }
 
+// RejectsOfOrders returns those of a stream's rejects that are not resolved and are about one of some orders, with their payloads.
+func (s *Sink) RejectsOfOrders(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.Reject, error) {
+	out, err := s.RejectsOf(ctx, stream, nil, orderIDs)
+	if err != nil {
+		return nil, err
+	}
+	return out, s.payloads(ctx, stream, out)
+}
+
 // payloads completes rejects of one stream by their payloads and messages.
 func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []schema.Reject) error {
 	at := make(map[string]*schema.Reject, len(rejects))
@@ -199,43 +199,37 @@ func (s *Sink) payloads(ctx context.Context, stream schema.Stream, rejects []sch
 	return nil
 }
 
-// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first.
-func (s *Sink) rejects(ctx context.Context, where string, args ...any) ([]schema.Reject, error) {
-	out, err := collect(ctx, s, `SELECT source, account, owner_id, id, stage, order_id, toUnixTimestamp64Milli(window_start),
-		toUnixTimestamp64Milli(create_time), reason, message, raw, toUnixTimestamp64Milli(first_seen), toUnixTimestamp64Milli(last_seen),
-		attempts, toUnixTimestamp64Milli(next_attempt), toUnixTimestamp64Milli(accepted_at), accepted_by, note, resolved, version
-		FROM rejects WHERE `+where+" ORDER BY first_seen, account, id", args, func(rows driver.Rows) (r schema.Reject, err error) {
-		var windowStart, created, next, accepted *int64
-		var first, last int64
-		var resolved uint8
-		err = rows.Scan(&r.Source, &r.Account, &r.OwnerID, &r.ID, &r.Stage, &r.OrderID, &windowStart, &created, &r.Reason, &r.Message,
-			&r.Raw, &first, &last, &r.Attempts, &next, &accepted, &r.AcceptedBy, &r.Note, &resolved, &r.Version)
-		r.WindowStart, r.CreateTime = optional(windowStart), optional(created)
-		r.NextAttempt, r.AcceptedAt = optional(next), optional(accepted)
-		r.FirstSeen, r.LastSeen = fromMilliseconds(first), fromMilliseconds(last)
-		r.Resolved = resolved != 0
-		return r, err
-	})
+// rejects returns the rejects that fulfil a condition of the view, whatever became of them, oldest first. raw is SQL for their
+// payloads.
+func (s *Sink) rejects(ctx context.Context, raw, where string, args ...any) ([]schema.Reject, error) {
+	columns := strings.Replace(rejectTable.selected(), ", raw,", ", "+raw+",", 1)
+	out, err := collect(ctx, s, "SELECT "+columns+" FROM rejects WHERE "+where+" ORDER BY first_seen, account, id", args, rejectTable.scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the rejects: %w", err)
 	}
 	return out, nil
 }
 
+// ListRejects returns the rejects of an account, or of all accounts with an empty one, whatever became of them, oldest first. Their
+// payloads are not read.
+func (s *Sink) ListRejects(ctx context.Context, account string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "''", "? IN ('', account)", account)
+}
+
 // FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.
 func (s *Sink) FindRejects(ctx context.Context, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "startsWith(id, ?)", prefix)
+	return s.rejects(ctx, "raw", "startsWith(id, ?)", prefix)
 }
 
 // FindAccountRejects is FindRejects for one account.
 func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofAccount+" AND startsWith(id, ?)", account, prefix)
+	return s.rejects(ctx, "raw", ofAccount+" AND startsWith(id, ?)", account, prefix)
 }
 
 // OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, with their payloads: all
 // of them, so it is for people and tests, and no run may use it.
 func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
-	return s.rejects(ctx, ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
+	return s.rejects(ctx, "raw", ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
 }
 
 // RejectCount is how many rejects of a stream did not become rows.
@@ -298,24 +292,22 @@ func (s *Sink) RejectGroups(ctx context.Context) ([]RejectGroup, error) {
 // It holds for this failure of the record alone: the same record that fails for another reason or with another payload is
 // open again. No run can undo it, because runs do not write acceptances. Of two operators the first one counts.
 func (s *Sink) AcceptReject(ctx context.Context, r schema.Reject) error {
-	return write(ctx, s, acceptanceTable, []schema.Reject{r})
+	return write(ctx, s, acceptanceTable, []acceptance{{
+		Account: r.Account, ID: r.ID, Reason: r.Reason, Payload: r.Payload(), AcceptedAt: r.AcceptedAt, AcceptedBy: r.AcceptedBy, Note: r.Note,
+		Version: ^uint64(r.AcceptedAt.UnixNano()), // the first one counts
+	}})
 }
 
-var acceptanceTable = &table[schema.Reject]{
-	name:  "reject_acceptances",
-	label: func(r *schema.Reject) string { return "acceptance of reject " + r.ID + " of " + r.Stream.String() },
-	size:  func(r *schema.Reject) int { return overhead + len(r.Note) },
-	compare: func(a, b *schema.Reject) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.ID, b.ID))
-	},
-	columns: []column[schema.Reject]{
-		label("account", func(r *schema.Reject) string { return r.Account }),
-		text("id", func(r *schema.Reject) string { return r.ID }),
-		label("reason", func(r *schema.Reject) string { return r.Reason }),
-		long("payload", func(r *schema.Reject) uint64 { return r.Payload() }),
-		moment("accepted_at", func(r *schema.Reject) time.Time { return r.AcceptedAt }),
-		text("accepted_by", func(r *schema.Reject) string { return r.AcceptedBy }),
-		text("note", func(r *schema.Reject) string { return r.Note }),
-		long("version", func(r *schema.Reject) uint64 { return ^uint64(r.AcceptedAt.UnixNano()) }), // the first one counts
-	},
+// acceptance is one row of reject_acceptances.
+type acceptance struct {
+	Account    string    `ch:"account,label"`
+	ID         string    `ch:"id"`
+	Reason     string    `ch:"reason,label"`
+	Payload    uint64    `ch:"payload"`
+	AcceptedAt time.Time `ch:"accepted_at"`
+	AcceptedBy string    `ch:"accepted_by"`
+	Note       string    `ch:"note"`
+	Version    uint64    `ch:"version"`
 }
+
+var acceptanceTable = newTable("reject_acceptances", func(a *acceptance) string { return "acceptance of reject " + a.ID + " of " + a.Account })

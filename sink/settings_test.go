@@ -108,7 +108,7 @@ func digest(t testing.TB, conn driver.Conn, settings clickhouse.Settings) string
 		if v.Name == "unpaid_orders" {
 			columns = "* EXCEPT (age_hours)"
 		}
-		parts = append(parts, fmt.Sprintf("ifNull(toString((SELECT concat('%s ', toString(count()), ' ', toString(sum(cityHash64(toString(tuple(%s)))))) FROM %[1]s)), '%[1]s 0 0')", v.Name, columns))
+		parts = append(parts, fmt.Sprintf("ifNull(toString((SELECT concat('%s ', toString(count()), ' ', toString(sum(cityHash64(toString(tuple(%s)))))) FROM %[3]s)), '%[1]s 0 0')", v.Name, columns, readable(v.Name)))
 	}
 	var text string
 	ctx := clickhouse.Context(t.Context(), clickhouse.WithSettings(settings))

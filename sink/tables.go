@@ -1,200 +1,171 @@
 package sink
 
 import (
-	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/shopspring/decimal"
+
 	"github.com/ordersync/ordersync/schema"
 )
 
-// overhead is about the size of a row without its long texts.
-const overhead = 400
-
-var orderTable = &table[schema.Order]{
-	name:      "order_rows",
-	label:     func(o *schema.Order) string { return "order " + o.OrderID + " of " + o.Stream.String() },
-	partition: func(o *schema.Order) time.Time { return o.CreateTime },
-	deleted:   func(o *schema.Order) bool { return o.Deleted },
-	size:      func(o *schema.Order) int { return overhead + len(o.Raw) + len(o.RawDetail) },
-	compare: func(a, b *schema.Order) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), a.CreateTime.Compare(b.CreateTime),
-			strings.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Version, b.Version))
-	},
-	columns: []column[schema.Order]{
-		label("source", func(o *schema.Order) string { return o.Source }),
-		label("account", func(o *schema.Order) string { return o.Account }),
-		label("owner_id", func(o *schema.Order) string { return o.OwnerID }),
-		text("order_id", func(o *schema.Order) string { return o.OrderID }),
-		text("related_order_id", func(o *schema.Order) string { return o.RelatedOrderID }),
-		label("order_type", func(o *schema.Order) string { return o.OrderType }),
-		label("payment_status", func(o *schema.Order) string { return o.PaymentStatus }),
-		label("product_code", func(o *schema.Order) string { return o.ProductCode }),
-		label("product_type", func(o *schema.Order) string { return o.ProductType }),
-		label("commodity_code", func(o *schema.Order) string { return o.CommodityCode }),
-		label("subscription_type", func(o *schema.Order) string { return o.SubscriptionType }),
-		moment("create_time", func(o *schema.Order) time.Time { return o.CreateTime }),
-		optionalMoment("payment_time", func(o *schema.Order) time.Time { return o.PaymentTime }),
-		label("currency", func(o *schema.Order) string { return o.Currency }),
-		label("payment_currency", func(o *schema.Order) string { return o.PaymentCurrency }),
-		amount("pretax_gross_amount", func(o *schema.Order) schema.Money { return o.PretaxGross }),
-		amount("pretax_amount", func(o *schema.Order) schema.Money { return o.Pretax }),
-		amount("pretax_amount_local", func(o *schema.Order) schema.Money { return o.PretaxLocal }),
-		amount("tax", func(o *schema.Order) schema.Money { return o.Tax }),
-		amount("after_tax_amount", func(o *schema.Order) schema.Money { return o.AfterTax }),
-		long("fingerprint", func(o *schema.Order) uint64 { return o.Fingerprint }),
-		label("detail_status", func(o *schema.Order) string { return o.DetailStatus }),
-		count("items", func(o *schema.Order) uint32 { return o.ItemCount }),
-		moment("fetched_at", func(o *schema.Order) time.Time { return o.FetchedAt }),
-		long("version", func(o *schema.Order) uint64 { return o.Version }),
-		flag("is_deleted", func(o *schema.Order) bool { return o.Deleted }),
-		text("raw", func(o *schema.Order) string { return o.Raw }),
-		text("raw_detail", func(o *schema.Order) string { return o.RawDetail }),
-	},
+// table says how rows of type T are written and read: all of it follows from the tags of T, see [schema.Field].
+type table[T any] struct {
+	name    string
+	columns []schema.Field
+	// label names a row for people, in errors.
+	label func(*T) string
+	// place is where a row is stored: the month of its partition, as a number like 202611, and negative for a tombstone.
+	// Nil where the table has no partitions.
+	place func(*T) int
 }
 
-var itemTable = &table[schema.Item]{
-	name: "order_item_rows",
-	label: func(i *schema.Item) string {
-		return "item " + i.ItemID + " of order " + i.OrderID + " of " + i.Stream.String()
-	},
-	partition: func(i *schema.Item) time.Time { return i.CreateTime },
-	deleted:   func(i *schema.Item) bool { return i.Deleted },
-	size: func(i *schema.Item) int {
-		n := overhead + len(i.Raw) + len(i.Config) + len(i.OriginalConfig) + len(i.BillModuleConfig) +
-			len(i.OriginalModuleConfig)
-		for _, id := range i.InstanceIDs {
-			n += len(id)
+func newTable[T any](name string, label func(*T) string) *table[T] {
+	return &table[T]{name: name, columns: schema.Fields[T](), label: label}
+}
+
+// partitioned is a table whose partitions are the months of a time.
+func (t *table[T]) partitioned(by func(*T) (created time.Time, deleted bool)) *table[T] {
+	t.place = func(row *T) int {
+		created, deleted := by(row)
+		year, month, _ := created.UTC().Date()
+		if deleted {
+			return -(year*100 + int(month))
 		}
-		for k, v := range i.ExtendInfos {
-			n += len(k) + len(v)
+		return year*100 + int(month)
+	}
+	return t
+}
+
+var orderTable = newTable("order_rows", func(o *schema.Order) string { return "order " + o.OrderID + " of " + o.Stream.String() }).
+	partitioned(func(o *schema.Order) (time.Time, bool) { return o.CreateTime, o.Deleted })
+
+var itemTable = newTable("order_item_rows", func(i *schema.Item) string {
+	return "item " + i.ItemID + " of order " + i.OrderID + " of " + i.Stream.String()
+}).partitioned(func(i *schema.Item) (time.Time, bool) { return i.CreateTime, i.Deleted })
+
+var windowTable = newTable("sync_window_rows", func(w *schema.Window) string {
+	return "window " + w.Start.Format(time.RFC3339) + " of " + w.Stream.String()
+})
+
+var rejectTable = newTable("reject_rows", func(r *schema.Reject) string { return "reject " + r.ID + " of " + r.Stream.String() })
+
+// rejectState is one row of reject_states: what became of a reject. The server copies each row of reject_rows to it; only
+// that a record became a row is written here alone.
+type rejectState struct {
+	schema.Reject
+	Payload uint64 `ch:"payload"`
+}
+
+var rejectStateTable = newTable("reject_states", func(r *rejectState) string { return rejectTable.label(&r.Reject) }).
+	without("message", "raw", "accepted_by", "note")
+
+// without is the table without some columns of the row.
+func (t *table[T]) without(names ...string) *table[T] {
+	t.columns = slices.DeleteFunc(t.columns, func(f schema.Field) bool { return slices.Contains(names, f.Name) })
+	return t
+}
+
+// size is about the number of bytes of a row.
+func (t *table[T]) size(row *T) int {
+	n, v := 0, reflect.ValueOf(row).Elem()
+	for _, c := range t.columns {
+		switch c.Type {
+		case "String":
+			n += c.Of(v).Len()
+		case "Array(String)":
+			for _, s := range *in[[]string](c, v) {
+				n += len(s)
+			}
+		case "Map(String, String)":
+			for k, s := range *in[map[string]string](c, v) {
+				n += len(k) + len(s)
+			}
 		}
-		return n
-	},
-	compare: func(a, b *schema.Item) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), a.CreateTime.Compare(b.CreateTime),
-			strings.Compare(a.OrderID, b.OrderID), strings.Compare(a.ItemID, b.ItemID),
-			cmp.Compare(a.Version, b.Version))
-	},
-	columns: []column[schema.Item]{
-		label("source", func(i *schema.Item) string { return i.Source }),
-		label("account", func(i *schema.Item) string { return i.Account }),
-		label("owner_id", func(i *schema.Item) string { return i.OwnerID }),
-		text("order_id", func(i *schema.Item) string { return i.OrderID }),
-		text("item_id", func(i *schema.Item) string { return i.ItemID }),
-		text("related_order_id", func(i *schema.Item) string { return i.RelatedOrderID }),
-		label("order_type", func(i *schema.Item) string { return i.OrderType }),
-		label("order_sub_type", func(i *schema.Item) string { return i.OrderSubType }),
-		label("payment_status", func(i *schema.Item) string { return i.PaymentStatus }),
-		label("product_code", func(i *schema.Item) string { return i.ProductCode }),
-		label("product_type", func(i *schema.Item) string { return i.ProductType }),
-		label("commodity_code", func(i *schema.Item) string { return i.CommodityCode }),
-		label("subscription_type", func(i *schema.Item) string { return i.SubscriptionType }),
-		moment("create_time", func(i *schema.Item) time.Time { return i.CreateTime }),
-		optionalMoment("payment_time", func(i *schema.Item) time.Time { return i.PaymentTime }),
-		label("currency", func(i *schema.Item) string { return i.Currency }),
-		label("payment_currency", func(i *schema.Item) string { return i.PaymentCurrency }),
-		amount("pretax_gross_amount", func(i *schema.Item) schema.Money { return i.PretaxGross }),
-		amount("pretax_amount", func(i *schema.Item) schema.Money { return i.Pretax }),
-		amount("pretax_amount_local", func(i *schema.Item) schema.Money { return i.PretaxLocal }),
-		amount("tax", func(i *schema.Item) schema.Money { return i.Tax }),
-		amount("after_tax_amount", func(i *schema.Item) schema.Money { return i.AfterTax }),
-		texts("instance_ids", func(i *schema.Item) []string { return i.InstanceIDs }),
-		label("region", func(i *schema.Item) string { return i.Region }),
-		amount("quantity", func(i *schema.Item) schema.Money { return i.Quantity }),
-		text("config", func(i *schema.Item) string { return i.Config }),
-		text("original_config", func(i *schema.Item) string { return i.OriginalConfig }),
-		text("operator", func(i *schema.Item) string { return i.Operator }),
-		optionalMoment("usage_start_time", func(i *schema.Item) time.Time { return i.UsageStartTime }),
-		optionalMoment("usage_end_time", func(i *schema.Item) time.Time { return i.UsageEndTime }),
-		pairs("extend_infos", func(i *schema.Item) map[string]string { return i.ExtendInfos }),
-		text("bill_module_config", func(i *schema.Item) string { return i.BillModuleConfig }),
-		text("original_module_config", func(i *schema.Item) string { return i.OriginalModuleConfig }),
-		moment("fetched_at", func(i *schema.Item) time.Time { return i.FetchedAt }),
-		long("version", func(i *schema.Item) uint64 { return i.Version }),
-		flag("is_deleted", func(i *schema.Item) bool { return i.Deleted }),
-		text("raw", func(i *schema.Item) string { return i.Raw }),
-	},
+		n += 8
+	}
+	return n
 }
 
-var windowTable = &table[schema.Window]{
-	name: "sync_window_rows",
-	label: func(w *schema.Window) string {
-		return "window " + w.Start.Format(time.RFC3339) + " of " + w.Stream.String()
-	},
-	size: func(w *schema.Window) int { return overhead + len(w.Error) },
-	compare: func(a, b *schema.Window) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
-			a.Start.Compare(b.Start), cmp.Compare(a.Version, b.Version))
-	},
-	columns: []column[schema.Window]{
-		label("source", func(w *schema.Window) string { return w.Source }),
-		label("account", func(w *schema.Window) string { return w.Account }),
-		label("owner_id", func(w *schema.Window) string { return w.OwnerID }),
-		moment("window_start", func(w *schema.Window) time.Time { return w.Start }),
-		moment("window_end", func(w *schema.Window) time.Time { return w.End }),
-		label("verdict", func(w *schema.Window) string { return string(w.Verdict) }),
-		count("listed", func(w *schema.Window) uint32 { return w.Listed }),
-		count("stored", func(w *schema.Window) uint32 { return w.Stored }),
-		count("items", func(w *schema.Window) uint32 { return w.Items }),
-		count("rejected", func(w *schema.Window) uint32 { return w.Rejected }),
-		count("pending", func(w *schema.Window) uint32 { return w.Pending }),
-		long("id_digest", func(w *schema.Window) uint64 { return w.IDDigest }),
-		optionalMoment("listing_start", func(w *schema.Window) time.Time { return w.ListingStart }),
-		optionalMoment("listing_end", func(w *schema.Window) time.Time { return w.ListingEnd }),
-		count("total_first", func(w *schema.Window) uint32 { return w.TotalFirst }),
-		count("total_last", func(w *schema.Window) uint32 { return w.TotalLast }),
-		count("pages", func(w *schema.Window) uint32 { return w.Pages }),
-		count("list_calls", func(w *schema.Window) uint32 { return w.ListCalls }),
-		count("detail_calls", func(w *schema.Window) uint32 { return w.DetailCalls }),
-		count("attempts", func(w *schema.Window) uint32 { return w.Attempts }),
-		text("error", func(w *schema.Window) string { return w.Error }),
-		optionalMoment("started_at", func(w *schema.Window) time.Time { return w.StartedAt }),
-		optionalMoment("finished_at", func(w *schema.Window) time.Time { return w.FinishedAt }),
-		long("version", func(w *schema.Window) uint64 { return w.Version }),
-		label("filters", func(w *schema.Window) string { return w.Filters }),
-	},
+// selected is the list of a table's columns in a SELECT whose rows scan reads. Times are asked for as numbers: the driver's
+// own conversion wraps beyond the year 2262 (I6).
+func (t *table[T]) selected() string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		if names[i] = c.Name; strings.Contains(c.Type, "DateTime64") {
+			names[i] = "toUnixTimestamp64Milli(" + c.Name + ")"
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
-var rejectTable = &table[schema.Reject]{
-	name:  "reject_rows",
-	label: func(r *schema.Reject) string { return "reject " + r.ID + " of " + r.Stream.String() },
-	size:  func(r *schema.Reject) int { return overhead + len(r.Raw) + len(r.Message) + len(r.Note) },
-	compare: func(a, b *schema.Reject) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.ID, b.ID),
-			cmp.Compare(a.Version, b.Version))
-	},
-	columns: []column[schema.Reject]{
-		label("source", func(r *schema.Reject) string { return r.Source }),
-		label("account", func(r *schema.Reject) string { return r.Account }),
-		label("owner_id", func(r *schema.Reject) string { return r.OwnerID }),
-		text("id", func(r *schema.Reject) string { return r.ID }),
-		label("stage", func(r *schema.Reject) string { return r.Stage }),
-		text("order_id", func(r *schema.Reject) string { return r.OrderID }),
-		optionalMoment("window_start", func(r *schema.Reject) time.Time { return r.WindowStart }),
-		optionalMoment("create_time", func(r *schema.Reject) time.Time { return r.CreateTime }),
-		label("reason", func(r *schema.Reject) string { return r.Reason }),
-		text("message", func(r *schema.Reject) string { return r.Message }),
-		text("raw", func(r *schema.Reject) string { return r.Raw }),
-		moment("first_seen", func(r *schema.Reject) time.Time { return r.FirstSeen }),
-		moment("last_seen", func(r *schema.Reject) time.Time { return r.LastSeen }),
-		count("attempts", func(r *schema.Reject) uint32 { return r.Attempts }),
-		optionalMoment("next_attempt", func(r *schema.Reject) time.Time { return r.NextAttempt }),
-		optionalMoment("accepted_at", func(r *schema.Reject) time.Time { return r.AcceptedAt }),
-		text("accepted_by", func(r *schema.Reject) string { return r.AcceptedBy }),
-		text("note", func(r *schema.Reject) string { return r.Note }),
-		flag("resolved", func(r *schema.Reject) bool { return r.Resolved }),
-		long("version", func(r *schema.Reject) uint64 { return r.Version }),
-	},
+// all is a SELECT of all columns of a table whose rows scan reads.
+func (t *table[T]) all() string { return "SELECT " + t.selected() + " FROM " + t.name }
+
+// scan reads a row of what selected asks for.
+func (t *table[T]) scan(rows driver.Rows) (T, error) {
+	var row T
+	v := reflect.ValueOf(&row).Elem()
+	targets := make([]any, len(t.columns))
+	var after []func()
+	for i, c := range t.columns {
+		field := c.Of(v)
+		switch c.Type {
+		case "String", "LowCardinality(String)": // the field may be of a type of its own
+			targets[i] = field.Addr().Convert(reflect.TypeFor[*string]()).Interface()
+		case "UInt8":
+			var flag uint8
+			targets[i] = &flag
+			after = append(after, func() { field.SetBool(flag != 0) })
+		case "UInt64":
+			if !field.CanInt() {
+				targets[i] = field.Addr().Interface()
+				break
+			}
+			var n uint64
+			targets[i] = &n
+			after = append(after, func() { field.SetInt(int64(n)) })
+		case "DateTime64(3, 'UTC')":
+			var ms int64
+			targets[i] = &ms
+			after = append(after, func() { *in[time.Time](c, v) = fromMilliseconds(ms) })
+		case "Nullable(DateTime64(3, 'UTC'))":
+			var ms *int64
+			targets[i] = &ms
+			after = append(after, func() { *in[time.Time](c, v) = optional(ms) })
+		case "Nullable(Decimal(38, 12))":
+			var d *decimal.Decimal
+			targets[i] = &d
+			after = append(after, func() { *in[schema.Money](c, v) = money(d) })
+		default:
+			targets[i] = field.Addr().Interface()
+		}
+	}
+	if err := rows.Scan(targets...); err != nil {
+		return row, err
+	}
+	for _, f := range after {
+		f()
+	}
+	return row, nil
 }
 
-// rejectStateTable holds what became of each reject. The server copies each row of rejectTable to it; only that a record
-// became a row is written here alone.
-var rejectStateTable = &table[schema.Reject]{
-	name: "reject_states", label: rejectTable.label, compare: rejectTable.compare,
-	size: func(*schema.Reject) int { return overhead },
-	columns: append(slices.DeleteFunc(slices.Clone(rejectTable.columns), func(c column[schema.Reject]) bool {
-		return slices.Contains([]string{"message", "raw", "accepted_by", "note"}, c.name)
-	}), long("payload", func(r *schema.Reject) uint64 { return r.Payload() })),
+// money is the amount without the zeros that the column's scale adds: 10.500000000000 was received as 10.5 or 10.50.
+func money(d *decimal.Decimal) schema.Money {
+	if d == nil {
+		return schema.Money{}
+	}
+	// String prints all digits that count, and no float is involved (I5).
+	return schema.Money{Decimal: decimal.RequireFromString(d.String()), Valid: true}
+}
+
+// optional is the time of a Nullable column; NULL is the zero time.
+func optional(ms *int64) time.Time {
+	if ms == nil {
+		return time.Time{}
+	}
+	return fromMilliseconds(*ms)
 }

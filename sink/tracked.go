@@ -1,11 +1,9 @@
 package sink
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,25 +11,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-var trackedTable = &table[schema.Tracked]{
-	name:  "tracked_order_rows",
-	label: func(t *schema.Tracked) string { return "tracked order " + t.OrderID + " of " + t.Stream.String() },
-	size:  func(*schema.Tracked) int { return overhead },
-	compare: func(a, b *schema.Tracked) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.OwnerID, b.OwnerID),
-			strings.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Version, b.Version))
-	},
-	columns: []column[schema.Tracked]{
-		label("source", func(t *schema.Tracked) string { return t.Source }),
-		label("account", func(t *schema.Tracked) string { return t.Account }),
-		label("owner_id", func(t *schema.Tracked) string { return t.OwnerID }),
-		text("order_id", func(t *schema.Tracked) string { return t.OrderID }),
-		moment("added_at", func(t *schema.Tracked) time.Time { return t.AddedAt }),
-		text("added_by", func(t *schema.Tracked) string { return t.AddedBy }),
-		flag("settled", func(t *schema.Tracked) bool { return t.Settled }),
-		long("version", func(t *schema.Tracked) uint64 { return t.Version }),
-	},
-}
+var trackedTable = newTable("tracked_order_rows", func(t *schema.Tracked) string { return "tracked order " + t.OrderID + " of " + t.Stream.String() })
 
 // Track records that orders are to be kept fresh until they are settled.
 func (s *Sink) Track(ctx context.Context, orders []schema.Tracked) error {
@@ -44,15 +24,9 @@ func (s *Sink) Unsettled(ctx context.Context, stream schema.Stream) ([]schema.Or
 	const unsettled = ofStream + " AND settled = 0"
 	args := []any{stream.Account, stream.OwnerID}
 	// By a projection, which FINAL cannot use, those of which some row is not settled, and by their ids the current ones.
-	tracked, err := collect(ctx, s, `SELECT source, order_id, toUnixTimestamp64Milli(added_at), added_by, version FROM tracked_order_rows FINAL
+	tracked, err := collect(ctx, s, trackedTable.all()+` FINAL
 		WHERE `+unsettled+` AND order_id GLOBAL IN (SELECT order_id FROM tracked_order_rows WHERE `+unsettled+`) ORDER BY order_id`,
-		slices.Concat(args, args), func(rows driver.Rows) (schema.Tracked, error) {
-			t := schema.Tracked{Stream: stream}
-			var added int64
-			err := rows.Scan(&t.Source, &t.OrderID, &added, &t.AddedBy, &t.Version)
-			t.AddedAt = fromMilliseconds(added)
-			return t, err
-		})
+		slices.Concat(args, args), trackedTable.scan)
 	if err != nil {
 		return nil, trackError(err)
 	}

@@ -106,6 +106,12 @@ func TestUpgradeOfWarehouses(t *testing.T) {
 				}
 			}
 			contents(t, s)
+			// What was stored is the first state of each line item, and since when that is all that was is known.
+			equal(t, texts(t, s.Conn(), "SELECT account, order_id, item_id, valid_from, raw FROM order_item_history WHERE valid_to IS NULL ORDER BY ALL"),
+				texts(t, s.Conn(), "SELECT account, order_id, item_id, fetched_at, raw FROM order_items ORDER BY ALL"))
+			equal(t, texts(t, s.Conn(), "SELECT account, items_since FROM history_since WHERE items_since > orders_since ORDER BY ALL"),
+				texts(t, s.Conn(), `SELECT account, max(i.fetched_at) AS last FROM order_item_rows AS i GROUP BY account
+					HAVING last > (SELECT min(fetched_at) FROM order_versions AS v WHERE v.account = account) ORDER BY ALL`))
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/ordersync/ordersync/schema"
 )
@@ -47,21 +46,19 @@ type writer struct {
 	orders  *gathered[schema.Order]
 	rejects *gathered[schema.Reject]
 	// resolved are rejects that became rows: that needs no copy of the payload.
-	resolved *gathered[schema.Reject]
+	resolved *gathered[rejectState]
 	windows  *gathered[schema.Window]
 }
 
 // Add is part of [schema.Writer].
 func (w *writer) Add(b Batch) error {
-	open, resolved := b.Rejects, []schema.Reject(nil)
-	if slices.ContainsFunc(open, func(r schema.Reject) bool { return r.Resolved }) {
-		open = nil
-		for _, r := range b.Rejects {
-			if r.Resolved {
-				resolved = append(resolved, r)
-			} else {
-				open = append(open, r)
-			}
+	var open []schema.Reject
+	var resolved []rejectState
+	for _, r := range b.Rejects {
+		if r.Resolved {
+			resolved = append(resolved, rejectState{r, r.Payload()})
+		} else {
+			open = append(open, r)
 		}
 	}
 	return cmp.Or(w.items.add(b.Items), w.orders.add(b.Orders), w.rejects.add(open), w.resolved.add(resolved), w.windows.add(b.Windows))
@@ -81,22 +78,6 @@ func (w *writer) Write(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// table says how rows of type T are written.
-type table[T any] struct {
-	name    string
-	columns []column[T]
-	// label names a row for people, in errors.
-	label func(*T) string
-	// compare orders rows by the table's sorting key, then by version.
-	compare func(a, b *T) int
-	// partition is the time whose month is the row's partition; nil where the table has none.
-	partition func(*T) time.Time
-	// deleted tells tombstones; nil where the table has none.
-	deleted func(*T) bool
-	// size is about the number of bytes of a row.
-	size func(*T) int
 }
 
 // write stores rows of one table.
@@ -140,11 +121,14 @@ func (g *gathered[T]) add(rows []T) error {
 				return err
 			}
 		}
-		at := g.place(row)
-		p := g.parts[at]
+		place := 0
+		if g.table.place != nil {
+			place = g.table.place(row)
+		}
+		p := g.parts[place]
 		if p == nil {
 			p = &part[T]{}
-			g.parts[at] = p
+			g.parts[place] = p
 		}
 		p.open = append(p.open, row)
 		g.openRows++
@@ -154,27 +138,12 @@ func (g *gathered[T]) add(rows []T) error {
 	return nil
 }
 
-// place is where a row is stored: the month of its partition, as a number like 202611, or 0 where the table has no
-// partitions. That of a tombstone is negative.
-func (g *gathered[T]) place(row *T) (place int) {
-	if g.table.partition != nil {
-		year, month, _ := g.table.partition(row).UTC().Date()
-		place = year*100 + int(month)
-	}
-	if g.table.deleted != nil && g.table.deleted(row) {
-		return -place
-	}
-	return place
-}
-
-// encode makes packets of the rows that wait as they are, in the order of the sorting key, which spares the server some
-// sorting.
+// encode makes packets of the rows that wait as they are.
 func (g *gathered[T]) encode() error {
 	for _, p := range g.parts {
 		if len(p.open) == 0 {
 			continue
 		}
-		slices.SortFunc(p.open, g.table.compare)
 		made, err := encode(g.encoder, g.table, p.open)
 		if err != nil {
 			return err

@@ -7,8 +7,10 @@
 -- The history of an order is one chain, whatever its creation time was at each of its states: the time is a property that
 -- the source may correct (I11). A correction is a change. It leaves a tombstone at the place of before whose version is one
 -- below that of the row at the new place, and no state of the order: only a tombstone without such a row ends a history.
--- A condition on order_id, or on account and owner_id, reaches the tables; one on create_time does not, because the states
+-- There are two clocks: valid_from is when a state was seen, payment_time and update_time are when the vendor says that it
+-- came to be. A condition on order_id, or on account and owner_id, reaches the tables; one on create_time does not, because the states
 -- of one order may have several.
+WITH if(source = 'unicloud', greatest(JSONExtractInt(raw, 'UpdateTime'), JSONExtractInt(raw_detail, 'UpdateTime')), 0) AS updated
 SELECT
     source, account, owner_id, order_id, related_order_id, order_type, payment_status, product_code, product_type,
     commodity_code, subscription_type, create_time, payment_time, currency, payment_currency, pretax_gross_amount,
@@ -16,7 +18,8 @@ SELECT
     change,
     fetched_at AS valid_from,
     if(is_last, NULL, greatest(next_fetched_at, fetched_at)) AS valid_to,
-    version, raw, raw_detail
+    version, raw, raw_detail,
+    if(updated BETWEEN 1 AND 9999999999999, fromUnixTimestamp64Milli(updated, 'UTC'), NULL) AS update_time
 FROM
 (
     SELECT

@@ -184,6 +184,7 @@ func TestReadmeCookbook(t *testing.T) {
 	c.chains()
 	c.instances()
 	c.checks()
+	c.mart()
 	c.history()
 	for title := range c.queries {
 		if !slices.Contains(answered, title) {
@@ -199,6 +200,9 @@ var answered = []string{
 	"What is unpaid, and for how long?", "Which renewals are due within 30 days?",
 	"Which orders belong together: purchase, renewals, refund?", "Which orders does an instance come from?",
 	"What changed within a day?", "What did the orders look like at a moment?", "Which orders do not add up?", "Is my copy whole?",
+	"Which resources cost the most?", "What discount do we get on what?", "What was refunded, and of which order?",
+	"What did renewals cost, and what did the order cost that they continue?", "What does each month of service cost?",
+	"What was spent in each month, by local time?", "Who ordered for how much, by name?", "What is still to be paid?",
 }
 
 // The first three uses that the vendor's order-management document names; the fourth is the operators' in spend.

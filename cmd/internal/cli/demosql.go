@@ -67,7 +67,7 @@ func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
 	truth := d.account.Truth(from, d.now)
 	copied, err := compare.Read(ctx, w.Conn(), demoAccount, from, d.now)
 	if err != nil {
-		return queryError(err)
+		return err
 	}
 	return d.verdict(truth, copied)
 }

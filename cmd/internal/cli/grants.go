@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/format"
 )
 
 func (p *program) grants() *cobra.Command {
@@ -38,23 +40,23 @@ its users itself.`,
 			}
 			everywhere := ""
 			if c.Cluster != "" {
-				everywhere = " ON CLUSTER " + quoteName(c.Cluster)
+				everywhere = " ON CLUSTER " + format.Identifier(c.Cluster)
 			}
-			owner := quoteName(c.Username)
+			owner := format.Identifier(c.Username)
 			lines := []string{
 				"-- The owner of the warehouse: clickhouse.username.",
 				"CREATE USER IF NOT EXISTS " + owner + everywhere + identified(c.Password.Reveal()) + ";",
-				"GRANT" + everywhere + " ALL ON " + quoteName(c.Database) + ".* TO " + owner + ";",
+				"GRANT" + everywhere + " ALL ON " + format.Identifier(c.Database) + ".* TO " + owner + ";",
 				"GRANT" + everywhere + " SELECT ON system.* TO " + owner + ";",
 			}
 			if c.Cluster != "" {
 				lines = append(lines, "GRANT"+everywhere+" CLUSTER, REMOTE ON *.* TO "+owner+";")
 			}
-			name := quoteName(reader.Username)
+			name := format.Identifier(reader.Username)
 			lines = append(lines, "",
 				"-- Who may only read it: clickhouse.reader. With readonly = 2 how numbers and tables are written may be chosen, and nothing changed.",
 				"CREATE USER IF NOT EXISTS "+name+everywhere+identified(reader.Password.Reveal())+" SETTINGS readonly = 2;",
-				"GRANT"+everywhere+" SELECT ON "+quoteName(c.Database)+".* TO "+name+";")
+				"GRANT"+everywhere+" SELECT ON "+format.Identifier(c.Database)+".* TO "+name+";")
 			_, err = fmt.Fprintln(p.out, strings.Join(lines, "\n"))
 			return err
 		},
@@ -68,9 +70,4 @@ func identified(password string) string {
 	}
 	salt := rand.Text()
 	return fmt.Sprintf(" IDENTIFIED WITH sha256_hash BY '%X' SALT '%s'", sha256.Sum256([]byte(password+salt)), salt)
-}
-
-// quoteName makes a name safe inside SQL.
-func quoteName(name string) string {
-	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }

@@ -64,3 +64,20 @@ func (p *program) openAppBy(ctx context.Context, o app.Options, open func(*app.A
 	}
 	return a, nil
 }
+
+// patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
+const patience = 10 * time.Second
+
+// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
+// where something is wrong.
+func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
+	return p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: readOnly})
+}
+
+func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
+	d := p.download()
+	defer d.close()
+	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
+	o.Timezone = cfg.Reporting.Timezone
+	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
+}

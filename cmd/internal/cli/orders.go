@@ -39,7 +39,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, stream schema.Stream, ids
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := w.OpenRejects(ctx, stream)
+	rejects, err := w.RejectsOfOrders(ctx, stream, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 				_, err = fmt.Fprintln(p.out.data(), r.Raw)
 				return err
 			}
-			list, err := findRejects(cmd.Context(), w, account, "")
+			list, err := w.ListRejects(cmd.Context(), account)
 			if err != nil {
 				return err
 			}

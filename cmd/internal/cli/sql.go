@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
-	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
 // formats are names of our own for formats of the server, as --format takes them.
@@ -80,22 +78,21 @@ type sqlOptions struct {
 }
 
 // splitParams makes --param_name=value, as other clients of ClickHouse have it, and --param_name value, a flag with that value.
-func splitParams(args []string) []string {
-	var out []string
+func splitParams(args []string) (out []string) {
 	for i := 0; i < len(args); i++ {
 		param, ok := strings.CutPrefix(args[i], "--param_")
-		if args[i] == "--" {
+		switch {
+		case args[i] == "--":
 			return append(out, args[i:]...)
-		}
-		if !ok {
-			out = append(out, args[i])
-			continue
-		}
-		if i+1 < len(args) && !strings.Contains(param, "=") {
+		case !ok:
+			param = args[i]
+		case !strings.Contains(param, "=") && i+1 < len(args):
 			i++
-			param += "=" + args[i]
+			param = "--param=" + param + "=" + args[i]
+		default:
+			param = "--param=" + param
 		}
-		out = append(out, "--param="+param)
+		out = append(out, param)
 	}
 	return out
 }
@@ -130,9 +127,10 @@ func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement
 			return nil, nil, err
 		}
 	}
-	if text, err = decodeSQL([]byte(text)); err != nil {
-		return nil, nil, err
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		return nil, nil, errors.New("the text is UTF-16: save it as UTF-8")
 	}
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
 	if statements = splitStatements(text); len(statements) == 0 {
 		return nil, nil, errors.New("there is no statement to run")
 	}
@@ -185,17 +183,15 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 	if err != nil {
 		return err
 	}
-	s.params = params
+	s.format, s.params = o.format, params
 	if own, ok := formats[o.format]; ok {
 		s.format = own
-		if o.format == "json" {
-			s.params.Set("output_format_json_array_of_rows", "1")
-		}
-		if o.json {
-			s.params.Set("output_format_json_quote_64bit_integers", "1")
-		}
-	} else {
-		s.format = o.format
+	}
+	if o.format == "json" {
+		s.params.Set("output_format_json_array_of_rows", "1")
+	}
+	if o.json {
+		s.params.Set("output_format_json_quote_64bit_integers", "1")
 	}
 	if len(statements) != 1 {
 		if err := s.server.session(ctx); err != nil {
@@ -235,15 +231,6 @@ func (p *program) session(ctx context.Context, login app.Login, write bool) (*se
 	return s, nil
 }
 
-// withFormat adds the format of what has none to the values of a query.
-func withFormat(values url.Values, format string) url.Values {
-	out := url.Values{"default_format": {format}}
-	for k, v := range values {
-		out[k] = v
-	}
-	return out
-}
-
 // runAll runs statements up to the first error.
 func (s *session) runAll(ctx context.Context, statements []statement) error {
 	for _, st := range statements {
@@ -267,24 +254,26 @@ func (s *session) runAll(ctx context.Context, statements []statement) error {
 	return nil
 }
 
-// into runs with the output going to a file, which appears at its name whole or not at all.
-func (s *session) into(name string, run func() error) (err error) {
+// into runs with the output going to a file, which appears at its name complete or not at all. A pipe or a device is written
+// as it is.
+func (s *session) into(name string, run func() error) error {
 	if name == "" {
 		return run()
 	}
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target
 	}
-	mode := os.FileMode(0o666)
 	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() { // a pipe or a device is written as it is
+	if err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
 		s.to = f
 		return errors.Join(run(), f.Close())
-	} else if err == nil {
+	}
+	mode := os.FileMode(0o666)
+	if err == nil {
 		mode = info.Mode().Perm()
 	}
 	partial := fmt.Sprintf("%s.%d.part", name, os.Getpid())
@@ -292,29 +281,10 @@ func (s *session) into(name string, run func() error) (err error) {
 	if err != nil {
 		return err
 	}
+	defer os.Remove(partial) // it is not there any more where all went well
 	s.to = f
-	if err = errors.Join(run(), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(partial, name)
+	if err := errors.Join(run(), f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		_ = os.Remove(partial) // the first error says what is wrong
-	}
-	return err
-}
-
-// patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
-const patience = 10 * time.Second
-
-// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
-// where something is wrong.
-func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
-	return p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: readOnly})
-}
-
-func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
-	d := p.download()
-	defer d.close()
-	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
-	o.Timezone = cfg.Reporting.Timezone
-	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
+	return os.Rename(partial, name)
 }

@@ -95,7 +95,7 @@ func TestSQLOutput(t *testing.T) {
 	if got := read(); got != "a\n1\nb\n2\n" {
 		t.Errorf("%q", got)
 	}
-	const breaks = "SELECT throwIf(number = 3000000, 'it broke'), number FROM numbers(10000000) SETTINGS max_block_size = 1000, max_threads = 1"
+	const breaks = "SELECT throwIf(number = 1200000, 'it broke'), number FROM numbers(10000000) SETTINGS max_block_size = 10000, max_threads = 1"
 	for _, format := range []string{"TSV", "JSON", "CSV", "Parquet", "Native", "table", "Null"} {
 		r := w.run(1, "sql", "--format", format, breaks)
 		contains(t, r.err, "ClickHouse error 395: it broke")
@@ -144,7 +144,7 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT toStartOfMonth(create_time) AS m, count() OVER (ORDER BY m), row_number() OVER () FROM orders GROUP BY ALL ORDER BY ALL",
 		"SELECT * EXCEPT (raw) REPLACE (upper(order_id) AS order_id) FROM orders AS o LEFT JOIN order_items AS i USING (account, order_id) LIMIT 1",
 		"SELECT order_id::UInt64 + 1, CASE WHEN 1 THEN 2 END, a[1], (1, 2).1, INTERVAL 1 DAY FROM orders ARRAY JOIN [[1]] AS a WHERE order_id IN (SELECT order_id FROM order_items)",
-		"SHOW TABLES", "DESCRIBE TABLE spend", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
+		"SHOW TABLES", "DESCRIBE TABLE spend", "SELECT count() FROM spend_as_of(moment = now64(3))", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
 		"SELECT * FROM numbers(3) WHERE number BETWEEN 1 AND 2", "SELECT arrayMap(x -> x + 1, [1]), map('a', 1)['a'], JSONExtractString('{}', 'a'), if(1, 2, 3)",
 	} {
 		w.run(0, "sql", text)

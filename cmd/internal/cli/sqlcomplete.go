@@ -3,11 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/reeflective/readline"
 )
@@ -36,28 +36,21 @@ func (s *session) words(ctx context.Context) func() []string {
 	})
 }
 
-// most is how many words Tab offers: more is no help.
+// mostWords is how many words Tab offers: more is no help.
 const mostWords = 60
 
+var wordBefore = regexp.MustCompile(`[\pL\pN_]+$`)
+
 // complete offers the words that begin as the one before the cursor does, whatever their case.
-func complete(words func() []string, before []rune) readline.Completions {
-	start := len(before)
-	for start > 0 && (before[start-1] == '_' || unicode.IsLetter(before[start-1]) || unicode.IsDigit(before[start-1])) {
-		start--
-	}
-	prefix := string(before[start:])
+func complete(words func() []string, before string) readline.Completions {
+	prefix := wordBefore.FindString(before)
 	if prefix == "" {
 		return readline.Completions{}
 	}
 	var found []string
 	for _, w := range words() {
-		if len(w) >= len(prefix) && strings.EqualFold(w[:len(prefix)], prefix) {
-			if slices.Contains(found, w) {
-				continue
-			}
-			if found = append(found, w); len(found) == mostWords {
-				break
-			}
+		if len(found) < mostWords && len(w) >= len(prefix) && strings.EqualFold(w[:len(prefix)], prefix) && !slices.Contains(found, w) {
+			found = append(found, w)
 		}
 	}
 	c := readline.CompleteValues(found...).NoSort()

@@ -3,21 +3,22 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // guard lets statements that only read through to a user who may do more: no user of clickhouse.reader is configured. The
 // server's parser says what a statement is, and nothing that is not known to be harmless passes.
 type guard struct {
 	server *sqlServer
-	known  map[string]bool // the functions that compute from what the database holds; whether each aggregates
+	known  *regexp.Regexp // the functions that compute from what the database holds
 }
 
 // harmlessNodes are the parts of a statement that do no more than read, as EXPLAIN AST names them, beside functions and
@@ -33,7 +34,7 @@ var functionNode = regexp.MustCompile(`^ *Function (.*?)(?: \(alias .*\))?(?: \(
 // harmlessFunctions asks for what is computed from a database: by the categories of the server's own documentation, and
 // some of its category Other. Functions of the server's owner may start programs, so only those of ClickHouse count, and no
 // name that is a table function, too, but for those that make rows of nothing.
-const harmlessFunctions = `SELECT lower(f.name), max(f.is_aggregate) FROM system.functions AS f
+const harmlessFunctions = `SELECT f.name || if(max(f.is_aggregate), '(` + combinators + `)*', '') FROM system.functions AS f
 LEFT JOIN system.functions AS a ON f.alias_to = a.name
 WHERE f.origin = 'System' AND lower(f.name) NOT IN (SELECT lower(name) FROM system.table_functions)
 	AND (f.is_aggregate OR if(a.name = '', f.categories, a.categories) IN ('Aggregate Functions', 'Window Functions', 'Arithmetic', 'Arrays', 'Bit', 'Bitmap',
@@ -46,14 +47,15 @@ WHERE f.origin = 'System' AND lower(f.name) NOT IN (SELECT lower(name) FROM syst
 		'initializeAggregation', 'isConstant', 'isDecimalOverflow', 'materialize', 'neighbor', 'parseReadableSize', 'parseTimeDelta', 'rowNumberInAllBlocks',
 		'rowNumberInBlock', 'runningAccumulate', 'runningDifference', 'sleep', 'sleepEachRow', 'throwIf', 'toColumnTypeName', 'toTypeName', 'transform',
 		'uptime', 'variantElement', 'variantType', 'version', 'visibleWidth'))
-GROUP BY 1 FORMAT JSONCompactEachRow`
+	AND match(f.name, '^[a-zA-Z0-9_]+$')
+GROUP BY f.name FORMAT TSVRaw`
 
 // ownFunctions are the parser's own, and the table functions that make rows of nothing.
-var ownFunctions = []string{"lambda", "exists", "_cast", "numbers", "numbers_mt", "zeros", "zeros_mt", "generateseries", "generate_series", "generaterandom",
-	"values", "null", "view", "format"}
+const ownFunctions = "lambda|exists|_cast|numbers|numbers_mt|zeros|zeros_mt|generateseries|generate_series|generaterandom|values|null|view|format"
 
-// combinators are what an aggregate function's name can end with. Most of system.aggregate_function_combinators.
-var combinators = []string{"if", "array", "map", "state", "merge", "foreach", "distinct", "ordefault", "ornull", "resample", "argmin", "argmax", "simple"}
+// combinators are what an aggregate function's name can end with, as in sumOrNullIf. Most of
+// system.aggregate_function_combinators.
+const combinators = "if|array|map|state|merge|foreach|distinct|ordefault|ornull|resample|argmin|argmax|simple"
 
 const explainPrefix = "EXPLAIN AST "
 
@@ -93,43 +95,19 @@ func notSent(what string) error {
 		"(a user who may only read, named in clickhouse.reader, may do more: `ordersync grants` prints the statements that make one; or add --write)", what)
 }
 
+// harmless reports whether a function only computes, or is a view of ours, which is called as a function is where it is as of a
+// moment. The server is asked for those that do when the first one is met.
 func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
 	if g.known == nil {
-		known := map[string]bool{}
-		for _, name := range ownFunctions {
-			known[name] = false
-		}
 		var answer bytes.Buffer
 		if err := g.server.ask(ctx, harmlessFunctions, nil, &answer); err != nil {
 			return false, fmt.Errorf("ask the server which functions only read: %w", err)
 		}
-		for d := json.NewDecoder(&answer); ; {
-			var name string
-			var aggregates int
-			if err := d.Decode(&[]any{&name, &aggregates}); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return false, err
-			}
-			known[name] = aggregates > 0
-		}
-		g.known = known
-	}
-	name := strings.ToLower(function)
-	if _, ok := g.known[name]; ok {
-		return true, nil
-	}
-	for again := true; again; { // sumIf, sumOrNullIf
-		again = false
-		for _, c := range combinators {
-			if base, ok := strings.CutSuffix(name, c); ok {
-				name, again = base, true
-				if g.known[name] {
-					return true, nil
-				}
-				break
-			}
+		var err error
+		if g.known, err = regexp.Compile("(?i)^(" + ownFunctions + "|" + strings.Join(strings.Fields(answer.String()), "|") + ")$"); err != nil {
+			return false, err
 		}
 	}
-	return false, nil
+	asOf := slices.ContainsFunc(schema.Views(), func(v schema.View) bool { return v.IsAsOf() && v.Name == function })
+	return asOf || g.known.MatchString(function), nil
 }

@@ -5,9 +5,9 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/format"
 )
 
 // loginReport is how another program logs in. It is the one place where a password is shown, to whoever asks for it (I10).
@@ -40,9 +40,9 @@ func (p *program) printLogin(l app.Login, asJSON bool) error {
 	r := loginReport{
 		Host: host, Port: n, HTTP: l.HTTP, Username: l.Username, Password: password, Database: l.Database, Secure: l.Secure,
 		Client: fmt.Sprintf("clickhouse-client --host %s --port %d%s --user %s --password %s --database %s",
-			host, n, secure, shellWord(l.Username), shellWord(password), l.Database),
-		Curl: fmt.Sprintf("curl --user %s %s --data 'SELECT count() FROM orders'", shellWord(l.Username+":"+password),
-			shellWord(l.HTTP+"/?database="+url.QueryEscape(l.Database))),
+			host, n, secure, format.ShellWord(l.Username), format.ShellWord(password), l.Database),
+		Curl: fmt.Sprintf("curl --user %s %s --data 'SELECT count() FROM orders'", format.ShellWord(l.Username+":"+password),
+			format.ShellWord(l.HTTP+"/?database="+url.QueryEscape(l.Database))),
 	}
 	if asJSON {
 		p.json(r)
@@ -52,6 +52,3 @@ func (p *program) printLogin(l app.Login, asJSON bool) error {
 		l.Native, r.HTTP, r.Username, r.Password, r.Database, r.Client, r.Curl)
 	return nil
 }
-
-// shellWord quotes a text for a shell.
-func shellWord(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/reeflective/readline"
@@ -35,10 +36,10 @@ Tab         completes names; Up, Down and Ctrl-R find earlier statements
 func (s *session) prompt(ctx context.Context) error {
 	// While something is typed the terminal sends Ctrl-C as a key. While a statement runs it is a signal, which here is
 	// not to end the program.
-	interrupts := make(chan os.Signal, 1)
 	signal.Reset(os.Interrupt)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, os.Interrupt)
+	defer signal.Stop(ignored)
 	defer leaveOnSignal(ctx)()
 
 	shell := s.shell(ctx)
@@ -58,7 +59,7 @@ func (s *session) prompt(ctx context.Context) error {
 		if leave {
 			return nil
 		}
-		if err := s.interruptible(ctx, interrupts, run); err != nil {
+		if err := s.interruptible(ctx, run); err != nil {
 			fmt.Fprintln(s.console, err)
 		}
 	}
@@ -80,21 +81,13 @@ func leaveOnSignal(ctx context.Context) (stop func()) {
 
 // interruptible runs something until Ctrl-C. The server may be busy with what was stopped for a while, and its session with
 // it, so a new one begins.
-func (s *session) interruptible(ctx context.Context, interrupts <-chan os.Signal, run func(context.Context) error) error {
-	whole := ctx
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // ends with the statements
-		select {
-		case <-interrupts:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	err := run(ctx)
-	if ctx.Err() != nil {
+func (s *session) interruptible(ctx context.Context, run func(context.Context) error) error {
+	running, end := signal.NotifyContext(ctx, os.Interrupt)
+	defer end()
+	err := run(running)
+	if running.Err() != nil {
 		fmt.Fprintln(s.console, "\nstopped") // below the ^C of the terminal
-		return s.server.session(whole)
+		return s.server.session(ctx)
 	}
 	return err
 }
@@ -117,7 +110,7 @@ func (s *session) shell(ctx context.Context) *readline.Shell {
 		}
 	}
 	words := s.words(ctx)
-	shell.Completer = func(line []rune, cursor int) readline.Completions { return complete(words, line[:cursor]) }
+	shell.Completer = func(line []rune, cursor int) readline.Completions { return complete(words, string(line[:cursor])) }
 	return shell
 }
 
@@ -138,26 +131,16 @@ func historyFile() (string, error) {
 	return file, f.Close()
 }
 
-// commandWords are the lines that are no SQL and need no semicolon.
-var commandWords = []string{"help", "exit", "quit"}
-
 // isWhole reports whether what was typed can run: Enter begins another line else.
 func isWhole(text string) bool {
 	_, rest := endedStatements(text)
 	return rest == "" || isCommand(rest)
 }
 
-func isCommand(text string) bool {
-	if strings.HasPrefix(text, `\`) {
-		return true
-	}
-	for _, w := range commandWords {
-		if strings.EqualFold(text, w) {
-			return true
-		}
-	}
-	return false
-}
+var commandLine = regexp.MustCompile(`(?i)^(\\.*|help|exit|quit)$`)
+
+// isCommand reports whether a line is no SQL: it needs no semicolon.
+func isCommand(text string) bool { return commandLine.MatchString(text) }
 
 // command is what a line asks for; one that is no SQL is answered by ourselves.
 func (s *session) command(line string) (run func(context.Context) error, leave bool) {
@@ -191,23 +174,18 @@ func (s *session) describe(ctx context.Context, name string) error {
 	query := "SELECT name, comment FROM system.tables WHERE database = currentDatabase()" +
 		" AND comment != '' AND comment NOT LIKE '%Read the view%' AND engine != 'MaterializedView' ORDER BY name"
 	rows := [][]any{{"view", "comment"}}
-	if name != "" {
-		query = "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {name:String} ORDER BY position"
+	if name != "" { // the server knows no columns of a view as of a moment; they are those of the view without that
+		query = "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = replaceOne({name:String}, '_as_of', '') ORDER BY position"
 		rows = [][]any{{"column", "type", "comment"}}
 	}
 	var answer bytes.Buffer
-	if err := s.server.ask(ctx, query+" FORMAT JSONCompactEachRow", url.Values{"param_name": {name}}, &answer); err != nil {
+	if err := s.server.ask(ctx, query+" FORMAT JSONCompact", url.Values{"param_name": {name}}, &answer); err != nil {
 		return explain(err)
 	}
-	for d := json.NewDecoder(&answer); ; {
-		var row []any
-		if err := d.Decode(&row); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return err
-		}
-		rows = append(rows, row)
+	var found struct{ Data [][]any }
+	if err := json.Unmarshal(answer.Bytes(), &found); err != nil {
+		return err
 	}
-	s.table(rows)
+	s.table(append(rows, found.Data...))
 	return nil
 }

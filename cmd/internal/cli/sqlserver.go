@@ -13,14 +13,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/format"
 )
 
 // sqlServer is the HTTP interface of the warehouse's server, which formats what it answers.
@@ -49,6 +49,9 @@ var sqlSettings = map[string]any{
 	"output_format_pretty_fallback_to_vertical_min_table_width": 1_000_000,
 }
 
+// notLetIn are the server's codes for a user that it does not let in; 0 is no answer of a server.
+var notLetIn = []int{0, 193, 194, 516}
+
 // dialSQL logs in. width is the terminal's, 0 where nobody looks.
 func dialSQL(ctx context.Context, login app.Login, width int) (*sqlServer, error) {
 	dialer := &net.Dialer{Timeout: 10 * time.Second} // and TCP's keep-alive finds out about a server that is gone
@@ -62,7 +65,7 @@ func dialSQL(ctx context.Context, login app.Login, width int) (*sqlServer, error
 	}
 	var answer bytes.Buffer
 	err := s.ask(ctx, "SELECT version(), toUInt8(getSetting('readonly')), (SELECT groupArray(name) FROM system.settings) FORMAT JSONCompactEachRow", nil, &answer)
-	if refused := (*serverError)(nil); err != nil && ctx.Err() == nil && (!errors.As(err, &refused) || refused.login()) {
+	if refused := (*serverError)(nil); err != nil && ctx.Err() == nil && (!errors.As(err, &refused) || slices.Contains(notLetIn, refused.code)) {
 		return nil, &app.EnvironmentError{Err: fmt.Errorf("%s: %w (clickhouse.http says where the HTTP interface is)", login.HTTP, err)}
 	}
 	var known []string
@@ -81,12 +84,19 @@ func dialSQL(ctx context.Context, login app.Login, width int) (*sqlServer, error
 	return s, nil
 }
 
+// withFormat adds the format of what has none to the values of a query.
+func withFormat(values url.Values, format string) url.Values {
+	values = maps.Clone(values)
+	values.Set("default_format", format)
+	return values
+}
+
 // session makes what follows one session, in which SET and USE last.
 func (s *sqlServer) session(ctx context.Context) error {
 	s.options.Del("database")
 	s.options.Set("session_id", rand.Text())
 	s.options.Set("session_timeout", "3600")
-	return s.ask(ctx, "USE `"+s.Database+"`", nil, io.Discard)
+	return s.ask(ctx, "USE "+format.Identifier(s.Database), nil, io.Discard)
 }
 
 // ask sends one statement and passes on what it answers, as it comes. An error of the server is a *serverError, also one
@@ -197,11 +207,6 @@ func (e *serverError) Error() string {
 	return fmt.Sprintf("ClickHouse error %d: %s", e.code, e.text)
 }
 
-// login reports whether the server did not let the user in.
-func (e *serverError) login() bool {
-	return e.code == 516 || e.code == 194 || e.code == 193 || e.code == 0
-}
-
 var serverErrorText = regexp.MustCompile(`(?s)^Code: (\d+)\. DB::Exception: (.*?)(?: \(version [^()]*(?:\([^()]*\))?\))?\s*$`)
 
 func newServerError(text string) *serverError {
@@ -215,7 +220,6 @@ func newServerError(text string) *serverError {
 
 // sqlRemedies are what a person can do about errors of the server, by its codes in src/Common/ErrorCodes.cpp.
 var sqlRemedies = map[int]string{
-	62:  "", // SYNTAX_ERROR: the text says where
 	164: mayOnlyRead,
 	497: mayOnlyRead,
 	358: "INTO OUTFILE is for the machine of the server; -o FILE writes a file here.",
@@ -231,13 +235,4 @@ func explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w\n%s", err, sqlRemedies[e.code])
-}
-
-// queryError words an error of the driver as a person wants it: no stack.
-func queryError(err error) error {
-	var e *clickhouse.Exception
-	if !errors.As(err, &e) {
-		return err
-	}
-	return &serverError{code: int(e.Code), text: strings.TrimSpace(e.Message)}
 }

@@ -1,5 +1,5 @@
 // Package format writes numbers, durations and amounts the way that people read them, the same in a terminal and on the
-// page.
+// page, and names the way that a server or a shell reads them.
 package format
 
 import (
@@ -63,3 +63,11 @@ func TimeOrNull(t time.Time) *time.Time {
 	}
 	return &t
 }
+
+// Identifier writes a name as ClickHouse reads it, whatever is in it.
+func Identifier(name string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
+}
+
+// ShellWord writes a text as a shell reads it, whatever is in it.
+func ShellWord(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

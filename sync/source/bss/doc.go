@@ -2,10 +2,9 @@
 // GetOrderDetail returns the lines of one order, QueryProductList names the products, and CancelOrder, the only write to a
 // vendor that there is, is kept apart from all of them in [Canceller].
 //
-// A call is one attempt: budgets and retries are [source.Caller]'s. The request is signed with the vendor's own function
-// (ACS3-HMAC-SHA256 of darabonba-openapi/v2/utils) and sent with net/http, because the vendor's generic client races,
-// has no time-outs by default, and loses the HTTP status of an answer that is not JSON as well as what a throttle says
-// about waiting. Credentials of every kind come from credentials-go.
+// A call is one attempt: budgets and retries are [source.Caller]'s. The request is signed with ACS3-HMAC-SHA256 and sent
+// with net/http, because the vendor's generic client races, has no time-outs by default, and loses the HTTP status of an
+// answer that is not JSON as well as what a throttle says about waiting. Credentials of every kind come from credentials-go.
 //
 //	List, Detail ─► wire.Send (keys, sign, transport, codes) ─► parseEnvelope ─► decodeOrder / decodeItem ─► rows and rejects
 //

@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
-	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
-	"github.com/alibabacloud-go/tea/dara"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ordersync/ordersync/sync/source"
@@ -72,40 +69,38 @@ func seen(t *testing.T, r *http.Request, secret string) arrived {
 	for _, name := range []string{"Authorization", "X-Acs-Signature-Nonce", "X-Acs-Date"} {
 		h.Del(name)
 	}
-	h.Set("User-Agent", strings.TrimSuffix(h.Get("User-Agent"), " ordersync"))
 	return arrived{r.Method, r.RequestURI, r.Host, r.Proto, r.ContentLength, h, auth}
 }
 
-// What we send is what the vendor's own client sends.
+// What we send is what the vendor's own client sends, but for the name of the program: this was recorded from
+// darabonba-openapi/v2 2.1.13.
 func TestSameAsTheVendorsClient(t *testing.T) {
-	t.Setenv("NO_PROXY", "127.0.0.1") // the vendor's client would ask a proxy for it
-	t.Setenv("no_proxy", "127.0.0.1")
+	t.Parallel()
 	for name, token := range map[string]string{"access key": "", "STS": "token+/=with signs"} {
 		t.Run(name, func(t *testing.T) {
-			var got []arrived
+			t.Parallel()
+			var got arrived
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				got = append(got, seen(t, r, testSecret))
-				say(200, emptyPage, "Connection", "close")(w, r)
+				got = seen(t, r, testSecret)
+				say(200, emptyPage)(w, r)
 			})
-			config := &openapi.Config{
-				Endpoint: dara.String(strings.TrimPrefix(s.URL, "http://")), Protocol: dara.String("HTTP"),
-				AccessKeyId: dara.String(testKey), AccessKeySecret: dara.String(testSecret),
+			want := arrived{
+				Method: "POST", Host: strings.TrimPrefix(s.URL, "http://"), Proto: "HTTP/1.1",
+				URI: "/?CreateTimeEnd=2024-01-02T00%3A00%3A00Z&CreateTimeStart=2024-01-01T00%3A00%3A00Z&OwnerId=1234567890123456&PageNum=1&PageSize=20",
+				Header: http.Header{
+					"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Content-Length": {"0"}, "User-Agent": {"ordersync"},
+					"X-Acs-Action": {"QueryOrders"}, "X-Acs-Content-Sha256": {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+					"X-Acs-Credentials-Provider": {"static_ak"}, "X-Acs-Version": {"2017-12-14"},
+				},
+				Authorization: "ACS3-HMAC-SHA256 Credential=" + testKey + ",SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-credentials-provider;" +
+					"x-acs-date;x-acs-signature-nonce;x-acs-version",
 			}
 			if token != "" {
-				config.SecurityToken, config.Type = dara.String(token), dara.String("sts")
-			}
-			vendor, err := openapi.NewClient(config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = vendor.CallApi(&openapi.Params{
-				Action: dara.String("QueryOrders"), Version: dara.String("2017-12-14"), Protocol: dara.String("HTTP"), Method: dara.String("POST"),
-				Pathname: dara.String("/"), AuthType: dara.String("AK"), Style: dara.String("RPC"), ReqBodyType: dara.String("formData"), BodyType: dara.String("string"),
-			}, &openapiutil.OpenApiRequest{Query: openapiutil.Query(map[string]any{
-				"CreateTimeStart": "2024-01-01T00:00:00Z", "CreateTimeEnd": "2024-01-02T00:00:00Z", "PageNum": 1, "PageSize": 20, "OwnerId": 1234567890123456,
-			})}, &dara.RuntimeOptions{})
-			if err != nil {
-				t.Fatal(err)
+				want.Header.Set("X-Acs-Credentials-Provider", "static_sts")
+				want.Header.Set("X-Acs-Accesskey-Id", testKey)
+				want.Header.Set("X-Acs-Security-Token", token)
+				want.Authorization = "ACS3-HMAC-SHA256 Credential=" + testKey + ",SignedHeaders=host;x-acs-accesskey-id;x-acs-action;x-acs-content-sha256;" +
+					"x-acs-credentials-provider;x-acs-date;x-acs-security-token;x-acs-signature-nonce;x-acs-version"
 			}
 			c := client(t, s.URL, func(o *Options) { o.Credentials.SecurityToken = token })
 			q := testQuery
@@ -113,14 +108,8 @@ func TestSameAsTheVendorsClient(t *testing.T) {
 			if _, err := c.List(t.Context(), q); err != nil {
 				t.Fatal(err)
 			}
-			if len(got) != 2 {
-				t.Fatalf("%d requests", len(got))
-			}
-			if d := cmp.Diff(got[0], got[1]); d != "" {
+			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("the vendor's client (-) and ours (+) differ:\n%s", d)
-			}
-			if token != "" && !strings.Contains(got[1].Authorization, "x-acs-accesskey-id;") || token != "" && !strings.Contains(got[1].Authorization, "x-acs-security-token;") {
-				t.Errorf("the token is not signed: %s", got[1].Authorization)
 			}
 		})
 	}

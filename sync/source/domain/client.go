@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
-
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/wire"
@@ -68,10 +66,8 @@ var _ source.Client = (*Client)(nil)
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
 	o.Format = wire.OrDefault(o.Format, JSON)
-	name := "ordersync"
 	signer := wire.V1{
 		Method: http.MethodPost, Format: o.Format, Version: version, SignatureVersion: signatureVersion,
-		UserAgent: *openapiutil.GetUserAgent(&name),
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
 	var errs []error

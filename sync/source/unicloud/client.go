@@ -65,7 +65,7 @@ var _ source.Client = (*Client)(nil)
 func New(o Options) (*Client, error) {
 	signer := wire.V1{
 		Method: http.MethodGet, Format: "json", Version: version,
-		SignatureVersion: wire.OrDefault(o.SignatureVersion, SignatureVersion), UserAgent: "ordersync",
+		SignatureVersion: wire.OrDefault(o.SignatureVersion, SignatureVersion),
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
 	var errs []error

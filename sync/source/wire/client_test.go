@@ -20,7 +20,7 @@ const (
 	testSecret = "testsecret-0123456789"
 )
 
-var testSigner = V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01", SignatureVersion: "1.0", UserAgent: "test"}
+var testSigner = V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01", SignatureVersion: "1.0"}
 
 // serve starts a server; it ends with the test.
 func serve(t testing.TB, h http.HandlerFunc) string {

@@ -77,7 +77,7 @@ const ok = "HTTP/1.1 200 OK\r\n"
 
 // ask makes a call over a transport, and reads its answer.
 func ask(ctx context.Context, base url.URL, transport *http.Transport) (status int, body string, err error) {
-	resp, err := transport.RoundTrip(ACS3(ctx, base, "v", "Ask", "ua", args("A", "b"), Key{ID: "id", Secret: "s", Provider: "p"}))
+	resp, err := transport.RoundTrip(ACS3(ctx, base, "v", "Ask", args("A", "b"), Key{ID: "id", Secret: "s", Provider: "p"}))
 	if err != nil {
 		return 0, "", err
 	}

@@ -22,6 +22,8 @@ func args(pairs ...string) []Arg {
 	return out
 }
 
+const odd = "a+b c*~/=&%:;\"'()[]{}!$,?@#中é\u00a0😀"
+
 // Signatures that the vendor's SDK and an independent implementation agree on.
 func TestKnownSignatures(t *testing.T) {
 	t.Parallel()
@@ -31,13 +33,47 @@ func TestKnownSignatures(t *testing.T) {
 	unicloud := args("Action", "OrderDetail", "OrderId", "1119146845965123584", "AccessKeyId", "testid", "Format", "json", "SignatureMethod", "HMAC-SHA1",
 		"SignatureNonce", "nonce-1", "SignatureVersion", "1.0", "Timestamp", "2024-01-02T03:04:05Z", "Version", "2020-07-30")
 	for _, tc := range []struct {
-		method, want string
-		args         []Arg
+		method, secret, want string
+		args                 []Arg
 	}{
-		{"POST", "BeK5cTUv0fnVp4TVgXE344PS+aU=", bss}, {"GET", "4Z/Q0olVtVy7ZyYqnUjv6coEN9I=", bss}, {"GET", "77swYg5t9L1gl0DUGZyqFQDF8F0=", unicloud},
+		{"POST", "testsecret", "BeK5cTUv0fnVp4TVgXE344PS+aU=", bss},
+		{"GET", "testsecret", "4Z/Q0olVtVy7ZyYqnUjv6coEN9I=", bss},
+		{"GET", "testsecret", "77swYg5t9L1gl0DUGZyqFQDF8F0=", unicloud},
+		{"GET", "testsecret", "466jQ0wZ71nv+BdkJBzlRBwFlXU=", nil},
+		{"GET", "s ecret/+=中", "ErZfXq5lcT5gEUSdqZivk5IKVPI=", args("OrderId", "211059788270709")},
+		{"POST", "testsecret", "qgkudwbYkvtCu6wwHsyFAVyqV0s=", args("OrderId", odd, "Empty", "")},
 	} {
-		if got := SignV1(tc.method, tc.args, "testsecret"); got != tc.want {
+		if got := SignV1(tc.method, tc.args, tc.secret); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.method, got, tc.want)
+		}
+	}
+}
+
+func TestKnownACS3Signatures(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		key  Key
+		args []Arg
+		want string
+	}{
+		{Key{ID: "testid", Secret: "testsecret"}, nil, "5b6990da72ae70ad239cce6bc32d38980456c9403a4f4e8192746028a5d6f171"},
+		{Key{ID: "testid", Secret: "s ecret/+=中"}, args("OrderId", "211059788270709"), "927d0f30cc0a022f9f9795034288dd0a7b71232052fb18792147dc4395b9fa08"},
+		{Key{ID: "testid", Secret: "testsecret", Token: "token+/=."}, args("OrderId", odd, "Empty", ""), "da262e0a84c94f481011e7b8942d88eaff92789709279dc0d0497fa7b6753f6e"},
+	} {
+		h := http.Header{
+			"X-Acs-Action": {"GetOrderDetail"}, "X-Acs-Version": {"2017-12-14"}, "X-Acs-Date": {"2024-01-02T03:04:05Z"},
+			"X-Acs-Signature-Nonce": {"nonce-1"}, "X-Acs-Content-Sha256": {emptySHA256}, "X-Acs-Credentials-Provider": {"static_ak"},
+			"Accept": {"application/json"},
+		}
+		names := "host;x-acs-action;x-acs-content-sha256;x-acs-credentials-provider;x-acs-date;x-acs-signature-nonce;x-acs-version"
+		if tc.key.Token != "" {
+			h["X-Acs-Accesskey-Id"], h["X-Acs-Security-Token"] = []string{tc.key.ID}, []string{tc.key.Token}
+			names = "host;x-acs-accesskey-id;x-acs-action;x-acs-content-sha256;x-acs-credentials-provider;x-acs-date;x-acs-security-token;x-acs-signature-nonce;x-acs-version"
+		}
+		Sort(tc.args)
+		want := "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders=" + names + ",Signature=" + tc.want
+		if got := signACS3("h.example:8080", Encode(tc.args), h, tc.key); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }
@@ -47,7 +83,7 @@ func TestV1OnTheWire(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, token := range []string{"", "token+/=with signs"} {
-			v := V1{Method: method, Format: "json", Version: "2020-07-30", SignatureVersion: "2.0", UserAgent: "test"}
+			v := V1{Method: method, Format: "json", Version: "2020-07-30", SignatureVersion: "2.0"}
 			var got *http.Request
 			endpoint := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
@@ -155,5 +191,14 @@ func TestArgs(t *testing.T) {
 	Sort(a)
 	if got := Encode(a); got != "a=%E4%B8%AD%26%3D&b=x%20y&c=" {
 		t.Error(got)
+	}
+}
+
+func BenchmarkACS3(b *testing.B) {
+	key := Key{ID: "testid", Secret: "testsecret", Provider: "static_ak"}
+	base := url.URL{Scheme: "https", Host: "business.aliyuncs.com", Path: "/"}
+	b.ReportAllocs()
+	for b.Loop() {
+		ACS3(b.Context(), base, "2017-12-14", "GetOrderDetail", []Arg{{Name: "OrderId", Value: "211059788270709"}}, key)
 	}
 }

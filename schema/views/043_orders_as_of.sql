@@ -1,0 +1,1 @@
+-- Every order as it was known at a moment, one row each: orders_as_of(moment = '2026-11-03 00:00:00')

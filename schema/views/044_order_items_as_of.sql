@@ -1,0 +1,1 @@
+-- Line items of every order as they were known at a moment, one row each: order_items_as_of(moment = '2026-11-03 00:00:00')

@@ -1,0 +1,1 @@
+-- spend as it was known at a moment, with the product names of today: spend_as_of(moment = '2026-11-03 00:00:00')
