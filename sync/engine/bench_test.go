@@ -27,6 +27,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // simulatorVariable marks a process that was started to be the vendor of a benchmark: what the vendor costs must not
@@ -232,8 +233,8 @@ func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, obs
 	}
 	b.Cleanup(func() { _ = s.Close() })
 	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
-	stream := engine.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
-	return engine.New(s, []engine.Stream{stream}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
+	of := stream.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
+	return engine.New(s, []stream.Stream{of}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
 // pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -48,7 +49,7 @@ func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) 
 }
 
 // add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
-func (c *committer) add(b schema.Batch) error {
+func (c *committer) Add(b schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
@@ -65,12 +66,12 @@ func (c *committer) deliver(d delivery) error {
 }
 
 // release returns a range to the other processes after all that was added before has been written.
-func (c *committer) release(s schema.Stream, iv window.Interval) error {
+func (c *committer) Release(s schema.Stream, iv window.Interval) error {
 	return c.deliver(delivery{over: &lease{s, iv}})
 }
 
 // flush returns when all that was added before has been written.
-func (c *committer) flush() error {
+func (c *committer) Flush() error {
 	written := make(chan struct{})
 	if err := c.deliver(delivery{written: written}); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (c *committer) full(b *batch) bool {
 }
 
 func (c *committer) loop(ctx context.Context) error {
-	write, end := Late(ctx) // a stop of the run must not stop the last commit
+	write, end := stream.Late(ctx) // a stop of the run must not stop the last commit
 	defer end()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()

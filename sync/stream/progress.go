@@ -1,6 +1,8 @@
-package engine
+package stream
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+)
 
 // Progress counts what a run has done so far. It may be read while the run goes on.
 type Progress struct {
@@ -15,7 +17,7 @@ type Progress struct {
 	toList, listed, found atomic.Int64
 }
 
-func (p *Progress) plan(windows int) { p.Windows.Add(int64(windows)) }
+func (p *Progress) Plan(windows int) { p.Windows.Add(int64(windows)) }
 
 // Share is how much of the work is done, from 0 to 1. Nobody knows how many orders there are in what is still to be
 // listed, so it is supposed that there are as many as in the rest. It reports false while nothing is known.

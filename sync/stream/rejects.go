@@ -1,4 +1,4 @@
-package engine
+package stream
 
 import (
 	"cmp"
@@ -28,12 +28,12 @@ const (
 	mostRetries    = 1000
 	mostDueWindows = 200
 	// rejectPage is how many rejects are read at once.
-	rejectPage = 1000
+	RejectPage = 1000
 )
 
 // openRejects is what a run knows of the unresolved rejects of its stream, the accepted ones included, so that a record
 // rejected again is the same reject and one that became a row is resolved.
-type openRejects struct {
+type OpenRejects struct {
 	store  Store
 	stream schema.Stream
 	size   time.Duration // of a window
@@ -49,7 +49,7 @@ type openRejects struct {
 	orders  map[string][]string      // ids of recent ones, by order
 	handed  uint64                   // counts what was handed over to be written
 	written uint64                   // how much of that is known to be in the warehouse
-	views   map[*rejectView]bool     // that are in use
+	views   map[*RejectView]bool     // that are in use
 }
 
 // recentReject is a reject that this run has changed, until the warehouse has it and everybody looks at that.
@@ -58,24 +58,16 @@ type recentReject struct {
 	handed uint64 // its number among those that were handed over; 0 = not yet
 }
 
-// rejectView is what the warehouse holds of the rejects of some records and orders.
-type rejectView struct {
-	*openRejects
-	since   uint64 // what was written when it was read
-	byID    map[string]schema.Reject
-	byOrder map[string][]string // ids
-}
-
-func newOpenRejects(store Store, stream schema.Stream, size time.Duration, flush func() error) *openRejects {
-	return &openRejects{
+func newOpenRejects(store Store, stream schema.Stream, size time.Duration, flush func() error) *OpenRejects {
+	return &OpenRejects{
 		store: store, stream: stream, size: size, flush: flush, windows: map[int64]schema.RejectWindow{}, touched: map[int64]bool{},
 		healed: map[time.Time]bool{}, met: map[uint64]bool{}, recent: map[string]*recentReject{}, orders: map[string][]string{},
-		views: map[*rejectView]bool{},
+		views: map[*RejectView]bool{},
 	}
 }
 
 // start counts the rejects of the stream by window.
-func (o *openRejects) start(ctx context.Context) error {
+func (o *OpenRejects) Start(ctx context.Context) error {
 	windows, err := o.store.RejectWindows(ctx, o.stream, o.size, time.Time{}, schema.MaxTime)
 	for _, w := range windows {
 		o.windows[w.Start.Unix()] = w
@@ -83,46 +75,8 @@ func (o *openRejects) start(ctx context.Context) error {
 	return err
 }
 
-// look reads the rejects with some ids and of some orders. The caller closes the view.
-func (o *openRejects) look(ctx context.Context, ids, orderIDs []string) (*rejectView, error) {
-	v := &rejectView{openRejects: o, byID: map[string]schema.Reject{}, byOrder: map[string][]string{}}
-	o.mu.Lock()
-	none, full := len(o.windows)+len(o.touched) == 0, len(o.recent) > mostRecent
-	o.mu.Unlock()
-	if full {
-		if err := o.write(); err != nil {
-			return nil, err
-		}
-	}
-	o.mu.Lock()
-	v.since = o.written
-	o.views[v] = true
-	o.mu.Unlock()
-	if none || len(ids)+len(orderIDs) == 0 {
-		return v, nil
-	}
-	rejects, err := o.store.RejectsOf(ctx, o.stream, ids, orderIDs)
-	if err != nil {
-		v.close()
-		return nil, err
-	}
-	for _, j := range rejects {
-		v.byID[j.ID] = j
-		if j.OrderID != "" {
-			v.byOrder[j.OrderID] = append(v.byOrder[j.OrderID], j.ID)
-		}
-	}
-	return v, nil
-}
-
-func (v *rejectView) close() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.views, v)
-}
-
 // write has everything written that was handed over, and forgets of it what no view in use may lack.
-func (o *openRejects) write() error {
+func (o *OpenRejects) write() error {
 	o.mu.Lock()
 	handed := o.handed
 	o.mu.Unlock()
@@ -151,7 +105,7 @@ func (o *openRejects) write() error {
 }
 
 // hand notes that rows of rejects were handed over to be written.
-func (o *openRejects) hand(rows []schema.Reject) {
+func (o *OpenRejects) hand(rows []schema.Reject) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range rows {
@@ -164,19 +118,10 @@ func (o *openRejects) hand(rows []schema.Reject) {
 }
 
 // start64 is the start of the window of a time, in Unix seconds.
-func (o *openRejects) start64(at time.Time) int64 { return at.UTC().Truncate(o.size).Unix() }
-
-// get returns the current state of a reject that is not resolved. The lock is held.
-func (v *rejectView) get(id string) (schema.Reject, bool) {
-	if c := v.recent[id]; c != nil {
-		return c.Reject, !c.Resolved
-	}
-	j, ok := v.byID[id]
-	return j, ok
-}
+func (o *OpenRejects) start64(at time.Time) int64 { return at.UTC().Truncate(o.size).Unix() }
 
 // change remembers what a reject has become. The lock is held.
-func (o *openRejects) change(j schema.Reject) {
+func (o *OpenRejects) change(j schema.Reject) {
 	if o.recent[j.ID] == nil && j.OrderID != "" {
 		o.orders[j.OrderID] = append(o.orders[j.OrderID], j.ID)
 	}
@@ -184,44 +129,15 @@ func (o *openRejects) change(j schema.Reject) {
 	o.touched[o.start64(j.WindowStart)] = true
 }
 
-// of returns the rejects of some stages of one order.
-func (v *rejectView) of(orderID string, stages ...string) []schema.Reject {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var out []schema.Reject
-	ids := slices.Concat(v.byOrder[orderID], v.orders[orderID])
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
-		if j, ok := v.get(id); ok && j.OrderID == orderID && slices.Contains(stages, j.Stage) {
-			out = append(out, j)
-		}
-	}
-	return out
-}
-
-// waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
-// missing, or because it is too early.
-func (v *rejectView) waits(orderID string, now time.Time, eager bool) bool {
-	for _, j := range v.of(orderID, schema.RejectDetail) {
-		return !j.AcceptedAt.IsZero() || !eager && j.NextAttempt.After(now)
-	}
-	return false
-}
-
-// hasLines reports whether a line of the order could not become an item, and nobody accepted that.
-func (v *rejectView) hasLines(orderID string) bool {
-	return slices.ContainsFunc(v.of(orderID, schema.RejectItem), func(j schema.Reject) bool { return j.AcceptedAt.IsZero() })
-}
-
 // bad returns the starts, in Unix seconds, of the windows in which rejects may be met again that nobody has accepted.
-func (o *openRejects) bad() map[int64]bool {
+func (o *OpenRejects) Bad() map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return badWindows(maps.Values(o.windows), o.size)
+	return BadWindows(maps.Values(o.windows), o.size)
 }
 
 // badWindows is openRejects.bad of windows of a size.
-func badWindows(windows iter.Seq[schema.RejectWindow], size time.Duration) map[int64]bool {
+func BadWindows(windows iter.Seq[schema.RejectWindow], size time.Duration) map[int64]bool {
 	out := map[int64]bool{}
 	for w := range windows {
 		if w.OpenList+w.OpenItem+w.OpenDetail > 0 {
@@ -243,7 +159,7 @@ func include(windows map[int64]bool, iv window.Interval, size time.Duration) {
 
 // due returns the starts, in Unix seconds, of windows before a time that may be listed again now for rows that could not become
 // orders: of those that wait longest, a bounded number.
-func (o *openRejects) due(now, before time.Time) map[int64]bool {
+func (o *OpenRejects) Due(now, before time.Time) map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	type one struct {
@@ -272,7 +188,7 @@ func (o *openRejects) due(now, before time.Time) map[int64]bool {
 
 // retries hands over, a page at a time, the orders that may be fetched again now because their details or lines were rejected:
 // those of all windows for an eager run, which somebody asked for, else those that wait longest, a bounded number.
-func (o *openRejects) retries(ctx context.Context, now time.Time, eager bool, yield func([]schema.OrderRef) error) error {
+func (o *OpenRejects) Retries(ctx context.Context, now time.Time, eager bool, yield func([]schema.OrderRef) error) error {
 	if eager {
 		now = schema.MaxTime
 	}
@@ -288,7 +204,7 @@ func (o *openRejects) retries(ctx context.Context, now time.Time, eager bool, yi
 	n := 0
 	for _, w := range windows {
 		iv := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
-		err := o.pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
+		err := o.Pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
 			var refs []schema.OrderRef
 			for _, j := range page {
 				if j.AcceptedAt.IsZero() && !j.NextAttempt.After(now) && !j.CreateTime.IsZero() && (eager || n < mostRetries) {
@@ -306,8 +222,8 @@ func (o *openRejects) retries(ctx context.Context, now time.Time, eager bool, yi
 }
 
 // pages hands over the rejects of some stages whose window starts in an interval, a page at a time, until the caller has enough.
-func (o *openRejects) pages(ctx context.Context, iv window.Interval, raw bool, yield func([]schema.Reject) (more bool, err error), stages ...string) error {
-	q := schema.RejectQuery{From: iv.Start, To: iv.End, Stages: stages, Most: rejectPage, Raw: raw}
+func (o *OpenRejects) Pages(ctx context.Context, iv window.Interval, raw bool, yield func([]schema.Reject) (more bool, err error), stages ...string) error {
+	q := schema.RejectQuery{From: iv.Start, To: iv.End, Stages: stages, Most: RejectPage, Raw: raw}
 	for {
 		page, err := o.store.RejectPage(ctx, o.stream, q)
 		if err != nil || len(page) == 0 {
@@ -328,7 +244,7 @@ func (o *openRejects) pages(ctx context.Context, iv window.Interval, raw bool, y
 }
 
 // sums counts the rejects of some windows, by their start in Unix seconds. Those that this run has not changed are as they were.
-func (o *openRejects) sums(ctx context.Context, starts ...time.Time) (map[int64]schema.RejectWindow, error) {
+func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]schema.RejectWindow, error) {
 	o.mu.Lock()
 	var changed []time.Time
 	for _, at := range starts {
@@ -356,7 +272,7 @@ func (o *openRejects) sums(ctx context.Context, starts ...time.Time) (map[int64]
 }
 
 // spans joins sorted starts of windows into the intervals that are counted together; a zero start is one for itself.
-func (o *openRejects) spans(starts []time.Time) (out []window.Interval) {
+func (o *OpenRejects) spans(starts []time.Time) (out []window.Interval) {
 	var windows []window.Interval
 	for _, at := range starts {
 		if iv := (window.Interval{Start: at, End: at.Add(o.size)}); at.IsZero() {
@@ -369,7 +285,7 @@ func (o *openRejects) spans(starts []time.Time) (out []window.Interval) {
 }
 
 // count counts the rejects of an interval anew, after all changes of this run.
-func (o *openRejects) count(ctx context.Context, iv window.Interval) error {
+func (o *OpenRejects) count(ctx context.Context, iv window.Interval) error {
 	if err := o.write(); err != nil {
 		return err
 	}
@@ -387,8 +303,8 @@ func (o *openRejects) count(ctx context.Context, iv window.Interval) error {
 }
 
 // rejected counts the records of some windows that are not rows, by the windows' start in Unix seconds.
-func (o *openRejects) rejected(ctx context.Context, starts ...time.Time) (map[int64]uint32, error) {
-	sums, err := o.sums(ctx, starts...)
+func (o *OpenRejects) rejected(ctx context.Context, starts ...time.Time) (map[int64]uint32, error) {
+	sums, err := o.Sums(ctx, starts...)
 	out := make(map[int64]uint32, len(sums))
 	for at, w := range sums {
 		out[at] = uint32(w.List + w.Item)
@@ -398,14 +314,14 @@ func (o *openRejects) rejected(ctx context.Context, starts ...time.Time) (map[in
 
 // left counts what is still open of the rejects of an interval, or of all with nil, and what nobody has accepted: records that
 // are not rows, and orders without their detail.
-func (o *openRejects) left(ctx context.Context, in *window.Interval) (rejected, pending int, err error) {
+func (o *OpenRejects) left(ctx context.Context, in *window.Interval) (rejected, pending int, err error) {
 	o.mu.Lock()
 	var starts []time.Time
 	for at := range o.touched {
 		starts = append(starts, time.Unix(at, 0).UTC())
 	}
 	o.mu.Unlock()
-	if _, err := o.sums(ctx, starts...); err != nil {
+	if _, err := o.Sums(ctx, starts...); err != nil {
 		return 0, 0, err
 	}
 	o.mu.Lock()
@@ -419,7 +335,7 @@ func (o *openRejects) left(ctx context.Context, in *window.Interval) (rejected, 
 }
 
 // listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
-func (o *openRejects) listed(ctx context.Context, iv window.Interval) (n int, err error) {
+func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, err error) {
 	o.mu.Lock()
 	var starts []time.Time
 	whole := iv.Align(o.size)
@@ -434,7 +350,7 @@ func (o *openRejects) listed(ctx context.Context, iv window.Interval) (n int, er
 		}
 	}
 	o.mu.Unlock()
-	sums, err := o.sums(ctx, starts...)
+	sums, err := o.Sums(ctx, starts...)
 	if err != nil {
 		return 0, err
 	}
@@ -444,7 +360,7 @@ func (o *openRejects) listed(ctx context.Context, iv window.Interval) (n int, er
 			n += w.List
 			continue
 		}
-		err := o.pages(ctx, all, false, func(page []schema.Reject) (bool, error) {
+		err := o.Pages(ctx, all, false, func(page []schema.Reject) (bool, error) {
 			for _, j := range page {
 				if iv.Contains(o.placed(j)) {
 					n++
@@ -460,7 +376,7 @@ func (o *openRejects) listed(ctx context.Context, iv window.Interval) (n int, er
 }
 
 // placed is where in time a reject belongs: with its order, unless that was listed where it does not belong.
-func (o *openRejects) placed(j schema.Reject) time.Time {
+func (o *OpenRejects) placed(j schema.Reject) time.Time {
 	if o.exact(j) {
 		return j.CreateTime
 	}
@@ -469,7 +385,7 @@ func (o *openRejects) placed(j schema.Reject) time.Time {
 
 // exact reports whether it is known which window a reject belongs to. It is not for a row of a listing whose creation
 // time cannot be read, or cannot be true.
-func (o *openRejects) exact(j schema.Reject) bool {
+func (o *OpenRejects) exact(j schema.Reject) bool {
 	return !j.CreateTime.IsZero() && o.start64(j.CreateTime) == o.start64(j.WindowStart)
 }
 
@@ -480,60 +396,15 @@ func loose(start time.Time, size time.Duration) window.Interval {
 }
 
 // drop resolves one reject and returns the row that says so.
-func (o *openRejects) drop(j schema.Reject, now time.Time) schema.Reject {
+func (o *OpenRejects) Drop(j schema.Reject, now time.Time) schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.resolved(j, now)
 }
 
-// seen makes the row of a record that is rejected now: a new reject, or the old one again. It reports false where there
-// is nothing to write.
-func (v *rejectView) seen(j schema.Reject, now, windowStart time.Time) (row schema.Reject, write bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	old, again := v.get(j.ID)
-	if again && j.CreateTime.IsZero() {
-		windowStart = old.WindowStart // two listings that meet may show it; it stays with the first
-	}
-	j.WindowStart, j.LastSeen, j.FirstSeen, j.Attempts = windowStart, now, now, 1
-	if j.Stage == schema.RejectList && (!v.exact(j) || again && !v.exact(old)) && len(v.met) <= mostLoose {
-		v.met[schema.Digest(j.ID)] = true
-	}
-	if again && old.Covers(&j) {
-		return old, false
-	}
-	if again && old.Reason == j.Reason {
-		early := old.NextAttempt.After(now) // seen by the way, in a listing that was read anyhow
-		if early && old.Payload() == j.Payload() && old.CreateTime.Equal(j.CreateTime) {
-			return old, false
-		}
-		if j.FirstSeen, j.Attempts = old.FirstSeen, old.Attempts; !early {
-			j.Attempts++
-		}
-	}
-	j.NextAttempt = window.RetryAt(now, j.Attempts)
-	j.Version = nextVersion(old.Version)
-	if again {
-		v.touched[v.start64(old.WindowStart)] = true
-	}
-	v.change(j)
-	return j, true
-}
-
-// resolve returns the rows that resolve an order's rejects of some stages, but for those that are still true.
-func (v *rejectView) resolve(orderID string, still []schema.Reject, now time.Time, stages ...string) []schema.Reject {
-	var out []schema.Reject
-	for _, j := range v.of(orderID, stages...) {
-		if !slices.ContainsFunc(still, func(s schema.Reject) bool { return s.ID == j.ID }) {
-			out = append(out, v.drop(j, now))
-		}
-	}
-	return out
-}
-
 // gone returns the rows that resolve the exact rejects of a window that was listed whole and did not show them any more. met are
 // the digests of the ids of those that it showed; only so many of them were there before.
-func (o *openRejects) gone(ctx context.Context, start time.Time, met map[uint64]bool, before int, now time.Time) (out []schema.Reject, err error) {
+func (o *OpenRejects) gone(ctx context.Context, start time.Time, met map[uint64]bool, before int, now time.Time) (out []schema.Reject, err error) {
 	o.mu.Lock()
 	w := o.windows[start.Unix()]
 	o.mu.Unlock()
@@ -544,12 +415,12 @@ func (o *openRejects) gone(ctx context.Context, start time.Time, met map[uint64]
 }
 
 // unseen resolves such rejects of listings of a window.
-func (o *openRejects) unseen(ctx context.Context, start, now time.Time, such func(schema.Reject) bool) (out []schema.Reject, err error) {
+func (o *OpenRejects) unseen(ctx context.Context, start, now time.Time, such func(schema.Reject) bool) (out []schema.Reject, err error) {
 	iv := window.Interval{Start: start, End: start.Add(o.size)}
-	err = o.pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
+	err = o.Pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
 		for _, j := range page {
 			if such(j) {
-				out = append(out, o.drop(j, now))
+				out = append(out, o.Drop(j, now))
 			}
 		}
 		return true, nil
@@ -558,7 +429,7 @@ func (o *openRejects) unseen(ctx context.Context, start, now time.Time, such fun
 }
 
 // goneLoose is gone for the rejects that are not exact. whole says of an interval that this run has listed all of it.
-func (o *openRejects) goneLoose(ctx context.Context, whole func(window.Interval) (bool, error), now time.Time) (out []schema.Reject, err error) {
+func (o *OpenRejects) goneLoose(ctx context.Context, whole func(window.Interval) (bool, error), now time.Time) (out []schema.Reject, err error) {
 	o.mu.Lock()
 	var starts []time.Time
 	for _, w := range o.windows {
@@ -591,17 +462,17 @@ func (o *openRejects) goneLoose(ctx context.Context, whole func(window.Interval)
 }
 
 // resolved notes that a reject is one no more and returns the row that says so. The lock is held.
-func (o *openRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
+func (o *OpenRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
 	j = j.State()
 	o.healed[j.WindowStart.UTC().Truncate(o.size)] = true
-	j.Resolved, j.LastSeen, j.Version = true, now, nextVersion(j.Version)
+	j.Resolved, j.LastSeen, j.Version = true, now, NextVersion(j.Version)
 	o.change(j)
 	return j
 }
 
 // takeHealed returns the starts of the windows in which rejects were resolved since it was last asked. A record without a
 // creation time may be counted with another window than the one whose walk heals it, and earlier.
-func (o *openRejects) takeHealed() map[time.Time]bool {
+func (o *OpenRejects) takeHealed() map[time.Time]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := maps.Clone(o.healed)
@@ -610,7 +481,7 @@ func (o *openRejects) takeHealed() map[time.Time]bool {
 }
 
 // withList returns the starts of the windows with rejects of listings, oldest first.
-func (o *openRejects) withList() (out []time.Time) {
+func (o *OpenRejects) WithList() (out []time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range o.windows {
@@ -623,7 +494,7 @@ func (o *openRejects) withList() (out []time.Time) {
 }
 
 // payloads returns the rejects of a stage whose window starts in an interval, with their payloads, by order.
-func (o *openRejects) payloads(ctx context.Context, iv window.Interval, stage string) (map[string][]schema.Reject, error) {
+func (o *OpenRejects) Payloads(ctx context.Context, iv window.Interval, stage string) (map[string][]schema.Reject, error) {
 	out := map[string][]schema.Reject{}
 	o.mu.Lock()
 	n := 0
@@ -636,7 +507,7 @@ func (o *openRejects) payloads(ctx context.Context, iv window.Interval, stage st
 	if n == 0 {
 		return out, nil
 	}
-	return out, o.pages(ctx, iv, true, func(page []schema.Reject) (bool, error) {
+	return out, o.Pages(ctx, iv, true, func(page []schema.Reject) (bool, error) {
 		for _, j := range page {
 			out[j.OrderID] = append(out[j.OrderID], j)
 		}
@@ -644,6 +515,32 @@ func (o *openRejects) payloads(ctx context.Context, iv window.Interval, stage st
 	}, stage)
 }
 
-// nextVersion is above a row's version. It comes from this machine's clock and not from the run's time, so that the rows
-// of two runs with the same time have different ones.
-func nextVersion(before uint64) uint64 { return max(uint64(time.Now().UnixNano()), before+1) }
+// resolveGone resolves the rejects without a place in time that this run would have met if they were still there, and corrects
+// the ledger where any were resolved. Those of one window were resolved when it was closed.
+func (r *Run) resolveGone(ctx context.Context) error {
+	gone, err := r.Rejects.goneLoose(ctx, func(iv window.Interval) (bool, error) {
+		windows := iv.Tile(r.Window)
+		last := len(windows) - 1
+		for i, w := range windows {
+			if _, all := r.ListedAll(w); all || !w.Start.Before(r.Now) {
+				continue
+			}
+			if i > 0 && i < last {
+				return false, nil
+			}
+			// At its edges a range may reach into windows that are not synced at all.
+			ledger, err := r.Store.Windows(ctx, r.Stream.Stream, w.Start, w.End)
+			if err != nil || len(ledger) > 0 {
+				return false, err
+			}
+		}
+		return true, nil
+	}, r.Now)
+	if err != nil {
+		return err
+	}
+	if err := r.Commit(schema.Batch{Rejects: gone}); err != nil {
+		return err
+	}
+	return r.recount(ctx, r.Rejects.takeHealed())
+}

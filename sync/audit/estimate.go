@@ -1,4 +1,4 @@
-package engine
+package audit
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -57,10 +58,10 @@ const (
 // costs up to two for what does not fill its last page, and for the second look at its first one. How much that is on average the
 // days say that were counted: all of them, or some that were picked by chance. However unevenly orders are spread, a day is
 // never off by more than these two.
-func EstimateBackfill(ctx context.Context, stream Stream, stored Stored, o EstimateOptions) Estimate {
-	o.Now = o.Now.Add(stream.offset())
-	e := &estimate{Estimate: Estimate{Stream: stream.Stream}, EstimateOptions: o, stream: stream, stored: stored}
-	if e.Err = begins(o.From); e.Err == nil {
+func EstimateBackfill(ctx context.Context, s stream.Stream, stored Stored, o EstimateOptions) Estimate {
+	o.Now = o.Now.Add(s.Offset())
+	e := &estimate{Estimate: Estimate{Stream: s.Stream}, EstimateOptions: o, stream: s, stored: stored}
+	if e.Err = stream.Begins(o.From); e.Err == nil {
 		e.Err = e.run(source.WithPriority(ctx, source.Verify))
 	}
 	return e.Estimate
@@ -70,7 +71,7 @@ func EstimateBackfill(ctx context.Context, stream Stream, stored Stored, o Estim
 type estimate struct {
 	Estimate
 	EstimateOptions
-	stream Stream
+	stream stream.Stream
 	stored Stored
 	passed []schema.Window // windows of the range that are not due, by start
 }
@@ -195,7 +196,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 	windows := iv.Tile(e.Window)
 	due := windows
 	if !e.Force {
-		due = window.Missing(iv, e.Window, ledger, badWindows(slices.Values(rejects), e.Window))
+		due = window.Missing(iv, e.Window, ledger, stream.BadWindows(slices.Values(rejects), e.Window))
 	}
 	e.Windows, e.Skipped = len(due), len(windows)-len(due)
 	rejected := make(map[int64]schema.RejectWindow, len(rejects))

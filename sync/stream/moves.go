@@ -1,4 +1,4 @@
-package engine
+package stream
 
 import (
 	"context"
@@ -12,27 +12,17 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// An order is (account, owner, order id), and its creation time is a property that the vendor may correct (I11). The time is
-// part of the key of its row, so a corrected order has a row of before, at another place. Whoever writes an order tells
-// details where it is stored, and details gives what is at any other place tombstones in the same batch. The warehouse
-// writes the tombstones first: a crash between them and the row leaves the order out for the moment, and never there twice
-// (I9). That it comes back is certain (I7), because both windows are recorded as short before anything else is written;
-// they are restored when all is written, or walked again by the next run.
-
-// same reports whether two times are the same place: the precision of the column.
-func same(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
-
 // former is where orders are stored, by their ids.
 type former map[string][]time.Time
 
 // otherOwner is the reason of a reject of an order that is stored for another owner. The key of a row has no owner: two rows
 // with the same id and creation time would take turns.
-const otherOwner = "other_owner"
+const OtherOwner = "other_owner"
 
 // elsewhere looks up the listed orders that are not stored within the listing's interval, and adds those that are stored
 // at another place to what is known. An order that another owner has at this very place is made a reject.
-func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[string]schema.Known) error {
-	if none, err := r.nothingStored(ctx); none || err != nil {
+func (r *Run) elsewhere(ctx context.Context, l *walk.Listing, known map[string]schema.Known) error {
+	if none, err := r.cache.nothingStored(ctx); none || err != nil {
 		return err
 	}
 	var ids []string
@@ -44,13 +34,13 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 	if len(ids) == 0 {
 		return nil
 	}
-	stored, err := r.store.Places(ctx, r.stream.Account, ids)
+	stored, err := r.Store.Places(ctx, r.Stream.Account, ids)
 	if err != nil {
 		return err
 	}
 	others := map[string]schema.Place{}
 	for _, p := range stored {
-		if p.OwnerID != r.stream.OwnerID {
+		if p.OwnerID != r.Stream.OwnerID {
 			others[p.OrderID] = p
 			continue
 		}
@@ -61,18 +51,18 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 			return false
 		}
 		p, ok := others[o.OrderID]
-		if !ok || !same(p.CreateTime, o.CreateTime) {
-			if !r.siblings {
+		if !ok || !Same(p.CreateTime, o.CreateTime) {
+			if !r.Siblings {
 				return false
 			}
-			if p.OwnerID = r.owners.take(o); p.OwnerID == r.stream.OwnerID {
+			if p.OwnerID = r.Owners.take(o); p.OwnerID == r.Stream.OwnerID {
 				return false
 			}
 		}
 		l.Rejects = append(l.Rejects, schema.Reject{
-			Stream: o.Stream, ID: "owner-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime, Reason: otherOwner,
+			Stream: o.Stream, ID: "owner-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: o.CreateTime, Reason: OtherOwner,
 			Message: fmt.Sprintf("an order with this id and creation time is stored for %s; the warehouse cannot hold both: sync it for one of them only",
-				schema.Stream{Account: r.stream.Account, OwnerID: p.OwnerID}),
+				schema.Stream{Account: r.Stream.Account, OwnerID: p.OwnerID}),
 			Raw: o.Raw,
 		})
 		return true
@@ -82,13 +72,13 @@ func (r *streamRun) elsewhere(ctx context.Context, l *walk.Listing, known map[st
 
 // owners are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
 // time, and what one of them is about to write the other does not find in the warehouse yet.
-type owners struct {
+type Owners struct {
 	mu    sync.Mutex
 	owner map[uint64]string // by the digest of account, order id and creation time
 }
 
 // take claims an order's place for its owner, and returns whose it is.
-func (c *owners) take(o *schema.Order) string {
+func (c *Owners) take(o *schema.Order) string {
 	key := schema.Digest(fmt.Sprintf("%s\x00%s\x00%d", o.Account, o.OrderID, o.CreateTime.UnixMilli()))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,29 +95,29 @@ func (c *owners) take(o *schema.Order) string {
 // nothingStored reports whether the account had no order at all when this run first asked, so that whatever is stored is of
 // this run: then no listed order need be looked up, and [streamRun.single] looks once, at the end. Where an account has
 // several streams they see each other's.
-func (r *streamRun) nothingStored(ctx context.Context) (bool, error) {
-	if !r.eager || r.siblings {
+func (c *cache) nothingStored(ctx context.Context) (bool, error) {
+	if !c.run.ForceRetry || c.run.Siblings {
 		return false, nil
 	}
-	r.emptyOnce.Do(func() {
+	c.once.Do(func() {
 		var found bool
-		found, r.emptyErr = r.store.HasOrders(ctx, r.stream.Account)
-		r.empty = !found
+		found, c.err = c.run.Store.HasOrders(ctx, c.run.Stream.Account)
+		c.empty = !found
 	})
-	return r.empty, r.emptyErr
+	return c.empty, c.err
 }
 
 // leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not
 // whole until they are there and the order is at its new place.
-func (r *streamRun) leave(ctx context.Context, o *schema.Order, places []time.Time) (orders []schema.Order, items []schema.Item, err error) {
+func (mv *Moves) Leave(ctx context.Context, o *schema.Order, places []time.Time) (orders []schema.Order, items []schema.Item, err error) {
 	for _, at := range places {
-		if same(at, o.CreateTime) {
+		if Same(at, o.CreateTime) {
 			continue
 		}
-		if err := r.doubt(ctx, o.OrderID, at, o.CreateTime); err != nil {
+		if err := mv.doubt(ctx, o.OrderID, at, o.CreateTime); err != nil {
 			return nil, nil, err
 		}
-		stored, err := r.store.ItemIDsByOrder(ctx, r.stream.Stream, at, at.Add(time.Millisecond), []string{o.OrderID})
+		stored, err := mv.run.Store.ItemIDsByOrder(ctx, mv.run.Stream.Stream, at, at.Add(time.Millisecond), []string{o.OrderID})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -141,19 +131,15 @@ func (r *streamRun) leave(ctx context.Context, o *schema.Order, places []time.Ti
 				Stream: o.Stream, OrderID: o.OrderID, ItemID: id, CreateTime: at, FetchedAt: o.FetchedAt, Version: o.Version - 1, Deleted: true,
 			})
 		}
-		r.log.InfoContext(ctx, "the source has corrected the creation time of an order", r.stream.LogAttr(),
+		mv.run.Log.InfoContext(ctx, "the source has corrected the creation time of an order", mv.run.Stream.LogAttr(),
 			"order", o.OrderID, "before", at, "now", o.CreateTime)
 	}
 	return orders, items, nil
 }
 
-// newer is the version of a row of an order of which one with this version is stored, wherever. The one between them is
-// for a tombstone.
-func newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
-
 // relocate moves an order, which a listing has shown at another place, to there.
-func (r *streamRun) relocate(ctx context.Context, o *schema.Order, from time.Time) error {
-	o.Version = newer(o.Version, uint64(time.Now().UnixNano()))
+func (r *Run) relocate(ctx context.Context, o *schema.Order, from time.Time) error {
+	o.Version = Newer(o.Version, uint64(time.Now().UnixNano()))
 	todo := []*schema.Order{o}
 	out, err := r.rows(ctx, todo)
 	if err != nil {
@@ -173,13 +159,13 @@ func (r *streamRun) relocate(ctx context.Context, o *schema.Order, from time.Tim
 
 // listedAt asks whether an order is listed with a creation time, and returns its row. A detail alone does not move an order:
 // what it says of the time is of its lines, and the listing is what windows are made of.
-func (r *streamRun) listedAt(ctx context.Context, id string, at time.Time) (found *schema.Order, err error) {
-	for l, err := range r.walker().Walk(ctx, window.At(at, time.Second)) {
+func (r *Run) listedAt(ctx context.Context, id string, at time.Time) (found *schema.Order, err error) {
+	for l, err := range r.Walker().Walk(ctx, window.At(at, time.Second)) {
 		if err != nil {
 			return nil, err
 		}
-		r.progress.ListCalls.Add(int64(l.Calls))
-		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
+		r.Progress.ListCalls.Add(int64(l.Calls))
+		r.Count(func(s *Outcome) { s.ListCalls += l.Calls })
 		for _, o := range l.Orders {
 			if o.OrderID == id {
 				found = o
@@ -187,6 +173,18 @@ func (r *streamRun) listedAt(ctx context.Context, id string, at time.Time) (foun
 		}
 	}
 	return found, nil
+}
+
+// Moves are the orders that a run has written, of which some may have been at another place before.
+type Moves struct {
+	run *Run
+
+	mu      sync.Mutex
+	written []string // ids of the orders that were written
+	All     bool     // more were written than that
+
+	markMu sync.Mutex
+	marks  map[int64]*mark // by the window's start, in Unix seconds
 }
 
 // mark is a window in which an order came or went otherwise than by its own walk.
@@ -198,25 +196,25 @@ type mark struct {
 
 // doubt records that an order moves from one window to another. Until that is written, both are short: whatever happens,
 // they are walked again.
-func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) error {
-	r.markMu.Lock()
-	defer r.markMu.Unlock()
-	if window.At(from, r.window).Contains(to) {
+func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error {
+	mv.markMu.Lock()
+	defer mv.markMu.Unlock()
+	if window.At(from, mv.run.Window).Contains(to) {
 		return nil // its window keeps its orders; one insert into one partition, which is all or nothing
 	}
 	var out schema.Batch
 	flushed := false
 	for _, at := range []time.Time{from, to} {
-		start := window.At(at, r.window).Start
-		m := r.marks[start.Unix()]
+		start := window.At(at, mv.run.Window).Start
+		m := mv.marks[start.Unix()]
 		if m == nil {
 			if !flushed { // a walk of this run may have closed the window
-				if err := r.commits.flush(); err != nil {
+				if err := mv.run.Commits.Flush(); err != nil {
 					return err
 				}
 				flushed = true
 			}
-			ledger, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.window))
+			ledger, err := mv.run.Store.Windows(ctx, mv.run.Stream.Stream, start, start.Add(mv.run.Window))
 			if err != nil {
 				return err
 			}
@@ -224,11 +222,11 @@ func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) er
 				continue // it was never walked, or with other filters, and so it claims nothing
 			}
 			m = &mark{prior: ledger[0]}
-			r.marks[start.Unix()] = m
+			mv.marks[start.Unix()] = m
 			if w := m.prior; w.Verdict == schema.Complete || w.Verdict == schema.Open {
 				m.doubted = fmt.Sprintf("order %s moves from %s to %s; the next run walks this window again", id,
 					from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
-				w.Verdict, w.Error, w.Version, w.FinishedAt = schema.Short, m.doubted, nextVersion(w.Version), r.clock()
+				w.Verdict, w.Error, w.Version, w.FinishedAt = schema.Short, m.doubted, NextVersion(w.Version), mv.run.clock()
 				out.Windows = append(out.Windows, w)
 			}
 		}
@@ -237,15 +235,15 @@ func (r *streamRun) doubt(ctx context.Context, id string, from, to time.Time) er
 	if len(out.Windows) == 0 {
 		return nil
 	}
-	if err := r.commits.add(out); err != nil {
+	if err := mv.run.Commits.Add(out); err != nil {
 		return err
 	}
-	return r.commits.flush()
+	return mv.run.Commits.Flush()
 }
 
 // undoubted returns the row of a window as it was before an order moved from or to it, if nobody has walked it since.
-func (r *streamRun) undoubted(w schema.Window) schema.Window {
-	if m := r.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
+func (mv *Moves) Undoubted(w schema.Window) schema.Window {
+	if m := mv.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
 		w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
 	}
 	return w
@@ -253,24 +251,24 @@ func (r *streamRun) undoubted(w schema.Window) schema.Window {
 
 // settleMarks restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
 // that moved: where the stored rows are not that, the window stays short and is walked again.
-func (r *streamRun) settleMarks(ctx context.Context) error {
-	r.markMu.Lock()
-	defer r.markMu.Unlock()
-	if len(r.marks) == 0 {
+func (mv *Moves) restore(ctx context.Context) error {
+	mv.markMu.Lock()
+	defer mv.markMu.Unlock()
+	if len(mv.marks) == 0 {
 		return nil
 	}
-	if err := r.commits.flush(); err != nil {
+	if err := mv.run.Commits.Flush(); err != nil {
 		return err
 	}
 	var out schema.Batch
-	for start, m := range r.marks {
+	for start, m := range mv.marks {
 		from := time.Unix(start, 0).UTC()
-		to := from.Add(r.window)
-		ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
+		to := from.Add(mv.run.Window)
+		ledger, err := mv.run.Store.Windows(ctx, mv.run.Stream.Stream, from, to)
 		if err != nil {
 			return err
 		}
-		counts, err := r.store.Counts(ctx, r.stream.Stream, r.window, from, to)
+		counts, err := mv.run.Store.Counts(ctx, mv.run.Stream.Stream, mv.run.Window, from, to)
 		if err != nil {
 			return err
 		}
@@ -279,7 +277,7 @@ func (r *streamRun) settleMarks(ctx context.Context) error {
 		}
 		w, c := ledger[0], counts[from]
 		before := w
-		w = r.undoubted(w)
+		w = mv.Undoubted(w)
 		switch c.IDDigest {
 		case w.IDDigest, w.IDDigest ^ m.digest:
 			w.Listed = uint32(max(0, int64(w.Listed)+int64(c.Stored)-int64(w.Stored)))
@@ -288,55 +286,55 @@ func (r *streamRun) settleMarks(ctx context.Context) error {
 			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those of the walk"
 		}
 		if w.Verdict == schema.Short && before.Verdict != schema.Short || w.Verdict == schema.Short && m.doubted != "" && before.Error == m.doubted {
-			r.sumUp(func(s *StreamSummary) { s.Waiting++ })
+			mv.run.Count(func(s *Outcome) { s.Waiting++ })
 		}
 		if w != before {
-			w.Version = nextVersion(w.Version)
+			w.Version = NextVersion(w.Version)
 			out.Windows = append(out.Windows, w)
 		}
 	}
-	clear(r.marks)
-	return r.commits.add(out)
+	clear(mv.marks)
+	return mv.run.Commits.Add(out)
 }
 
 // mostWritten is how many ids of written orders a run remembers; if there are more, all are looked at.
 const mostWritten = 10_000
 
 // wrote remembers an order that this run has written.
-func (r *streamRun) wrote(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.written) < mostWritten {
-		r.written = append(r.written, id)
+func (mv *Moves) wrote(id string) {
+	mv.mu.Lock()
+	defer mv.mu.Unlock()
+	if len(mv.written) < mostWritten {
+		mv.written = append(mv.written, id)
 	} else {
-		r.searchAll = true
+		mv.All = true
 	}
 }
 
 // single makes one row of each order that this run has written twice: it was moved while it was listed here and there, or
 // somebody else wrote at the same time. The newest word of the source counts.
-func (r *streamRun) single(ctx context.Context) error {
-	r.mu.Lock()
-	ids, all := r.written, r.searchAll
-	r.written, r.searchAll = nil, false
-	r.mu.Unlock()
+func (mv *Moves) unite(ctx context.Context) error {
+	mv.mu.Lock()
+	ids, all := mv.written, mv.All
+	mv.written, mv.All = nil, false
+	mv.mu.Unlock()
 	if len(ids) == 0 && !all {
 		return nil
 	}
-	if err := r.commits.flush(); err != nil {
+	if err := mv.run.Commits.Flush(); err != nil {
 		return err
 	}
 	if all {
 		var err error
-		if ids, err = r.store.Doubled(ctx, r.stream.Stream); err != nil {
+		if ids, err = mv.run.Store.Doubled(ctx, mv.run.Stream.Stream); err != nil {
 			return err
 		}
 	}
-	stored, err := r.store.Places(ctx, r.stream.Account, ids)
+	stored, err := mv.run.Store.Places(ctx, mv.run.Stream.Account, ids)
 	if err != nil {
 		return err
 	}
-	stored = slices.DeleteFunc(stored, func(p schema.Place) bool { return p.OwnerID != r.stream.OwnerID })
+	stored = slices.DeleteFunc(stored, func(p schema.Place) bool { return p.OwnerID != mv.run.Stream.OwnerID })
 	newest := map[string]schema.Place{}
 	places := former{}
 	for _, p := range stored { // the newest of an order comes last
@@ -345,12 +343,12 @@ func (r *streamRun) single(ctx context.Context) error {
 	}
 	var out schema.Batch
 	for id, p := range newest {
-		o := schema.Order{Stream: r.stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
-		orders, items, err := r.leave(ctx, &o, places[id])
+		o := schema.Order{Stream: mv.run.Stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
+		orders, items, err := mv.Leave(ctx, &o, places[id])
 		if err != nil {
 			return err
 		}
 		out.Orders, out.Items = append(out.Orders, orders...), append(out.Items, items...)
 	}
-	return r.commits.add(out)
+	return mv.run.Commits.Add(out)
 }

@@ -1,4 +1,4 @@
-package engine
+package audit
 
 import (
 	"context"
@@ -8,23 +8,24 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // compare lists a stretch again and compares each order.
 func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, span := range window.Ranges(stretch.Tile(v.window)) {
-		for l, err := range v.walker().Walk(ctx, span) {
+	for _, span := range window.Ranges(stretch.Tile(v.run.Window)) {
+		for l, err := range v.run.Walker().Walk(ctx, span) {
 			if err != nil {
 				return err
 			}
-			v.progress.ListCalls.Add(int64(l.Calls))
+			v.run.Progress.ListCalls.Add(int64(l.Calls))
 			if l.Verdict != schema.Complete {
 				v.differ(ByRows, l.Interval, Difference{Kind: Undone, Note: fmt.Sprintf("listing it again: %s: %v", l.Verdict, l.Err)})
 				continue
 			}
-			known, err := v.store.Known(ctx, v.stream.Stream, l.Start, l.End)
+			known, err := v.run.Store.Known(ctx, v.run.Stream.Stream, l.Start, l.End)
 			if err != nil {
 				return err
 			}
@@ -34,7 +35,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 				delete(known, o.OrderID)
 				switch {
 				case !ok:
-					v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
+					v.differ(ByRows, window.At(o.CreateTime, v.run.Window), Difference{OrderID: o.OrderID, Source: 1, Kind: Absent})
 				case k.Fingerprint != o.Fingerprint:
 					changed = append(changed, o)
 				}
@@ -47,7 +48,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 			}
 			v.looks.listing(&l)
 		}
-		v.progress.Done.Add(int64(len(span.Tile(v.window))))
+		v.run.Progress.Done.Add(int64(len(span.Tile(v.run.Window))))
 	}
 	return nil
 }
@@ -60,13 +61,13 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 	if len(unlisted) == 0 {
 		return nil
 	}
-	refs, err := v.warehouse.Find(ctx, v.stream.Stream, slices.Collect(maps.Keys(unlisted)))
+	refs, err := v.warehouse.Find(ctx, v.run.Stream.Stream, slices.Collect(maps.Keys(unlisted)))
 	if err != nil {
 		return err
 	}
 	for _, o := range refs {
 		if l.Contains(o.CreateTime) {
-			v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
+			v.differ(ByRows, window.At(o.CreateTime, v.run.Window), Difference{Kind: Extra, OrderID: o.OrderID, Stored: 1})
 		}
 	}
 	return nil
@@ -78,7 +79,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	if len(listed) == 0 {
 		return nil
 	}
-	orders, err := v.store.OrdersByID(ctx, v.stream.Stream, iv.Start, iv.End, orderIDs(listed))
+	orders, err := v.run.Store.OrdersByID(ctx, v.run.Stream.Stream, iv.Start, iv.End, stream.OrderIDs(listed))
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (v *verification) changed(ctx context.Context, iv window.Interval, listed [
 	}
 	for _, o := range listed {
 		if facts[o.OrderID] != o.Facts() {
-			v.differ(ByRows, window.At(o.CreateTime, v.window), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
+			v.differ(ByRows, window.At(o.CreateTime, v.run.Window), Difference{OrderID: o.OrderID, Source: 1, Stored: 1, Kind: Changed})
 		}
 	}
 	return nil
@@ -100,8 +101,8 @@ func (v *verification) ask(ctx context.Context) error {
 		return nil
 	}
 	var differ []schema.OrderRef
-	for _, span := range window.Ranges(v.iv.Tile(v.window)) {
-		orders, err := v.warehouse.Orders(ctx, v.stream.Stream, span.Start, span.End)
+	for _, span := range window.Ranges(v.iv.Tile(v.run.Window)) {
+		orders, err := v.warehouse.Orders(ctx, v.run.Stream.Stream, span.Start, span.End)
 		if err != nil {
 			return err
 		}
@@ -109,16 +110,16 @@ func (v *verification) ask(ctx context.Context) error {
 			v.looks.add(ByDetail, span)
 			continue
 		}
-		before, err := storedIn(ctx, v.warehouse, v.streamRun, span, orders)
+		before, err := storedIn(ctx, v.warehouse, v.run, span, orders)
 		if err != nil {
 			return err
 		}
-		e := enrich.Enricher{Detailer: v.stream.Source, Parallel: v.stream.InFlight}
-		for d, err := range e.Enrich(ctx, pointers(orders), nil) {
+		e := enrich.Enricher{Detailer: v.run.Stream.Source, Parallel: v.run.Stream.InFlight}
+		for d, err := range e.Enrich(ctx, stream.Pointers(orders), nil) {
 			if err != nil {
 				return err
 			}
-			v.progress.Details.Add(1)
+			v.run.Progress.Details.Add(1)
 			b := before[d.Order.OrderID]
 			found := Difference{Kind: Changed, OrderID: d.Order.OrderID, Source: 1, Stored: 1}
 			switch {
@@ -128,7 +129,7 @@ func (v *verification) ask(ctx context.Context) error {
 			case !b.ChangedBy(d):
 				continue
 			}
-			v.differ(ByDetail, window.At(b.Order.CreateTime, v.window), found)
+			v.differ(ByDetail, window.At(b.Order.CreateTime, v.run.Window), found)
 			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.Order.CreateTime})
 		}
 		v.looks.add(ByDetail, span)
@@ -136,15 +137,15 @@ func (v *verification) ask(ctx context.Context) error {
 	if !v.Repair || len(differ) == 0 {
 		return nil
 	}
-	if err := v.fetch(ctx, differ); err != nil {
+	if err := v.run.Fetch(ctx, differ); err != nil {
 		return err
 	}
-	if err := v.commits.flush(); err != nil {
+	if err := v.run.Commits.Flush(); err != nil {
 		return err
 	}
 	for i := range v.found {
 		d := &v.found[i]
-		if d.Repaired = v.got[d.OrderID]; !d.Repaired { // what it says now was written
+		if d.Repaired = v.run.Had(d.OrderID); !d.Repaired { // what it says now was written
 			d.Why = "its detail could not be had"
 		}
 	}
@@ -153,17 +154,17 @@ func (v *verification) ask(ctx context.Context) error {
 
 // rows compares each stored row of an interval with what its raw payload says.
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
-	for _, span := range window.Ranges(iv.Tile(v.window)) {
-		for b, err := range rebuild(ctx, v.warehouse, v.streamRun, span) {
+	for _, span := range window.Ranges(iv.Tile(v.run.Window)) {
+		for b, err := range rebuild(ctx, v.warehouse, v.run, span) {
 			if err != nil {
 				return err
 			}
-			b.make(v.streamRun, false)
+			b.make(v.run, false)
 			if b.stored.Order.DetailStatus != schema.DetailOK {
 				v.looks.cannot(ByPayload, b.stored.Order.OrderID) // its items have no payloads
 			}
 			if b.differs() {
-				v.differ(ByPayload, window.At(b.stored.Order.CreateTime, v.window), Difference{
+				v.differ(ByPayload, window.At(b.stored.Order.CreateTime, v.run.Window), Difference{
 					Kind: Altered, OrderID: b.order.OrderID, Source: 1, Stored: 1, Note: b.note,
 				})
 			}
