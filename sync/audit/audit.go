@@ -21,12 +21,12 @@ type Audit struct {
 	lateness time.Duration
 }
 
-// NewAudit makes an Audit. window is the length of a window, settle how late an order may come into one that is past.
+// New makes an Audit. window is the length of a window, settle how late an order may come into one that is past.
 func New(store Store, runs Runner, window, settle time.Duration) *Audit {
 	return &Audit{store: store, runs: runs, window: window, lateness: settle}
 }
 
-// auditStore is what this package needs of the warehouse. Ranges are of creation times, [from, to), and have both ends.
+// Store is what this package needs of the warehouse. Ranges are of creation times, [from, to), and have both ends.
 type Store interface {
 	stream.Store
 	// Orders returns all orders of a range, Items their items, and Count counts the orders.

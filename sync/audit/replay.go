@@ -183,7 +183,7 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 	return a.run.Commits.Add(out)
 }
 
-// settle makes the ledger follow, and then resolves the rejects: a replay that is killed in between finds them again. The
+// finish makes the ledger follow, and then resolves the rejects: a replay that is killed in between finds them again. The
 // evidence of a window stays what its walk saw, but for the orders that came or went here; where the stored rows are not
 // that, they have not been before, and the ledger goes on saying so.
 func (a *replay) finish(ctx context.Context) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// VerifyOptions say how thorough Verify is.
+// Options say how thorough Verify is.
 type Options struct {
 	// Deep lists everything again and compares each list row, and compares each stored row with its raw payload. It does
 	// not ask for details, but where orders cannot be listed.
@@ -104,7 +104,7 @@ func (v *verification) compared() int {
 	return n
 }
 
-// run verifies; before are the findings of the interval that are open.
+// verify verifies; before are the findings of the interval that are open.
 func (v *verification) verify(ctx context.Context, before []Difference) error {
 	if !v.run.Stream.Lists() {
 		return v.ask(ctx)

@@ -48,7 +48,7 @@ func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) 
 	return c
 }
 
-// add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
+// Add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
 func (c *committer) Add(b schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
@@ -65,12 +65,12 @@ func (c *committer) deliver(d delivery) error {
 	}
 }
 
-// release returns a range to the other processes after all that was added before has been written.
+// Release returns a range to the other processes after all that was added before has been written.
 func (c *committer) Release(s schema.Stream, iv window.Interval) error {
 	return c.deliver(delivery{over: &lease{s, iv}})
 }
 
-// flush returns when all that was added before has been written.
+// Flush returns when all that was added before has been written.
 func (c *committer) Flush() error {
 	written := make(chan struct{})
 	if err := c.deliver(delivery{written: written}); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// engineStore is what the engine needs of the warehouse: a sink.Sink.
+// Store is what the engine needs of the warehouse: a sink.Sink.
 type Store interface {
 	audit.Store
 	// Pending returns some of the orders whose detail is missing and that are no rejects for it, oldest first, after one of
@@ -110,7 +110,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	})
 }
 
-// Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
+// Scheduled is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
 // then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
 // no further gap is begun, so that the next tick comes in time.
 func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.Progress) (stream.Summary, error) {

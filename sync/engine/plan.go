@@ -41,7 +41,7 @@ func early(jobs []stream.Job, size time.Duration) []stream.Job {
 	return append([]stream.Job{first}, jobs...)
 }
 
-// tickJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
+// scheduledJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
 // the ledger it reads only that, so that a tick costs no more after years.
 func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.Interval, until time.Time) (jobs, gaps []stream.Job, err error) {
 	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, live.Start, live.End)

@@ -57,7 +57,7 @@ func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interva
 	return r.Fetch(ctx, slices.Concat(due, tracked, moved))
 }
 
-// sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
+// unpaidMoved finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
 func (e *Engine) unpaidMoved(ctx context.Context, r *stream.Run, iv window.Interval) ([]schema.OrderRef, error) {
 	if iv.Empty() {
 		return nil, nil
@@ -101,7 +101,7 @@ func (e *Engine) unpaidMoved(ctx context.Context, r *stream.Run, iv window.Inter
 	return moved, nil
 }
 
-// sweepWhole is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
+// unpaidByRange is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
 // one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
 func (e *Engine) unpaidByRange(ctx context.Context, r *stream.Run, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
 	iv.Start = unpaid[0].CreateTime

@@ -20,7 +20,7 @@ type cache struct {
 	err   error
 }
 
-// blank is a stretch of time of which the warehouse holds nothing, neither an order nor an item. Most of a backfill lies in
+// emptyRange is a stretch of time of which the warehouse holds nothing, neither an order nor an item. Most of a backfill lies in
 // one, and need not ask the warehouse for each day what there is.
 type emptyRange struct {
 	mu      sync.Mutex
@@ -28,7 +28,7 @@ type emptyRange struct {
 	asked   time.Time
 }
 
-// blankFor is how long a stretch is believed to be blank. This run fills it only behind itself, but somebody else may write
+// emptyFor is how long a stretch is believed to be blank. This run fills it only behind itself, but somebody else may write
 // there as well, whom nothing but a lease keeps out.
 const emptyFor = 30 * time.Second
 
@@ -39,7 +39,7 @@ func (b *emptyRange) forget() {
 	b.asked = time.Time{}
 }
 
-// isBlank reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
+// isEmpty reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
 // daemon is in stretches that are full.
 func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 	if !c.run.ForceRetry || iv.Empty() {

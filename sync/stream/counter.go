@@ -51,7 +51,7 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	return r.Commits.Add(out)
 }
 
-// tally adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
+// windowCounter adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
 // it.
 type windowCounter struct {
 	run     *Run

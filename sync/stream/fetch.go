@@ -14,7 +14,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
+// Fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
 	var suspects []suspect
@@ -109,7 +109,7 @@ type suspect struct {
 	now time.Time
 }
 
-// walkLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
+// listLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
 // gone. Those that this run has listed whole are left out.
 func (r *Run) listLost(ctx context.Context, lost map[int64]bool) error {
 	var due []window.Interval
@@ -137,12 +137,12 @@ func (r *Run) listLost(ctx context.Context, lost map[int64]bool) error {
 	return r.List(ctx, Jobs(due, ledger, source.Live, time.Time{}))
 }
 
-// mayRetry reports whether an order may be asked for now, of which a listing and its detail contradicted each other.
+// MayRetry reports whether an order may be asked for now, of which a listing and its detail contradicted each other.
 func (r *Run) MayRetry(orderID string) bool {
 	return r.Memory.retries.due(r.Stream.String()+"\x00"+orderID, r.Now)
 }
 
-// had reports whether the detail of an order was asked for by its id in this run, and was there.
+// Had reports whether the detail of an order was asked for by its id in this run, and was there.
 func (r *Run) Had(orderID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

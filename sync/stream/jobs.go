@@ -13,7 +13,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// begins refuses a range that begins before there can be orders: it would be planned window by window. What lies after the
+// Begins refuses a range that begins before there can be orders: it would be planned window by window. What lies after the
 // run's time is cut off by each plan.
 func Begins(from time.Time) error {
 	if err := window.Check(from, from); err != nil {
@@ -22,7 +22,7 @@ func Begins(from time.Time) error {
 	return nil
 }
 
-// job is one span to walk.
+// Job is one span to walk.
 type Job struct {
 	window.Interval // whole windows
 	priority        source.Priority
@@ -43,7 +43,7 @@ const spansAtOnce = 4
 // busy.
 const listingsAtOnce = 2
 
-// walk works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
+// List works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
 // orders that moved.
 func (r *Run) List(ctx context.Context, jobs []Job) error {
 	for _, step := range []func(context.Context) error{
@@ -56,7 +56,7 @@ func (r *Run) List(ctx context.Context, jobs []Job) error {
 	return nil
 }
 
-// spans walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
+// listJobs walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
 // and left alone by one of the daemon's.
 func (r *Run) listJobs(ctx context.Context, jobs []Job) error {
 	for _, j := range jobs {

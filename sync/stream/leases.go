@@ -30,7 +30,7 @@ const claimsAtOnce = 2 * spansAtOnce
 // processes that wait for the same range do not claim it in the same instant again and again.
 const waitLeast = 300 * time.Millisecond
 
-// claim is a range that this run has claimed.
+// lease is a range that this run has claimed.
 type lease struct {
 	window.Interval
 	parts int  // jobs of it that have not ended; under the run's lock
@@ -220,7 +220,7 @@ func (l *leasing) end(c *lease) error {
 	return l.run.Commits.Release(l.run.Stream.Stream, c.Interval)
 }
 
-// claimed returns the ranges that are to be released at the end of the run.
+// Claimed returns the ranges that are to be released at the end of the run.
 func (r *Run) Claimed() (out []window.Interval) {
 	r.leasing.mu.Lock()
 	defer r.leasing.mu.Unlock()

@@ -6,14 +6,14 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// gate bounds how many calls of a login are under way at once, over all spans of all its streams. Listings and details have a bound each:
+// limited bounds how many calls of a login are under way at once, over all spans of all its streams. Listings and details have a bound each:
 // details that wait for their budget must not keep the listings, which feed them, waiting too.
 type limited struct {
 	Source
 	lists, details chan struct{}
 }
 
-// newGates makes the gates of a run: streams of one login have the same Source, and so one gate.
+// Limit makes the gates of a run: streams of one login have the same Source, and so one gate.
 func Limit(streams []Stream) map[Source]*limited {
 	gates := map[Source]*limited{}
 	for _, l := range streams {

@@ -15,7 +15,7 @@ import (
 // maxFailedListings in a row end the stream's run: the source is down, and what was not tried comes again later.
 const maxFailedListings = 20
 
-// list lists the range of a job and commits its windows: what the source lists is held against what is stored, the details
+// listJob lists the range of a job and commits its windows: what the source lists is held against what is stored, the details
 // of what is new or changed are fetched, and the rows go to the committer before the ledger row of their window (I1).
 func (r *Run) listJob(ctx context.Context, j Job) error {
 	t := newWindowCounter(r, j)

@@ -15,7 +15,7 @@ import (
 // former is where orders are stored, by their ids.
 type former map[string][]time.Time
 
-// otherOwner is the reason of a reject of an order that is stored for another owner. The key of a row has no owner: two rows
+// OtherOwner is the reason of a reject of an order that is stored for another owner. The key of a row has no owner: two rows
 // with the same id and creation time would take turns.
 const OtherOwner = "other_owner"
 
@@ -70,7 +70,7 @@ func (r *Run) elsewhere(ctx context.Context, l *walk.Listing, known map[string]s
 	return nil
 }
 
-// owners are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
+// Owners are the new orders of a run by the owner that listed them first. Two owners of an account are listed at the same
 // time, and what one of them is about to write the other does not find in the warehouse yet.
 type Owners struct {
 	mu    sync.Mutex
@@ -107,7 +107,7 @@ func (c *cache) nothingStored(ctx context.Context) (bool, error) {
 	return c.empty, c.err
 }
 
-// leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not
+// Leave makes the tombstones of an order, and of its items, at the places of before, and records that both windows are not
 // whole until they are there and the order is at its new place.
 func (mv *Moves) Leave(ctx context.Context, o *schema.Order, places []time.Time) (orders []schema.Order, items []schema.Item, err error) {
 	for _, at := range places {
@@ -241,7 +241,7 @@ func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error
 	return mv.run.Commits.Flush()
 }
 
-// undoubted returns the row of a window as it was before an order moved from or to it, if nobody has walked it since.
+// Undoubted returns the row of a window as it was before an order moved from or to it, if nobody has walked it since.
 func (mv *Moves) Undoubted(w schema.Window) schema.Window {
 	if m := mv.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
 		w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
@@ -249,7 +249,7 @@ func (mv *Moves) Undoubted(w schema.Window) schema.Window {
 	return w
 }
 
-// settleMarks restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
+// restore restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
 // that moved: where the stored rows are not that, the window stays short and is walked again.
 func (mv *Moves) restore(ctx context.Context) error {
 	mv.markMu.Lock()
@@ -311,7 +311,7 @@ func (mv *Moves) wrote(id string) {
 	}
 }
 
-// single makes one row of each order that this run has written twice: it was moved while it was listed here and there, or
+// unite makes one row of each order that this run has written twice: it was moved while it was listed here and there, or
 // somebody else wrote at the same time. The newest word of the source counts.
 func (mv *Moves) unite(ctx context.Context) error {
 	mv.mu.Lock()

@@ -27,11 +27,11 @@ const (
 	// mostDueWindows how many windows before the lookback it lists again for their rejects. The rest comes with later runs.
 	mostRetries    = 1000
 	mostDueWindows = 200
-	// rejectPage is how many rejects are read at once.
+	// RejectPage is how many rejects are read at once.
 	RejectPage = 1000
 )
 
-// openRejects is what a run knows of the unresolved rejects of its stream, the accepted ones included, so that a record
+// OpenRejects is what a run knows of the unresolved rejects of its stream, the accepted ones included, so that a record
 // rejected again is the same reject and one that became a row is resolved.
 type OpenRejects struct {
 	store  Store
@@ -66,7 +66,7 @@ func newOpenRejects(store Store, stream schema.Stream, size time.Duration, flush
 	}
 }
 
-// start counts the rejects of the stream by window.
+// Start counts the rejects of the stream by window.
 func (o *OpenRejects) Start(ctx context.Context) error {
 	windows, err := o.store.RejectWindows(ctx, o.stream, o.size, time.Time{}, schema.MaxTime)
 	for _, w := range windows {
@@ -129,14 +129,14 @@ func (o *OpenRejects) change(j schema.Reject) {
 	o.touched[o.start64(j.WindowStart)] = true
 }
 
-// bad returns the starts, in Unix seconds, of the windows in which rejects may be met again that nobody has accepted.
+// Bad returns the starts, in Unix seconds, of the windows in which rejects may be met again that nobody has accepted.
 func (o *OpenRejects) Bad() map[int64]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return BadWindows(maps.Values(o.windows), o.size)
 }
 
-// badWindows is openRejects.bad of windows of a size.
+// BadWindows is openRejects.bad of windows of a size.
 func BadWindows(windows iter.Seq[schema.RejectWindow], size time.Duration) map[int64]bool {
 	out := map[int64]bool{}
 	for w := range windows {
@@ -157,7 +157,7 @@ func include(windows map[int64]bool, iv window.Interval, size time.Duration) {
 	}
 }
 
-// due returns the starts, in Unix seconds, of windows before a time that may be listed again now for rows that could not become
+// Due returns the starts, in Unix seconds, of windows before a time that may be listed again now for rows that could not become
 // orders: of those that wait longest, a bounded number.
 func (o *OpenRejects) Due(now, before time.Time) map[int64]bool {
 	o.mu.Lock()
@@ -186,7 +186,7 @@ func (o *OpenRejects) Due(now, before time.Time) map[int64]bool {
 	return out
 }
 
-// retries hands over, a page at a time, the orders that may be fetched again now because their details or lines were rejected:
+// Retries hands over, a page at a time, the orders that may be fetched again now because their details or lines were rejected:
 // those of all windows for an eager run, which somebody asked for, else those that wait longest, a bounded number.
 func (o *OpenRejects) Retries(ctx context.Context, now time.Time, eager bool, yield func([]schema.OrderRef) error) error {
 	if eager {
@@ -221,7 +221,7 @@ func (o *OpenRejects) Retries(ctx context.Context, now time.Time, eager bool, yi
 	return nil
 }
 
-// pages hands over the rejects of some stages whose window starts in an interval, a page at a time, until the caller has enough.
+// Pages hands over the rejects of some stages whose window starts in an interval, a page at a time, until the caller has enough.
 func (o *OpenRejects) Pages(ctx context.Context, iv window.Interval, raw bool, yield func([]schema.Reject) (more bool, err error), stages ...string) error {
 	q := schema.RejectQuery{From: iv.Start, To: iv.End, Stages: stages, Most: RejectPage, Raw: raw}
 	for {
@@ -243,7 +243,7 @@ func (o *OpenRejects) Pages(ctx context.Context, iv window.Interval, raw bool, y
 	}
 }
 
-// sums counts the rejects of some windows, by their start in Unix seconds. Those that this run has not changed are as they were.
+// Sums counts the rejects of some windows, by their start in Unix seconds. Those that this run has not changed are as they were.
 func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]schema.RejectWindow, error) {
 	o.mu.Lock()
 	var changed []time.Time
@@ -334,7 +334,7 @@ func (o *OpenRejects) left(ctx context.Context, in *window.Interval) (rejected, 
 	return rejected, pending, nil
 }
 
-// listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
+// Listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
 func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, err error) {
 	o.mu.Lock()
 	var starts []time.Time
@@ -395,7 +395,7 @@ func loose(start time.Time, size time.Duration) window.Interval {
 	return window.Interval{Start: start.Add(-size), End: start.Truncate(24*time.Hour).AddDate(0, 0, 1).Add(size)}
 }
 
-// drop resolves one reject and returns the row that says so.
+// Drop resolves one reject and returns the row that says so.
 func (o *OpenRejects) Drop(j schema.Reject, now time.Time) schema.Reject {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -480,7 +480,7 @@ func (o *OpenRejects) takeHealed() map[time.Time]bool {
 	return out
 }
 
-// withList returns the starts of the windows with rejects of listings, oldest first.
+// WithList returns the starts of the windows with rejects of listings, oldest first.
 func (o *OpenRejects) WithList() (out []time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -493,7 +493,7 @@ func (o *OpenRejects) WithList() (out []time.Time) {
 	return out
 }
 
-// payloads returns the rejects of a stage whose window starts in an interval, with their payloads, by order.
+// Payloads returns the rejects of a stage whose window starts in an interval, with their payloads, by order.
 func (o *OpenRejects) Payloads(ctx context.Context, iv window.Interval, stage string) (map[string][]schema.Reject, error) {
 	out := map[string][]schema.Reject{}
 	o.mu.Lock()

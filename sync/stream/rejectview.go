@@ -9,7 +9,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// rejectView is what the warehouse holds of the rejects of some records and orders.
+// RejectView is what the warehouse holds of the rejects of some records and orders.
 type RejectView struct {
 	*OpenRejects
 	since   uint64 // what was written when it was read
@@ -17,7 +17,7 @@ type RejectView struct {
 	byOrder map[string][]string // ids
 }
 
-// look reads the rejects with some ids and of some orders. The caller closes the view.
+// Look reads the rejects with some ids and of some orders. The caller closes the view.
 func (o *OpenRejects) Look(ctx context.Context, ids, orderIDs []string) (*RejectView, error) {
 	v := &RejectView{OpenRejects: o, byID: map[string]schema.Reject{}, byOrder: map[string][]string{}}
 	o.mu.Lock()
@@ -79,7 +79,7 @@ func (v *RejectView) of(orderID string, stages ...string) []schema.Reject {
 	return out
 }
 
-// waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
+// Waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
 // missing, or because it is too early.
 func (v *RejectView) Waits(orderID string, now time.Time, eager bool) bool {
 	for _, j := range v.of(orderID, schema.RejectDetail) {

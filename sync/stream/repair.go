@@ -19,7 +19,7 @@ type repair struct {
 	orders map[string]bool // to be fetched again though their list row did not change
 }
 
-// repairJobs are the jobs of windows that differ, and orders those that are to be fetched again in them.
+// RepairJobs are the jobs of windows that differ, and orders those that are to be fetched again in them.
 func RepairJobs(windows []window.Interval, ledger []schema.Window, orders map[string]bool) []Job {
 	jobs := Jobs(windows, ledger, source.Verify, time.Time{})
 	shared := &repair{orders: orders} // one for all jobs, which run side by side: its lock is the map's

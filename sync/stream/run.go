@@ -11,7 +11,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// runConfig is what a run on one stream is made of.
+// Config is what a run on one stream is made of.
 type Config struct {
 	Stream   Stream
 	Siblings bool          // the account has other streams
@@ -27,13 +27,13 @@ type Config struct {
 	Owners   *Owners // of all streams of the run
 }
 
-// memory is what the runs on the streams of an account learn of its vendor. The zero memory knows nothing.
+// Memory is what the runs on the streams of an account learn of its vendor. The zero memory knows nothing.
 type Memory struct {
 	ceiling walk.Ceiling
 	retries backoff
 }
 
-// streamRun is one run's work on one stream.
+// Run is one run's work on one stream.
 type Run struct {
 	Config
 	Now        time.Time // the vendor's, as far as it was known at the start
@@ -62,7 +62,7 @@ type Run struct {
 	Moves   *Moves
 }
 
-// newRun makes a run.
+// New makes a run.
 func New(c Config) *Run {
 	r := &Run{
 		Config: c, Now: c.Given.Add(c.Stream.Offset()), began: time.Now(),
@@ -73,12 +73,12 @@ func New(c Config) *Run {
 	return r
 }
 
-// limit says that the run was asked to bring a range in order.
+// Limit says that the run was asked to bring a range in order.
 func (r *Run) Limit(iv window.Interval) {
 	r.limited, r.Scope = true, iv
 }
 
-// commit hands over rows, or windows whose rows were all handed over before.
+// Commit hands over rows, or windows whose rows were all handed over before.
 func (r *Run) Commit(b schema.Batch) error {
 	rejects := slices.Clone(b.Rejects) // what the committer is given is its own
 	if err := r.Commits.Add(b); err != nil {
@@ -92,7 +92,7 @@ func (r *Run) Commit(b schema.Batch) error {
 // so it must be of the same clock as the now of later runs.
 func (r *Run) clock() time.Time { return r.Now.Add(time.Since(r.began)).UTC() }
 
-// past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
+// Past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
 // answers of a process tell. Orders may still come into what this machine alone takes for past.
 func (r *Run) Past() time.Time {
 	if known := r.Given.Add(r.Stream.Offset()); known.Before(r.Now) {
@@ -113,14 +113,14 @@ func (r *Run) prove(l *walk.Listing) {
 	r.unread = append(r.unread, unread...)
 }
 
-// proven returns what this run has listed completely, and the ids of the orders there whose rows could not be read.
+// Proven returns what this run has listed completely, and the ids of the orders there whose rows could not be read.
 func (r *Run) Proven() (listed window.Set, unread []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.listed), slices.Clone(r.unread)
 }
 
-// wholeWindow notes that this run listed all of a window.
+// completed notes that this run listed all of a window.
 func (r *Run) completed(start time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,7 +130,7 @@ func (r *Run) completed(start time.Time) {
 	r.complete[start.Unix()] = true
 }
 
-// listedAll reports whether this run listed all windows of an aligned range completely, and else why one was not, as far as
+// ListedAll reports whether this run listed all windows of an aligned range completely, and else why one was not, as far as
 // that is known.
 func (r *Run) ListedAll(iv window.Interval) (why string, all bool) {
 	r.mu.Lock()

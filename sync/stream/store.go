@@ -16,7 +16,7 @@ type Store interface {
 	Rejects
 }
 
-// storedOrders are the stored orders.
+// Orders are the stored orders.
 type Orders interface {
 	// Known returns what is stored of the orders of a range, by id.
 	Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error)
@@ -36,7 +36,7 @@ type Orders interface {
 	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)
 }
 
-// storedLedger is what is recorded of windows.
+// Ledger is what is recorded of windows.
 type Ledger interface {
 	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
 	// verdict.
@@ -45,7 +45,7 @@ type Ledger interface {
 	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
 }
 
-// storedRejects are the rejects of a stream that are not resolved, the accepted ones included.
+// Rejects are the rejects of a stream that are not resolved, the accepted ones included.
 type Rejects interface {
 	// RejectWindows counts them by windows that start in a range, with a zero from all of them.
 	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
@@ -55,13 +55,13 @@ type Rejects interface {
 	RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error)
 }
 
-// committer takes what a run has found, and writes it in the order in which it came: the ledger row of a window is never
+// Committer takes what a run has found, and writes it in the order in which it came: the ledger row of a window is never
 // written before its rows (I1).
 type Committer interface {
-	// add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
+	// Add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
 	Add(schema.Batch) error
-	// release returns a range to the other processes after all that was added before has been written.
+	// Release returns a range to the other processes after all that was added before has been written.
 	Release(schema.Stream, window.Interval) error
-	// flush returns when all that was added before has been written.
+	// Flush returns when all that was added before has been written.
 	Flush() error
 }

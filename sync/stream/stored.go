@@ -17,10 +17,10 @@ import (
 // (I9). That it comes back is certain (I7), because both windows are recorded as short before anything else is written;
 // they are restored when all is written, or walked again by the next run.
 
-// same reports whether two times are the same place: the precision of the column.
+// Same reports whether two times are the same place: the precision of the column.
 func Same(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
 
-// newer is the version of a row of an order of which one with this version is stored, wherever. The one between them is
+// Newer is the version of a row of an order of which one with this version is stored, wherever. The one between them is
 // for a tombstone.
 func Newer(fetched, stored uint64) uint64 { return max(fetched, stored+2) }
 
@@ -40,7 +40,7 @@ func (r *Run) said(b *StoredOrder) time.Time {
 	return time.Time{}
 }
 
-// held returns some stored orders of an interval with their items, by id.
+// stored returns some stored orders of an interval with their items, by id.
 func (r *Run) stored(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]*StoredOrder, error) {
 	items, err := r.Store.ItemsByOrder(ctx, r.Stream.Stream, iv.Start, iv.End, OrderIDs(Pointers(orders)))
 	if err != nil {
@@ -65,7 +65,7 @@ func Pointers(orders []schema.Order) []*schema.Order {
 	return out
 }
 
-// together puts the items to their orders.
+// Together puts the items to their orders.
 func Together(orders []schema.Order, items []schema.Item) map[string]*StoredOrder {
 	out := make(map[string]*StoredOrder, len(orders))
 	for _, o := range orders {
@@ -113,6 +113,6 @@ func (s *StoredOrder) Differs(o *schema.Order, items []schema.Item) string {
 	return ""
 }
 
-// nextVersion is above a row's version. It comes from this machine's clock and not from the run's time, so that the rows
+// NextVersion is above a row's version. It comes from this machine's clock and not from the run's time, so that the rows
 // of two runs with the same time have different ones.
 func NextVersion(before uint64) uint64 { return max(uint64(time.Now().UnixNano()), before+1) }

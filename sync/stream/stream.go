@@ -33,7 +33,7 @@ type Stream struct {
 	Clock func() (offset time.Duration, known bool)
 }
 
-// offset is the vendor's clock minus this machine's; zero where it is not known.
+// Offset is the vendor's clock minus this machine's; zero where it is not known.
 func (l Stream) Offset() time.Duration {
 	if l.Clock == nil {
 		return 0

@@ -13,7 +13,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// StreamSummary is what a run did to one stream.
+// Outcome is what a run did to one stream.
 type Outcome struct {
 	schema.Stream
 	ByID      bool // its orders cannot be listed, so it has no windows
@@ -114,14 +114,14 @@ func (l Outcome) err() error {
 	return nil
 }
 
-// sumUp changes the stream's summary; spans run side by side.
+// Count changes the stream's summary; spans run side by side.
 func (r *Run) Count(change func(*Outcome)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.sum)
 }
 
-// summary ends the stream's run. What is open is counted here, once, of what the warehouse holds: a record can be met several
+// Summary ends the stream's run. What is open is counted here, once, of what the warehouse holds: a record can be met several
 // times in a run, and be healed after it was met. A run that was stopped counts as well.
 func (r *Run) Summary(ctx context.Context, err error) Outcome {
 	late, end := Late(ctx)

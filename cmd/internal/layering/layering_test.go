@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"cmd/internal/app":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/daemon", "cmd/internal/status", "cmd/internal/format", "cmd/internal/web"},
 	"cmd/internal/cli":        {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 	"cmd/internal/config":     {},
-	"cmd/internal/daemon":     {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/engine", "sink"},
+	"cmd/internal/daemon":     {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/stream", "sync/audit", "sync/engine", "sink"},
 	"cmd/internal/format":     {},
 	"cmd/internal/monitoring": {},
 	"cmd/internal/status":     {"schema", "sink", "sync/window", "cmd/internal/config", "cmd/internal/format"},
