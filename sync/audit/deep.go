@@ -13,10 +13,10 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// compare lists a stretch again and compares each order.
+// compare lists a range again and compares each order.
 func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, span := range window.Ranges(stretch.Tile(v.run.Window)) {
-		for l, err := range v.run.Walker().Walk(ctx, span) {
+	for _, part := range window.Ranges(stretch.Tile(v.run.Window)) {
+		for l, err := range v.run.Walker().Walk(ctx, part) {
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 			}
 			v.looks.listing(&l)
 		}
-		v.run.Progress.Done.Add(int64(len(span.Tile(v.run.Window))))
+		v.run.Progress.Done.Add(int64(len(part.Tile(v.run.Window))))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[
 }
 
 // changed looks at listed orders whose row is not the one that is stored. An order that was fetched by its id since, as by
-// a sweep, has the columns of the new row and the payload of the old one, and does not differ.
+// a refresh of the unpaid, has the columns of the new row and the payload of the old one, and does not differ.
 func (v *verification) changed(ctx context.Context, iv window.Interval, listed []*schema.Order) error {
 	if len(listed) == 0 {
 		return nil
@@ -101,16 +101,16 @@ func (v *verification) ask(ctx context.Context) error {
 		return nil
 	}
 	var differ []schema.OrderRef
-	for _, span := range window.Ranges(v.iv.Tile(v.run.Window)) {
-		orders, err := v.warehouse.Orders(ctx, v.run.Stream.Stream, span.Start, span.End)
+	for _, part := range window.Ranges(v.iv.Tile(v.run.Window)) {
+		orders, err := v.warehouse.Orders(ctx, v.run.Stream.Stream, part.Start, part.End)
 		if err != nil {
 			return err
 		}
 		if len(orders) == 0 {
-			v.looks.add(ByDetail, span)
+			v.looks.add(ByDetail, part)
 			continue
 		}
-		before, err := storedIn(ctx, v.warehouse, v.run, span, orders)
+		before, err := storedIn(ctx, v.warehouse, v.run, part, orders)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (v *verification) ask(ctx context.Context) error {
 			v.differ(ByDetail, window.At(b.Order.CreateTime, v.run.Window), found)
 			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.Order.CreateTime})
 		}
-		v.looks.add(ByDetail, span)
+		v.looks.add(ByDetail, part)
 	}
 	if !v.Repair || len(differ) == 0 {
 		return nil
@@ -154,8 +154,8 @@ func (v *verification) ask(ctx context.Context) error {
 
 // rows compares each stored row of an interval with what its raw payload says.
 func (v *verification) rows(ctx context.Context, iv window.Interval) error {
-	for _, span := range window.Ranges(iv.Tile(v.run.Window)) {
-		for b, err := range rebuild(ctx, v.warehouse, v.run, span) {
+	for _, part := range window.Ranges(iv.Tile(v.run.Window)) {
+		for b, err := range rebuild(ctx, v.warehouse, v.run, part) {
 			if err != nil {
 				return err
 			}
@@ -169,7 +169,7 @@ func (v *verification) rows(ctx context.Context, iv window.Interval) error {
 				})
 			}
 		}
-		v.looks.add(ByPayload, span)
+		v.looks.add(ByPayload, part)
 	}
 	return nil
 }

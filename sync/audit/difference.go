@@ -17,7 +17,7 @@ import (
 //   - the ledger, held against the stored rows, proves what is about the ledger: a window that it holds as complete is
 //     neither missing nor undone, and where its numbers agree with the rows it does not differ from them;
 //   - a TotalCount that agrees proves a number, of the seconds that were asked for, and nothing of any order;
-//   - a listing that was read whole and compared with the stored rows proves the list rows of its interval, and so their
+//   - a listing that was read completely and compared with the stored rows proves the list rows of its interval, and so their
 //     number; not those of records that could not be read;
 //   - the stored rows, made again of their payloads, prove the columns of the orders that have all their payloads;
 //   - the detail of an order, asked for by its id, proves that order.

@@ -214,9 +214,9 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 		}
 	}
 	var units []unit
-	for _, span := range window.Ranges(due) {
-		u := unit{Interval: span.Clip(window.Interval{Start: span.Start, End: e.Now})}
-		for _, w := range span.Tile(e.Window) {
+	for _, part := range window.Ranges(due) {
+		u := unit{Interval: part.Clip(window.Interval{Start: part.Start, End: e.Now})}
+		for _, w := range part.Tile(e.Window) {
 			c, j := counts[w.Start.UTC()], rejected[w.Start.Unix()]
 			// A row that could not become an order is counted at the source and has no detail; an order with a line that could
 			// not become an item is asked for again, one whose missing detail was accepted is not.

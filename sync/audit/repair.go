@@ -9,8 +9,8 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// repairAll walks the windows with differences again, fetches the orders that were named, and then looks again, as deep as
-// they were found. Repaired is what was listed whole in this run and then not found again (I12).
+// repairAll lists the windows with differences again, fetches the orders that were named, and then looks again, as deep as
+// they were found. Repaired is what was listed completely in this run and then not found again (I12).
 func (v *verification) repairAll(ctx context.Context) error {
 	due, orders := map[int64]bool{}, map[string]bool{}
 	for _, d := range v.found {

@@ -16,7 +16,7 @@ import (
 // Replay makes the rows of [from, to) again from their raw payloads, and rows of the rejects that can be decoded by now,
 // with no call to the vendor. Rows that come out as they are stored are not written, nor are those whose payload cannot be
 // decoded any more: they stay as they are. An order that was a reject has no items yet: its detail is fetched by the next
-// tick. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
+// scheduled run. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
 // listed.
 func (a *Audit) Replay(ctx context.Context, now, from, to time.Time, p *stream.Progress) (stream.Summary, error) {
 	iv := window.Interval{Start: from, End: to}
@@ -30,10 +30,10 @@ func (a *Audit) Replay(ctx context.Context, now, from, to time.Time, p *stream.P
 		if err := y.rejects(ctx, iv); err != nil {
 			return err
 		}
-		spans := window.Ranges(iv.Tile(r.Window))
-		r.Progress.Plan(len(spans))
-		for _, span := range spans {
-			if err := y.rows(ctx, span); err != nil {
+		parts := window.Ranges(iv.Tile(r.Window))
+		r.Progress.Plan(len(parts))
+		for _, part := range parts {
+			if err := y.rows(ctx, part); err != nil {
 				return err
 			}
 			r.Progress.Done.Add(1)
@@ -80,13 +80,14 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		return a.finish(ctx)
 	}
 	for _, start := range a.run.Rejects.WithList() {
-		window := window.Interval{Start: start, End: start.Add(a.run.Window)}
-		err := a.run.Rejects.Pages(ctx, window, true, func(page []schema.Reject) (bool, error) {
+		for page, err := range a.run.Rejects.Pages(ctx, window.Interval{Start: start, End: start.Add(a.run.Window)}, true, schema.RejectList) {
+			if err != nil {
+				return err
+			}
 			some = append(some, page...)
-			return true, decode(stream.RejectPage)
-		}, schema.RejectList)
-		if err != nil {
-			return err
+			if err := decode(stream.RejectPage); err != nil {
+				return err
+			}
 		}
 	}
 	return decode(1)
@@ -120,7 +121,7 @@ func (a *replay) decode(ctx context.Context, iv window.Interval, rejects []schem
 		switch here := stream.Same(p.CreateTime, o.CreateTime); {
 		case !ok:
 		case p.OwnerID == a.run.Stream.OwnerID && !here, p.OwnerID != a.run.Stream.OwnerID && here:
-			// The source has corrected its time, or another owner has it: the walk that lists it knows what to do.
+			// The source has corrected its time, or another owner has it: the run that lists it knows what to do.
 			delete(orders, p.OrderID)
 		case here: // an earlier row of it is stored, with its items, which stay until the detail is there
 			o.ItemCount, o.Version = p.ItemCount, stream.Newer(o.Version, p.Version)
@@ -145,10 +146,10 @@ func (a *replay) decode(ctx context.Context, iv window.Interval, rejects []schem
 	return a.run.Commits.Add(out)
 }
 
-// rows makes the rows of a span again.
-func (a *replay) rows(ctx context.Context, span window.Interval) error {
+// rows makes the rows of a range again.
+func (a *replay) rows(ctx context.Context, part window.Interval) error {
 	var out schema.Batch
-	for b, err := range rebuild(ctx, a.warehouse, a.run, span) {
+	for b, err := range rebuild(ctx, a.warehouse, a.run, part) {
 		if err != nil {
 			return err
 		}
@@ -184,7 +185,7 @@ func (a *replay) rows(ctx context.Context, span window.Interval) error {
 }
 
 // finish makes the ledger follow, and then resolves the rejects: a replay that is killed in between finds them again. The
-// evidence of a window stays what its walk saw, but for the orders that came or went here; where the stored rows are not
+// evidence of a window stays what its listing saw, but for the orders that came or went here; where the stored rows are not
 // that, they have not been before, and the ledger goes on saying so.
 func (a *replay) finish(ctx context.Context) error {
 	if err := a.run.Commits.Flush(); err != nil {
@@ -214,12 +215,12 @@ func (a *replay) finish(ctx context.Context) error {
 			rejects[at] = w
 		}
 	}
-	for _, span := range window.Ranges(windows) {
-		ledger, err := a.run.Store.Windows(ctx, a.run.Stream.Stream, span.Start, span.End)
+	for _, part := range window.Ranges(windows) {
+		ledger, err := a.run.Store.Windows(ctx, a.run.Stream.Stream, part.Start, part.End)
 		if err != nil {
 			return err
 		}
-		counts, err := a.run.Store.Counts(ctx, a.run.Stream.Stream, a.run.Window, span.Start, span.End)
+		counts, err := a.run.Store.Counts(ctx, a.run.Stream.Stream, a.run.Window, part.Start, part.End)
 		if err != nil {
 			return err
 		}

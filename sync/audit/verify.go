@@ -19,21 +19,21 @@ type Options struct {
 	// Deep lists everything again and compares each list row, and compares each stored row with its raw payload. It does
 	// not ask for details, but where orders cannot be listed.
 	Deep bool
-	// Repair walks the windows that differ again, those of earlier findings included, and looks again.
+	// Repair lists the windows that differ again, those of earlier findings included, and looks again.
 	Repair bool
 }
 
 const (
-	// longestCount is the longest span whose TotalCount is asked for in one call. The vendor documents no limit; public
+	// longestCount is the longest range whose TotalCount is asked for in one call. The vendor documents no limit; public
 	// programs ask for a year at once.
 	longestCount = 90 * 24 * time.Hour
 	verifyEdge   = time.Second
 	verifyEdges  = 10 * time.Second
 )
 
-// Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a span
+// Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a range
 // against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
-// that are not past their settle time are left out, and open ones that are while nothing after them is complete: the next run
+// that are not past their allowed lateness are left out, and open ones that are while nothing after them is complete: the next run
 // closes them. Where a vendor cannot list, there is nothing to count: only a deep Verify asks, for each stored order.
 func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, p *stream.Progress) (Report, stream.Summary, error) {
 	if p == nil {
@@ -116,14 +116,14 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 	if err := v.doubled(ctx); err != nil {
 		return err
 	}
-	for _, stretch := range complete {
-		v.run.Progress.Plan(len(stretch.Tile(v.run.Window)))
+	for _, all := range complete {
+		v.run.Progress.Plan(len(all.Tile(v.run.Window)))
 	}
-	for _, stretch := range complete {
+	for _, all := range complete {
 		if v.Deep {
-			err = v.compare(ctx, stretch)
+			err = v.compare(ctx, all)
 		} else {
-			err = v.count(ctx, stretch, stretch)
+			err = v.count(ctx, all, all)
 		}
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
 	v.found = append(v.found, d)
 }
 
-// audit holds the stored rows against the ledger and gives the stretches that the ledger holds as complete.
+// audit holds the stored rows against the ledger and returns the ranges that the ledger holds as complete.
 func (v *verification) audit(ctx context.Context) (complete window.Set, err error) {
 	ledger, err := v.run.Store.Windows(ctx, v.run.Stream.Stream, v.iv.Start, v.run.Now)
 	if err != nil {
@@ -229,12 +229,12 @@ func (v *verification) doubled(ctx context.Context) error {
 	return nil
 }
 
-// count compares the source's TotalCount of an interval of a stretch with what is stored, and halves it where they differ.
-func (v *verification) count(ctx context.Context, iv, stretch window.Interval) error {
+// count compares the source's TotalCount of an interval of a range with what is stored, and halves it where they differ.
+func (v *verification) count(ctx context.Context, iv, all window.Interval) error {
 	if iv.End.Sub(iv.Start) > longestCount {
-		return v.halve(ctx, iv, stretch)
+		return v.halve(ctx, iv, all)
 	}
-	asked, least, most, err := v.question(ctx, iv, stretch)
+	asked, least, most, err := v.question(ctx, iv, all)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	v.run.Progress.ListCalls.Add(1)
 	switch {
 	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.run.Window:
-		return v.halve(ctx, iv, stretch)
+		return v.halve(ctx, iv, all)
 	case err != nil:
 		return err
 	case least <= p.Total && p.Total <= most:
@@ -252,7 +252,7 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 		v.run.Progress.Done.Add(int64(len(iv.Tile(v.run.Window))))
 		return nil
 	case iv.End.Sub(iv.Start) > v.run.Window:
-		return v.halve(ctx, iv, stretch)
+		return v.halve(ctx, iv, all)
 	}
 	v.run.Progress.Done.Add(1)
 	v.looks.add(ByCount, asked.Clip(iv))
@@ -260,18 +260,18 @@ func (v *verification) count(ctx context.Context, iv, stretch window.Interval) e
 	return nil
 }
 
-// question returns the times to ask for, and how many orders the source should count between them. As in a walk, more is
+// question returns the times to ask for, and how many orders the source should count between them. As in a listing, more is
 // asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
 // there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
-// looked for. Beyond the ends of the stretch nothing is known to be stored, so there it is asked for less than is meant,
+// looked for. Beyond the ends of the range nothing is known to be stored, so there it is asked for less than is meant,
 // and never for an order that nobody has synced.
-func (v *verification) question(ctx context.Context, iv, stretch window.Interval) (asked window.Interval, least, most int, err error) {
+func (v *verification) question(ctx context.Context, iv, all window.Interval) (asked window.Interval, least, most int, err error) {
 	for edge := verifyEdge; edge <= verifyEdges; edge += time.Second {
 		asked = window.Interval{Start: iv.Start.Add(-edge), End: iv.End.Add(edge)}
-		if iv.Start.Equal(stretch.Start) {
+		if iv.Start.Equal(all.Start) {
 			asked.Start = iv.Start.Add(edge - verifyEdge)
 		}
-		if iv.End.Equal(stretch.End) {
+		if iv.End.Equal(all.End) {
 			asked.End = iv.End.Add(-edge)
 		}
 		if most, err = v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
@@ -285,12 +285,12 @@ func (v *verification) question(ctx context.Context, iv, stretch window.Interval
 	return asked, least, most, err
 }
 
-func (v *verification) halve(ctx context.Context, iv, stretch window.Interval) error {
+func (v *verification) halve(ctx context.Context, iv, all window.Interval) error {
 	a, b, _ := iv.Halve(v.run.Window)
-	if err := v.count(ctx, a, stretch); err != nil {
+	if err := v.count(ctx, a, all); err != nil {
 		return err
 	}
-	return v.count(ctx, b, stretch)
+	return v.count(ctx, b, all)
 }
 
 // stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.

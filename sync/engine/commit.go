@@ -14,7 +14,7 @@ import (
 // stops a process waits for half a minute at the most, and the warehouse takes a while to close.
 const stopGrace = 12 * time.Second
 
-// committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
+// committer gathers what the ranges found into large batches and writes them, one at a time. Batches come in the order
 // of add, so the ledger row of a window is never written before its rows (I1).
 type committer struct {
 	engine *Engine

@@ -81,7 +81,7 @@ func New(store Store, streams []stream.Stream, o Options) *Engine {
 	return e
 }
 
-// Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
+// Backfill lists the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
 func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *stream.Progress) (stream.Summary, error) {
 	if err := stream.Begins(from); err != nil {
@@ -112,7 +112,7 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 
 // Scheduled is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
 // then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
-// no further gap is begun, so that the next tick comes in time.
+// no further gap is begun, so that the next run comes in time.
 func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.Progress) (stream.Summary, error) {
 	return e.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
 		if !r.Stream.Lists() {
@@ -131,7 +131,7 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 		if err := r.List(ctx, jobs); err != nil {
 			return err
 		}
-		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
+		// The refresh asks the warehouse what is still missing: it must not fetch again what this listing has just fetched.
 		if err := r.Commits.Flush(); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func refIDs(refs []schema.OrderRef) []string {
 }
 
 // Fetch asks for orders by their ids, whether or not they are stored, and writes what their details say. An order that
-// cannot be had becomes a reject; the Summary counts it as pending. Only the stream that is named is worked on.
+// is unavailable becomes a reject; the Summary counts it as pending. Only the stream that is named is worked on.
 func (e *Engine) Fetch(ctx context.Context, now time.Time, of schema.Stream, ids []string, p *stream.Progress) (stream.Summary, error) {
 	on := slices.DeleteFunc(slices.Clone(e.streams), func(l stream.Stream) bool { return l.Stream != of })
 	if len(on) == 0 {

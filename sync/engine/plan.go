@@ -23,13 +23,13 @@ func (e *Engine) backfillJobs(ctx context.Context, r *stream.Run, iv window.Inte
 	if force {
 		return early(stream.Jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
 	}
-	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
+	// A window whose records or details are missing is listed completely, but who asks for a backfill wants them tried again.
 	due := window.Missing(iv, r.Window, ledger, r.Rejects.Bad())
 	return early(stream.Jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
 }
 
 // early cuts the first window off the first job, so that the first details are fetched while the rest of that day is still
-// being listed. Without it the quota of details lies idle for the time of a whole listing. A window is enough: with equal
+// being listed. Without it the quota of details lies idle for the time of a complete listing. A window is enough: with equal
 // quotas the details of an hour take as long as the listing of a day.
 func early(jobs []stream.Job, size time.Duration) []stream.Job {
 	if len(jobs) == 0 || jobs[0].End.Sub(jobs[0].Start) == size {
@@ -41,8 +41,8 @@ func early(jobs []stream.Job, size time.Duration) []stream.Job {
 	return append([]stream.Job{first}, jobs...)
 }
 
-// scheduledJobs plans a tick: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
-// the ledger it reads only that, so that a tick costs no more after years.
+// scheduledJobs plans a scheduled run: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
+// the ledger it reads only that, so that a scheduled run costs no more after years.
 func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.Interval, until time.Time) (jobs, gaps []stream.Job, err error) {
 	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, live.Start, live.End)
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.I
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
 				if window.RetryAt(u.FinishedAt, u.Attempts).After(r.Now) {
-					r.Count(func(s *stream.Outcome) { s.Waiting++ }) // nothing to do in this run, and yet not whole
+					r.Count(func(s *stream.Outcome) { s.Waiting++ }) // nothing to do in this run, and yet not complete
 					continue
 				}
 			}
@@ -77,8 +77,8 @@ func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.I
 		}
 	}
 	slices.SortFunc(listed, stream.Earliest)
-	for _, span := range window.Ranges(listed) {
-		complete, err := r.Store.Windows(ctx, r.Stream.Stream, span.Start, span.End)
+	for _, part := range window.Ranges(listed) {
+		complete, err := r.Store.Windows(ctx, r.Stream.Stream, part.Start, part.End)
 		if err != nil {
 			return nil, nil, err
 		}

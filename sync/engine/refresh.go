@@ -24,8 +24,13 @@ func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interva
 		due = nil
 		return r.Fetch(ctx, refs)
 	}
-	if err := r.Rejects.Retries(ctx, r.Now, r.ForceRetry, add); err != nil {
-		return err
+	for some, err := range r.Rejects.Retries(ctx, r.Now, r.ForceRetry) {
+		if err == nil {
+			err = add(some)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for after := (schema.OrderRef{}); ; {
 		pending, err := e.store.Pending(ctx, r.Stream.Stream, after, stream.RejectPage)
@@ -87,7 +92,7 @@ func (e *Engine) unpaidMoved(ctx context.Context, r *stream.Run, iv window.Inter
 		}
 	}
 	if !whole {
-		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
+		// An order that is absent from half a listing has not moved on; the next run sweeps again.
 		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.Stream.LogAttr())
 		r.Count(func(s *stream.Outcome) { s.Unswept = true })
 		return nil, nil
@@ -101,7 +106,7 @@ func (e *Engine) unpaidMoved(ctx context.Context, r *stream.Run, iv window.Inter
 	return moved, nil
 }
 
-// unpaidByRange is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
+// unpaidByRange is the refresh of the unpaid of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
 // one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
 func (e *Engine) unpaidByRange(ctx context.Context, r *stream.Run, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
 	iv.Start = unpaid[0].CreateTime

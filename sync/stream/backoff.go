@@ -8,7 +8,7 @@ import (
 )
 
 // backoff remembers the orders that a listing shows as moved on while their detail still says unpaid, so that a vendor who
-// contradicts himself costs one call a day and not one a tick.
+// contradicts himself costs one call a day and not one a scheduled run.
 type backoff struct {
 	mu     sync.Mutex
 	orders map[string]struct {

@@ -20,15 +20,15 @@ type cache struct {
 	err   error
 }
 
-// emptyRange is a stretch of time of which the warehouse holds nothing, neither an order nor an item. Most of a backfill lies in
+// emptyRange is a range of time of which the warehouse holds nothing, neither an order nor an item. Most of a backfill lies in
 // one, and need not ask the warehouse for each day what there is.
 type emptyRange struct {
-	mu      sync.Mutex
-	stretch window.Interval
-	asked   time.Time
+	mu    sync.Mutex
+	iv    window.Interval
+	asked time.Time
 }
 
-// emptyFor is how long a stretch is believed to be blank. This run fills it only behind itself, but somebody else may write
+// emptyFor is how long a range is accepted to be empty. This run fills it only behind itself, but somebody else may write
 // there as well, whom nothing but a lease keeps out.
 const emptyFor = 30 * time.Second
 
@@ -40,7 +40,7 @@ func (b *emptyRange) forget() {
 }
 
 // isEmpty reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
-// daemon is in stretches that are full.
+// daemon is in ranges that are full.
 func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 	if !c.run.ForceRetry || iv.Empty() {
 		return false, nil
@@ -49,7 +49,7 @@ func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	if now.Sub(b.asked) > emptyFor || iv.Start.Before(b.stretch.Start) || !iv.Start.Before(b.stretch.End) {
+	if now.Sub(b.asked) > emptyFor || iv.Start.Before(b.iv.Start) || !iv.Start.Before(b.iv.End) {
 		first, err := c.run.Store.First(ctx, c.run.Stream.Stream, iv.Start, c.run.Now)
 		if err != nil {
 			return false, err
@@ -57,9 +57,9 @@ func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 		if first.IsZero() {
 			first = c.run.Now
 		}
-		b.stretch, b.asked = window.Interval{Start: iv.Start, End: first}, now
+		b.iv, b.asked = window.Interval{Start: iv.Start, End: first}, now
 	}
-	return !iv.End.After(b.stretch.End), nil
+	return !iv.End.After(b.iv.End), nil
 }
 
 // known returns what is stored of the orders of an interval.

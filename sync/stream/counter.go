@@ -13,7 +13,7 @@ import (
 )
 
 // recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
-// The ids and their digest stay what the walk saw: they are the evidence that the stored orders are held against.
+// The ids and their digest stay what the listing saw: they are the evidence that the stored orders are held against.
 func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	if len(touched) == 0 {
 		return nil
@@ -51,7 +51,7 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	return r.Commits.Add(out)
 }
 
-// windowCounter adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
+// windowCounter adds up the ledger rows of one range while its listings are worked off, in the order of time. One goroutine uses
 // it.
 type windowCounter struct {
 	run     *Run
@@ -102,7 +102,7 @@ func newWindowCounter(r *Run, j Job) *windowCounter {
 	return t
 }
 
-// at finds the window of a time inside the span.
+// at finds the window of a time inside the range.
 func (t *windowCounter) at(at time.Time) *schema.Window {
 	i := int(at.Sub(t.job.Start) / t.run.Window)
 	return &t.windows[max(0, min(i, len(t.windows)-1))]
@@ -131,7 +131,7 @@ func (t *windowCounter) listing(l walk.Listing) {
 	}
 }
 
-// doubt says why a window is short though it was listed whole.
+// doubt says why a window is short though it was listed completely.
 func (t *windowCounter) doubt(w *schema.Window, why string) {
 	if worse(schema.Short, w.Verdict) {
 		w.Verdict, w.Error = schema.Short, why
@@ -161,7 +161,7 @@ func (t *windowCounter) detail(res enrich.Result) {
 	t.at(res.Order.CreateTime).DetailCalls++
 }
 
-// done closes the windows that the listing completes and gives their ledger rows.
+// done closes the windows that the listing completes and returns their ledger rows.
 func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
 	var out []schema.Window
 	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.Now}).End)
@@ -210,7 +210,7 @@ func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Wind
 	return out, nil
 }
 
-// gone resolves the rejects of windows that were listed whole and did not show them any more.
+// gone resolves the rejects of windows that were listed completely and did not show them any more.
 func (t *windowCounter) gone(ctx context.Context, windows []schema.Window) error {
 	var out []schema.Reject
 	for _, w := range windows {

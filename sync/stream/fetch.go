@@ -109,8 +109,8 @@ type suspect struct {
 	now time.Time
 }
 
-// listLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
-// gone. Those that this run has listed whole are left out.
+// listLost lists the windows of the orders that the source does not know by their ids: the listing says whether they are
+// gone. Those that this run has listed completely are left out.
 func (r *Run) listLost(ctx context.Context, lost map[int64]bool) error {
 	var due []window.Interval
 	var ledger []schema.Window
@@ -119,7 +119,7 @@ func (r *Run) listLost(ctx context.Context, lost map[int64]bool) error {
 		if _, done := r.ListedAll(of); done {
 			continue
 		}
-		rows, err := r.Store.Windows(ctx, r.Stream.Stream, of.Start, of.End) // none where it was never walked: it claims nothing
+		rows, err := r.Store.Windows(ctx, r.Stream.Stream, of.Start, of.End) // none where it was never listed: it claims nothing
 		if err != nil {
 			return err
 		}

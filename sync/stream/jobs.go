@@ -22,7 +22,7 @@ func Begins(from time.Time) error {
 	return nil
 }
 
-// Job is one span to walk.
+// Job is one range to list.
 type Job struct {
 	window.Interval // whole windows
 	priority        source.Priority
@@ -30,14 +30,14 @@ type Job struct {
 	prior           map[int64]schema.Window // the ledger's rows of due windows, by start; a new window has none
 	repair          *repair                 // what verify found; nil otherwise
 	again           bool                    // stored orders were missing in the listing before; the job is one window
-	first           schema.Window           // that walk, as its row would have been
+	first           schema.Window           // that listing, as its row would have been
 	claim           *lease                  // that it is a part of; nil for none
 	other           string                  // process that holds it; empty for none
 }
 
-// spansAtOnce is how many spans of a stream are under way: enough that there are always details to fetch while the next
-// span is listed, few enough that memory stays small.
-const spansAtOnce = 4
+// rangesAtOnce is how many ranges of a stream are under way: enough that there are always details to fetch while the next
+// range is listed, few enough that memory stays small.
+const rangesAtOnce = 4
 
 // listingsAtOnce is how many of them are listed at once: listing is far faster than details, and so these keep all workers
 // busy.
@@ -56,14 +56,14 @@ func (r *Run) List(ctx context.Context, jobs []Job) error {
 	return nil
 }
 
-// listJobs walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
+// listJobs lists the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
 // and left alone by one of the daemon's.
 func (r *Run) listJobs(ctx context.Context, jobs []Job) error {
 	for _, j := range jobs {
 		r.plan(j, 1)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(spansAtOnce)
+	g.SetLimit(rangesAtOnce)
 	late := func(j Job) bool {
 		late := !j.until.IsZero() && time.Now().After(j.until)
 		if late {

@@ -22,9 +22,9 @@ type Claims interface {
 	Release(ctx context.Context, stream schema.Stream, ranges []window.Interval)
 }
 
-// claimsAtOnce is how many spans are claimed at once: enough that claims cost nothing beside the calls, few enough that
+// claimsAtOnce is how many ranges are claimed at once: enough that claims cost nothing beside the calls, few enough that
 // processes on one range share it.
-const claimsAtOnce = 2 * spansAtOnce
+const claimsAtOnce = 2 * rangesAtOnce
 
 // waitLeast is how soon it is looked again whether another process has given a range back; up to twice as long, so that
 // processes that wait for the same range do not claim it in the same instant again and again.
@@ -34,7 +34,7 @@ const waitLeast = 300 * time.Millisecond
 type lease struct {
 	window.Interval
 	parts int  // jobs of it that have not ended; under the run's lock
-	over  bool // it was given back, or is to be after the next commit; likewise
+	over  bool // it was released, or is to be after the next commit; likewise
 }
 
 // leasing is what a run has claimed.
@@ -64,7 +64,7 @@ func (l *leasing) toClaim(j Job) window.Interval {
 	return out
 }
 
-// claim claims jobs. It returns what is this run's to walk, and which jobs are not its own yet.
+// claim claims jobs. It returns what is this run's to list, and which jobs are not its own yet.
 func (l *leasing) claim(ctx context.Context, jobs []Job) (ours, rest []Job, err error) {
 	if l.run.Leases == nil {
 		return jobs, nil, nil
@@ -203,7 +203,7 @@ func (l *leasing) leaveToOthers(ctx context.Context, jobs []Job) {
 		"windows", n, "start", jobs[0].Start, "process", jobs[0].other)
 }
 
-// end notes that a job has ended. When it was the last one of its claim, that is given back with the next commit, which has
+// end notes that a job has ended. When it was the last one of its claim, that is released with the next commit, which has
 // all that was fetched of it: others would not find it in the ledger before.
 func (l *leasing) end(c *lease) error {
 	if c == nil {
@@ -230,7 +230,7 @@ func (r *Run) Claimed() (out []window.Interval) {
 	return out
 }
 
-// waiting is the wait of a walk for other processes.
+// waiting is the wait of a run for other processes.
 type waiting struct {
 	run     *Run
 	process string // that was last named

@@ -6,7 +6,7 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// limited bounds how many calls of a login are under way at once, over all spans of all its streams. Listings and details have a bound each:
+// limited bounds how many calls of a login are under way at once, over all ranges of all its streams. Listings and details have a bound each:
 // details that wait for their budget must not keep the listings, which feed them, waiting too.
 type limited struct {
 	Source

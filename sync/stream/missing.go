@@ -14,8 +14,8 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// A stored order that a whole listing does not show has moved, has vanished, or the listing is wrong; no single answer says
-// which. So its window is not closed by the walk that missed it. At the end of the walk the window is listed again, and each
+// A stored order that a complete listing does not show has moved, has vanished, or the listing is wrong; no single answer says
+// which. So its window is not closed by the listing that missed it. At the end of the run the window is listed again, and each
 // order that is still missing is asked for by its id:
 //
 //   - the source knows it with another creation time, and lists it there: it moves;
@@ -39,14 +39,14 @@ type missing struct {
 	sighted  bool   // the source has shown the detail of an order since one was missing
 }
 
-// deferred is a window that was listed whole while stored orders of it were missing.
+// deferred is a window that was listed completely while stored orders of it were missing.
 type deferred struct {
-	row     schema.Window // as the walk would have closed it
+	row     schema.Window // as the listing would have closed it
 	job     Job
 	missing []schema.OrderRef
 }
 
-// unlisted finds the stored orders of a whole listing's interval that it does not show. known is of that interval alone.
+// unlisted finds the stored orders of a complete listing's interval that it does not show. known is of that interval alone.
 func unlisted(l walk.Listing, known map[string]schema.Known) []schema.OrderRef {
 	if l.Verdict != schema.Complete || len(known) == 0 {
 		return nil
@@ -193,7 +193,7 @@ func (m *missing) deferWindow(d deferred) {
 	m.deferred = append(m.deferred, d)
 }
 
-// lookAgain walks the windows again in which stored orders are missing, unless there are too many of these, or they were
+// lookAgain lists the windows again in which stored orders are missing, unless there are too many of these, or they were
 // asked for just recently and the source contradicted itself.
 func (m *missing) lookAgain(ctx context.Context) error {
 	m.mu.Lock()
@@ -268,7 +268,7 @@ func (m *missing) remove(ctx context.Context, l walk.Listing, ids []string) erro
 		return err
 	}
 	defer v.Close()
-	var rejects []schema.Reject // what could not be had of an order that is no more is not missing
+	var rejects []schema.Reject // what was unavailable of an order that is no more is not missing
 	for _, id := range ids {
 		rejects = append(rejects, v.resolve(id, l.Rejects, m.run.Now, schema.RejectDetail, schema.RejectItem)...)
 	}

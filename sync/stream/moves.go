@@ -12,6 +12,13 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
+// An order is (account, owner, order id), and its creation time is a property that the vendor may correct (I11). The time is
+// part of the key of its row, so a corrected order has a row of before, at another place. Whoever writes an order tells
+// rows where it is stored, and these write tombstones for what is at any other place in the same batch. The warehouse
+// writes the tombstones first: a crash between them and the row leaves the order out for the moment, and never there twice
+// (I9). That it comes back is certain (I7), because both windows are recorded as short before anything else is written;
+// they are restored when all is written, or listed again by the next run.
+
 // former is where orders are stored, by their ids.
 type former map[string][]time.Time
 
@@ -93,7 +100,7 @@ func (c *Owners) take(o *schema.Order) string {
 }
 
 // nothingStored reports whether the account had no order at all when this run first asked, so that whatever is stored is of
-// this run: then no listed order need be looked up, and [streamRun.single] looks once, at the end. Where an account has
+// this run: then no listed order need be looked up, and [Moves.unite] looks once, at the end. Where an account has
 // several streams they see each other's.
 func (c *cache) nothingStored(ctx context.Context) (bool, error) {
 	if !c.run.ForceRetry || c.run.Siblings {
@@ -195,7 +202,7 @@ type mark struct {
 }
 
 // doubt records that an order moves from one window to another. Until that is written, both are short: whatever happens,
-// they are walked again.
+// they are listed again.
 func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error {
 	mv.markMu.Lock()
 	defer mv.markMu.Unlock()
@@ -208,7 +215,7 @@ func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error
 		start := window.At(at, mv.run.Window).Start
 		m := mv.marks[start.Unix()]
 		if m == nil {
-			if !flushed { // a walk of this run may have closed the window
+			if !flushed { // a listing of this run may have closed the window
 				if err := mv.run.Commits.Flush(); err != nil {
 					return err
 				}
@@ -219,7 +226,7 @@ func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error
 				return err
 			}
 			if len(ledger) == 0 || ledger[0].Verdict == "" {
-				continue // it was never walked, or with other filters, and so it claims nothing
+				continue // it was never listed, or with other filters, and so it claims nothing
 			}
 			m = &mark{prior: ledger[0]}
 			mv.marks[start.Unix()] = m
@@ -241,7 +248,7 @@ func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error
 	return mv.run.Commits.Flush()
 }
 
-// Undoubted returns the row of a window as it was before an order moved from or to it, if nobody has walked it since.
+// Undoubted returns the row of a window as it was before an order moved from or to it, if nobody has listed it since.
 func (mv *Moves) Undoubted(w schema.Window) schema.Window {
 	if m := mv.marks[w.Start.Unix()]; m != nil && m.doubted != "" && w.Error == m.doubted {
 		w.Verdict, w.Error = m.prior.Verdict, m.prior.Error
@@ -249,8 +256,8 @@ func (mv *Moves) Undoubted(w schema.Window) schema.Window {
 	return w
 }
 
-// restore restores the windows that orders moved from and to. The evidence stays what the walks saw, but for the orders
-// that moved: where the stored rows are not that, the window stays short and is walked again.
+// restore restores the windows that orders moved from and to. The evidence stays what the listings saw, but for the orders
+// that moved: where the stored rows are not that, the window stays short and is listed again.
 func (mv *Moves) restore(ctx context.Context) error {
 	mv.markMu.Lock()
 	defer mv.markMu.Unlock()

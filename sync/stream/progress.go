@@ -13,7 +13,7 @@ type Progress struct {
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for
 
-	// Of a walk: seconds of creation time that are to be listed and that were, and orders of these that need a detail.
+	// Of a listing: seconds of creation time that are to be listed and that were, and orders of these that need a detail.
 	toList, listed, found atomic.Int64
 }
 

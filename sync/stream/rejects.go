@@ -15,7 +15,7 @@ import (
 
 // A vendor that changes a format makes a reject of every order. So a run holds no list of the rejects of its stream. It knows
 // their numbers by window, as the warehouse adds them up once at the start, and asks for single ones only where it meets their
-// records or their orders (a rejectView), or where it concludes something of a window. Payloads are never read, but by a replay.
+// records or their orders (a RejectView), or where it concludes something of a window. Payloads are never read, but by a replay.
 
 const (
 	// mostRecent bounds how many changes of rejects a run remembers before it has them written.
@@ -136,7 +136,7 @@ func (o *OpenRejects) Bad() map[int64]bool {
 	return BadWindows(maps.Values(o.windows), o.size)
 }
 
-// BadWindows is openRejects.bad of windows of a size.
+// BadWindows is [OpenRejects.Bad] of windows of a size.
 func BadWindows(windows iter.Seq[schema.RejectWindow], size time.Duration) map[int64]bool {
 	out := map[int64]bool{}
 	for w := range windows {
@@ -186,63 +186,6 @@ func (o *OpenRejects) Due(now, before time.Time) map[int64]bool {
 	return out
 }
 
-// Retries hands over, a page at a time, the orders that may be fetched again now because their details or lines were rejected:
-// those of all windows for an eager run, which somebody asked for, else those that wait longest, a bounded number.
-func (o *OpenRejects) Retries(ctx context.Context, now time.Time, eager bool, yield func([]schema.OrderRef) error) error {
-	if eager {
-		now = schema.MaxTime
-	}
-	o.mu.Lock()
-	windows := slices.Collect(maps.Values(o.windows))
-	o.mu.Unlock()
-	windows = slices.DeleteFunc(windows, func(w schema.RejectWindow) bool {
-		return w.Start.IsZero() || w.DueSingle.IsZero() || w.DueSingle.After(now) // without a window: it is tracked, and not stored
-	})
-	slices.SortFunc(windows, func(a, b schema.RejectWindow) int {
-		return cmp.Or(a.DueSingle.Compare(b.DueSingle), a.Start.Compare(b.Start))
-	})
-	n := 0
-	for _, w := range windows {
-		iv := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
-		err := o.Pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
-			var refs []schema.OrderRef
-			for _, j := range page {
-				if j.AcceptedAt.IsZero() && !j.NextAttempt.After(now) && !j.CreateTime.IsZero() && (eager || n < mostRetries) {
-					refs = append(refs, schema.OrderRef{OrderID: j.OrderID, CreateTime: j.CreateTime})
-					n++
-				}
-			}
-			return eager || n < mostRetries, yield(refs)
-		}, schema.RejectItem, schema.RejectDetail)
-		if err != nil || !eager && n >= mostRetries {
-			return err
-		}
-	}
-	return nil
-}
-
-// Pages hands over the rejects of some stages whose window starts in an interval, a page at a time, until the caller has enough.
-func (o *OpenRejects) Pages(ctx context.Context, iv window.Interval, raw bool, yield func([]schema.Reject) (more bool, err error), stages ...string) error {
-	q := schema.RejectQuery{From: iv.Start, To: iv.End, Stages: stages, Most: RejectPage, Raw: raw}
-	for {
-		page, err := o.store.RejectPage(ctx, o.stream, q)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		q.After = page[len(page)-1].ID
-		last := len(page) < q.Most
-		o.mu.Lock()
-		page = slices.DeleteFunc(page, func(j schema.Reject) bool {
-			c := o.recent[j.ID]
-			return c != nil && (c.Resolved || !iv.Contains(c.WindowStart))
-		})
-		o.mu.Unlock()
-		if more, err := yield(page); err != nil || !more || last {
-			return err
-		}
-	}
-}
-
 // Sums counts the rejects of some windows, by their start in Unix seconds. Those that this run has not changed are as they were.
 func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]schema.RejectWindow, error) {
 	o.mu.Lock()
@@ -255,8 +198,8 @@ func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]
 	}
 	o.mu.Unlock()
 	slices.SortFunc(changed, time.Time.Compare)
-	for _, span := range o.spans(changed) {
-		if err := o.count(ctx, span); err != nil {
+	for _, part := range o.ranges(changed) {
+		if err := o.count(ctx, part); err != nil {
 			return nil, err
 		}
 	}
@@ -271,8 +214,8 @@ func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]
 	return out, nil
 }
 
-// spans joins sorted starts of windows into the intervals that are counted together; a zero start is one for itself.
-func (o *OpenRejects) spans(starts []time.Time) (out []window.Interval) {
+// ranges joins sorted starts of windows into the intervals that are counted together; a zero start is one for itself.
+func (o *OpenRejects) ranges(starts []time.Time) (out []window.Interval) {
 	var windows []window.Interval
 	for _, at := range starts {
 		if iv := (window.Interval{Start: at, End: at.Add(o.size)}); at.IsZero() {
@@ -334,47 +277,6 @@ func (o *OpenRejects) left(ctx context.Context, in *window.Interval) (rejected, 
 	return rejected, pending, nil
 }
 
-// Listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
-func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, err error) {
-	o.mu.Lock()
-	var starts []time.Time
-	whole := iv.Align(o.size)
-	for _, w := range o.windows {
-		if w.List > 0 && whole.Contains(w.Start) {
-			starts = append(starts, w.Start)
-		}
-	}
-	for at := range o.touched {
-		if w := time.Unix(at, 0).UTC(); whole.Contains(w) {
-			starts = append(starts, w)
-		}
-	}
-	o.mu.Unlock()
-	sums, err := o.Sums(ctx, starts...)
-	if err != nil {
-		return 0, err
-	}
-	for _, w := range sums {
-		all := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
-		if w.List == 0 || all.Clip(iv) == all {
-			n += w.List
-			continue
-		}
-		err := o.Pages(ctx, all, false, func(page []schema.Reject) (bool, error) {
-			for _, j := range page {
-				if iv.Contains(o.placed(j)) {
-					n++
-				}
-			}
-			return true, nil
-		}, schema.RejectList)
-		if err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
-}
-
 // placed is where in time a reject belongs: with its order, unless that was listed where it does not belong.
 func (o *OpenRejects) placed(j schema.Reject) time.Time {
 	if o.exact(j) {
@@ -402,65 +304,6 @@ func (o *OpenRejects) Drop(j schema.Reject, now time.Time) schema.Reject {
 	return o.resolved(j, now)
 }
 
-// gone returns the rows that resolve the exact rejects of a window that was listed whole and did not show them any more. met are
-// the digests of the ids of those that it showed; only so many of them were there before.
-func (o *OpenRejects) gone(ctx context.Context, start time.Time, met map[uint64]bool, before int, now time.Time) (out []schema.Reject, err error) {
-	o.mu.Lock()
-	w := o.windows[start.Unix()]
-	o.mu.Unlock()
-	if w.List-w.Loose <= before {
-		return nil, nil
-	}
-	return o.unseen(ctx, start, now, func(j schema.Reject) bool { return o.exact(j) && !met[schema.Digest(j.ID)] })
-}
-
-// unseen resolves such rejects of listings of a window.
-func (o *OpenRejects) unseen(ctx context.Context, start, now time.Time, such func(schema.Reject) bool) (out []schema.Reject, err error) {
-	iv := window.Interval{Start: start, End: start.Add(o.size)}
-	err = o.Pages(ctx, iv, false, func(page []schema.Reject) (bool, error) {
-		for _, j := range page {
-			if such(j) {
-				out = append(out, o.Drop(j, now))
-			}
-		}
-		return true, nil
-	}, schema.RejectList)
-	return out, err
-}
-
-// goneLoose is gone for the rejects that are not exact. whole says of an interval that this run has listed all of it.
-func (o *OpenRejects) goneLoose(ctx context.Context, whole func(window.Interval) (bool, error), now time.Time) (out []schema.Reject, err error) {
-	o.mu.Lock()
-	var starts []time.Time
-	for _, w := range o.windows {
-		if w.Loose > 0 {
-			starts = append(starts, w.Start)
-		}
-	}
-	full := len(o.met) > mostLoose
-	o.mu.Unlock()
-	if full {
-		return nil, nil
-	}
-	for _, start := range starts {
-		if ok, err := whole(loose(start, o.size)); err != nil {
-			return nil, err
-		} else if !ok {
-			continue
-		}
-		some, err := o.unseen(ctx, start, now, func(j schema.Reject) bool {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			return !o.exact(j) && !o.met[schema.Digest(j.ID)]
-		})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, some...)
-	}
-	return out, nil
-}
-
 // resolved notes that a reject is one no more and returns the row that says so. The lock is held.
 func (o *OpenRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
 	j = j.State()
@@ -471,76 +314,11 @@ func (o *OpenRejects) resolved(j schema.Reject, now time.Time) schema.Reject {
 }
 
 // takeHealed returns the starts of the windows in which rejects were resolved since it was last asked. A record without a
-// creation time may be counted with another window than the one whose walk heals it, and earlier.
+// creation time may be counted with another window than the one whose listing heals it, and earlier.
 func (o *OpenRejects) takeHealed() map[time.Time]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := maps.Clone(o.healed)
 	clear(o.healed)
 	return out
-}
-
-// WithList returns the starts of the windows with rejects of listings, oldest first.
-func (o *OpenRejects) WithList() (out []time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, w := range o.windows {
-		if w.List > 0 {
-			out = append(out, w.Start)
-		}
-	}
-	slices.SortFunc(out, time.Time.Compare)
-	return out
-}
-
-// Payloads returns the rejects of a stage whose window starts in an interval, with their payloads, by order.
-func (o *OpenRejects) Payloads(ctx context.Context, iv window.Interval, stage string) (map[string][]schema.Reject, error) {
-	out := map[string][]schema.Reject{}
-	o.mu.Lock()
-	n := 0
-	for _, w := range o.windows {
-		if iv.Contains(w.Start) {
-			n += w.List + w.Item + w.Detail
-		}
-	}
-	o.mu.Unlock()
-	if n == 0 {
-		return out, nil
-	}
-	return out, o.Pages(ctx, iv, true, func(page []schema.Reject) (bool, error) {
-		for _, j := range page {
-			out[j.OrderID] = append(out[j.OrderID], j)
-		}
-		return true, nil
-	}, stage)
-}
-
-// resolveGone resolves the rejects without a place in time that this run would have met if they were still there, and corrects
-// the ledger where any were resolved. Those of one window were resolved when it was closed.
-func (r *Run) resolveGone(ctx context.Context) error {
-	gone, err := r.Rejects.goneLoose(ctx, func(iv window.Interval) (bool, error) {
-		windows := iv.Tile(r.Window)
-		last := len(windows) - 1
-		for i, w := range windows {
-			if _, all := r.ListedAll(w); all || !w.Start.Before(r.Now) {
-				continue
-			}
-			if i > 0 && i < last {
-				return false, nil
-			}
-			// At its edges a range may reach into windows that are not synced at all.
-			ledger, err := r.Store.Windows(ctx, r.Stream.Stream, w.Start, w.End)
-			if err != nil || len(ledger) > 0 {
-				return false, err
-			}
-		}
-		return true, nil
-	}, r.Now)
-	if err != nil {
-		return err
-	}
-	if err := r.Commit(schema.Batch{Rejects: gone}); err != nil {
-		return err
-	}
-	return r.recount(ctx, r.Rejects.takeHealed())
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// repair makes the walk of a window distrust the warehouse: beside what changed at the source it finds the orders whose
+// repair makes the listing of a window distrust the warehouse: beside what changed at the source it finds the orders whose
 // items are not as many as they should be. A nil repair does nothing.
 type repair struct {
 	mu     sync.Mutex

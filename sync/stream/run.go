@@ -39,7 +39,7 @@ type Run struct {
 	Now        time.Time // the vendor's, as far as it was known at the start
 	began      time.Time // on this machine's clock, when now was taken
 	Rejects    *OpenRejects
-	ForceRetry bool            // somebody asked for this run: try again what would wait for a later tick
+	ForceRetry bool            // somebody asked for this run: try again what would wait for a later run
 	limited    bool            // the run was asked to bring a range in order: scope
 	Scope      window.Interval // whole windows
 	Asked      map[string]bool // ids of the orders that a run over single orders was asked for
@@ -47,7 +47,7 @@ type Run struct {
 	mu         sync.Mutex
 	sum        Outcome
 	failures   int              // listings in a row that failed
-	complete   map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
+	complete   map[int64]bool   // starts of the windows that were listed completely, in Unix seconds
 	incomplete map[int64]string // why others were not
 	got        map[string]bool  // ids of the orders whose detail was asked for and had
 

@@ -10,13 +10,6 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// An order is (account, owner, order id), and its creation time is a property that the vendor may correct (I11). The time is
-// part of the key of its row, so a corrected order has a row of before, at another place. Whoever writes an order tells
-// details where it is stored, and details gives what is at any other place tombstones in the same batch. The warehouse
-// writes the tombstones first: a crash between them and the row leaves the order out for the moment, and never there twice
-// (I9). That it comes back is certain (I7), because both windows are recorded as short before anything else is written;
-// they are restored when all is written, or walked again by the next run.
-
 // Same reports whether two times are the same place: the precision of the column.
 func Same(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
 

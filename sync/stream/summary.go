@@ -24,11 +24,11 @@ type Outcome struct {
 	ListCalls int
 	Details   int
 
-	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the stream. What an
+	// What is not complete at the end of the run, within what it was asked for; of a scheduled run, anywhere in the stream. What an
 	// operator has accepted is left out.
 	Rejected int   // records that are not rows
 	Pending  int   // orders without their detail
-	Waiting  int   // windows that are to be walked again and were not walked in this run, beside those in Windows
+	Waiting  int   // windows that are to be listed again and were not listed in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
 	Err      error // why the stream's run ended early
 
@@ -114,7 +114,7 @@ func (l Outcome) err() error {
 	return nil
 }
 
-// Count changes the stream's summary; spans run side by side.
+// Count changes the stream's summary; ranges run side by side.
 func (r *Run) Count(change func(*Outcome)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
