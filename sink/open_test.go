@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,22 @@ import (
 // Two processes, or many, may start at once on an empty database.
 func TestConcurrentOpens(t *testing.T) {
 	t.Parallel()
-	for range 5 {
+	openAtOnce(t, 2)
+}
+
+// The same more often.
+func TestSlowConcurrentOpens(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("ORDERSYNC_SLOW") == "" {
+		t.Skip("makes a hundred warehouses; ORDERSYNC_SLOW=1 runs it")
+	}
+	openAtOnce(t, 25)
+}
+
+// openAtOnce opens empty databases, each four times at once.
+func openAtOnce(t *testing.T, rounds int) {
+	t.Helper()
+	for range rounds {
 		addr, database := sinktest.Database(t)
 		// Open creates the database too: take away the one that was made for the test.
 		exec(t, sinktest.Conn(t, "default"), "DROP DATABASE "+database)

@@ -19,7 +19,7 @@ const (
 
 type priorityKey struct{}
 
-// WithPriority returns all calls made with the context a priority. Without one a call is Live.
+// WithPriority returns a context that gives all calls made with it a priority. Without one a call is Live.
 func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, priorityKey{}, p)
 }
@@ -138,7 +138,7 @@ func (b *Budget) lastPause() (p Pause) {
 // traced reports whether it matters when exactly a call was written. With a lifted quota it does not, and costs.
 func (b *Budget) traced() bool { return b.limiter.quota < 1000 }
 
-// Acquire waits for the right to make one call. The permit must be given back with Done.
+// Acquire waits for the right to make one call. The permit must be returned with Done.
 func (b *Budget) Acquire(ctx context.Context) (*Permit, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (p *Permit) Sent() {
 	b.grant()
 }
 
-// Done returns the permit back and tells the budget how the call ended.
+// Done returns the permit and tells the budget how the call ended.
 func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	now := time.Now()
 	b := p.b
@@ -276,7 +276,7 @@ func (p *Permit) Done(reason Reason, retryAfter time.Duration) {
 	if reason == OK || reason == Throttled && !b.pause.Until.After(now) {
 		b.limiter.answered(now, p.began, reason == Throttled)
 	}
-	if until := now.Add(retryAfter); retryAfter > 0 && until.After(b.pause.Until) {
+	if until := now.Add(min(retryAfter, maxPause)); retryAfter > 0 && until.After(b.pause.Until) {
 		b.hold(Pause{Reason: reason, Asked: retryAfter, Until: until})
 	}
 	b.grant()

@@ -14,12 +14,20 @@ type Pause struct {
 	Until  time.Time
 }
 
-// longPause is how long a pause takes, at least, that people are told of.
-const longPause = 5 * time.Second
+const (
+	// longPause is how long a pause takes, at least, that people are told of.
+	longPause = 5 * time.Second
+	// maxPause is how long one takes at most, whatever the vendor asks for: an odd header must not end the synchronization.
+	maxPause = time.Hour
+)
 
 // String says why nothing happens, and until when.
 func (p Pause) String() string {
-	return fmt.Sprintf("the vendor asked for %s: no call before %s", p.Asked.Round(time.Second), p.Until.UTC().Format("2006-01-02 15:04:05Z"))
+	capped := ""
+	if p.Asked > maxPause {
+		capped = ", of which ordersync waits " + maxPause.String()
+	}
+	return fmt.Sprintf("the vendor asked for %s%s: no call before %s", p.Asked.Round(time.Second), capped, p.Until.UTC().Format("2006-01-02 15:04:05Z"))
 }
 
 type longestWaitKey struct{}

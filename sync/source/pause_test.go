@@ -47,6 +47,30 @@ func TestPausesAreHonoured(t *testing.T) {
 	}
 }
 
+// A vendor that asks for ten years is asked again after an hour, and what it asked for is said, with the cap.
+func TestPauseIsCapped(t *testing.T) {
+	t.Parallel()
+	for asked, says := range map[time.Duration]string{
+		time.Hour:                 "the vendor asked for 1h0m0s: no call before 2000-01-01 01:00:00Z",
+		2 * time.Hour:             "the vendor asked for 2h0m0s, of which ordersync waits 1h0m0s: no call before 2000-01-01 01:00:00Z",
+		10 * 365 * 24 * time.Hour: "the vendor asked for 87600h0m0s, of which ordersync waits 1h0m0s: no call before 2000-01-01 01:00:00Z",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{errs: times(1, &Error{Reason: Throttled, RetryAfter: asked})}
+			b := NewBudget(10)
+			var told []string
+			b.Watch(func(p Pause, _ bool) { told = append(told, p.String()) })
+			start := time.Now()
+			if _, err := NewCaller(s, b, b, DefaultPolicy, nil).List(t.Context(), Query{}); err != nil {
+				t.Error(err)
+			}
+			if d := time.Since(start); d < time.Hour || d > time.Hour+time.Second || len(told) != 2 || told[0] != says {
+				t.Errorf("%s: waited %s, told %q", asked, d, told)
+			}
+		})
+	}
+}
+
 // All calls that are in flight when the vendor asks for a pause are refused for the same reason, and count once.
 func TestPauseInFlight(t *testing.T) {
 	t.Parallel()

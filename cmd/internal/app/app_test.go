@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { sinktest.Main(m) }
 
 const orders = 200
 
-// vendor serves a simulated account and gives the configuration of a daemon for it, on a database of its own.
+// vendor serves a simulated account and returns the configuration of a daemon for it, on a database of its own.
 func vendor(t *testing.T, change ...func(*simulator.Options)) (*simulator.Account, *config.Config) {
 	t.Helper()
 	addr, database := warehousetest.Database(t)

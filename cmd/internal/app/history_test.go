@@ -120,7 +120,7 @@ func TestHistoryOfTrackAndProducts(t *testing.T) {
 		}
 	}
 
-	// The names are a day old and the daemon may not ask: no tick fails by that, and the history says so.
+	// The names are a day old and the daemon may not ask: no scheduled run fails by that, and the history says so.
 	conn := sinktest.Conn(t, cfg.ClickHouse.Database)
 	if err := conn.Exec(t.Context(), "TRUNCATE TABLE product_rows"); err != nil {
 		t.Fatal(err)

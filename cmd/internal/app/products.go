@@ -118,8 +118,8 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 		l.name, maxProductPages, len(all))
 }
 
-// productsDue refreshes the names of an account once a day. Ticks call it. Names are a convenience: that they could not be
-// had is logged and is in the history, and makes no tick fail.
+// productsDue refreshes the names of an account once a day. Scheduled runs call it. Names are a convenience: that they could not be
+// had is logged and is in the history, and makes no scheduled run fail.
 func (a *App) productsDue(ctx context.Context, l *login, now time.Time) {
 	if _, ok := l.client.(ProductLister); !ok || now.Before(l.products.due) {
 		return

@@ -164,7 +164,7 @@ func TestEveryVendorSideBySide(t *testing.T) {
 		}
 	}
 
-	// Unpaid orders are paid everywhere: a tick of the daemon notices all of them.
+	// Unpaid orders are paid everywhere: a scheduled run of the daemon notices all of them.
 	for _, account := range c.truths {
 		for _, id := range account.IDs(c.from, c.to) {
 			if o, _ := account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
@@ -245,7 +245,7 @@ func TestMembers(t *testing.T) {
 }
 
 // Tens of accounts run side by side: a vendor that never answers one of them, and one with a wrong key, keep none of the
-// others from their next ticks.
+// others from their next scheduled runs.
 func TestManyAccountsDoNotStarveEachOther(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)

@@ -22,7 +22,7 @@ const (
 	// verifyAgain is how soon it comes again after one that found something or failed, so that the metric does not
 	// stand for a day after a repair, or be silent for a day about what could not be asked.
 	verifyAgain = time.Hour
-	// verifyLimit bounds one that finds more and more: the ticks wait for it.
+	// verifyLimit bounds one that finds more and more: the scheduled runs wait for it.
 	verifyLimit = 15 * time.Minute
 	// loggedDifferences are named one by one; of more than that the number is enough.
 	loggedDifferences = 10
@@ -201,7 +201,7 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *stream.Pro
 }
 
 // verifyDue verifies the streams of an account whose last verification is too long ago; of one that was never synced the
-// tick has said why. Ticks call it, so it never runs beside one of the same account.
+// scheduled run has said why. Scheduled runs call it, so it never runs beside one of the same account.
 func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	due := slices.DeleteFunc(slices.Clone(l.streams), func(of stream.Stream) bool {
 		synced := slices.ContainsFunc(l.ledger, func(s sink.StreamSummary) bool { return s.OwnerID == of.OwnerID })

@@ -47,7 +47,7 @@ func waitMetric(t *testing.T, a *app.App, line string) {
 func TestDailyVerification(t *testing.T) {
 	t.Parallel()
 	account, cfg := vendor(t)
-	cfg.Schedule.Lookback = 2 * time.Hour // what lies further back is not healed by a tick
+	cfg.Schedule.Lookback = 2 * time.Hour // what lies further back is not healed by a scheduled run
 	now := time.Now().UTC()
 	daemon := func() (*app.App, *lines) {
 		log := newLines()
@@ -200,7 +200,7 @@ func TestEachAccountIsVerifiedByItsOwnLedger(t *testing.T) {
 	}
 }
 
-// The warehouse goes in the middle of a tick, with rows on their way. The daemon waits, says so, and goes on.
+// The warehouse goes in the middle of a scheduled run, with rows on their way. The daemon waits, says so, and goes on.
 func TestWarehouseGoesDuringATick(t *testing.T) {
 	t.Parallel()
 	account, cfg := vendor(t)

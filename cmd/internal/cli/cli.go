@@ -28,7 +28,7 @@ type program struct {
 	machine bool // a program reads: --json
 }
 
-// Run runs the command line and gives the exit code. ctx ends when the program shall stop softly.
+// Run runs the command line and returns the exit code. ctx ends when the program shall stop softly.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	p := &program{in: in, out: newOutput(out), err: errOut, console: &console{to: errOut}}
 	root := p.root()

@@ -25,7 +25,7 @@ func (c *console) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// redirect sends what is written from now on elsewhere and gives the writer before it.
+// redirect sends what is written from now on elsewhere and returns the writer before it.
 func (c *console) redirect(to io.Writer) io.Writer {
 	c.mu.Lock()
 	defer c.mu.Unlock()

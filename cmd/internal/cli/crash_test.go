@@ -147,7 +147,7 @@ func (c *crash) useEmbedded() {
 	})
 }
 
-// begin starts the program with a kill prepared, and gives what fires then.
+// begin starts the program with a kill prepared, and returns what fires then.
 func (c *crash) begin(args ...string) (*process, *trigger) {
 	c.t.Helper()
 	c.tap.reset()
@@ -244,7 +244,7 @@ func (c *crash) backfill() {
 
 // run keeps the daemon running while orders are placed, paid and changed.
 func (c *crash) run() {
-	c.calls = 80 // about four ticks
+	c.calls = 80 // about four scheduled runs
 	ctx, stop := context.WithCancel(c.t.Context())
 	var living sync.WaitGroup
 	account := simulator.NewLiving(c.account, c.rng.Uint64())
@@ -277,7 +277,7 @@ func (c *crash) run() {
 	c.equal()
 }
 
-// ticks waits for a tick that left nothing undone, or for the end of the program.
+// ticks waits for a scheduled run that left nothing undone, or for the end of the program.
 func (p *process) ticks() {
 	for line := range p.lines {
 		p.seen = append(p.seen, line)

@@ -18,7 +18,7 @@ import (
 func TestBackfillAndLook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 300)
-	w.configure()
+	w.configureNew()
 	truth := w.account.Truth(time.Time{}, time.Time{})
 
 	r := w.run(0, "check")

@@ -87,6 +87,13 @@ func (w *world) configure(oldnew ...string) {
 	w.configureAgain(oldnew...)
 }
 
+// configureNew is configure for a warehouse that has no tables yet.
+func (w *world) configureNew(oldnew ...string) {
+	w.t.Helper()
+	w.addr, w.database = sinktest.Database(w.t)
+	w.configureAgain(oldnew...)
+}
+
 // configureAgain writes ordersync.yaml for the same database.
 func (w *world) configureAgain(oldnew ...string) {
 	w.t.Helper()
@@ -216,7 +223,7 @@ func (w *world) startCommand(cmd *exec.Cmd) *process {
 	return p
 }
 
-// exit waits for the process to end, whatever it says, and gives its exit code; -1 where it was killed.
+// exit waits for the process to end, whatever it says, and returns its exit code; -1 where it was killed.
 func (p *process) exit() int {
 	for line := range p.lines {
 		p.seen = append(p.seen, line)
@@ -239,7 +246,7 @@ func (p *process) wait(text string) string {
 	return ""
 }
 
-// output waits until standard output contains the text, and gives all of it. The test's own time bounds the wait.
+// output waits until standard output contains the text, and returns all of it. The test's own time bounds the wait.
 func (p *process) output(text string) string {
 	p.out.mu.Lock()
 	defer p.out.mu.Unlock()
@@ -256,7 +263,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// end waits for the process to end with the exit code, and gives the rest of standard error.
+// end waits for the process to end with the exit code, and returns the rest of standard error.
 func (p *process) end(code int) string {
 	p.t.Helper()
 	var rest []string

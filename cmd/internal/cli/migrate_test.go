@@ -12,7 +12,7 @@ import (
 func TestCheckChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 10)
-	w.configure()
+	w.configureNew()
 	conn := sinktest.Conn(t, w.database)
 	objects := func() (n uint64) {
 		t.Helper()

@@ -163,7 +163,7 @@ func TestSQLOnlyReads(t *testing.T) {
 func TestSQLNeedsTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
-	w.configure()
+	w.configureNew()
 	// Looking makes nothing, and says what does.
 	contains(t, w.run(3, "sql", "SELECT 1").err, "run `ordersync migrate`")
 	w.run(0, "migrate")

@@ -43,7 +43,7 @@ func (w *world) terminal(args ...string) *terminal {
 	return &terminal{process: p, pty: f}
 }
 
-// types sends keys and waits until what follows shows the text. It gives what was shown in between.
+// types sends keys and waits until what follows shows the text. It returns what was shown in between.
 func (p *terminal) types(keys, until string) string {
 	p.t.Helper()
 	if _, err := p.pty.WriteString(keys); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
-// onTerminal runs the program with a terminal of some columns as standard error, and gives what that showed and what
+// onTerminal runs the program with a terminal of some columns as standard error, and returns what that showed and what
 // went to standard output.
 func (w *world) onTerminal(columns uint16, args ...string) (screen, out string) {
 	w.t.Helper()

@@ -133,7 +133,7 @@ type Reader struct {
 	Password Secret `yaml:"password"`
 }
 
-// Schedule says when the daemon works and what a tick walks again.
+// Schedule says when the daemon works and what a scheduled run walks again.
 type Schedule struct {
 	// Cron is what cron.ParseStandard takes: five fields or a descriptor.
 	Cron string `yaml:"cron"`

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// FuzzParse checks laws that hold for every file: Parse does not panic, it gives
+// FuzzParse checks laws that hold for every file: Parse does not panic, it returns
 // a configuration or an *Error with problems on lines that exist, a configuration
-// that it gives is valid, and no variable's value comes out.
+// that it returns is valid, and no variable's value comes out.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {

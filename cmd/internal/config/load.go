@@ -56,7 +56,7 @@ func Find(path string, env LookupEnv) (string, error) {
 	return path, nil
 }
 
-// Load finds, reads and checks the configuration. env gives the variables;
+// Load finds, reads and checks the configuration. env returns the variables;
 // programs pass os.LookupEnv.
 func Load(path string, env LookupEnv) (*Config, error) {
 	return load(path, env, false)

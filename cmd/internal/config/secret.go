@@ -12,7 +12,7 @@ const redacted = "[redacted]"
 
 // Secret is text that must never be shown (I10). Every way in which the standard
 // library or a YAML encoder prints a value leads to one of its methods, so a
-// Config can be logged as a whole. Only Reveal gives the text.
+// Config can be logged as a whole. Only Reveal returns the text.
 //
 // Two uses get past fmt's methods, %p and a %w that wraps no error: go vet
 // rejects both.

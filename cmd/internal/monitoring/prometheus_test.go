@@ -116,7 +116,7 @@ func TestRulesAreTested(t *testing.T) {
 	}
 }
 
-// daemon starts ordersync on a simulated account and a database of its own, with a tick every second, and gives the
+// daemon starts ordersync on a simulated account and a database of its own, with a scheduled run every second, and returns the
 // address of its metrics.
 func daemon(t *testing.T) string {
 	t.Helper()

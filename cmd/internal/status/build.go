@@ -243,7 +243,7 @@ func first(a, b *time.Time, before func(time.Time, time.Time) bool) *time.Time {
 	return a
 }
 
-// judge says whether all is well. What is wrong with an account is said there; its last tick matters where that failed and
+// judge says whether all is well. What is wrong with an account is said there; its last scheduled run matters where that failed and
 // nothing else says why.
 func (r *Report) judge(expected []Expected) {
 	said := map[string]bool{}

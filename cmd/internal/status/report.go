@@ -64,7 +64,7 @@ type Stream struct {
 	Accepted     int                    `json:"accepted_rejects"`
 	Pending      uint64                 `json:"pending"`
 	LastRun      *time.Time             `json:"last_run"`
-	LastSuccess  *time.Time             `json:"last_success"`      // when a tick last left nothing undone
+	LastSuccess  *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
 	Verified     *Verification          `json:"last_verification"` // null where there was none
 	Findings     []Findings             `json:"findings"`          // of all verifications, that have not ended
 	Problems     []string               `json:"problems"`

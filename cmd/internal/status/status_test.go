@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { sinktest.Main(m) }
 
 var (
 	stream = schema.Stream{Source: "bss", Account: "main"}
-	// now is a Wednesday. What lies before 13:19, two ticks and a minute ago, should be in the ledger.
+	// now is a Wednesday. What lies before 13:19, two scheduled runs and a minute ago, should be in the ledger.
 	now   = time.Date(2026, 11, 25, 13, 30, 0, 0, time.UTC)
 	today = now.Truncate(24 * time.Hour)
 )
@@ -250,7 +250,7 @@ func TestRuns(t *testing.T) {
 	if err := s.WriteRuns(t.Context(), runs); err != nil {
 		t.Fatal(err)
 	}
-	// The last tick failed, and no account says why.
+	// The last scheduled run failed, and no account says why.
 	if r := build(t, s, config.Default(), status.Query{}); r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "nothing went well") {
 		t.Errorf("ok %v: %v", r.OK, r.Problems)
 	}
@@ -385,7 +385,7 @@ func TestTrackedByID(t *testing.T) {
 
 // What never was, and what was removed.
 // What is configured no more stays visible with what it holds, and nothing is wrong with it: an owner of an account, and a
-// whole account whose last tick failed.
+// whole account whose last scheduled run failed.
 func TestNotConfigured(t *testing.T) {
 	t.Parallel()
 	s := open(t)

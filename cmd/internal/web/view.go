@@ -105,7 +105,7 @@ func (v *view) Lag() time.Duration {
 // Last is the last day of the maps.
 func (v *view) Last() time.Time { return v.Map.To.AddDate(0, 0, -1) }
 
-// NextIn is the time until the next tick is due.
+// NextIn is the time until the next scheduled run is due.
 func (v *view) NextIn() time.Duration { return v.NextTick.Sub(v.Now).Round(time.Second) }
 
 // ProblemCount counts all problems.

@@ -165,8 +165,8 @@ func (c *Client) failure(a *Answer) *source.Error {
 	return &source.Error{Vendor: c.o.Vendor, API: a.Action, Account: c.o.Account, HTTPStatus: a.Status, RequestID: c.Show(id, 100)}
 }
 
-// maxRetryAfter bounds what an odd header can ask for.
-const maxRetryAfter = time.Hour
+// maxRetryAfter is more than any header means. How long a pause is at most is the budget's business.
+const maxRetryAfter = 100 * 365 * 24 * time.Hour
 
 // timeLeft finds the milliseconds in the vendor's former headers: Limit:10,Remain:0,TimeLeft:250.
 var timeLeft = regexp.MustCompile(`(?i)\bTimeLeft\s*:\s*([0-9]+)`)
