@@ -85,3 +85,18 @@ func (c *cache) itemIDs(ctx context.Context, iv window.Interval, orders []*schem
 	}
 	return c.run.Store.ItemIDsByOrder(ctx, c.run.Stream.Stream, iv.Start, iv.End, OrderIDs(orders))
 }
+
+// nothingStored reports whether the account had no order at all when this run first asked, so that whatever is stored is of
+// this run: then no listed order need be looked up, and [Moves.unite] looks once, at the end. Where an account has
+// several streams they see each other's.
+func (c *cache) nothingStored(ctx context.Context) (bool, error) {
+	if !c.run.ForceRetry || c.run.Siblings {
+		return false, nil
+	}
+	c.once.Do(func() {
+		var found bool
+		found, c.err = c.run.Store.HasOrders(ctx, c.run.Stream.Account)
+		c.empty = !found
+	})
+	return c.empty, c.err
+}
