@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -405,12 +404,4 @@ func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
 	if n := w.account.Calls()["GetOrderDetail"].Total; n > 64 {
 		t.Errorf("%d calls", n)
 	}
-}
-
-func ExampleSummary_Err() {
-	s := stream.Summary{Streams: []stream.Outcome{{
-		Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
-	}}}
-	fmt.Println(s.Err())
-	// Output: main: 2 windows short, 1 orders without their items
 }

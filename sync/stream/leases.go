@@ -18,7 +18,7 @@ type Claims interface {
 	// Claim claims some of the ranges of a stream, at most that many. It returns which of them are this process's now, by
 	// index, and of those that are another's the name of its process.
 	Claim(ctx context.Context, stream schema.Stream, ranges []window.Interval, most int) (ours []int, others map[int]string)
-	// Release returns ranges back. What was fetched of them has been committed.
+	// Release gives ranges up. What was fetched of them has been committed.
 	Release(ctx context.Context, stream schema.Stream, ranges []window.Interval)
 }
 
@@ -33,7 +33,7 @@ const waitLeast = 300 * time.Millisecond
 // lease is a range that this run has claimed.
 type lease struct {
 	window.Interval
-	parts int  // jobs of it that have not ended; under the run's lock
+	parts int  // jobs of it that have not ended; under the lock of leasing
 	over  bool // it was released, or is to be after the next commit; likewise
 }
 
