@@ -183,7 +183,25 @@ type Window struct {
 	Error       string    `ch:"error"`
 	StartedAt   time.Time `ch:"started_at,optional"`
 	FinishedAt  time.Time `ch:"finished_at,optional"`
+	ListedAt    time.Time `ch:"listed_at,optional"` // when it was last listed whole, each row held against the stored one; zero in rows of before there was this
 	Version     uint64    `ch:"version"`
+}
+
+// Listing is when the window was last listed whole. Rows of before ListedAt were written by such a listing.
+func (w Window) Listing() time.Time {
+	if w.ListedAt.IsZero() {
+		return w.FinishedAt
+	}
+	return w.ListedAt
+}
+
+// Check is that the detail of a stored order was fetched again, and was as it is stored.
+type Check struct {
+	Stream
+	OrderID    string    `ch:"order_id"`
+	CreateTime time.Time `ch:"create_time"` // the order's
+	CheckedAt  time.Time `ch:"checked_at"`
+	Version    uint64    `ch:"version"`
 }
 
 // Reject is a record that could not become a row. It keeps the payload as received, so that nothing is lost (I4).

@@ -41,6 +41,9 @@ func readings(now time.Time) []reading {
 	ids := []string{order(1).OrderID, order(2).OrderID, order(700).OrderID, "unknown"}
 	return []reading{
 		{"Known", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Known(ctx, stream, from, to)) }},
+		{"Provisional", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Provisional(ctx, stream, []time.Duration{time.Minute, 24 * time.Hour}, from, to))
+		}},
 		{"First", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.First(ctx, stream, from, to)) }},
 		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, stream, from, to)) }},
 		{"OrdersByID", func(ctx context.Context, s *sink.Sink) (any, error) {

@@ -22,7 +22,7 @@ func TestRowsAreTheirTables(t *testing.T) {
 		orderTable.name: orderTable.columns, itemTable.name: itemTable.columns, windowTable.name: windowTable.columns,
 		rejectTable.name: rejectTable.columns, acceptanceTable.name: acceptanceTable.columns, productTable.name: productTable.columns,
 		runTable.name: runTable.columns, verificationTable.name: verificationTable.columns, findingTable.name: findingTable.columns,
-		trackedTable.name: trackedTable.columns, rejectStateTable.name: rejectStateTable.columns, operatorTable.name: operatorTable.columns, cancellationTable.name: cancellationTable.columns,
+		trackedTable.name: trackedTable.columns, checkTable.name: checkTable.columns, rejectStateTable.name: rejectStateTable.columns, operatorTable.name: operatorTable.columns, cancellationTable.name: cancellationTable.columns,
 	} {
 		types := map[string]string{}
 		var want, got []string

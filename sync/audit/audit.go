@@ -29,10 +29,9 @@ func New(store Store, runs Runner, window, settle time.Duration) *Audit {
 // Store is what this package needs of the warehouse. Ranges are of creation times, [from, to), and have both ends.
 type Store interface {
 	stream.Store
-	// Orders returns all orders of a range, Items their items, and Count counts the orders.
+	// Orders returns all orders of a range, and Items their items.
 	Orders(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Order, error)
 	Items(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Item, error)
-	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
 	// Find returns those of some orders that are stored, by their ids alone.
 	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
 	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.

@@ -27,8 +27,6 @@ const (
 	// longestCount is the longest range whose TotalCount is asked for in one call. The vendor documents no limit; public
 	// programs ask for a year at once.
 	longestCount = 90 * 24 * time.Hour
-	verifyEdge   = time.Second
-	verifyEdges  = 10 * time.Second
 )
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a range
@@ -97,7 +95,7 @@ func (v *verification) name() string {
 func (v *verification) compared() int {
 	n := 0
 	for _, w := range v.iv.Tile(v.run.Window) {
-		if v.looks.covers(ByCount, window.Interval{Start: w.Start.Add(verifyEdges), End: w.End.Add(-verifyEdges)}) {
+		if v.looks.covers(ByCount, window.Interval{Start: w.Start.Add(stream.CountEdges), End: w.End.Add(-stream.CountEdges)}) {
 			n++
 		}
 	}
@@ -234,7 +232,7 @@ func (v *verification) count(ctx context.Context, iv, all window.Interval) error
 	if iv.End.Sub(iv.Start) > longestCount {
 		return v.halve(ctx, iv, all)
 	}
-	asked, least, most, err := v.question(ctx, iv, all)
+	asked, least, most, err := v.run.Question(ctx, iv, all)
 	if err != nil {
 		return err
 	}
@@ -260,45 +258,10 @@ func (v *verification) count(ctx context.Context, iv, all window.Interval) error
 	return nil
 }
 
-// question returns the times to ask for, and how many orders the source should count between them. As in a listing, more is
-// asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
-// there are any, both answers are right, and one could hide that an order is missing. So seconds without orders are
-// looked for. Beyond the ends of the range nothing is known to be stored, so there it is asked for less than is meant,
-// and never for an order that nobody has synced.
-func (v *verification) question(ctx context.Context, iv, all window.Interval) (asked window.Interval, least, most int, err error) {
-	for edge := verifyEdge; edge <= verifyEdges; edge += time.Second {
-		asked = window.Interval{Start: iv.Start.Add(-edge), End: iv.End.Add(edge)}
-		if iv.Start.Equal(all.Start) {
-			asked.Start = iv.Start.Add(edge - verifyEdge)
-		}
-		if iv.End.Equal(all.End) {
-			asked.End = iv.End.Add(-edge)
-		}
-		if most, err = v.stored(ctx, window.Interval{Start: asked.Start, End: asked.End.Add(time.Second)}); err != nil {
-			break
-		}
-		least, err = v.stored(ctx, window.Interval{Start: asked.Start.Add(time.Second), End: asked.End})
-		if err != nil || least == most {
-			break
-		}
-	}
-	return asked, least, most, err
-}
-
 func (v *verification) halve(ctx context.Context, iv, all window.Interval) error {
 	a, b, _ := iv.Halve(v.run.Window)
 	if err := v.count(ctx, a, all); err != nil {
 		return err
 	}
 	return v.count(ctx, b, all)
-}
-
-// stored counts what should be at the source: the stored orders, and the listed rows that could not become orders.
-func (v *verification) stored(ctx context.Context, iv window.Interval) (int, error) {
-	n, err := v.warehouse.Count(ctx, v.run.Stream.Stream, iv.Start, iv.End)
-	if err != nil {
-		return 0, err
-	}
-	rejected, err := v.run.Rejects.Listed(ctx, iv)
-	return n + rejected, err
 }

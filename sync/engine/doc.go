@@ -32,7 +32,10 @@
 //
 // No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
 //
-//   - created within Options.Lookback: by the next scheduled run that succeeds, which lists it again;
+//   - created within Options.Lookback: by the next scheduled run that succeeds, which lists it again, where all of that can
+//     be listed with a tenth of the list quota. Where there is more of it than that, its windows are listed in turn, with that
+//     tenth, so that each is listed again within (orders of the lookback ÷ page size) ÷ (a tenth of the quota); the ledger says
+//     when each was (listed_at). An order that is new there, however late it comes, is found by the next run, which counts;
 //   - stored as unpaid and created within Options.Sweep: by the next scheduled run, too, when it is paid or cancelled,
 //     since it is not listed among the unpaid any more; where a vendor cannot list those alone, each unpaid order is asked
 //     for, or the whole range is listed again, whichever costs less;

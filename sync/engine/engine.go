@@ -12,6 +12,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
+	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -25,6 +26,8 @@ type Store interface {
 	Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error)
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
+	// Provisional returns the orders whose detail is due to be fetched again at some ages; see Options.Recheck.
+	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
 	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
@@ -38,7 +41,11 @@ type Options struct {
 	Settle   time.Duration
 	Lookback time.Duration
 	Sweep    time.Duration
-	Log      *slog.Logger
+	// Recheck are the ages, ascending, counted from the later of creation and payment, at which the detail of an order is fetched
+	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
+	// lacks what most of its product have.
+	Recheck []time.Duration
+	Log     *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims stream.Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
@@ -54,6 +61,7 @@ type Engine struct {
 	streams []stream.Stream
 	store   Store
 	one     sync.Mutex
+	turns   turns
 	memory  map[string]*stream.Memory // by account
 }
 
@@ -116,29 +124,42 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.Progress) (stream.Summary, error) {
 	return e.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
 		if !r.Stream.Lists() {
-			return e.refreshTracked(ctx, r)
+			if err := e.refreshTracked(ctx, r); err != nil {
+				return err
+			}
+			return e.recheck(ctx, r, until)
 		}
 		live := window.Interval{Start: r.Now.Add(-e.Lookback), End: r.Now}.Align(e.Window)
-		jobs, gaps, err := e.scheduledJobs(ctx, r, live, until)
-		if err != nil {
-			return err
-		}
 		findings, err := audit.Findings(ctx, e.store, r.Stream.Stream, time.Time{}, r.Now)
 		if err != nil {
 			return err
 		}
 		r.Proving = len(findings) > 0
-		if err := r.List(ctx, jobs); err != nil {
+		recent, err := e.recent(ctx, r, live)
+		if err != nil {
+			return err
+		}
+		gaps, err := e.gaps(ctx, r, live, until)
+		if err != nil {
+			return err
+		}
+		if err := r.List(ctx, stream.Jobs(recent.due, recent.ledger, source.Live, time.Time{})); err != nil {
 			return err
 		}
 		// The refresh asks the warehouse what is still missing: it must not fetch again what this listing has just fetched.
 		if err := r.Commits.Flush(); err != nil {
 			return err
 		}
-		if err := e.refresh(ctx, r, live); err != nil {
+		if err := e.refresh(ctx, r, live, recent.unlisted); err != nil {
+			return err
+		}
+		if err := e.recheck(ctx, r, until); err != nil {
 			return err
 		}
 		if err := r.List(ctx, gaps); err != nil {
+			return err
+		}
+		if err := r.List(ctx, stream.Jobs(recent.later, recent.ledger, source.Verify, time.Time{})); err != nil {
 			return err
 		}
 		return audit.EndFindings(ctx, e.store, r, findings)

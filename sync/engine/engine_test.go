@@ -43,8 +43,11 @@ type world struct {
 	stream   schema.Stream
 	decoder  source.Decoder // of new engines
 	filters  schema.Filters
-	source   func(stream.Source) stream.Source // what they have around theirs
-	store    engine.Store                      // what new engines write to: sink, or something around it
+	// listQuota of new engines' streams; zero is without a bound.
+	listQuota float64
+	recheck   []time.Duration                   // of new engines
+	source    func(stream.Source) stream.Source // what they have around theirs
+	store     engine.Store                      // what new engines write to: sink, or something around it
 
 	mu        sync.Mutex
 	committed []engine.Written
@@ -107,14 +110,14 @@ func (w *world) newStream(timeout time.Duration, pageSize int) stream.Stream {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return stream.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8}
+	return stream.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8, ListQuota: w.listQuota}
 }
 
 // newEngine is an engine with a stream of its own.
 func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Helper()
 	return engine.New(w.store, []stream.Stream{w.newStream(timeout, pageSize)}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour,
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck,
 		Committed: func(b engine.Written) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -53,7 +53,7 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, of schema.Stream, ids
 // refreshTracked is all there is to do for a stream whose orders cannot be listed: those that are tracked and not settled
 // are asked for, and those whose detail or lines are missing.
 func (e *Engine) refreshTracked(ctx context.Context, r *stream.Run) error {
-	return e.refresh(ctx, r, window.Interval{Start: r.Now.Add(-e.Lookback), End: r.Now})
+	return e.refresh(ctx, r, window.Interval{Start: r.Now.Add(-e.Lookback), End: r.Now}, false)
 }
 
 // unsettled returns the tracked orders that are to be asked for now. Those of the lookback that are stored are left out

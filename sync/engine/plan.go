@@ -41,17 +41,12 @@ func early(jobs []stream.Job, size time.Duration) []stream.Job {
 	return append([]stream.Job{first}, jobs...)
 }
 
-// scheduledJobs plans a scheduled run: live traffic, and what is not done between the oldest window of the ledger and the lookback. Of
-// the ledger it reads only that, so that a scheduled run costs no more after years.
-func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.Interval, until time.Time) (jobs, gaps []stream.Job, err error) {
-	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, live.Start, live.End)
-	if err != nil {
-		return nil, nil, err
-	}
-	jobs = stream.Jobs(live.Tile(r.Window), ledger, source.Live, time.Time{})
+// gaps plans what is not done between the oldest window of the ledger and the lookback. Of the ledger it reads only that, so
+// that a scheduled run costs no more after years.
+func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, until time.Time) ([]stream.Job, error) {
 	undone, err := e.store.Undone(ctx, r.Stream.Stream, live.Start)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var due []window.Interval
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
@@ -80,7 +75,7 @@ func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.I
 	for _, part := range window.Ranges(listed) {
 		complete, err := r.Store.Windows(ctx, r.Stream.Stream, part.Start, part.End)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, w := range complete { // what is not in the ledger lies before its beginning
 			due = append(due, window.Interval{Start: w.Start, End: w.End})
@@ -88,5 +83,5 @@ func (e *Engine) scheduledJobs(ctx context.Context, r *stream.Run, live window.I
 		undone = append(undone, complete...)
 	}
 	slices.SortFunc(due, stream.Earliest)
-	return jobs, stream.Jobs(due, undone, source.Backfill, until), nil
+	return stream.Jobs(due, undone, source.Backfill, until), nil
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
-// are stored as unpaid, are older than the lookback, and have moved on. It costs one listing of the unpaid orders and one
-// detail call for each such order, whatever the number of orders.
-func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interval) error {
+// are stored as unpaid, are older than the lookback, or within it where that was not listed completely, and have moved on. It
+// costs one listing of the unpaid orders and one detail call for each such order, whatever the number of orders.
+func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interval, within bool) error {
 	var due []schema.OrderRef
 	add := func(some []schema.OrderRef) error { // many are fetched a part at a time
 		if due = append(due, some...); len(due) < stream.RejectPage {
@@ -54,7 +54,11 @@ func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interva
 	}
 	var moved []schema.OrderRef
 	if r.Stream.Lists() {
-		moved, err = e.unpaidMoved(ctx, r, window.Interval{Start: r.Now.Add(-e.Sweep).Truncate(time.Second), End: live.Start})
+		unpaid := window.Interval{Start: r.Now.Add(-e.Sweep).Truncate(time.Second), End: live.Start}
+		if within {
+			unpaid.End = r.Now
+		}
+		moved, err = e.unpaidMoved(ctx, r, unpaid)
 		if err != nil {
 			return err
 		}

@@ -189,6 +189,7 @@ func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Wind
 		prior := t.job.prior[w.Start.Unix()]
 		if missing := t.missing[w.Start.Unix()]; len(missing) > 0 && w.Verdict != schema.Short && w.Verdict != schema.Failed {
 			w.FinishedAt, w.Version = t.run.clock(), NextVersion(prior.Version)
+			w.ListedAt = w.FinishedAt
 			t.run.missing.deferWindow(deferred{row: w, job: t.job, missing: missing})
 			continue
 		}
@@ -196,6 +197,9 @@ func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Wind
 			w.Attempts = prior.Attempts + 1
 		}
 		w.FinishedAt = t.run.clock()
+		if w.ListedAt = w.FinishedAt; !Sound(w) {
+			w.ListedAt = prior.Listing()
+		}
 		w.Version = NextVersion(prior.Version)
 		t.run.closed(ctx, w)
 		if w.Verdict == schema.Failed {

@@ -17,6 +17,7 @@ import (
 // Fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
 func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 	touched := map[time.Time]bool{}
+	var checks []schema.Check
 	var suspects []suspect
 	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
 	// An order can be due for several reasons, or for several of its lines.
@@ -75,13 +76,20 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 			}
 			r.Memory.retries.note(r.Stream.String()+"\x00"+id, r.Now, d.Err == nil && schema.IsUnpaid(d.Order.PaymentStatus))
 			r.fetched(d)
-			if err := out.take(ctx, d, []time.Time{b.Order.CreateTime}, b.ChangedBy(d)); err != nil {
+			changed := b.ChangedBy(d)
+			if !changed && d.Err == nil {
+				checks = append(checks, check(d.Order))
+			}
+			if err := out.take(ctx, d, []time.Time{b.Order.CreateTime}, changed); err != nil {
 				return out.end(err)
 			}
 		}
 		if err := out.end(nil); err != nil {
 			return err
 		}
+	}
+	if err := r.Store.WriteChecks(ctx, checks); err != nil {
+		return err
 	}
 	for _, s := range suspects {
 		o, err := r.listedAt(ctx, s.OrderID, s.now)
@@ -101,6 +109,11 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 		}
 	}
 	return nil
+}
+
+// check is that the detail of a stored order was fetched and says nothing new.
+func check(o *schema.Order) schema.Check {
+	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt, Version: uint64(o.FetchedAt.UnixNano())}
 }
 
 // suspect is a stored order whose detail says another creation time than it did before.

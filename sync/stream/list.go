@@ -24,37 +24,11 @@ func (r *Run) listJob(ctx context.Context, j Job) error {
 			return err
 		}
 		t.listing(l)
-		todo, stored, err := r.diff(ctx, &l, t)
-		if err != nil {
-			return err
-		}
-		r.Progress.found.Add(int64(len(todo)))
 		r.Progress.listed.Add(int64(l.End.Sub(l.Start) / time.Second))
-		out, err := r.rows(ctx, todo)
-		if err != nil {
-			return err
-		}
-		for d, err := range r.details(ctx, l.Interval, todo) {
-			if err != nil {
-				return out.end(err)
-			}
-			t.detail(d)
-			out.resolve(d.Order.OrderID, nil, schema.RejectList) // its list row could be read
-			if err := out.take(ctx, d, stored[d.Order.OrderID], true); err != nil {
-				return out.end(err)
-			}
-		}
-		if err := out.end(nil); err != nil {
+		if err := r.store(ctx, &l, t); err != nil {
 			return err
 		}
 		r.prove(&l)
-		rejects, err := r.listRejects(ctx, l, t)
-		if err != nil {
-			return err
-		}
-		if err := r.Commit(schema.Batch{Rejects: rejects}); err != nil {
-			return err
-		}
 		windows, err := t.done(ctx, l)
 		if err != nil {
 			return err
@@ -64,6 +38,37 @@ func (r *Run) listJob(ctx context.Context, j Job) error {
 		}
 	}
 	return r.leasing.end(j.claim)
+}
+
+// store brings what a listing shows to the committer: list, diff, details, rows and rejects. The ledger row is counted meanwhile.
+func (r *Run) store(ctx context.Context, l *walk.Listing, t *windowCounter) error {
+	todo, stored, err := r.diff(ctx, l, t)
+	if err != nil {
+		return err
+	}
+	r.Progress.found.Add(int64(len(todo)))
+	out, err := r.rows(ctx, todo)
+	if err != nil {
+		return err
+	}
+	for d, err := range r.details(ctx, l.Interval, todo) {
+		if err != nil {
+			return out.end(err)
+		}
+		t.detail(d)
+		out.resolve(d.Order.OrderID, nil, schema.RejectList) // its list row could be read
+		if err := out.take(ctx, d, stored[d.Order.OrderID], true); err != nil {
+			return out.end(err)
+		}
+	}
+	if err := out.end(nil); err != nil {
+		return err
+	}
+	rejects, err := r.listRejects(ctx, *l, t)
+	if err != nil {
+		return err
+	}
+	return r.Commit(schema.Batch{Rejects: rejects})
 }
 
 // listings returns the listings of a range. A place among those who list is held only while it is listed, and not while

@@ -33,6 +33,10 @@ type Orders interface {
 	// that are stored with more than one creation time.
 	Places(ctx context.Context, account string, ids []string) ([]schema.Place, error)
 	HasOrders(ctx context.Context, account string) (bool, error)
+	// Count counts the orders of a range.
+	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
+	// WriteChecks records that the details of stored orders were fetched and say nothing new.
+	WriteChecks(ctx context.Context, checks []schema.Check) error
 	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)
 }
 

@@ -23,6 +23,7 @@ type Outcome struct {
 	Items     int
 	ListCalls int
 	Details   int
+	Rechecked int // orders whose detail was fetched again because it may have come too early
 
 	// What is not complete at the end of the run, within what it was asked for; of a scheduled run, anywhere in the stream. What an
 	// operator has accepted is left out.

@@ -80,11 +80,11 @@ func (i Interval) Tile(size time.Duration) []Interval {
 // Halve cuts the interval in two near its middle: at a window's edge where it holds several windows, else at a whole
 // second, because that is the finest that a vendor can be asked. It reports false where that is not possible.
 func (i Interval) Halve(size time.Duration) (a, b Interval, ok bool) {
-	step := time.Second
-	if i.End.Sub(i.Start) > size {
-		step = size
+	step, length := time.Second, i.End.Sub(i.Start)
+	if length > size {
+		step, length = size, length+size-1 // the last window may be one that is not over
 	}
-	n := i.End.Sub(i.Start) / step
+	n := length / step
 	if n < 2 {
 		return i, Interval{}, false
 	}

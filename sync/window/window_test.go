@@ -94,6 +94,14 @@ func TestHalveStopsAtOneSecond(t *testing.T) {
 	}
 }
 
+func TestHalveLeavesNoPartOfAWindow(t *testing.T) {
+	t.Parallel()
+	a, b, ok := Interval{noon, noon.Add(100 * time.Minute)}.Halve(time.Hour)
+	if !ok || a.End != noon.Add(time.Hour) || b.End != noon.Add(100*time.Minute) {
+		t.Errorf("%s %s %v", a, b, ok)
+	}
+}
+
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }

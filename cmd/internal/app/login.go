@@ -55,10 +55,12 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 		l.caller = source.NewCaller(client, l.list, l.detail, source.DefaultPolicy, l.observer(m))
 		calls = l.caller
 	}
-	for _, owner := range owners(a) {
+	all := owners(a)
+	for _, owner := range all {
 		l.streams = append(l.streams, stream.Stream{
 			Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
+			ListQuota: a.Quota.List / float64(len(all)),
 		})
 	}
 	return l, nil

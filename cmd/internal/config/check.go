@@ -220,6 +220,12 @@ func (c *checker) schedule(s *Schedule) {
 	c.span("schedule.settle", s.Settle, 0, day)
 	lookback := c.span("schedule.lookback", s.Lookback, time.Minute, maxSpan)
 	c.span("schedule.sweep", s.Sweep, time.Hour, maxSpan)
+	for i, age := range s.Recheck {
+		at := fmt.Sprintf("schedule.recheck[%d]", i)
+		if c.span(at, age, time.Second, maxSpan) && i > 0 && age <= s.Recheck[i-1] {
+			c.fail(at, "is not longer than the one before it (order them, such as [10m, 1h, 24h])")
+		}
+	}
 	switch {
 	case !lookback:
 	case window && s.Lookback < s.Window:

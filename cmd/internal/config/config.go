@@ -145,6 +145,9 @@ type Schedule struct {
 	Lookback time.Duration `yaml:"lookback"`
 	// Sweep is how far back unpaid orders are looked at again.
 	Sweep time.Duration `yaml:"sweep"`
+	// Recheck are the ages, ascending, at which the detail of a young order is fetched again, because vendors deliver after the
+	// payment. It is empty for never.
+	Recheck []time.Duration `yaml:"recheck"`
 }
 
 // Reporting says how the views and the status page tell days and months.
@@ -182,6 +185,7 @@ func Default() *Config {
 			Settle:   2 * time.Minute,
 			Lookback: 24 * time.Hour,
 			Sweep:    192 * time.Hour,
+			Recheck:  []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour},
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},

@@ -123,6 +123,7 @@ schedule:
   settle: 0s
   lookback: 1d12h
   sweep: 30d
+  recheck: [30s, 2h]
 reporting:
   timezone: Asia/Shanghai
 http: {listen: ":0"}
@@ -155,6 +156,7 @@ log:
 		},
 		Schedule: Schedule{
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
+			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour},
 		},
 		Reporting: Reporting{Timezone: "Asia/Shanghai"}, HTTP: HTTP{Listen: ":0"},
 		Log: Log{Level: "debug", Format: FormatJSON},
