@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,11 +40,16 @@ var benchAccount = simulator.Options{Seed: 1, Orders: 20_000, From: start, To: s
 // serveBenchmark is the body of such a process. It ends when its standard input is closed.
 func serveBenchmark() {
 	o := benchAccount
-	latency, err := time.ParseDuration(os.Getenv(simulatorVariable))
-	if err != nil {
+	var latency string
+	var days int
+	if _, err := fmt.Sscan(os.Getenv(simulatorVariable), &latency, &o.Orders, &days); err != nil {
 		panic(err)
 	}
-	o.Latency.Fixed = latency
+	o.To = o.From.AddDate(0, 0, days)
+	var err error
+	if o.Latency.Fixed, err = time.ParseDuration(latency); err != nil {
+		panic(err)
+	}
 	server := simulator.New(simulator.NewAccount(o))
 	if err := server.Start("127.0.0.1:0"); err != nil {
 		panic(err)
@@ -53,10 +59,10 @@ func serveBenchmark() {
 	_ = server.Close()
 }
 
-func startSimulator(b *testing.B, latency time.Duration) (endpoint string) {
+func startSimulator(b *testing.B, latency time.Duration, orders, days int) (endpoint string) {
 	b.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), simulatorVariable+"="+latency.String())
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", simulatorVariable, latency, orders, days))
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {
@@ -87,7 +93,7 @@ func BenchmarkBackfill(b *testing.B) {
 		inFlight int
 	}{{0, 32}, {20 * time.Millisecond, 32}, {20 * time.Millisecond, 256}} {
 		b.Run(fmt.Sprintf("latency=%s/inflight=%d", c.latency, c.inFlight), func(b *testing.B) {
-			endpoint := startSimulator(b, c.latency)
+			endpoint := startSimulator(b, c.latency, benchAccount.Orders, 30)
 			account := simulator.NewAccount(benchAccount)
 			var bare, ours cost
 			var server time.Duration
@@ -109,6 +115,44 @@ func BenchmarkBackfill(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkMemory measures the peak of this process's memory, where neither ClickHouse nor the vendor is, in backfills of
+// a year of 10,000 to 1,000,000 orders, of one account or of 20 side by side.
+func BenchmarkMemory(b *testing.B) {
+	const days = 365
+	for _, c := range []struct{ orders, accounts int }{{10_000, 1}, {100_000, 1}, {1_000_000, 1}, {500, 20}, {5_000, 20}, {50_000, 20}} {
+		b.Run(fmt.Sprintf("orders=%d/accounts=%d", c.orders*c.accounts, c.accounts), func(b *testing.B) {
+			endpoint := startSimulator(b, 0, c.orders, days)
+			to := benchAccount.From.AddDate(0, 0, days)
+			for b.Loop() {
+				e, _ := benchEngineOf(b, c.accounts, endpoint, 256/c.accounts, float64(100_000/c.accounts), nil) // a budget takes memory by its quota
+				debug.FreeOSMemory()
+				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins anew
+					b.Fatal(err)
+				}
+				sum, err := e.Backfill(b.Context(), to.Add(24*time.Hour), benchAccount.From, to, false, nil)
+				if err != nil || sum.Err() != nil {
+					b.Fatal(err, sum.Err())
+				}
+				b.ReportMetric(peakRSS(b), "peak-MiB")
+			}
+		})
+	}
+}
+
+// peakRSS is the most memory that this process had, in MiB.
+func peakRSS(b *testing.B) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		b.Fatal(err)
+	}
+	return kib / 1024
 }
 
 // cost is what a piece of work took: time, and of this process CPU time and allocations.
@@ -226,15 +270,28 @@ func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 
 func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
 	b.Helper()
+	return benchEngineOf(b, 1, endpoint, inFlight, quota, observe)
+}
+
+// benchEngineOf is benchEngine for several accounts, all with the same orders.
+func benchEngineOf(b *testing.B, accounts int, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
+	b.Helper()
 	addr, database := sinktest.Database(b)
 	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
-	of := stream.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: "main"}, Source: caller, PageSize: 20, InFlight: inFlight}
-	return engine.New(s, []stream.Stream{of}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
+	streams := make([]stream.Stream, accounts)
+	for i := range streams {
+		name := "main"
+		if i > 0 {
+			name = fmt.Sprint("account", i)
+		}
+		caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
+		streams[i] = stream.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: name}, Source: caller, PageSize: 20, InFlight: inFlight}
+	}
+	return engine.New(s, streams, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }
 
 // pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.
