@@ -11,6 +11,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
+	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -43,12 +44,8 @@ type Stored interface {
 	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
 }
 
-const (
-	// mostSamples bounds how many days are counted by themselves.
-	mostSamples = 60
-	// splitPages is how many pages a listing may have before it is halved; see package walk.
-	splitPages = 80
-)
+// mostSamples bounds how many days are counted by themselves.
+const mostSamples = 60
 
 // EstimateBackfill says about what a backfill of a stream would cost, within 10 %. It writes nothing, and makes a few calls that
 // count: one for each 90 days of the range, which say how many orders there are, and up to 60 for single days. What is stored the
@@ -236,9 +233,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 	iv := window.Interval{Start: units[0].Start, End: units[len(units)-1].End}
 	e.Calls++
-	p, err := e.stream.Source.List(ctx, source.Query{
-		OwnerID: e.stream.OwnerID, Filters: e.stream.Filters, Start: iv.Start, End: iv.End.Add(-time.Second), Page: 1, Size: 1,
-	})
+	n, err := e.stream.Total(ctx, window.Interval{Start: iv.Start, End: iv.End.Add(-time.Second)})
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := e.count(ctx, units[:len(units)/2])
 		if err != nil {
@@ -251,7 +246,6 @@ func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 		return 0, fmt.Errorf("count the orders of %s: %w", iv, err)
 	}
 	// What lies between the units is complete, and its number known.
-	n := p.Total
 	from, _ := slices.BinarySearchFunc(e.passed, iv.Start, func(w schema.Window, t time.Time) int { return w.Start.Compare(t) })
 	for _, w := range e.passed[from:] {
 		if !w.Start.Before(iv.End) {
@@ -268,7 +262,7 @@ func listCalls(n, size int) int {
 	switch {
 	case n < size:
 		return 1
-	case n <= splitPages*size:
+	case n <= walk.MaxPages*size:
 		return (n+size-1)/size + 1
 	}
 	return 1 + halves(n, size)
@@ -277,7 +271,7 @@ func listCalls(n, size int) int {
 // halves is listCalls for the halves of a listing whose number of rows is known: that of the second half is the rest.
 func halves(n, size int) int {
 	rest := n - n/2
-	if rest <= splitPages*size {
+	if rest <= walk.MaxPages*size {
 		return listCalls(n/2, size) + listCalls(rest, size)
 	}
 	return listCalls(n/2, size) + halves(rest, size)

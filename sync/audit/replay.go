@@ -196,11 +196,7 @@ func (a *replay) finish(ctx context.Context) error {
 		windows = append(windows, window.At(time.Unix(start, 0), a.run.Window))
 	}
 	slices.SortFunc(windows, stream.Earliest)
-	starts := make([]time.Time, len(windows))
-	for i, w := range windows {
-		starts[i] = w.Start
-	}
-	rejects, err := a.run.Rejects.Sums(ctx, starts...)
+	rejects, err := a.run.Rejects.Sums(ctx, stream.Starts(windows)...)
 	if err != nil {
 		return err
 	}

@@ -236,16 +236,14 @@ func (v *verification) count(ctx context.Context, iv, all window.Interval) error
 	if err != nil {
 		return err
 	}
-	p, err := v.run.Stream.Source.List(ctx, source.Query{
-		OwnerID: v.run.Stream.OwnerID, Filters: v.run.Stream.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
-	})
+	total, err := v.run.Stream.Total(ctx, asked)
 	v.run.Progress.ListCalls.Add(1)
 	switch {
 	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.run.Window:
 		return v.halve(ctx, iv, all)
 	case err != nil:
 		return err
-	case least <= p.Total && p.Total <= most:
+	case least <= total && total <= most:
 		v.looks.add(ByCount, asked.Clip(iv))
 		v.run.Progress.Done.Add(int64(len(iv.Tile(v.run.Window))))
 		return nil
@@ -254,7 +252,7 @@ func (v *verification) count(ctx context.Context, iv, all window.Interval) error
 	}
 	v.run.Progress.Done.Add(1)
 	v.looks.add(ByCount, asked.Clip(iv))
-	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: p.Total, Stored: most, Note: "TotalCount of the source"})
+	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: total, Stored: most, Note: "TotalCount of the source"})
 	return nil
 }
 

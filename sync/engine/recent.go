@@ -109,13 +109,14 @@ func (e *Engine) inTurn(r *stream.Run, turn []window.Interval, rows map[int64]sc
 	var out []window.Interval
 	cost := 0.0
 	for _, w := range turn {
-		next := append(slices.Clone(out), w)
-		slices.SortFunc(next, stream.Earliest)
-		if c := listingCost(r.Stream.PageSize, next, rows); c <= calls {
-			out, cost = next, c
-			continue
+		at, _ := slices.BinarySearchFunc(out, w, stream.Earliest)
+		next := slices.Insert(out, at, w)
+		c := listingCost(r.Stream.PageSize, next, rows)
+		if c > calls {
+			out = slices.Delete(next, at, at+1)
+			break
 		}
-		break
+		out, cost = next, c
 	}
 	e.turns.spent(r.Stream, cost)
 	return out

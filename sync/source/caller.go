@@ -142,8 +142,9 @@ func call[T any](ctx context.Context, c *Caller, a *api, do func(context.Context
 func once[T any](ctx context.Context, c *Caller, a *api, do func(context.Context) (T, error)) (t T, err error) {
 	permit, err := a.budget.Acquire(ctx)
 	if err != nil {
-		if p, ok := errors.AsType[*pausedError](err); ok {
-			p.api = a.name
+		// The budget's own has no name yet. One that ended ctx is another call's, which others may be reading.
+		if p, ok := errors.AsType[*pausedError](err); ok && p.api == "" {
+			err = &pausedError{p.Pause, a.name}
 		}
 		return t, err
 	}

@@ -109,6 +109,15 @@ func (r *Run) plan(j Job, sign int) {
 
 func Earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
+// Starts are those of some intervals.
+func Starts(intervals []window.Interval) []time.Time {
+	out := make([]time.Time, len(intervals))
+	for i, iv := range intervals {
+		out[i] = iv.Start
+	}
+	return out
+}
+
 func Jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []Job {
 	isDue := make(map[int64]bool, len(due))
 	for _, w := range due {

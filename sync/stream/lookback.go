@@ -145,12 +145,10 @@ func (l *Lookback) counted(ctx context.Context, iv, within window.Interval) (equ
 	if asked.Empty() {
 		return true, most, nil
 	}
-	p, err := l.run.Stream.Source.List(ctx, source.Query{
-		OwnerID: l.run.Stream.OwnerID, Filters: l.run.Stream.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
-	})
+	total, err := l.run.Stream.Total(ctx, asked)
 	l.calls++
 	l.run.Progress.ListCalls.Add(1)
-	return err == nil && least <= p.Total && p.Total <= most, most, err
+	return err == nil && least <= total && total <= most, most, err
 }
 
 // differing finds the parts of an interval of a range whose counts are not those of the stored orders: small ones, which a
@@ -200,11 +198,7 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 	if err != nil {
 		return err
 	}
-	starts := make([]time.Time, len(windows))
-	for i, w := range windows {
-		starts[i] = w.Start
-	}
-	rejects, err := l.run.Rejects.Sums(ctx, starts...)
+	rejects, err := l.run.Rejects.Sums(ctx, Starts(windows)...)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -219,7 +220,7 @@ func (mv *Moves) wrote(id string) {
 	mv.mu.Lock()
 	defer mv.mu.Unlock()
 	if len(mv.written) < mostWritten {
-		mv.written = append(mv.written, id)
+		mv.written = append(mv.written, strings.Clone(id)) // it is a part of the answer, all of which it would keep
 	} else {
 		mv.All = true
 	}

@@ -1,12 +1,14 @@
 package stream
 
 import (
+	"context"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // Source is what the engine needs of a vendor: a [source.Caller].
@@ -42,6 +44,14 @@ func (l Stream) Offset() time.Duration {
 	}
 	offset, _ := l.Clock()
 	return offset
+}
+
+// Total asks for the source's count of the orders between two times. Whether it counts those of the ends is the vendor's.
+func (l Stream) Total(ctx context.Context, asked window.Interval) (int, error) {
+	p, err := l.Source.List(ctx, source.Query{
+		OwnerID: l.OwnerID, Filters: l.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
+	})
+	return p.Total, err
 }
 
 // Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.

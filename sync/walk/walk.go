@@ -80,9 +80,9 @@ func (l *Listing) Unread() (ids []string, named bool) {
 }
 
 const (
-	// maxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
+	// MaxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
 	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
-	maxPages = 80
+	MaxPages = 80
 	// maxPagesShort is the threshold of a range of shortRange or less, such as one in which a script renewed thousands
 	// of orders. What is asked for beyond its ends, see edge, would be a large part of its halves.
 	maxPagesShort = 500
@@ -123,7 +123,7 @@ func threshold(iv window.Interval) int {
 	if iv.End.Sub(iv.Start) <= shortRange {
 		return maxPagesShort
 	}
-	return maxPages
+	return MaxPages
 }
 
 // unknown is a TotalCount that nobody knows.

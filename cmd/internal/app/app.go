@@ -112,14 +112,9 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-// Open opens the warehouse, starting the embedded server where the configuration says so. ctx bounds the opening only.
-func (a *App) Open(ctx context.Context) error {
-	if a.warehouse != nil {
-		return nil
-	}
-	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{
-		Log: a.log, Progress: a.progress, Observer: a.metrics, Timezone: a.cfg.Reporting.Timezone,
-	})
+// openWarehouse opens the warehouse, which the cleanups close, if its windows are those of the configuration.
+func (a *App) openWarehouse(ctx context.Context, readOnly bool) error {
+	w, err := OpenWarehouse(ctx, a.cfg, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics, ReadOnly: readOnly})
 	if err != nil {
 		return err
 	}
@@ -128,8 +123,19 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	a.history = daemon.NewHistory(a.log, w.Sink)
-	a.claims = daemon.NewClaims(a.log, a.leases, w.Sink)
+	return nil
+}
+
+// Open opens the warehouse, starting the embedded server where the configuration says so. ctx bounds the opening only.
+func (a *App) Open(ctx context.Context) error {
+	if a.warehouse != nil {
+		return nil
+	}
+	if err := a.openWarehouse(ctx, false); err != nil {
+		return err
+	}
+	a.history = daemon.NewHistory(a.log, a.warehouse.Sink)
+	a.claims = daemon.NewClaims(a.log, a.leases, a.warehouse.Sink)
 	a.cleanups.addWithin("claims", releaseTimeout, a.claims.Start())
 	a.cleanups.add("accounts", func(context.Context) error {
 		for _, l := range a.logins {
@@ -141,14 +147,14 @@ func (a *App) Open(ctx context.Context) error {
 		l.engine = a.newEngine(l.streams...)
 	}
 	a.daemon = daemon.New(daemon.Options{
-		Log: a.log, Sink: w.Sink, Ping: a.ping, Leases: a.leases, History: a.history, Troubles: a.troubles, Up: a.metrics.answers,
+		Log: a.log, Sink: a.warehouse.Sink, Ping: a.ping, Leases: a.leases, History: a.history, Troubles: a.troubles, Up: a.metrics.answers,
 	}, a.work(a.cfg, a.schedule, a.logins))
 	stop := a.troubles.Listen(a.callers)
 	a.cleanups.add("vendors", func(context.Context) error {
 		stop()
 		return nil
 	})
-	native, http := w.Addresses()
+	native, http := a.warehouse.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil
 }

@@ -157,7 +157,7 @@ func TestHistoryOfARunUnderWay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w, err := app.OpenWarehouse(t.Context(), cfg.ClickHouse, app.WarehouseOptions{})
+	w, err := app.OpenWarehouse(t.Context(), cfg, app.WarehouseOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

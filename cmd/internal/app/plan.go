@@ -45,19 +45,11 @@ func (p AccountPlan) Time(f audit.Estimate) time.Duration {
 
 // OpenToPlan opens the warehouse to read, if there is one: it makes no table, and no folder. Plan needs no more.
 func (a *App) OpenToPlan(ctx context.Context) error {
-	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics, ReadOnly: true})
+	err := a.openWarehouse(ctx, true)
 	if refused, ok := errors.AsType[*sink.ConnectError](err); errors.Is(err, errNoFolder) || ok && refused.NoTables {
 		return nil // nothing is stored
 	}
-	if err != nil {
-		return err
-	}
-	if err := w.CheckWindow(ctx, a.cfg.Schedule.Window); err != nil {
-		return errors.Join(err, w.Close())
-	}
-	a.warehouse = w
-	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	return nil
+	return err
 }
 
 // Plan says about what Backfill would cost with the same arguments, account by account, by a few calls. OpenToPlan must have

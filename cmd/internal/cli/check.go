@@ -294,9 +294,7 @@ func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) 
 	const name = "clickhouse"
 	d := p.download()
 	defer d.close()
-	w, err := app.LookAtWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
-		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress, Timezone: cfg.Reporting.Timezone,
-	})
+	w, err := app.LookAtWarehouse(ctx, cfg, app.WarehouseOptions{Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
 	if err != nil {
 		c.bad(ctx, name, err)
 		return
