@@ -131,18 +131,18 @@ type offlineSource struct{ blank source.Client }
 
 var errOffline = errors.New("this verb makes no call to the vendor")
 
-// List is part of engine.Source.
+// List is part of stream.Source.
 func (offlineSource) List(context.Context, source.Query) (source.Page, error) {
 	return source.Page{}, errOffline
 }
 
-// Detail is part of engine.Source.
+// Detail is part of stream.Source.
 func (offlineSource) Detail(context.Context, string, string) (source.Detail, error) {
 	return source.Detail{}, errOffline
 }
 
-// CanList is part of engine.Source.
+// CanList is part of stream.Source.
 func (o offlineSource) CanList() bool { return source.CanList(o.blank) }
 
-// CanFilterStatus is part of engine.Source.
+// CanFilterStatus is part of stream.Source.
 func (o offlineSource) CanFilterStatus() bool { return source.CanFilterStatus(o.blank) }

@@ -1,4 +1,4 @@
-package engine
+package audit
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -54,10 +55,10 @@ const mostSamples = 60
 // costs up to two for what does not fill its last page, and for the second look at its first one. How much that is on average the
 // days say that were counted: all of them, or some that were picked by chance. However unevenly orders are spread, a day is
 // never off by more than these two.
-func EstimateBackfill(ctx context.Context, stream Stream, stored Stored, o EstimateOptions) Estimate {
-	o.Now = o.Now.Add(stream.offset())
-	e := &estimate{Estimate: Estimate{Stream: stream.Stream}, EstimateOptions: o, stream: stream, stored: stored}
-	if e.Err = begins(o.From); e.Err == nil {
+func EstimateBackfill(ctx context.Context, s stream.Stream, stored Stored, o EstimateOptions) Estimate {
+	o.Now = o.Now.Add(s.Offset())
+	e := &estimate{Estimate: Estimate{Stream: s.Stream}, EstimateOptions: o, stream: s, stored: stored}
+	if e.Err = stream.Begins(o.From); e.Err == nil {
 		e.Err = e.run(source.WithPriority(ctx, source.Verify))
 	}
 	return e.Estimate
@@ -67,7 +68,7 @@ func EstimateBackfill(ctx context.Context, stream Stream, stored Stored, o Estim
 type estimate struct {
 	Estimate
 	EstimateOptions
-	stream Stream
+	stream stream.Stream
 	stored Stored
 	passed []schema.Window // windows of the range that are not due, by start
 }
@@ -192,7 +193,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 	windows := iv.Tile(e.Window)
 	due := windows
 	if !e.Force {
-		due = window.Missing(iv, e.Window, ledger, badWindows(slices.Values(rejects), e.Window))
+		due = window.Missing(iv, e.Window, ledger, stream.BadWindows(slices.Values(rejects), e.Window))
 	}
 	e.Windows, e.Skipped = len(due), len(windows)-len(due)
 	rejected := make(map[int64]schema.RejectWindow, len(rejects))
@@ -210,9 +211,9 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 		}
 	}
 	var units []unit
-	for _, span := range window.Spans(due) {
-		u := unit{Interval: span.Clip(window.Interval{Start: span.Start, End: e.Now})}
-		for _, w := range span.Tile(e.Window) {
+	for _, part := range window.Ranges(due) {
+		u := unit{Interval: part.Clip(window.Interval{Start: part.Start, End: e.Now})}
+		for _, w := range part.Tile(e.Window) {
 			c, j := counts[w.Start.UTC()], rejected[w.Start.Unix()]
 			// A row that could not become an order is counted at the source and has no detail; an order with a line that could
 			// not become an item is asked for again, one whose missing detail was accepted is not.
@@ -232,7 +233,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 	iv := window.Interval{Start: units[0].Start, End: units[len(units)-1].End}
 	e.Calls++
-	n, err := e.stream.total(ctx, window.Interval{Start: iv.Start, End: iv.End.Add(-time.Second)})
+	n, err := e.stream.Total(ctx, window.Interval{Start: iv.Start, End: iv.End.Add(-time.Second)})
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := e.count(ctx, units[:len(units)/2])
 		if err != nil {

@@ -1,4 +1,4 @@
-package engine
+package stream
 
 import (
 	"context"
@@ -6,27 +6,27 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// gate bounds how many calls of a login are under way at once, over all spans of all its streams. Listings and details have a bound each:
+// limited bounds how many calls of a login are under way at once, over all ranges of all its streams. Listings and details have a bound each:
 // details that wait for their budget must not keep the listings, which feed them, waiting too.
-type gate struct {
+type limited struct {
 	Source
 	lists, details chan struct{}
 }
 
-// newGates makes the gates of a run: streams of one login have the same Source, and so one gate.
-func newGates(streams []Stream) map[Source]*gate {
-	gates := map[Source]*gate{}
+// Limit makes the gates of a run: streams of one login have the same Source, and so one gate.
+func Limit(streams []Stream) map[Source]*limited {
+	gates := map[Source]*limited{}
 	for _, l := range streams {
 		if gates[l.Source] == nil {
 			n := max(1, l.InFlight)
-			gates[l.Source] = &gate{Source: l.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+			gates[l.Source] = &limited{Source: l.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
 		}
 	}
 	return gates
 }
 
 // List is part of Source.
-func (g *gate) List(ctx context.Context, q source.Query) (source.Page, error) {
+func (g *limited) List(ctx context.Context, q source.Query) (source.Page, error) {
 	if err := enter(ctx, g.lists); err != nil {
 		return source.Page{}, err
 	}
@@ -35,7 +35,7 @@ func (g *gate) List(ctx context.Context, q source.Query) (source.Page, error) {
 }
 
 // Detail is part of Source.
-func (g *gate) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
+func (g *limited) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
 	if err := enter(ctx, g.details); err != nil {
 		return source.Detail{}, err
 	}

@@ -1,4 +1,4 @@
-package engine_test
+package stream_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // All that is done after a stop has one bound, which counts from the stop.
@@ -16,10 +16,10 @@ func TestLasting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		parent, stop := context.WithCancel(t.Context())
-		lasting, done := engine.Lasting(parent, 10*time.Second)
+		lasting, done := stream.Lasting(parent, 10*time.Second)
 		defer done()
 		ctx := context.WithValue(lasting, key{}, "value")
-		early, earlyDone := engine.Late(ctx)
+		early, earlyDone := stream.Late(ctx)
 		defer earlyDone()
 		time.Sleep(time.Hour)
 		if early.Err() != nil || early.Value(key{}) != "value" {
@@ -27,7 +27,7 @@ func TestLasting(t *testing.T) {
 		}
 		stop()
 		time.Sleep(6 * time.Second)
-		late, lateDone := engine.Late(ctx)
+		late, lateDone := stream.Late(ctx)
 		defer lateDone()
 		if ctx.Err() == nil || late.Err() != nil || early.Err() != nil {
 			t.Error(ctx.Err(), late.Err(), early.Err())
@@ -45,15 +45,15 @@ func TestLasting(t *testing.T) {
 	})
 	// What is over needs nothing any more, and leaves nothing behind.
 	synctest.Test(t, func(t *testing.T) {
-		ctx, done := engine.Lasting(t.Context(), time.Second)
-		late, lateDone := engine.Late(ctx)
+		ctx, done := stream.Lasting(t.Context(), time.Second)
+		late, lateDone := stream.Late(ctx)
 		defer lateDone()
 		done()
 		synctest.Wait()
 		if !errors.Is(late.Err(), context.Canceled) {
 			t.Error(late.Err())
 		}
-		if plain, _ := engine.Late(t.Context()); plain.Err() != nil {
+		if plain, _ := stream.Late(t.Context()); plain.Err() != nil {
 			t.Error(plain.Err())
 		}
 	})

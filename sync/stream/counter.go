@@ -1,7 +1,9 @@
-package engine
+package stream
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -10,11 +12,50 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// tally adds up the ledger rows of one span while its listings are worked off, in the order of time. One goroutine uses
+// recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
+// The ids and their digest stay what the listing saw: they are the evidence that the stored orders are held against.
+func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
+	if len(touched) == 0 {
+		return nil
+	}
+	if err := r.Commits.Flush(); err != nil {
+		return err
+	}
+	var all window.Interval
+	for start := range touched {
+		if !start.IsZero() { // of a reject that nobody knows the time of
+			all = all.Extend(window.At(start, r.Window))
+		}
+	}
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, all.Start, all.End)
+	if err != nil {
+		return err
+	}
+	counts, err := r.Store.Counts(ctx, r.Stream.Stream, r.Window, all.Start, all.End)
+	if err != nil {
+		return err
+	}
+	rejects, err := r.Rejects.rejected(ctx, slices.Collect(maps.Keys(touched))...)
+	if err != nil {
+		return err
+	}
+	var out schema.Batch
+	for _, w := range ledger {
+		c, rejected := counts[w.Start.UTC()], rejects[w.Start.Unix()]
+		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
+			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
+			w.Version = NextVersion(w.Version)
+			out.Windows = append(out.Windows, w)
+		}
+	}
+	return r.Commits.Add(out)
+}
+
+// windowCounter adds up the ledger rows of one range while its listings are worked off, in the order of time. One goroutine uses
 // it.
-type tally struct {
-	run     *streamRun
-	job     job
+type windowCounter struct {
+	run     *Run
+	job     Job
 	windows []schema.Window
 	next    int                         // the first window that is not closed
 	missing map[int64][]schema.OrderRef // stored and not listed, by the window's start, in Unix seconds
@@ -28,7 +69,7 @@ type meeting struct {
 }
 
 // meet notes that a listing shows a reject; v is what is known of it. It is to be called before the reject is changed.
-func (t *tally) meet(start time.Time, v *rejectView, id string) {
+func (t *windowCounter) meet(start time.Time, v *RejectView, id string) {
 	m := t.met[start.Unix()]
 	if m == nil {
 		m = &meeting{ids: map[uint64]bool{}}
@@ -46,12 +87,12 @@ func (t *tally) meet(start time.Time, v *rejectView, id string) {
 	}
 }
 
-func newTally(r *streamRun, j job) *tally {
-	t := &tally{run: r, job: j, missing: map[int64][]schema.OrderRef{}, met: map[int64]*meeting{}}
+func newWindowCounter(r *Run, j Job) *windowCounter {
+	t := &windowCounter{run: r, job: j, missing: map[int64][]schema.OrderRef{}, met: map[int64]*meeting{}}
 	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
-			Stream: r.stream.Stream, Start: iv.Start, End: iv.End, Filters: r.stream.Filters.String(), Verdict: schema.Complete, StartedAt: started,
+			Stream: r.Stream.Stream, Start: iv.Start, End: iv.End, Filters: r.Stream.Filters.String(), Verdict: schema.Complete, StartedAt: started,
 		})
 	}
 	if j.again { // its calls are this window's, too
@@ -61,18 +102,18 @@ func newTally(r *streamRun, j job) *tally {
 	return t
 }
 
-// at finds the window of a time inside the span.
-func (t *tally) at(at time.Time) *schema.Window {
+// at finds the window of a time inside the range.
+func (t *windowCounter) at(at time.Time) *schema.Window {
 	i := int(at.Sub(t.job.Start) / t.run.Window)
 	return &t.windows[max(0, min(i, len(t.windows)-1))]
 }
 
 // listing notes what a listing says of the windows that it covers.
-func (t *tally) listing(l walk.Listing) {
+func (t *windowCounter) listing(l walk.Listing) {
 	first := t.at(l.Start)
 	first.ListCalls += uint32(l.Calls)
 	first.Pages += uint32(l.Pages)
-	t.run.progress.ListCalls.Add(int64(l.Calls))
+	t.run.Progress.ListCalls.Add(int64(l.Calls))
 	for i := range t.windows {
 		w := &t.windows[i]
 		if !w.Start.Before(l.End) || !l.Start.Before(w.End) {
@@ -90,8 +131,8 @@ func (t *tally) listing(l walk.Listing) {
 	}
 }
 
-// doubt says why a window is short though it was listed whole.
-func (t *tally) doubt(w *schema.Window, why string) {
+// doubt says why a window is short though it was listed completely.
+func (t *windowCounter) doubt(w *schema.Window, why string) {
 	if worse(schema.Short, w.Verdict) {
 		w.Verdict, w.Error = schema.Short, why
 	}
@@ -103,7 +144,7 @@ func worse(a, b schema.Verdict) bool {
 }
 
 // order counts an order that is stored, or is about to be.
-func (t *tally) order(o *schema.Order, items uint32, status string) {
+func (t *windowCounter) order(o *schema.Order, items uint32, status string) {
 	w := t.at(o.CreateTime)
 	w.Listed++
 	w.Stored++
@@ -115,15 +156,15 @@ func (t *tally) order(o *schema.Order, items uint32, status string) {
 }
 
 // detail counts an order whose detail was asked for.
-func (t *tally) detail(res enrich.Result) {
+func (t *windowCounter) detail(res enrich.Result) {
 	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus)
 	t.at(res.Order.CreateTime).DetailCalls++
 }
 
-// done closes the windows that the listing completes and gives their ledger rows.
-func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
+// done closes the windows that the listing completes and returns their ledger rows.
+func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
 	var out []schema.Window
-	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.now}).End)
+	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.Now}).End)
 	first := t.next
 	var starts []time.Time
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {
@@ -133,33 +174,33 @@ func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, erro
 	if err := t.gone(ctx, t.windows[first:t.next]); err != nil {
 		return nil, err
 	}
-	rejected, err := t.run.open.rejected(ctx, starts...)
+	rejected, err := t.run.Rejects.rejected(ctx, starts...)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range t.windows[first:t.next] {
 		if w.Verdict == schema.Complete {
-			t.run.wholeWindow(w.Start)
+			t.run.completed(w.Start)
 		}
 		w.Rejected = rejected[w.Start.Unix()]
-		if w.Verdict == schema.Complete && w.End.Add(t.run.Settle).After(t.run.past()) {
+		if w.Verdict == schema.Complete && w.End.Add(t.run.Lateness).After(t.run.Past()) {
 			w.Verdict = schema.Open
 		}
 		prior := t.job.prior[w.Start.Unix()]
 		if missing := t.missing[w.Start.Unix()]; len(missing) > 0 && w.Verdict != schema.Short && w.Verdict != schema.Failed {
-			w.FinishedAt, w.Version = t.run.clock(), nextVersion(prior.Version)
+			w.FinishedAt, w.Version = t.run.clock(), NextVersion(prior.Version)
 			w.ListedAt = w.FinishedAt
-			t.run.deferWindow(deferred{row: w, job: t.job, missing: missing})
+			t.run.missing.deferWindow(deferred{row: w, job: t.job, missing: missing})
 			continue
 		}
 		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
 			w.Attempts = prior.Attempts + 1
 		}
 		w.FinishedAt = t.run.clock()
-		if w.ListedAt = w.FinishedAt; !sound(w) {
+		if w.ListedAt = w.FinishedAt; !Sound(w) {
 			w.ListedAt = prior.Listing()
 		}
-		w.Version = nextVersion(prior.Version)
+		w.Version = NextVersion(prior.Version)
 		t.run.closed(ctx, w)
 		if w.Verdict == schema.Failed {
 			if prior.Verdict == schema.Complete {
@@ -173,8 +214,8 @@ func (t *tally) done(ctx context.Context, l walk.Listing) ([]schema.Window, erro
 	return out, nil
 }
 
-// gone resolves the rejects of windows that were listed whole and did not show them any more.
-func (t *tally) gone(ctx context.Context, windows []schema.Window) error {
+// gone resolves the rejects of windows that were listed completely and did not show them any more.
+func (t *windowCounter) gone(ctx context.Context, windows []schema.Window) error {
 	var out []schema.Reject
 	for _, w := range windows {
 		m := t.met[w.Start.Unix()]
@@ -185,11 +226,11 @@ func (t *tally) gone(ctx context.Context, windows []schema.Window) error {
 		if w.Verdict != schema.Complete {
 			continue
 		}
-		gone, err := t.run.open.gone(ctx, w.Start, m.ids, m.before, t.run.now)
+		gone, err := t.run.Rejects.gone(ctx, w.Start, m.ids, m.before, t.run.Now)
 		if err != nil {
 			return err
 		}
 		out = append(out, gone...)
 	}
-	return t.run.commit(schema.Batch{Rejects: out})
+	return t.run.Commit(schema.Batch{Rejects: out})
 }

@@ -1,6 +1,8 @@
-package engine
+package stream
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+)
 
 // Progress counts what a run has done so far. It may be read while the run goes on.
 type Progress struct {
@@ -11,11 +13,11 @@ type Progress struct {
 	ListCalls atomic.Int64
 	Details   atomic.Int64 // orders whose detail was asked for
 
-	// Of a walk: seconds of creation time that are to be listed and that were, and orders of these that need a detail.
+	// Of a listing: seconds of creation time that are to be listed and that were, and orders of these that need a detail.
 	toList, listed, found atomic.Int64
 }
 
-func (p *Progress) plan(windows int) { p.Windows.Add(int64(windows)) }
+func (p *Progress) Plan(windows int) { p.Windows.Add(int64(windows)) }
 
 // Share is how much of the work is done, from 0 to 1. Nobody knows how many orders there are in what is still to be
 // listed, so it is supposed that there are as many as in the rest. It reports false while nothing is known.

@@ -1,4 +1,4 @@
-package engine
+package stream
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"github.com/ordersync/ordersync/schema"
 )
 
-// StreamSummary is what a run did to one stream.
-type StreamSummary struct {
+// Outcome is what a run did to one stream.
+type Outcome struct {
 	schema.Stream
 	ByID      bool // its orders cannot be listed, so it has no windows
 	Windows   map[schema.Verdict]int
@@ -25,11 +25,11 @@ type StreamSummary struct {
 	Details   int
 	Rechecked int // orders whose detail was fetched again because it may have come too early
 
-	// What is not whole at the end of the run, within what it was asked for; of a tick, anywhere in the stream. What an
+	// What is not complete at the end of the run, within what it was asked for; of a scheduled run, anywhere in the stream. What an
 	// operator has accepted is left out.
 	Rejected int   // records that are not rows
 	Pending  int   // orders without their detail
-	Waiting  int   // windows that are to be walked again and were not walked in this run, beside those in Windows
+	Waiting  int   // windows that are to be listed again and were not listed in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
 	Err      error // why the stream's run ended early
 
@@ -53,7 +53,7 @@ var varying = regexp.MustCompile(` ?\[request [^\]]*\]|[0-9]+`)
 func Cause(text string) string { return varying.ReplaceAllString(text, "") }
 
 // fault counts a window that is short or failed.
-func (s *StreamSummary) fault(w schema.Window) {
+func (s *Outcome) fault(w schema.Window) {
 	cause := Cause(w.Error)
 	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.Verdict == w.Verdict && f.Cause == cause })
 	if i < 0 {
@@ -73,7 +73,7 @@ func (s *StreamSummary) fault(w schema.Window) {
 // Summary is what a run did.
 type Summary struct {
 	Started time.Time
-	Streams []StreamSummary
+	Streams []Outcome
 }
 
 // Err says in one error what the run left undone; nil for a run that lost nothing (I8).
@@ -87,7 +87,7 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-func (s StreamSummary) err() error {
+func (s Outcome) err() error {
 	var undone []string
 	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {
 		if n := s.Windows[v]; n > 0 {
@@ -115,16 +115,16 @@ func (s StreamSummary) err() error {
 	return nil
 }
 
-// sumUp changes the stream's summary; spans run side by side.
-func (r *streamRun) sumUp(change func(*StreamSummary)) {
+// Count changes the stream's summary; ranges run side by side.
+func (r *Run) Count(change func(*Outcome)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.sum)
 }
 
-// summary ends the stream's run. What is open is counted here, once, of what the warehouse holds: a record can be met several
+// Summary ends the stream's run. What is open is counted here, once, of what the warehouse holds: a record can be met several
 // times in a run, and be healed after it was met. A run that was stopped counts as well.
-func (r *streamRun) summary(ctx context.Context, err error) StreamSummary {
+func (r *Run) Summary(ctx context.Context, err error) Outcome {
 	late, end := Late(ctx)
 	defer end()
 	rejected, pending, failed := r.left(late)
@@ -133,7 +133,7 @@ func (r *streamRun) summary(ctx context.Context, err error) StreamSummary {
 	if err == nil && failed != nil {
 		err = fmt.Errorf("count what is left: %w", failed)
 	}
-	r.sum.Stream, r.sum.ByID, r.sum.Err = r.stream.Stream, !r.stream.Lists(), err
+	r.sum.Stream, r.sum.ByID, r.sum.Err = r.Stream.Stream, !r.Stream.Lists(), err
 	r.sum.Rejected += rejected
 	r.sum.Pending += pending
 	return r.sum
@@ -141,18 +141,18 @@ func (r *streamRun) summary(ctx context.Context, err error) StreamSummary {
 
 // left counts the open rejects of what the run was asked to bring in order: records that are not rows, and orders without their
 // detail.
-func (r *streamRun) left(ctx context.Context) (rejected, pending int, err error) {
+func (r *Run) left(ctx context.Context) (rejected, pending int, err error) {
 	switch {
-	case r.asked != nil:
-		if err := r.open.write(); err != nil {
+	case r.Asked != nil:
+		if err := r.Rejects.write(); err != nil {
 			return 0, 0, err
 		}
-		v, err := r.open.look(ctx, nil, slices.Collect(maps.Keys(r.asked)))
+		v, err := r.Rejects.Look(ctx, nil, slices.Collect(maps.Keys(r.Asked)))
 		if err != nil {
 			return 0, 0, err
 		}
-		defer v.close()
-		for id := range r.asked {
+		defer v.Close()
+		for id := range r.Asked {
 			for _, j := range v.of(id, schema.RejectList, schema.RejectItem, schema.RejectDetail) {
 				switch {
 				case !j.AcceptedAt.IsZero():
@@ -165,33 +165,33 @@ func (r *streamRun) left(ctx context.Context) (rejected, pending int, err error)
 		}
 		return rejected, pending, nil
 	case r.limited:
-		return r.open.left(ctx, &r.scope)
+		return r.Rejects.left(ctx, &r.Scope)
 	}
-	return r.open.left(ctx, nil) // a scheduled run is to bring all in order
+	return r.Rejects.left(ctx, nil) // a scheduled run is to bring all in order
 }
 
 // closed takes a window into the summary. Its line is for who looks for one window: a run has a line a stream, and one for each
 // cause of what is wrong, since a gap of years has thousands of windows.
-func (r *streamRun) closed(ctx context.Context, w schema.Window) {
-	r.progress.Done.Add(1)
-	r.progress.Orders.Add(int64(w.Listed))
-	r.sumUp(func(s *StreamSummary) {
+func (r *Run) closed(ctx context.Context, w schema.Window) {
+	r.Progress.Done.Add(1)
+	r.Progress.Orders.Add(int64(w.Listed))
+	r.Count(func(s *Outcome) {
 		if s.Windows == nil {
 			s.Windows = map[schema.Verdict]int{}
 		}
 		s.Windows[w.Verdict]++
 		if w.Verdict == schema.Short || w.Verdict == schema.Failed {
-			if r.unwhole == nil {
-				r.unwhole = map[int64]string{}
+			if r.incomplete == nil {
+				r.incomplete = map[int64]string{}
 			}
-			r.unwhole[w.Start.Unix()] = string(w.Verdict) + ": " + w.Error
+			r.incomplete[w.Start.Unix()] = string(w.Verdict) + ": " + w.Error
 			s.fault(w)
 		}
 		s.Listed += int(w.Listed)
 		s.ListCalls += int(w.ListCalls)
 		s.Details += int(w.DetailCalls)
 	})
-	attrs := []any{r.stream.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
+	attrs := []any{r.Stream.LogAttr(), "start", w.Start, "verdict", w.Verdict, "listed", w.Listed, "stored", w.Stored, "items", w.Items,
 		"rejected", w.Rejected, "pending", w.Pending, "list_calls", w.ListCalls, "detail_calls", w.DetailCalls}
 	if w.Error != "" {
 		attrs = append(attrs, "error", w.Error)
