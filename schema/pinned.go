@@ -26,6 +26,7 @@ var pins = []pin{
 	{"join_use_nulls", 0, true, "what has no partner in a LEFT JOIN is empty or 0, and its type stays"},
 	{"join_default_strictness", "ALL", true, "a join without a word of strictness gives each pair of rows"},
 	{"any_join_distinct_right_table_keys", 0, true, "the former meaning of ANY JOIN"},
+	{"single_join_prefer_left_table", 1, true, "a name that both sides of a join have is that of the left one"},
 	{"transform_null_in", 0, true, "NULL is in no set"},
 	{"group_by_use_nulls", 0, true, "keys of a grouping set that is not theirs are empty, and their type stays"},
 	{"aggregate_functions_null_for_empty", 0, true, "the sum of nothing is 0, and its type stays"},

@@ -19,9 +19,12 @@ const final = " FINAL "
 // finalSettings end each query that reads with final.
 const finalSettings = " SETTINGS do_not_merge_across_partitions_select_final = 1"
 
-// inRange bounds a query by stream and creation time, [from, to); its arguments are those of rangeArgs. The stream's
-// account is the name of the configured account, which is unique, so the source need not be compared.
-const inRange = "account = ? AND owner_id = ? AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
+// ofStream is the condition that a row is of a stream, whose account is the name of the configured account. That is unique, so
+// the source need not be compared.
+const ofStream = "account = ? AND owner_id = ?"
+
+// inRange bounds a query by stream and creation time, [from, to); its arguments are those of rangeArgs.
+const inRange = ofStream + " AND create_time >= fromUnixTimestamp64Milli(?, 'UTC')" +
 	" AND create_time < fromUnixTimestamp64Milli(?, 'UTC')"
 
 // rangeArgs are the arguments of inRange. A time before or after all that a row can hold is no bound.
@@ -162,12 +165,15 @@ func (s *Sink) refs(ctx context.Context, where string, most int, args ...any) ([
 		limit = " LIMIT " + strconv.Itoa(most)
 	}
 	return collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time) FROM order_rows"+final+"WHERE "+where+
-		" ORDER BY create_time, order_id"+limit+finalSettings, args, func(rows driver.Rows) (o schema.OrderRef, err error) {
-		var created int64
-		err = rows.Scan(&o.OrderID, &created)
-		o.CreateTime = fromMilliseconds(created)
-		return o, err
-	})
+		" ORDER BY create_time, order_id"+limit+finalSettings, args, scanRef)
+}
+
+// scanRef reads an order's id and its creation time, in milliseconds.
+func scanRef(rows driver.Rows) (o schema.OrderRef, err error) {
+	var created int64
+	err = rows.Scan(&o.OrderID, &created)
+	o.CreateTime = fromMilliseconds(created)
+	return o, err
 }
 
 // isUnpaid is schema.IsUnpaid of an order.

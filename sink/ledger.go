@@ -82,7 +82,7 @@ func (s *Sink) LastWindow(ctx context.Context) (start, end time.Time, err error)
 }
 
 // windowsInRange is inRange for the ledger.
-const windowsInRange = "account = ? AND owner_id = ?" +
+const windowsInRange = ofStream +
 	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"
 
 // windows returns ledger rows; which is a further condition, with its arguments.

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
 	"github.com/ordersync/ordersync/schema"
 )
 
@@ -61,12 +59,7 @@ func (s *Sink) Provisional(ctx context.Context, stream schema.Stream, ages []tim
 		strings.Join(steps, ", "), schema.StateSQL(), schema.Quote(schema.StatePaid))
 	args = append(args, rangeArgs(stream, from, now)...)
 	args = append(append(args, usual...), rangeArgs(stream, from, now)...)
-	refs, err := collect(ctx, s, query+finalSettings, args, func(rows driver.Rows) (o schema.OrderRef, err error) {
-		var created int64
-		err = rows.Scan(&o.OrderID, &created)
-		o.CreateTime = fromMilliseconds(created)
-		return o, err
-	})
+	refs, err := collect(ctx, s, query+finalSettings, args, scanRef)
 	if err != nil {
 		return nil, fmt.Errorf("look for details that may have come too early: %w", err)
 	}

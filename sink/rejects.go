@@ -27,9 +27,6 @@ func currentRejects(columns, where string) string {
 // reject's own row said so.
 const accepted = "if(isNull(a.accepted_at), r.accepted_at, a.accepted_at)"
 
-// ofStream is the condition that a row is of a stream.
-const ofStream = "account = ? AND owner_id = ?"
-
 // amongRejects is the condition that a reject is one of those of which some version fulfils a condition. Versions are found by
 // a projection, which FINAL cannot use, and the current ones then by their ids: neither reads the rest of the table.
 func amongRejects(where string) string {
@@ -106,13 +103,11 @@ func (s *Sink) RejectsOf(ctx context.Context, stream schema.Stream, ids, orderID
 	had := map[string]bool{}
 	for _, of := range []struct {
 		such string
+		args []any // before the ids
 		ids  []string
-	}{{"id IN (?)", ids}, {amongRejects("account = ? AND order_id IN (?)"), orderIDs}} {
+	}{{"id IN (?)", nil, ids}, {amongRejects("account = ? AND order_id IN (?)"), []any{stream.Account}, orderIDs}} {
 		for chunk := range slices.Chunk(of.ids, maxIDs) {
-			args := []any{stream.Account, stream.OwnerID, chunk}
-			if strings.Contains(of.such, "order_id") {
-				args = []any{stream.Account, stream.OwnerID, stream.Account, chunk}
-			}
+			args := slices.Concat([]any{stream.Account, stream.OwnerID}, of.args, []any{chunk})
 			some, err := s.states(ctx, ofStream+" AND "+of.such+" AND resolved = 0", args)
 			if err != nil {
 				return nil, err

@@ -105,7 +105,7 @@ func (s *Sink) TrackedCounts(ctx context.Context) (map[schema.Stream]int, error)
 func (s *Sink) Find(ctx context.Context, stream schema.Stream, orderIDs []string) ([]schema.OrderRef, error) {
 	var out []schema.OrderRef
 	for ids := range slices.Chunk(orderIDs, maxIDs) {
-		some, err := s.refs(ctx, "account = ? AND owner_id = ? AND order_id IN (?)", 0, stream.Account, stream.OwnerID, ids)
+		some, err := s.refs(ctx, ofStream+" AND order_id IN (?)", 0, stream.Account, stream.OwnerID, ids)
 		if err != nil {
 			return nil, fmt.Errorf("find the stored orders: %w", err)
 		}

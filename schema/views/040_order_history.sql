@@ -31,6 +31,10 @@ FROM
     (
         SELECT
             *,
+            sipHash64(tuple(
+                is_deleted, source, create_time, related_order_id, order_type, payment_status, product_code,
+                product_type, commodity_code, subscription_type, payment_time, currency, payment_currency,
+                pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount)) AS state,
             row_number() OVER w AS position,
             lagInFrame(state) OVER w AS previous_state,
             leadInFrame(version) OVER w AS next_version
@@ -40,22 +44,14 @@ FROM
                 source, account, owner_id, order_id, related_order_id, order_type, payment_status, product_code,
                 product_type, commodity_code, subscription_type, create_time, payment_time, currency,
                 payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
-                fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail,
-                sipHash64(tuple(is_deleted, source, create_time,
-                    related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
-                    subscription_type, payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount,
-                    pretax_amount_local, tax, after_tax_amount)) AS state
+                fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail
             FROM order_versions FINAL
             UNION ALL
             SELECT
                 source, account, owner_id, order_id, related_order_id, order_type, payment_status, product_code,
                 product_type, commodity_code, subscription_type, create_time, payment_time, currency,
                 payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
-                fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail,
-                sipHash64(tuple(is_deleted, source, create_time,
-                    related_order_id, order_type, payment_status, product_code, product_type, commodity_code,
-                    subscription_type, payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount,
-                    pretax_amount_local, tax, after_tax_amount)) AS state
+                fingerprint, items, fetched_at, version, is_deleted, raw, raw_detail
             FROM order_rows FINAL
         )
         WINDOW w AS (PARTITION BY account, owner_id, order_id ORDER BY version ASC

@@ -24,6 +24,12 @@ FROM
     (
         SELECT
             *,
+            sipHash64(tuple(
+                is_deleted, source, related_order_id, order_type, order_sub_type, payment_status, product_code,
+                product_type, commodity_code, subscription_type, create_time, payment_time, currency,
+                payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
+                instance_ids, region, quantity, config, original_config, operator, usage_start_time, usage_end_time,
+                extend_infos, bill_module_config, original_module_config)) AS state,
             row_number() OVER w AS position,
             lagInFrame(state) OVER w AS previous_state,
             leadInFrame(version) OVER w AS next_version
@@ -35,12 +41,7 @@ FROM
                 payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local,
                 tax, after_tax_amount, instance_ids, region, quantity, config, original_config, operator,
                 usage_start_time, usage_end_time, extend_infos, bill_module_config, original_module_config,
-                fetched_at, version, is_deleted, raw,
-                sipHash64(tuple(is_deleted, source, related_order_id, order_type, order_sub_type, payment_status,
-                product_code, product_type, commodity_code, subscription_type, create_time, payment_time, currency,
-                payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
-                instance_ids, region, quantity, config, original_config, operator, usage_start_time, usage_end_time,
-                extend_infos, bill_module_config, original_module_config)) AS state
+                fetched_at, version, is_deleted, raw
             FROM order_item_versions FINAL
             UNION ALL
             SELECT
@@ -49,12 +50,7 @@ FROM
                 payment_time, currency, payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local,
                 tax, after_tax_amount, instance_ids, region, quantity, config, original_config, operator,
                 usage_start_time, usage_end_time, extend_infos, bill_module_config, original_module_config,
-                fetched_at, version, is_deleted, raw,
-                sipHash64(tuple(is_deleted, source, related_order_id, order_type, order_sub_type, payment_status,
-                product_code, product_type, commodity_code, subscription_type, create_time, payment_time, currency,
-                payment_currency, pretax_gross_amount, pretax_amount, pretax_amount_local, tax, after_tax_amount,
-                instance_ids, region, quantity, config, original_config, operator, usage_start_time, usage_end_time,
-                extend_infos, bill_module_config, original_module_config)) AS state
+                fetched_at, version, is_deleted, raw
             FROM order_item_rows FINAL
         )
         WINDOW w AS (PARTITION BY account, owner_id, order_id, item_id ORDER BY version ASC

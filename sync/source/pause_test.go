@@ -136,3 +136,15 @@ func TestPausesThatAreTooLong(t *testing.T) {
 		}
 	})
 }
+
+// A pause that ended one call, and with it the context of others, is that call's: the others report it, and do not change it.
+func TestAPauseIsOfItsOwnCall(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&pausedError{api: "list"})
+	_, err := NewCaller(&script{}, NewBudget(10), NewBudget(10), DefaultPolicy, nil).Detail(ctx, "", "1")
+	p, ok := errors.AsType[*pausedError](err)
+	if !ok || p.api != "list" {
+		t.Errorf("%v, and the context ended by %v", err, context.Cause(ctx))
+	}
+}

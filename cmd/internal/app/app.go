@@ -23,8 +23,10 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // releaseTimeout bounds the release of claims. Those that are not released end by themselves, within a minute.
@@ -110,14 +112,9 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-// Open opens the warehouse, starting the embedded server where the configuration says so. ctx bounds the opening only.
-func (a *App) Open(ctx context.Context) error {
-	if a.warehouse != nil {
-		return nil
-	}
-	w, err := OpenWarehouse(ctx, a.cfg.ClickHouse, WarehouseOptions{
-		Log: a.log, Progress: a.progress, Observer: a.metrics, Timezone: a.cfg.Reporting.Timezone,
-	})
+// openWarehouse opens the warehouse, which the cleanups close, if its windows are those of the configuration.
+func (a *App) openWarehouse(ctx context.Context, readOnly bool) error {
+	w, err := OpenWarehouse(ctx, a.cfg, WarehouseOptions{Log: a.log, Progress: a.progress, Observer: a.metrics, ReadOnly: readOnly})
 	if err != nil {
 		return err
 	}
@@ -126,8 +123,19 @@ func (a *App) Open(ctx context.Context) error {
 	}
 	a.warehouse = w
 	a.cleanups.add("warehouse", func(context.Context) error { return w.Close() })
-	a.history = daemon.NewHistory(a.log, w.Sink)
-	a.claims = daemon.NewClaims(a.log, a.leases, w.Sink)
+	return nil
+}
+
+// Open opens the warehouse, starting the embedded server where the configuration says so. ctx bounds the opening only.
+func (a *App) Open(ctx context.Context) error {
+	if a.warehouse != nil {
+		return nil
+	}
+	if err := a.openWarehouse(ctx, false); err != nil {
+		return err
+	}
+	a.history = daemon.NewHistory(a.log, a.warehouse.Sink)
+	a.claims = daemon.NewClaims(a.log, a.leases, a.warehouse.Sink)
 	a.cleanups.addWithin("claims", releaseTimeout, a.claims.Start())
 	a.cleanups.add("accounts", func(context.Context) error {
 		for _, l := range a.logins {
@@ -139,24 +147,29 @@ func (a *App) Open(ctx context.Context) error {
 		l.engine = a.newEngine(l.streams...)
 	}
 	a.daemon = daemon.New(daemon.Options{
-		Log: a.log, Sink: w.Sink, Ping: a.ping, Leases: a.leases, History: a.history, Troubles: a.troubles, Up: a.metrics.answers,
+		Log: a.log, Sink: a.warehouse.Sink, Ping: a.ping, Leases: a.leases, History: a.history, Troubles: a.troubles, Up: a.metrics.answers,
 	}, a.work(a.cfg, a.schedule, a.logins))
 	stop := a.troubles.Listen(a.callers)
 	a.cleanups.add("vendors", func(context.Context) error {
 		stop()
 		return nil
 	})
-	native, http := w.Addresses()
+	native, http := a.warehouse.Addresses()
 	a.log.Info("the warehouse is open", "native", native, "http", http, "database", a.cfg.ClickHouse.Database)
 	return nil
 }
 
 // newEngine makes an engine for some streams of one account, which share its filters.
-func (a *App) newEngine(streams ...engine.Stream) *engine.Engine {
+func (a *App) newEngine(streams ...stream.Stream) *engine.Engine {
 	return engine.New(a.warehouse.Narrowed(streams[0].Filters), streams, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
 		Sweep: a.cfg.Schedule.Sweep, Recheck: a.cfg.Schedule.Recheck, Log: a.log, Claims: a.claims, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})
+}
+
+// audit checks one stream, by runs of an engine of its own.
+func (a *App) audit(of stream.Stream) *audit.Audit {
+	return audit.New(a.warehouse.Narrowed(of.Filters), a.newEngine(of), a.cfg.Schedule.Window, a.cfg.Schedule.Settle)
 }
 
 // Warehouse is what Open opened.

@@ -36,10 +36,8 @@ type WarehouseOptions struct {
 	ReadOnly bool
 	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
-	// Timezone is reporting.timezone; a warehouse whose views are of another zone is refused, unless Rezone says that they are
-	// to be made anew.
-	Timezone string
-	Rezone   bool
+	// Rezone makes the views anew where they are of another zone than reporting.timezone; without it such a warehouse is refused.
+	Rezone bool
 	// Patience bounds how long a read is tried again; zero for as long as a run of hours is worth.
 	Patience time.Duration
 }
@@ -55,7 +53,7 @@ type Warehouse struct {
 
 // OpenWarehouse opens the warehouse that the configuration names. Many processes may do so at a time: one of them runs
 // the embedded server and the others connect to it.
-func OpenWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Warehouse, error) {
+func OpenWarehouse(ctx context.Context, c *config.Config, o WarehouseOptions) (*Warehouse, error) {
 	w, cfg, err := reach(ctx, c, o)
 	if err != nil {
 		return nil, err
@@ -81,14 +79,15 @@ type WarehouseState struct {
 
 // LookAtWarehouse says what OpenWarehouse would do, and changes nothing: a folder of an embedded server that is not there
 // is not made.
-func LookAtWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (state *WarehouseState, err error) {
+func LookAtWarehouse(ctx context.Context, c *config.Config, o WarehouseOptions) (state *WarehouseState, err error) {
 	o.ReadOnly = true
 	w, cfg, err := reach(ctx, c, o)
 	if errors.Is(err, errNoFolder) {
-		if _, err := os.Stat(filepath.Dir(filepath.Clean(c.Embedded))); err != nil {
+		folder := c.ClickHouse.Embedded
+		if _, err := os.Stat(filepath.Dir(filepath.Clean(folder))); err != nil {
 			return nil, environment(ctx, fmt.Errorf("clickhouse.embedded: the folder's parent must exist: %w", err))
 		}
-		return &WarehouseState{Where: "the folder " + c.Embedded, Plan: &sink.Plan{Database: true}}, nil
+		return &WarehouseState{Where: "the folder " + folder, Plan: &sink.Plan{Database: true}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -119,11 +118,12 @@ func LookAtWarehouse(ctx context.Context, c config.ClickHouse, o WarehouseOption
 var errNoFolder = errors.New("there is no warehouse yet")
 
 // reach finds or starts the server. To read, it does not make the folder of an embedded one.
-func reach(ctx context.Context, c config.ClickHouse, o WarehouseOptions) (*Warehouse, sink.Config, error) {
+func reach(ctx context.Context, all *config.Config, o WarehouseOptions) (*Warehouse, sink.Config, error) {
+	c := all.ClickHouse
 	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
-		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience, Timezone: o.Timezone, Rezone: o.Rezone,
+		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience, Timezone: all.Reporting.Timezone, Rezone: o.Rezone,
 	}
 	if o.AsReader && c.Reader.Username != "" {
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true

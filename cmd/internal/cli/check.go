@@ -16,7 +16,6 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 func (p *program) check() *cobra.Command {
@@ -269,7 +268,7 @@ const (
 	clockWarns = 30 * time.Second
 )
 
-func (c *checks) clock(name string, clock *wire.Clock) {
+func (c *checks) clock(name string, clock *source.Clock) {
 	offset, known := clock.Offset()
 	which := "ahead of"
 	if offset > 0 {
@@ -294,9 +293,7 @@ func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) 
 	const name = "clickhouse"
 	d := p.download()
 	defer d.close()
-	w, err := app.LookAtWarehouse(ctx, cfg.ClickHouse, app.WarehouseOptions{
-		Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress, Timezone: cfg.Reporting.Timezone,
-	})
+	w, err := app.LookAtWarehouse(ctx, cfg, app.WarehouseOptions{Log: p.logger(cfg.Log, slog.LevelWarn), Progress: d.progress})
 	if err != nil {
 		c.bad(ctx, name, err)
 		return

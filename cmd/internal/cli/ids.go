@@ -3,10 +3,9 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 	"unicode"
@@ -44,20 +43,12 @@ func (p *program) orderIDs(args []string, file string) ([]orderID, error) {
 	for n, word := range args {
 		add(word, fmt.Sprintf("argument %d", n+1))
 	}
-	var in io.Reader
-	name := file
-	switch {
-	case file == "-", file == "" && len(args) == 0 && !isTerminal(p.in):
-		in, name = p.in, "standard input"
-	case file != "":
-		f, err := os.Open(file)
+	if file != "" || len(args) == 0 && !isTerminal(p.in) {
+		in, name, err := p.open(cmp.Or(file, "-"))
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		in = f
-	}
-	if in != nil {
+		defer in.Close()
 		lines := bufio.NewScanner(in)
 		lines.Buffer(nil, maxIDLine)
 		n := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -68,6 +69,18 @@ func (p *program) openAppBy(ctx context.Context, o app.Options, open func(*app.A
 // patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
 const patience = 10 * time.Second
 
+// open opens a file to read, or standard input for "-", and says how to call it.
+func (p *program) open(file string) (in io.ReadCloser, name string, err error) {
+	if file == "-" {
+		return io.NopCloser(p.in), "standard input", nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, "", err
+	}
+	return f, file, nil
+}
+
 // openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
 // where something is wrong.
 func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
@@ -78,6 +91,5 @@ func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o a
 	d := p.download()
 	defer d.close()
 	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
-	o.Timezone = cfg.Reporting.Timezone
-	return app.OpenWarehouse(ctx, cfg.ClickHouse, o)
+	return app.OpenWarehouse(ctx, cfg, o)
 }

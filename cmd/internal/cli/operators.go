@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -40,15 +39,11 @@ names that the file does not mention stay. A file with a mistake changes nothing
   ordersync sql "SELECT operator_name, currency, sum(net) FROM spend GROUP BY ALL"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			in, name := p.in, "standard input"
-			if args[0] != "-" {
-				f, err := os.Open(args[0])
-				if err != nil {
-					return err
-				}
-				defer f.Close()
-				in, name = f, args[0]
+			in, name, err := p.open(args[0])
+			if err != nil {
+				return err
 			}
+			defer in.Close()
 			operators, err := readOperators(in)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)

@@ -125,3 +125,16 @@ func TestPlanIsRefused(t *testing.T) {
 		t.Error(r.out)
 	}
 }
+
+// A warehouse of another reporting zone is one to plan for, too.
+func TestPlanInAReportingZone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 100)
+	w.configureNew("http: {", "reporting: {timezone: Asia/Shanghai}\nhttp: {")
+	w.run(0, "backfill", "--from", "-24h")
+	if p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out); p.Accounts[0].Streams[0].Skipped == 0 || p.DetailCalls != 0 {
+		t.Errorf("%+v", p)
+	}
+	w.configureAgain("http: {", "reporting: {timezone: Europe/Berlin}\nhttp: {")
+	contains(t, w.run(3, "plan", "--from", "-24h").err, "Asia/Shanghai", "Europe/Berlin", "ordersync migrate")
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,17 +140,15 @@ func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement
 
 // readSQL reads a file, or standard input.
 func (p *program) readSQL(name string) (string, error) {
-	in := p.in
-	if name != "" && name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		in = f
-	} else if isTerminal(p.in) {
+	name = cmp.Or(name, "-")
+	if name == "-" && isTerminal(p.in) {
 		return "", errors.New("give a query, or pipe one in")
 	}
+	in, _, err := p.open(name)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
 	const most = 64 << 20 // more is not a query but a mistake
 	text, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
