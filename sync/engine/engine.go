@@ -186,17 +186,15 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, o
 	defer done()
 	c := newCommitter(ctx, e, stop)
 	summary := stream.Summary{Started: now, Streams: make([]stream.Outcome, len(on))}
-	gates := stream.Limit(on)
 	owners := new(stream.Owners)
 	var streams errgroup.Group
 	var runs []*stream.Run
-	for i, s := range on {
+	for i, s := range stream.Limit(on) {
 		r := stream.New(stream.Config{
 			Stream: s, Given: now, Window: e.Window, Lateness: e.Settle, Log: e.Log, Leases: e.Claims,
 			Siblings: slices.ContainsFunc(e.streams, func(o stream.Stream) bool { return o.Account == s.Account && o.Stream != s.Stream }),
 			Store:    e.store, Commits: c, Progress: p, Memory: e.memory[s.Account], Owners: owners,
 		})
-		r.Stream.Source = gates[s.Source]
 		runs = append(runs, r)
 		streams.Go(func() error {
 			err := r.Rejects.Start(ctx)

@@ -107,6 +107,7 @@ func (r *Run) plan(j Job, sign int) {
 	r.Progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }
 
+// Earliest orders intervals by their start.
 func Earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
 
 // Starts are those of some intervals.
@@ -118,6 +119,7 @@ func Starts(intervals []window.Interval) []time.Time {
 	return out
 }
 
+// Jobs joins due windows to jobs, each with what the ledger says of its windows before.
 func Jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []Job {
 	isDue := make(map[int64]bool, len(due))
 	for _, w := range due {

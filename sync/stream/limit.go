@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ordersync/ordersync/sync/source"
 )
@@ -13,16 +14,18 @@ type limited struct {
 	lists, details chan struct{}
 }
 
-// Limit makes the gates of a run: streams of one login have the same Source, and so one gate.
-func Limit(streams []Stream) map[Source]*limited {
+// Limit returns the streams of a run, their calls bounded: streams of one login have the same Source, and so one bound.
+func Limit(streams []Stream) []Stream {
+	out := slices.Clone(streams)
 	gates := map[Source]*limited{}
-	for _, l := range streams {
-		if gates[l.Source] == nil {
-			n := max(1, l.InFlight)
-			gates[l.Source] = &limited{Source: l.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+	for i, s := range out {
+		if gates[s.Source] == nil {
+			n := max(1, s.InFlight)
+			gates[s.Source] = &limited{Source: s.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
 		}
+		out[i].Source = gates[s.Source]
 	}
-	return gates
+	return out
 }
 
 // List is part of Source.

@@ -108,6 +108,7 @@ func (r *Run) alive(l walk.Listing) error {
 	return fmt.Errorf("%d listings in a row failed, the last one %s: %w", r.failures, l.Interval, l.Err)
 }
 
+// Walker returns what lists the stream.
 func (r *Run) Walker() *walk.Walker {
 	return &walk.Walker{
 		Lister: r.Stream.Source, Stream: r.Stream.Stream, Window: r.Window, PageSize: r.Stream.PageSize, Parallel: r.Stream.InFlight,

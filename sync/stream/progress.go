@@ -17,6 +17,7 @@ type Progress struct {
 	toList, listed, found atomic.Int64
 }
 
+// Plan adds windows that are to be done.
 func (p *Progress) Plan(windows int) { p.Windows.Add(int64(windows)) }
 
 // Share is how much of the work is done, from 0 to 1. Nobody knows how many orders there are in what is still to be

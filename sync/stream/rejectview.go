@@ -49,6 +49,7 @@ func (o *OpenRejects) Look(ctx context.Context, ids, orderIDs []string) (*Reject
 	return v, nil
 }
 
+// Close ends the view: it is told nothing more.
 func (v *RejectView) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -42,6 +42,7 @@ func (r *Run) stored(ctx context.Context, iv window.Interval, orders []schema.Or
 	return Together(orders, items), nil
 }
 
+// OrderIDs are those of some orders.
 func OrderIDs(orders []*schema.Order) []string {
 	ids := make([]string, len(orders))
 	for i, o := range orders {
@@ -50,6 +51,7 @@ func OrderIDs(orders []*schema.Order) []string {
 	return ids
 }
 
+// Pointers are those to the orders of a slice.
 func Pointers(orders []schema.Order) []*schema.Order {
 	out := make([]*schema.Order, len(orders))
 	for i := range orders {

@@ -109,7 +109,7 @@ func (w *Walker) Walk(ctx context.Context, iv window.Interval) iter.Seq2[Listing
 		if k.ceiling == nil {
 			k.ceiling = new(Ceiling)
 		}
-		if _, err := k.walk(ctx, iv, w.PageSize, unknown); err != nil && err != errBreak {
+		if _, err := k.walk(ctx, iv, w.PageSize, unknown); err != nil && !errors.Is(err, errBreak) {
 			yield(Listing{}, err)
 		}
 	}
