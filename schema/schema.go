@@ -343,8 +343,8 @@ type Place struct {
 	Known
 }
 
-// Batch is what is written together. Items go first, then orders, then rejects, and the windows last: a window is
-// committed only after the warehouse confirmed every row of it (I1).
+// Batch is what is written together. Rejects and items go first, then orders, and the windows last: an order that is stored is
+// not fetched again, so all that is known of it is stored before (I7), and a window is committed only after the warehouse confirmed every row of it (I1).
 type Batch struct {
 	Orders  []Order
 	Items   []Item

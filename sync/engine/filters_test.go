@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -53,7 +53,7 @@ func (w *world) proven(what string, f schema.Filters, end time.Time) {
 		w.Errorf("%s: %d windows disagree, %v", what, disagree, err)
 	}
 	for _, deep := range []bool{false, true} {
-		report, summary, err := w.engine.Verify(w.Context(), end.Add(time.Hour), start, end, engine.VerifyOptions{Deep: deep}, nil)
+		report, summary, err := w.audit().Verify(w.Context(), end.Add(time.Hour), start, end, audit.Options{Deep: deep}, nil)
 		if err != nil || summary.Err() != nil || len(report.Differences) > 0 {
 			w.Errorf("%s, deep %v: %+v, %v, %v", what, deep, report.Differences, err, summary.Err())
 		}
@@ -96,7 +96,7 @@ func TestFiltersAreOfTheLedgersIdentity(t *testing.T) {
 	}
 
 	// A repair takes nothing away of what was synced under wider filters.
-	_, summary, err := w.engine.Verify(t.Context(), now, start, end, engine.VerifyOptions{Deep: true, Repair: true}, nil)
+	_, summary, err := w.audit().Verify(t.Context(), now, start, end, audit.Options{Deep: true, Repair: true}, nil)
 	if err != nil || summary.Err() != nil {
 		t.Error(err, summary.Err())
 	}
@@ -119,7 +119,7 @@ func TestAScheduledRunFollowsTheFilters(t *testing.T) {
 	w.narrow(filters)
 	for range 2 {
 		w.account.ResetCounters()
-		s, err := w.engine.Tick(t.Context(), end.Add(10*time.Minute), time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), end.Add(10*time.Minute), time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
