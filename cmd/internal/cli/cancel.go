@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/engine"
 )
@@ -59,7 +60,8 @@ order cannot be restored.`,
 		case f.olderThan != "" && (len(args) > 0 || f.file != ""):
 			err = errors.New("give ids or --unpaid-older-than, not both")
 		case f.olderThan != "":
-			if age, err = parseSpan(f.olderThan); err != nil || age <= 0 {
+			var ok bool
+			if age, ok = config.ParseDuration(f.olderThan); !ok || age <= 0 {
 				err = fmt.Errorf("--unpaid-older-than: %q is not an age, such as 72h or 3d", f.olderThan)
 			}
 		case len(args) == 0 && f.file == "":

@@ -231,7 +231,7 @@ func scalarText(n ast.Node) (text string, isText, ok bool) {
 func setScalar(v reflect.Value, text string) bool {
 	switch target := v.Addr().Interface().(type) {
 	case *time.Duration:
-		parsed, ok := parseDuration(text)
+		parsed, ok := ParseDuration(text)
 		*target = parsed
 		return ok
 	case *bool:
@@ -266,8 +266,8 @@ func wanted(v reflect.Value) (what, example string) {
 	}
 }
 
-// parseDuration reads what Go reads, with days in front: 30d, 1d12h, 90m.
-func parseDuration(text string) (time.Duration, bool) {
+// ParseDuration reads what Go reads, with days of 24 hours in front: 30d, 1d12h, 90m. It returns false for what is none.
+func ParseDuration(text string) (time.Duration, bool) {
 	var total time.Duration
 	if days, rest, found := strings.Cut(text, "d"); found {
 		n, err := strconv.ParseUint(days, 10, 16) // 65,535 days do not overflow.

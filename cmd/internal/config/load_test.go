@@ -284,7 +284,7 @@ func TestParseDuration(t *testing.T) {
 		"30d": "720h0m0s", "1d12h": "36h0m0s", "90m": "1h30m0s", "0": "0s", "0s": "0s", "-5m": "-5m0s", "65535d": "1572840h0m0s",
 		"": "", "d": "", "1": "", "-1d": "", "1d-2h": "", "1d2d": "", "1.5d": "", "65536d": "", "65535d2562047h": "", "1h ": "", "h1d": "",
 	} {
-		got, ok := parseDuration(text)
+		got, ok := ParseDuration(text)
 		if ok != (want != "") || ok && got.String() != want {
 			t.Errorf("%q: got %v %v, want %q", text, got, ok, want)
 		}
