@@ -112,7 +112,11 @@ func (c *checks) all(ctx context.Context, p *program) {
 		c.bad(ctx, "configuration", err)
 		return
 	}
-	c.good("configuration", "%s: %d accounts, schedule %s", cfg.File, len(cfg.Accounts), cfg.Schedule.Cron)
+	set := ""
+	if len(cfg.Variables) > 0 {
+		set = "; set by the environment: " + strings.Join(cfg.Variables, ", ")
+	}
+	c.good("configuration", "%s: %s, schedule %s%s", cfg.File, plural(len(cfg.Accounts), "account"), cfg.Schedule.Cron, set)
 	for i := range cfg.Accounts {
 		c.account(ctx, &cfg.Accounts[i])
 	}

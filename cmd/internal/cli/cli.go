@@ -21,6 +21,7 @@ import (
 // program is one run of the command line.
 type program struct {
 	in      io.Reader
+	stdin   io.Reader // the configuration of -c -
 	out     *output // text for people; out.data() is what a program reads
 	err     io.Writer
 	file    string // -c
@@ -84,10 +85,13 @@ func (p *program) root() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Hidden = true
-	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
+	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file`, or - for standard input (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
+		if p.file == "-" {
+			p.stdin, p.in = p.in, spent{}
+		}
 	}
 	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
 		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
