@@ -22,7 +22,7 @@ import (
 type program struct {
 	in      io.Reader
 	stdin   io.Reader // the configuration of -c -
-	out     *output // text for people; out.data() is what a program reads
+	out     *output   // text for people; out.data() is what a program reads
 	err     io.Writer
 	file    string // -c
 	console *console

@@ -18,7 +18,9 @@ import (
 func (p *program) load() (*config.Config, error) { return p.loadFrom(config.Sources{}) }
 
 // loadOffline reads the configuration of a verb that calls nobody, and so needs no credentials.
-func (p *program) loadOffline() (*config.Config, error) { return p.loadFrom(config.Sources{Offline: true}) }
+func (p *program) loadOffline() (*config.Config, error) {
+	return p.loadFrom(config.Sources{Offline: true})
+}
 
 func (p *program) loadFrom(s config.Sources) (*config.Config, error) {
 	s.File, s.Stdin, s.Environ = p.file, p.stdin, os.Environ()
