@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -236,20 +234,4 @@ func (p *program) cancelTable(orders []cancelled, now time.Time) {
 		}
 	}
 	p.ordersTable(lines, now, "outcome", func(l orderLine) string { return outcome[l.OrderID] })
-}
-
-// confirm asks on the terminal; anything but yes is no.
-func (p *program) confirm(ctx context.Context, question string) bool {
-	fmt.Fprintf(p.console, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() { // ends with the answer, or with the program
-		line, _ := bufio.NewReader(p.in).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case a := <-answer:
-		return a == "y" || a == "yes"
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ See it work, with an invented account and nothing to set up:
   ordersync demo
 
 Then your own account:
-  cp config.example.yaml ordersync.yaml       and edit it
+  ordersync init                              write ordersync.yaml: it asks
   ordersync check                             is everything in place? it changes nothing
   ordersync migrate                           make the tables (verbs that write do it too)
   ordersync plan --from 2024-01-01            what would it cost to fill the past?
@@ -93,7 +94,7 @@ func (p *program) root() *cobra.Command {
 			p.stdin, p.in = p.in, spent{}
 		}
 	}
-	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
+	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
 		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
@@ -101,10 +102,15 @@ func (p *program) root() *cobra.Command {
 	return root
 }
 
-// argumentsAreUsage makes a wrong number of arguments a mistake in usage, for a verb and those below it.
+// argumentsAreUsage makes arguments that a verb, or one below it, does not take a mistake in usage, and flags that exclude each
+// other, too.
 func argumentsAreUsage(c *cobra.Command) {
-	if validate := c.Args; validate != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }
+	validate := c.Args
+	if validate == nil {
+		validate = cobra.ArbitraryArgs
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		return usage(cmd, cmp.Or(validate(cmd, args), cmd.ValidateFlagGroups()))
 	}
 	for _, below := range c.Commands() {
 		argumentsAreUsage(below)

@@ -23,6 +23,7 @@ func TestUsage(t *testing.T) {
 		{"status --from 2024-13", `--from: "2024-13" is not a time`},
 		{"backfill --from 2024-02-01 --to 2024-01-01", "is not before"},
 		{"backfill --from 2024-01-01 extra", "Run 'ordersync backfill --help' for usage."},
+		{"check --json --policy", "Run 'ordersync check --help' for usage."},
 		{"sql ;", "there is no statement to run"},
 		{"simulate --days 0", "--days 0 is not from 1 to 3650"},
 		{"demo --orders -1", "--orders -1 is not"},
@@ -34,13 +35,13 @@ func TestUsage(t *testing.T) {
 		{"rejects accept", "accepts 1 arg(s), received 0"},
 		{"rejects accept 3f0a", "--note is required: say why"},
 		// Without a configuration every verb says how to get one.
-		{"run", "cp config.example.yaml ordersync.yaml"},
+		{"run", "ordersync init"},
 		{"backfill --from 2024-01-01", "ordersync demo"},
-		{"status", "cp config.example.yaml ordersync.yaml"},
-		{"verify", "cp config.example.yaml ordersync.yaml"},
-		{"replay", "cp config.example.yaml ordersync.yaml"},
-		{"rejects", "cp config.example.yaml ordersync.yaml"},
-		{"sql x", "cp config.example.yaml ordersync.yaml"},
+		{"status", "ordersync init"},
+		{"verify", "ordersync init"},
+		{"replay", "ordersync init"},
+		{"rejects", "ordersync init"},
+		{"sql x", "ordersync init"},
 		{"status -c missing.yaml", "missing.yaml: the configuration file does not exist"},
 	} {
 		w.write("file", "") // so that the folder is not empty
@@ -57,7 +58,7 @@ func TestHelp(t *testing.T) {
 	w := newWorld(t, 0)
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		r := w.run(0, args...)
-		contains(t, r.out, "ordersync demo", "cp config.example.yaml ordersync.yaml", "backfill", "simulate", "products", "track", "cancel", "plan", "monitoring")
+		contains(t, r.out, "ordersync demo", "ordersync init", "backfill", "simulate", "products", "track", "cancel", "plan", "monitoring")
 		if strings.Contains(r.out, "--version") {
 			t.Errorf("%v speaks of a flag that stands for itself", args)
 		}

@@ -264,6 +264,6 @@ func (c *Config) RequireAccounts() error {
 	}
 	return &Error{File: c.File, Problems: []Problem{{
 		Field:   "accounts",
-		Message: "no account is configured (add one; config.example.yaml shows how, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)",
+		Message: "no account is configured (add one; config.example.yaml shows how, `ordersync init` writes a file with one, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)",
 	}}}
 }

@@ -31,7 +31,7 @@ const (
 const maxSize = 256 << 10
 
 // howToBegin is the remedy for a configuration that does not exist.
-const howToBegin = "cp config.example.yaml " + DefaultFile + " and edit it"
+const howToBegin = "`ordersync init` writes one"
 
 // Sources are what a configuration is read from: a file, and the variables of
 // the environment that are settings (see Prefix), which may do without a file.

@@ -200,7 +200,7 @@ func TestLoad(t *testing.T) {
 	named := []string{EnvFile + "=named.yaml"}
 
 	_, err := Load(Sources{})
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "cp config.example.yaml ordersync.yaml") {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ordersync init") {
 		t.Errorf("no file: %v", err)
 	}
 	for _, name := range []string{"ordersync.yaml", "named.yaml", "given.yaml"} {
@@ -242,7 +242,7 @@ func TestLoad(t *testing.T) {
 func TestRequireAccounts(t *testing.T) {
 	t.Parallel()
 	err := parse(t, "").RequireAccounts()
-	if err == nil || err.Error() != "test.yaml: accounts: no account is configured (add one; config.example.yaml shows how, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)" {
+	if err == nil || err.Error() != "test.yaml: accounts: no account is configured (add one; config.example.yaml shows how, `ordersync init` writes a file with one, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)" {
 		t.Errorf("got %v", err)
 	}
 	if err := parse(t, "accounts: [{name: a, source: bss}]").RequireAccounts(); err != nil {
