@@ -82,7 +82,6 @@ func (p *program) root() *cobra.Command {
 		Version: version(),
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Hidden = true
@@ -96,6 +95,8 @@ func (p *program) root() *cobra.Command {
 	}
 	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
 		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
+	root.InitDefaultCompletionCmd()
+	p.completions(root)
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}

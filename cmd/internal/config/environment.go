@@ -22,8 +22,9 @@ const Prefix = "ORDERSYNC_"
 // fileSuffix ends the name of a variable that names a file.
 const fileSuffix = "_FILE"
 
-// notSettings are variables of the program that are read elsewhere: EnvFile and embedded.LibraryVariable.
-var notSettings = []string{EnvFile, "ORDERSYNC_CHDB"}
+// notSettings are variables of the program that are read elsewhere: EnvFile, embedded.LibraryVariable, and two of the command
+// line's library, of which the shells' completion sets one.
+var notSettings = []string{EnvFile, "ORDERSYNC_CHDB", "ORDERSYNC_ACTIVE_HELP", "ORDERSYNC_COMPLETION_DESCRIPTIONS"}
 
 // serviceLinks matches what Kubernetes sets in every pod for a Service that is called ordersync, or begins so.
 var serviceLinks = regexp.MustCompile(`^ORDERSYNC(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
