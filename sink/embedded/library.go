@@ -22,6 +22,9 @@ const LibraryVariable = "ORDERSYNC_CHDB"
 // libraryVersion is chDB's version, of the engine 26.7.
 const libraryVersion = "26.7.3-stable.1"
 
+// Engine is the library that is fetched, for people.
+const Engine = "chDB " + libraryVersion
+
 // fileName is the library's name on every platform, macOS included, in the package and in the cache.
 const fileName = "libchdb.so"
 
@@ -47,7 +50,7 @@ var builds = map[string]build{
 	"darwin/amd64": {name: "@chdb/lib-darwin-x64"},
 }
 
-const remedy = "set clickhouse.addr to a ClickHouse of your own, or let " + LibraryVariable + " name a " + fileName + " of chDB " + libraryVersion
+const remedy = "set clickhouse.addr to a ClickHouse of your own, or let " + LibraryVariable + " name a " + fileName + " of " + Engine
 
 // library returns the path of the engine, and fetches it first if it is not there.
 func library(ctx context.Context, log *slog.Logger, progress func(stage string, done, total int64)) (string, error) {

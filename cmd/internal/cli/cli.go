@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -79,7 +78,7 @@ func (p *program) root() *cobra.Command {
 			return unknown(cmd, fmt.Sprintf("unknown verb %q", args[0]), "", cmd.SuggestionsFor(args[0]))
 		},
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version: version(),
+		Version: app.Build().String(),
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -94,7 +93,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
-		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
+		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate(), p.version())
 	root.InitDefaultCompletionCmd()
 	p.completions(root)
 	for _, c := range root.Commands() {
@@ -116,16 +115,6 @@ func argumentsAreUsage(c *cobra.Command) {
 	for _, below := range c.Commands() {
 		argumentsAreUsage(below)
 	}
-}
-
-// version is one line about what was built.
-func version() string {
-	b := app.Build()
-	parts := []string{"ordersync", b.Version}
-	if b.Revision != "" {
-		parts = append(parts, b.Revision)
-	}
-	return strings.Join(append(parts, b.Go), " ")
 }
 
 // isTerminal reports whether a person sees what is written there, or types what is read there.

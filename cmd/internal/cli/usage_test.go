@@ -1,8 +1,11 @@
 package cli_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
 )
 
 func TestUsage(t *testing.T) {
@@ -63,7 +66,14 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v speaks of a flag that stands for itself", args)
 		}
 	}
-	contains(t, w.run(0, "--version").out, "ordersync devel go1.")
+	line := w.run(0, "--version").out
+	contains(t, line, "ordersync devel go1.", runtime.GOOS+"/"+runtime.GOARCH, "embedded ClickHouse chDB 26.")
+	if said := w.run(0, "version").out; said != line || strings.Count(line, "\n") != 1 {
+		t.Errorf("version says %q and --version %q", said, line)
+	}
+	if b := decode[app.BuildInfo](t, w.run(0, "version", "--json").out); b != app.Build() {
+		t.Errorf("%+v", b)
+	}
 	contains(t, w.run(0, "backfill", "--help").out, "--force", "-c, --config")
 }
 
