@@ -226,7 +226,7 @@ func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
 		if d.kept {
 			fmt.Fprintf(d.out, "The data is kept: %s sql -c %s \"SELECT * FROM orders LIMIT 3\"\n", self, d.configFile())
 		}
-		fmt.Fprintln(d.out, "For your own account:        cp config.example.yaml ordersync.yaml")
+		fmt.Fprintln(d.out, "For your own account:        ordersync init")
 		return nil
 	}
 	if err := a.Start(ctx); err != nil {
