@@ -19,9 +19,10 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 )
 
-// formats are names of our own for formats of the server, as --format takes them.
+// formats are names of our own, as --format takes them, for formats of the server.
 var formats = map[string]string{
 	"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "jsonl": "JSONEachRow", "csv": "CSVWithNames", "tsv": "TSVWithNames",
+	formatXLSX: sheetFormat,
 }
 
 // endings are the formats of files, by how their names end.
