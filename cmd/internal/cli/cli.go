@@ -92,7 +92,7 @@ func (p *program) root() *cobra.Command {
 			p.stdin, p.in = p.in, spent{}
 		}
 	}
-	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
+	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.export(), p.rejects(), p.replay(),
 		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate(), p.version())
 	root.InitDefaultCompletionCmd()
 	p.completions(root)
