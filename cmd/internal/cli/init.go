@@ -18,7 +18,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// initFlags are what a new configuration is to say, as text of its file: ${NAME} is a variable.
+// initFlags are what a new configuration is to say, as text of its file: ${NAME} is a variable. Its template reads the fields.
 type initFlags struct {
 	Source, Site, Account, Endpoint string
 	KeyID, KeySecret                string
@@ -289,12 +289,12 @@ clickhouse:
 #http: {listen: "127.0.0.1:9464"}
 `))
 
-// plainText matches values that YAML takes as text without quotes.
+// plainText matches values that YAML takes as text without quotes, but for null.
 var plainText = regexp.MustCompile(`^(\$\{[A-Za-z_]\w*\}|\.?[A-Za-z/][A-Za-z0-9_./-]*)$`)
 
 // yamlText writes a value. JSON's text is text of YAML, too.
 func yamlText(value string) (string, error) {
-	if plainText.MatchString(value) {
+	if plainText.MatchString(value) && !strings.EqualFold(value, "null") {
 		return value, nil
 	}
 	quoted, err := json.Marshal(value)
