@@ -147,6 +147,12 @@ func TestInitOnATerminal(t *testing.T) {
 	if code := p.exit(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
+	p = w.terminal("init", "--source", "domain", "--account", "d", "--access-key-id", "x")
+	p.shows("[${ALIBABA_CLOUD_ACCESS_KEY_SECRET}]: ")
+	p.types(secret+interrupt, "there was no answer, so nothing is written")
+	if p.exit(); strings.Contains(p.out.String(), secret) {
+		t.Error("the secret is shown")
+	}
 	p = w.terminal("init", "--source", "domain", "--account", "d")
 	p.shows("[${ALIBABA_CLOUD_ACCESS_KEY_ID}]: ")
 	p.types(endOfFile, "there was no answer, so nothing is written")
