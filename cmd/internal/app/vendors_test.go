@@ -114,6 +114,7 @@ func TestEverySourceIsWired(t *testing.T) {
 func TestEveryVendorSideBySide(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
+	c.cfg.Schedule.Quiet = 0 // each owner is to be asked in the run below
 	log := newLines()
 	a := newApp(t, c.cfg, log)
 	if err := a.Open(t.Context()); err != nil {
