@@ -91,7 +91,7 @@ type Order struct {
 // Values of Order.DetailStatus.
 const (
 	DetailOK      = "ok"
-	DetailPending = "pending" // the detail could not be fetched yet; a later tick tries again
+	DetailPending = "pending" // the detail could not be fetched yet; a later run tries again
 )
 
 // Item is one row of order_item_rows: a line item (BSS: sub-order). CreateTime is the order's, so that an item and all
@@ -231,7 +231,7 @@ type Reject struct {
 	FirstSeen   time.Time `ch:"first_seen"`
 	LastSeen    time.Time `ch:"last_seen"`
 	Attempts    uint32    `ch:"attempts"`
-	NextAttempt time.Time `ch:"next_attempt,optional"` // when a later tick may try again; ever more rarely for the same reason
+	NextAttempt time.Time `ch:"next_attempt,optional"` // when a later run may try again; ever more rarely for the same reason
 	AcceptedAt  time.Time `ch:"accepted_at,optional"`  // when an operator accepted it
 	AcceptedBy  string    `ch:"accepted_by"`
 	Note        string    `ch:"note"`
