@@ -175,9 +175,9 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 		}
 		return audit.EndFindings(ctx, e.store, r, findings)
 	})
-	if err == nil {
+	if err == nil && turn.places != nil {
 		turn.end(&s)
-		e.tries.note(now, s.Streams)
+		e.tries.note(turn.now, s.Streams)
 	}
 	return s, err
 }

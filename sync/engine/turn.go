@@ -20,6 +20,7 @@ type turn struct {
 	streams []stream.Stream // in the order in which they are asked
 	quiet   []stream.Stream // whose turn it is not
 	stored  map[schema.Stream]schema.Activity
+	now     time.Time     // the run's, by the vendor's clock
 	until   time.Time     // no stream is begun after it; zero for whenever
 	places  chan struct{} // of those that are asked at the same time; nil for all
 }
@@ -50,13 +51,13 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 			t.stored[a.Stream] = a
 		}
 	}
-	now = now.Add(e.streams[0].Offset())
+	t.now = now.Add(e.streams[0].Offset())
 	asked := make([]window.Asked, len(e.streams))
 	for i, s := range e.streams {
-		asked[i] = e.tries.asked(key(s.Stream), t.stored[key(s.Stream)], now.Add(-rule.Every))
+		asked[i] = e.tries.asked(key(s.Stream), t.stored[key(s.Stream)], t.now.Add(-rule.Every))
 	}
 	due := make([]bool, len(e.streams))
-	for _, i := range rule.Due(now, asked) {
+	for _, i := range rule.Due(t.now, asked) {
 		t.streams = append(t.streams, e.streams[i])
 		due[i] = true
 	}
@@ -101,8 +102,8 @@ func (t *turn) end(s *stream.Summary) {
 	}
 }
 
-// tries is what the runs of this process know of streams beyond what is stored: which of them have not answered, and since
-// when those wait that were never asked.
+// tries is what the runs of this process know of streams beyond what is stored: of which of them not all could be done, and
+// since when those wait that were never asked.
 type tries struct {
 	mu sync.Mutex
 	of map[schema.Stream]window.Asked
@@ -114,7 +115,9 @@ func (t *tries) asked(s schema.Stream, stored schema.Activity, first time.Time) 
 	defer t.mu.Unlock()
 	tried, known := t.of[s]
 	switch {
-	case !stored.Answered.IsZero() && (tried.Failed == 0 || stored.Answered.After(tried.At)):
+	case tried.Failed > 0:
+		tried.Ordered = stored.Ordered
+	case !stored.Answered.IsZero():
 		return window.Asked{At: stored.Answered, Ordered: stored.Ordered}
 	case !known:
 		if t.of == nil {
@@ -126,13 +129,14 @@ func (t *tries) asked(s schema.Stream, stored schema.Activity, first time.Time) 
 	return tried
 }
 
-// note takes over how the streams of a run have answered.
+// note takes over what the run of a time did. Windows that fail, or for which there was no time, bring their stream's turn
+// forward.
 func (t *tries) note(now time.Time, outcomes []stream.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range outcomes {
 		k := key(l.Stream)
-		if l.Err == nil && l.Windows[schema.Failed]+l.Windows[schema.Short] == 0 {
+		if l.Err == nil && l.Windows[schema.Failed]+l.Windows[schema.Short]+l.Waiting == 0 {
 			delete(t.of, k)
 			continue
 		}

@@ -23,15 +23,16 @@ type Turns struct {
 type Asked struct {
 	At      time.Time // when it was last asked
 	Ordered time.Time // when the newest of its stored orders was created; zero for longer ago than matters
-	Failed  int       // how many times in a row it gave no answer; zero where the last one was good
+	Failed  int       // how many times in a row not all was done that there was to do
 }
 
 // Bound returns how long after it was last asked a stream is asked again at the latest: Every for one that orders, and a quarter
-// of its silence for one that does not, up to Quiet. One that gives no answer is asked as if it were silent since then.
+// of its silence for one that does not, up to Quiet. One that has not answered is asked again soon, however long it has been
+// silent, and then as if it were silent since.
 func (t Turns) Bound(a Asked) time.Duration {
 	bound := silenceShare * float64(a.At.Sub(a.Ordered))
 	if a.Failed > 0 {
-		bound = float64(t.Every) * math.Pow(1+silenceShare, float64(a.Failed))
+		bound = min(bound, float64(t.Every)*math.Pow(1+silenceShare, float64(a.Failed)))
 	}
 	return time.Duration(max(float64(t.Every), min(bound, float64(t.Quiet))))
 }

@@ -20,15 +20,16 @@ func TestTurns(t *testing.T) {
 		asked window.Asked
 		bound time.Duration
 	}{
-		"it has just ordered": {window.Asked{At: now, Ordered: ago(time.Minute)}, 5 * time.Minute},
-		"an hour ago":         {window.Asked{At: now, Ordered: ago(time.Hour)}, 15 * time.Minute},
-		"ten hours ago":       {window.Asked{At: now, Ordered: ago(10 * time.Hour)}, 150 * time.Minute},
-		"a week ago":          {window.Asked{At: now, Ordered: ago(7 * 24 * time.Hour)}, 6 * time.Hour},
-		"never":               {window.Asked{At: now}, 6 * time.Hour},
-		"after it was asked":  {window.Asked{At: ago(time.Hour), Ordered: now}, 5 * time.Minute},
-		"it failed once":      {window.Asked{At: now, Failed: 1}, 6*time.Minute + 15*time.Second},
-		"it fails for days":   {window.Asked{At: now, Ordered: now, Failed: 10_000}, 6 * time.Hour},
-		"it was never asked":  {window.Asked{}, 5 * time.Minute},
+		"it has just ordered":  {window.Asked{At: now, Ordered: ago(time.Minute)}, 5 * time.Minute},
+		"an hour ago":          {window.Asked{At: now, Ordered: ago(time.Hour)}, 15 * time.Minute},
+		"ten hours ago":        {window.Asked{At: now, Ordered: ago(10 * time.Hour)}, 150 * time.Minute},
+		"a week ago":           {window.Asked{At: now, Ordered: ago(7 * 24 * time.Hour)}, 6 * time.Hour},
+		"never":                {window.Asked{At: now}, 6 * time.Hour},
+		"after it was asked":   {window.Asked{At: ago(time.Hour), Ordered: now}, 5 * time.Minute},
+		"it failed once":       {window.Asked{At: now, Failed: 1}, 6*time.Minute + 15*time.Second},
+		"it fails for days":    {window.Asked{At: now, Failed: 10_000}, 6 * time.Hour},
+		"it orders, and fails": {window.Asked{At: now, Ordered: now, Failed: 10_000}, 5 * time.Minute},
+		"it was never asked":   {window.Asked{}, 5 * time.Minute},
 	} {
 		if got := turns.Bound(c.asked).Round(time.Second); got != c.bound {
 			t.Errorf("%s: %s, want %s", name, got, c.bound)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -25,3 +26,26 @@ func Allowances(ctx context.Context, w *sink.Sink, account string, streams int, 
 	}
 	return out, err
 }
+
+// allAllowances are those of all accounts, by account and owner id.
+func allAllowances(ctx context.Context, w *sink.Sink, times config.Schedule, expected []Expected, now time.Time) (map[schema.Stream]time.Duration, error) {
+	streams, out := map[string]int{}, map[schema.Stream]time.Duration{}
+	filters := map[string]schema.Filters{}
+	for _, e := range expected {
+		streams[e.Account]++
+		filters[e.Account] = e.Filters
+	}
+	for account, n := range streams {
+		allowed, err := Allowances(ctx, w.Narrowed(filters[account]), account, n, times, now)
+		if err != nil {
+			return nil, err
+		}
+		for owner, d := range allowed {
+			out[schema.Stream{Account: account, OwnerID: owner}] = d
+		}
+	}
+	return out, nil
+}
+
+// key names a stream without its source, which is its account's.
+func key(s schema.Stream) schema.Stream { return schema.Stream{Account: s.Account, OwnerID: s.OwnerID} }
