@@ -94,6 +94,10 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
 		ReportingZone: w.Zone().String(),
 	}
+	allowed, err := allAllowances(ctx, w, times, expected, now)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range withExpected(streams, expected) {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
@@ -103,7 +107,8 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 				return nil, err
 			}
 		}
-		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter())
+		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter()+allowed[key(l.Stream)])
+		stream.allowed = allowed[key(l.Stream)]
 		if i >= 0 {
 			stream.Filters = expected[i].Filters.String()
 		}
@@ -224,7 +229,7 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 			if l.Oldest != nil {
 				oldest = *l.Oldest
 			}
-			due := r.Now.Add(-s.grace())
+			due := r.Now.Add(-s.grace() - l.allowed)
 			if l.Unconfigured { // nothing comes after what there is
 				due = *l.Newest
 			}

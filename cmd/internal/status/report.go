@@ -69,6 +69,8 @@ type Stream struct {
 	Findings     []Findings             `json:"findings"`          // of all verifications, that have not ended
 	Problems     []string               `json:"problems"`
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
+
+	allowed time.Duration // how much longer than the others it may go unasked
 }
 
 // Name is the stream as people see it.
