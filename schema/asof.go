@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A view whose name ends in AsOf answers as of a moment, which is its one parameter. It is the statement of the view without
+// AsOf ends the name of a view that answers as of a moment, which is its one parameter. It is the statement of the view without
 // that ending, read from states of then, so that nothing is written twice and both mean the same.
 const AsOf = "_as_of"
 

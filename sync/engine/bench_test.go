@@ -28,6 +28,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // simulatorVariable marks a process that was started to be the vendor of a benchmark: what the vendor costs must not
@@ -281,14 +282,14 @@ func benchEngineOf(b *testing.B, accounts int, endpoint string, inFlight int, qu
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	streams := make([]engine.Stream, accounts)
+	streams := make([]stream.Stream, accounts)
 	for i := range streams {
 		name := "main"
 		if i > 0 {
 			name = fmt.Sprint("account", i)
 		}
 		caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
-		streams[i] = engine.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: name}, Source: caller, PageSize: 20, InFlight: inFlight}
+		streams[i] = stream.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: name}, Source: caller, PageSize: 20, InFlight: inFlight}
 	}
 	return engine.New(s, streams, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
 }

@@ -49,7 +49,7 @@ func TestQuietTickListsTheLookback(t *testing.T) {
 	now := end.Add(-90 * time.Minute)
 	w.backfill(now)
 	w.account.ResetCounters()
-	if s, err := w.engine.Tick(t.Context(), now, now.Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now, now.Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	lookback := now.Add(-24 * time.Hour).Truncate(time.Hour)

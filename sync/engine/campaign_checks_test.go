@@ -4,19 +4,20 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // lossesShow fails unless everything that the script has taken away can be seen: as an open reject, as an order whose
 // detail is missing, or as a window that is not whole; and unless the run says so (I4, I8).
-func (c *campaign) lossesShow(run string, s engine.Summary, err error) {
+func (c *campaign) lossesShow(run string, s stream.Summary, err error) {
 	c.Helper()
 	if err != nil {
 		c.Fatalf("%s: %v", run, err)
 	}
 	ctx := c.Context()
-	open, err := c.sink.OpenRejects(ctx, c.stream)
+	open, err := warehousetest.OpenRejects(ctx, c.sink, c.stream)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func (c *campaign) onlyWhatChanged() {
 			}
 		}
 		pages := 0
-		for _, span := range window.Spans(live.Tile(time.Hour)) {
+		for _, span := range window.Ranges(live.Tile(time.Hour)) {
 			pages += c.pages(span.Clip(window.Interval{Start: span.Start, End: c.now}), false)
 		}
 		pages += c.pages(window.Interval{Start: c.now.Add(-sweep), End: live.Start}, true)

@@ -14,9 +14,10 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/warehousetest"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 const (
@@ -141,12 +142,12 @@ func (c *campaign) run() {
 // pass lets time pass.
 func (c *campaign) pass(d time.Duration) { c.now = c.now.Add(d) }
 
-func (c *campaign) tick() (engine.Summary, error) {
-	return c.engine.Tick(c.Context(), c.now, time.Now().Add(time.Hour), nil)
+func (c *campaign) tick() (stream.Summary, error) {
+	return c.engine.Scheduled(c.Context(), c.now, time.Now().Add(time.Hour), nil)
 }
 
 // livingTick is a tick before which the source has changed; with every third seed it changes under the tick, too.
-func (c *campaign) livingTick(i int) (engine.Summary, error) {
+func (c *campaign) livingTick(i int) (stream.Summary, error) {
 	if c.seed%3 != 0 {
 		c.living.Step(c.now)
 		return c.tick()
@@ -168,7 +169,7 @@ func (c *campaign) healed() {
 		// that is too low by just as many. No walk can tell it from an hour with seven orders; and an order can come
 		// into a window, or change, right after it was read for the last time. Only counting again finds that, which is
 		// what the daemon does daily.
-		if r := c.verify(c.now, engine.VerifyOptions{Repair: true}); r.Left() > 0 {
+		if r := c.verify(c.now, audit.Options{Repair: true}); r.Left() > 0 {
 			c.Errorf("plain verify leaves %v", r.Differences)
 		}
 	}
@@ -179,10 +180,10 @@ func (c *campaign) healed() {
 func (c *campaign) verified() {
 	// Orders whose list row said something else during the faults (unknown fields and values), and that have left the
 	// lookback since, have changed at the source where no listing of a tick looks any more.
-	if r := c.verify(c.now, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() > 0 {
+	if r := c.verify(c.now, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
 		c.Errorf("deep verify leaves %v", r.Differences)
 	}
-	if r := c.verify(c.now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+	if r := c.verify(c.now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 		c.Errorf("a second deep verify finds %v", r.Differences)
 	}
 	c.equal(c.now)
@@ -197,7 +198,7 @@ func (c *campaign) verified() {
 	for _, d := range compare.Rows(orders, items, c.account) {
 		c.Error(d)
 	}
-	if open, err := c.sink.OpenRejects(c.Context(), c.stream); err != nil || len(open) > 0 {
+	if open, err := warehousetest.OpenRejects(c.Context(), c.sink, c.stream); err != nil || len(open) > 0 {
 		c.Errorf("%d open rejects, the first %+v, %v", len(open), first(open), err)
 	}
 	if pending, err := c.sink.Pending(c.Context(), c.stream, schema.OrderRef{}, 1_000_000); err != nil || len(pending) > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // A window is over when it is over at the vendor, whatever this machine's clock says, and in the first run of a process
@@ -34,7 +35,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 				}
 				t.Cleanup(client.Close)
 				caller := source.NewCaller(client, source.NewBudget(1e5), source.NewBudget(1e5), source.DefaultPolicy, nil)
-				return engine.New(w.sink, []engine.Stream{{
+				return engine.New(w.sink, []stream.Stream{{
 					Stream: w.stream, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 4, Clock: client.Clock().Offset,
 				}}, engine.Options{Window: 5 * time.Minute, Settle: settle, Lookback: 6 * time.Hour, Sweep: 7 * time.Hour})
 			}
@@ -66,7 +67,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			w.account.SetClock(ahead)
 			for range 2 {
 				for _, e := range []*engine.Engine{process(), first} {
-					if s, err := e.Tick(t.Context(), time.Now().UTC(), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+					if s, err := e.Scheduled(t.Context(), time.Now().UTC(), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 						t.Fatal(err, s.Err())
 					}
 				}

@@ -10,8 +10,10 @@ import (
 
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // on is a cluster as a warehouse, through the given server. Its tables are there already but for the first time.
@@ -62,11 +64,11 @@ func TestCampaignOnTwoShards(t *testing.T) {
 			}
 			w.account.Add(10, now.Add(time.Minute))
 			now = now.Add(time.Hour)
-			if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+			if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 				t.Error(err, s.Err())
 			}
 			w.equal(now)
-			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
 
@@ -75,10 +77,10 @@ func TestCampaignOnTwoShards(t *testing.T) {
 				"ALTER TABLE order_item_rows_local DELETE WHERE toDate(create_time) < '2026-03-03' SETTINGS mutations_sync = 2"); err != nil {
 				t.Fatal(err)
 			}
-			if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) == 0 {
+			if r := w.verify(now, audit.Options{}); len(r.Differences) == 0 {
 				t.Error("a shard has lost items, and nothing is found")
 			}
-			if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() > 0 {
+			if r := w.verify(now, audit.Options{Repair: true}); r.Left() > 0 {
 				t.Errorf("after the repair: %v", r.Differences)
 			}
 			w.equal(now)
@@ -110,7 +112,7 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 		return simulator.Action{}
 	})
 	type outcome struct {
-		summary engine.Summary
+		summary stream.Summary
 		err     error
 	}
 	ended := make(chan outcome)
@@ -176,7 +178,7 @@ func TestSlowReplicaThatIsBehind(t *testing.T) {
 	tick := func() {
 		t.Helper()
 		now = now.Add(5 * time.Minute)
-		if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+		if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
 	}
@@ -207,7 +209,7 @@ func TestSlowReplicaThatIsBehind(t *testing.T) {
 	for node := range 2 {
 		w.open(on(n, sinktest.TwoReplicas, node, false))
 		w.equal(now)
-		if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+		if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 			t.Errorf("%v", r.Differences)
 		}
 	}

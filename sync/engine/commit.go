@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // stopGrace bounds how long a stopped run may take to commit what it has fetched, and to record what it has found: whoever
 // stops a process waits for half a minute at the most, and the warehouse takes a while to close.
 const stopGrace = 12 * time.Second
 
-// committer gathers what the spans found into large batches and writes them, one at a time. Batches come in the order
+// committer gathers what the ranges found into large batches and writes them, one at a time. Batches come in the order
 // of add, so the ledger row of a window is never written before its rows (I1).
 type committer struct {
 	engine *Engine
@@ -24,8 +26,14 @@ type committer struct {
 // delivery is a part of a batch, or a request to write at once what is there.
 type delivery struct {
 	schema.Batch
-	over    *claim        // to be given back after the write; nil for none
+	over    *lease        // to be returned after the write; nil for none
 	written chan struct{} // closed after the write; nil where nobody waits for it
+}
+
+// lease is a range of a stream that this process keeps others from.
+type lease struct {
+	schema.Stream
+	window.Interval
 }
 
 // newCommitter starts the goroutine that writes; close ends it. fail stops the run when the warehouse refuses a batch.
@@ -40,8 +48,8 @@ func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) 
 	return c
 }
 
-// add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
-func (c *committer) add(b schema.Batch) error {
+// Add hands over rows, or windows whose rows were all handed over before. What it is given is the committer's from then on.
+func (c *committer) Add(b schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
@@ -57,8 +65,13 @@ func (c *committer) deliver(d delivery) error {
 	}
 }
 
-// flush returns when all that was added before has been written.
-func (c *committer) flush() error {
+// Release returns a range to the other processes after all that was added before has been written.
+func (c *committer) Release(s schema.Stream, iv window.Interval) error {
+	return c.deliver(delivery{over: &lease{s, iv}})
+}
+
+// Flush returns when all that was added before has been written.
+func (c *committer) Flush() error {
 	written := make(chan struct{})
 	if err := c.deliver(delivery{written: written}); err != nil {
 		return err
@@ -90,7 +103,7 @@ func (c *committer) full(b *batch) bool {
 }
 
 func (c *committer) loop(ctx context.Context) error {
-	write, end := Late(ctx) // a stop of the run must not stop the last commit
+	write, end := stream.Late(ctx) // a stop of the run must not stop the last commit
 	defer end()
 	tick := time.NewTicker(c.engine.FlushEvery)
 	defer tick.Stop()
@@ -156,7 +169,7 @@ type batch struct {
 	schema.Writer
 	rows    int                 // orders and items
 	written map[string]*Written // by account
-	over    []*claim            // whose rows these are
+	over    []*lease            // whose rows these are
 }
 
 // Written counts the rows of one account that the warehouse confirmed together.
@@ -201,10 +214,10 @@ func (b *batch) of(account string) *Written {
 	return w
 }
 
-// empty reports whether there is nothing to write, and nothing to give back after it.
+// empty reports whether there is nothing to write, and nothing to release after it.
 func (b *batch) empty() bool { return len(b.written) == 0 && len(b.over) == 0 }
 
-// write stores a batch and then gives back the claims whose rows it held.
+// write stores a batch and then releases the ranges whose rows it held.
 func (c *committer) write(ctx context.Context, b *batch) error {
 	if err := b.Write(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -212,6 +225,12 @@ func (c *committer) write(ctx context.Context, b *batch) error {
 	for _, w := range b.written {
 		c.engine.Committed(*w)
 	}
-	c.engine.release(ctx, b.over)
+	ranges := map[schema.Stream][]window.Interval{}
+	for _, l := range b.over {
+		ranges[l.Stream] = append(ranges[l.Stream], l.Interval)
+	}
+	for s, over := range ranges {
+		c.engine.Claims.Release(ctx, s, over)
+	}
 	return nil
 }

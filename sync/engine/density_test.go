@@ -45,15 +45,14 @@ func TestListingOfAnyDensity(t *testing.T) {
 					}
 					listed := 0
 					w := walk.Walker{Lister: v, Window: time.Hour, PageSize: 20, Parallel: 4}
-					err := w.Walk(t.Context(), day, func(l walk.Listing) error {
+					for l, err := range w.Walk(t.Context(), day) {
 						listed += len(l.Orders)
-						if l.Verdict != schema.Complete {
-							t.Error(l.Interval, l.Err)
+						if err != nil || l.Verdict != schema.Complete {
+							t.Error(l.Interval, err, l.Err)
 						}
-						return nil
-					})
-					if err != nil || listed != orders {
-						t.Fatalf("%d orders of %d, %v", listed, orders, err)
+					}
+					if listed != orders {
+						t.Fatalf("%d orders of %d", listed, orders)
 					}
 					if calls, most := float64(v.calls.Load()), float64((orders+19)/20)*1.10+1+halvings+questions; calls > most {
 						t.Errorf("%d orders, %d %% of them in %d s of hour %d: %.0f calls, %.0f at the most", orders, percent, seconds, hour, calls, most)

@@ -1,156 +1,39 @@
-// Package engine runs the sync: it plans the windows that are due, walks them, fetches the details of what is new or
-// changed, and commits rows and ledger to the warehouse. It is the only package that knows all the stages.
-//
-//	due windows ─► spans (≤ 1 day) ─► listing ─► new and changed orders ─► details ─► batch ─► rows, then ledger
-//
-// Several spans are under way at once, so that details of one are fetched while the next is listed; what a span found
-// goes to one committer, which writes large batches and in each the ledger rows last (I1). A stop ends the fetching and
-// commits what was fetched; windows that were not finished are simply not in the ledger and come again (I7).
-//
-// # How stale an order can be
-//
-// No vendor can be asked what was modified, so it depends on the age of an order when a change of it is noticed:
-//
-//   - created within Options.Lookback: by the next scheduled run that succeeds, which lists it again, where all of that can be
-//     listed with a tenth of the list quota. Where there is more of it than that, its windows are listed in turn, with that
-//     tenth, so that each is listed again within (orders of the lookback ÷ page size) ÷ (a tenth of the quota); the ledger says
-//     when each was (listed_at). An order that is new there, however late it comes, is found by the next run, which counts;
-//   - stored as unpaid and created within Options.Sweep: by the next tick, too, when it is paid or cancelled, since it is
-//     not in the listing of the unpaid any more; where a vendor cannot list those alone, each unpaid order is asked for,
-//     or the whole stretch is listed again, whichever costs less;
-//   - tracked by its id and unpaid: by the next tick that asks for it, which is the next one within Options.Sweep of its
-//     creation, and ever rarer ones after that, down to one a day;
-//   - any other change: by the next deep [Engine.Verify], and until then not at all. A change that the list row of an
-//     order does not show is never noticed.
-//
-// An order that appears in a window before the lookback is found by the next Verify, which counts.
-//
-// # An order is one row
-//
-// A vendor may correct the creation time of an order, and an order may vanish. Whichever listing shows it at another time, or
-// does not show it where it is stored, it is moved or removed in the same run, with its items; see identity.go and
-// missing.go. An order that moves or vanishes before the lookback is noticed by the walk that lists its window again, and
-// by the next Verify, which counts; one that is fetched by its id, when its detail says so.
 package engine
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/enrich"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// Source is what the engine needs of a vendor: a [source.Caller].
-type Source interface {
-	walk.Lister
-	enrich.Detailer
-	// CanList and CanFilterStatus say what the vendor cannot do; see package source.
-	CanList() bool
-	CanFilterStatus() bool
-}
-
-// Store is what the engine needs of the warehouse: a sink.Sink. Ranges are of creation times, [from, to), and have
-// both ends; no ids are no orders.
+// Store is what the engine needs of the warehouse: a sink.Sink.
 type Store interface {
-	// Known returns what is stored of the orders of a range, by id.
-	Known(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string]schema.Known, error)
-	// First returns the creation time of the oldest order of a range that is stored, or of which an item is; zero for none.
-	First(ctx context.Context, stream schema.Stream, from, to time.Time) (time.Time, error)
-	// Orders returns all orders of a range, Items their items, and ItemIDs the ids of these, by order id.
-	Orders(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Order, error)
-	Items(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Item, error)
-	ItemIDs(ctx context.Context, stream schema.Stream, from, to time.Time) (map[string][]string, error)
-	// OrdersByID, ItemsByOrder and ItemIDsByOrder return the same of some orders of a range.
-	OrdersByID(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Order, error)
-	ItemsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) ([]schema.Item, error)
-	ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, to time.Time, ids []string) (map[string][]string, error)
+	audit.Store
 	// Pending returns some of the orders whose detail is missing and that are no rejects for it, oldest first, after one of
 	// them; Unpaid returns the unpaid ones of a range.
 	Pending(ctx context.Context, stream schema.Stream, after schema.OrderRef, most int) ([]schema.OrderRef, error)
 	Unpaid(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.OrderRef, error)
 	// Unsettled returns the tracked orders that are not stored yet, with no creation time, or not settled.
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
-	// Find returns those of some orders that are stored, by their ids alone.
+	// Provisional returns the orders whose detail is due to be fetched again at some ages; see Options.Recheck.
 	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
-	WriteChecks(ctx context.Context, checks []schema.Check) error
-	Find(ctx context.Context, stream schema.Stream, ids []string) ([]schema.OrderRef, error)
-	// Windows returns the ledger rows that start in [from, to), oldest first. One that was listed with other filters has no
-	// verdict.
-	Windows(ctx context.Context, stream schema.Stream, from, to time.Time) ([]schema.Window, error)
-	// Undone gives, oldest first, what is not done before a time: windows that are not complete, and the stretches after the
+	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
-	// Count counts the stored orders of a range.
-	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
-	// Counts recomputes the windows of a range from the stored rows; windows without an order are left out.
-	Counts(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) (map[time.Time]schema.Window, error)
-	// Of the rejects of a stream that are not resolved, the accepted ones included: RejectWindows counts them by windows that
-	// start in a range, with a zero from all of them; RejectPage returns some of a range; RejectsOf those with some ids and
-	// those of some orders. Only RejectPage reads payloads, where it is asked to.
-	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
-	RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error)
-	RejectsOf(ctx context.Context, stream schema.Stream, ids, orderIDs []string) ([]schema.Reject, error)
-	// OpenFindings returns the findings of a stream that have not ended; WriteFindings records some, or that they ended.
-	OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error)
-	WriteFindings(ctx context.Context, findings []schema.Finding) error
-	// Places returns all stored rows of some orders of an account, whatever their creation time and owner; of the rows of one
-	// order the newest comes last. HasOrders reports whether the account ever had one. Doubled gives the ids of the orders
-	// that are stored with more than one creation time.
-	Places(ctx context.Context, account string, ids []string) ([]schema.Place, error)
-	HasOrders(ctx context.Context, account string) (bool, error)
-	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)
 	// Writer returns a writer without rows, whose Write commits them as one.
 	Writer() schema.Writer
 }
-
-// Stream is one stream and how to reach it.
-type Stream struct {
-	schema.Stream
-	Source Source
-	// Filters narrow the listings. The Store must be narrowed by them too, see [sink.Sink.Narrowed].
-	//
-	// [sink.Sink.Narrowed]: https://pkg.go.dev/github.com/ordersync/ordersync/sink#Sink.Narrowed
-	Filters  schema.Filters
-	Decoder  source.Decoder
-	PageSize int
-	InFlight int // listings, and details, under way at once
-	// ListQuota is the list calls a second that the stream may make, its share of its account's; 0 is without a bound.
-	ListQuota float64
-	// Clock tells the vendor's clock minus this machine's, as far as it is known by now; nil for none.
-	Clock func() (offset time.Duration, known bool)
-}
-
-// offset is the vendor's clock minus this machine's; zero where it is not known.
-func (l Stream) offset() time.Duration {
-	if l.Clock == nil {
-		return 0
-	}
-	offset, _ := l.Clock()
-	return offset
-}
-
-// total asks for the source's count of the orders between two times. Whether it counts those of the ends is the vendor's.
-func (l Stream) total(ctx context.Context, asked window.Interval) (int, error) {
-	p, err := l.Source.List(ctx, source.Query{
-		OwnerID: l.OwnerID, Filters: l.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
-	})
-	return p.Total, err
-}
-
-// Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.
-func (l Stream) Lists() bool { return l.Source.CanList() }
 
 // Options are the engine's settings. Durations are as in the configuration.
 type Options struct {
@@ -164,7 +47,7 @@ type Options struct {
 	Recheck []time.Duration
 	Log     *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
-	Claims Claims
+	Claims stream.Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
 	Committed func(Written)
 	// FlushRows and FlushEvery bound a batch; zero for sane values.
@@ -175,20 +58,18 @@ type Options struct {
 // Engine runs the sync of some streams. One run at a time.
 type Engine struct {
 	Options
-	streams []Stream
+	streams []stream.Stream
 	store   Store
 	one     sync.Mutex
-	stuck   stuck
 	turns   turns
-
-	ceilings map[string]*walk.Ceiling // by account
+	memory  map[string]*stream.Memory // by account
 }
 
 // ErrBusy means that another run of this engine is under way.
 var ErrBusy = errors.New("another run is under way")
 
 // New makes an engine.
-func New(store Store, streams []Stream, o Options) *Engine {
+func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -201,294 +82,140 @@ func New(store Store, streams []Stream, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	ceilings := map[string]*walk.Ceiling{}
-	for _, l := range streams {
-		ceilings[l.Account] = new(walk.Ceiling)
+	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}}
+	for _, s := range streams {
+		e.memory[s.Account] = new(stream.Memory)
 	}
-	return &Engine{Options: o, streams: streams, store: store, ceilings: ceilings}
+	return e
 }
 
-// Backfill walks the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
+// Backfill lists the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
 // tries again what was rejected there. now is the run's time: what lies after it does not exist yet.
-func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *Progress) (Summary, error) {
-	if err := begins(from); err != nil {
-		return Summary{}, err
+func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *stream.Progress) (stream.Summary, error) {
+	if err := stream.Begins(from); err != nil {
+		return stream.Summary{}, err
 	}
-	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
-		r.eager = true
-		r.limit(window.Interval{Start: from, End: to}.Align(e.Window))
-		r.searchAll = true // also what a run left that was killed
-		if !r.stream.Lists() {
-			return r.refreshTracked(ctx)
+	return e.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
+		r.ForceRetry = true
+		r.Limit(window.Interval{Start: from, End: to}.Align(e.Window))
+		r.Moves.All = true // also what a run left that was killed
+		if !r.Stream.Lists() {
+			return e.refreshTracked(ctx, r)
 		}
-		jobs, err := r.backfillJobs(ctx, r.scope, force)
+		jobs, err := e.backfillJobs(ctx, r, r.Scope, force)
 		if err != nil {
 			return err
 		}
-		if r.findings, err = r.Findings(ctx, r.stream.Stream, r.scope.Start, r.scope.End); err != nil {
+		findings, err := audit.Findings(ctx, e.store, r.Stream.Stream, r.Scope.Start, r.Scope.End)
+		if err != nil {
 			return err
 		}
-		if err := r.walk(ctx, jobs); err != nil {
+		r.Proving = len(findings) > 0
+		if err := r.List(ctx, jobs); err != nil {
 			return err
 		}
-		return r.endFindings(ctx)
+		return audit.EndFindings(ctx, e.store, r, findings)
 	})
 }
 
-// begins refuses a range that begins before there can be orders: it would be planned window by window. What lies after the
-// run's time is cut off by each plan.
-func begins(from time.Time) error {
-	if err := window.Check(from, from); err != nil {
-		return fmt.Errorf("the range to work on: %w", err)
-	}
-	return nil
-}
-
-// Tick is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
+// Scheduled is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
 // then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
-// no further gap is begun, so that the next tick comes in time.
-func (e *Engine) Tick(ctx context.Context, now, until time.Time, p *Progress) (Summary, error) {
-	return e.run(ctx, now, p, func(ctx context.Context, r *streamRun) error {
-		if !r.stream.Lists() {
-			if err := r.refreshTracked(ctx); err != nil {
+// no further gap is begun, so that the next run comes in time.
+func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.Progress) (stream.Summary, error) {
+	return e.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
+		if !r.Stream.Lists() {
+			if err := e.refreshTracked(ctx, r); err != nil {
 				return err
 			}
-			return r.recheck(ctx, until)
+			return e.recheck(ctx, r, until)
 		}
-		live := window.Interval{Start: r.now.Add(-e.Lookback), End: r.now}.Align(e.Window)
-		var err error
-		if r.findings, err = r.Findings(ctx, r.stream.Stream, time.Time{}, r.now); err != nil {
-			return err
-		}
-		recent, err := r.recent(ctx, live)
+		live := window.Interval{Start: r.Now.Add(-e.Lookback), End: r.Now}.Align(e.Window)
+		findings, err := audit.Findings(ctx, e.store, r.Stream.Stream, time.Time{}, r.Now)
 		if err != nil {
 			return err
 		}
-		gaps, err := r.gaps(ctx, live, until)
+		r.Proving = len(findings) > 0
+		recent, err := e.recent(ctx, r, live)
 		if err != nil {
 			return err
 		}
-		if err := r.walk(ctx, r.jobs(recent.due, recent.ledger, source.Live, time.Time{})); err != nil {
+		gaps, err := e.gaps(ctx, r, live, until)
+		if err != nil {
 			return err
 		}
-		// The refresh asks the warehouse what is still missing: it must not fetch again what this walk has just fetched.
-		if err := r.commits.flush(); err != nil {
+		if err := r.List(ctx, stream.Jobs(recent.due, recent.ledger, source.Live, time.Time{})); err != nil {
 			return err
 		}
-		if err := r.refresh(ctx, live, recent.unlisted); err != nil {
+		// The refresh asks the warehouse what is still missing: it must not fetch again what this listing has just fetched.
+		if err := r.Commits.Flush(); err != nil {
 			return err
 		}
-		if err := r.recheck(ctx, until); err != nil {
+		if err := e.refresh(ctx, r, live, recent.unlisted); err != nil {
 			return err
 		}
-		if err := r.walk(ctx, gaps); err != nil {
+		if err := e.recheck(ctx, r, until); err != nil {
 			return err
 		}
-		if err := r.walk(ctx, r.jobs(recent.later, recent.ledger, source.Verify, time.Time{})); err != nil {
+		if err := r.List(ctx, gaps); err != nil {
 			return err
 		}
-		return r.endFindings(ctx)
+		if err := r.List(ctx, stream.Jobs(recent.later, recent.ledger, source.Verify, time.Time{})); err != nil {
+			return err
+		}
+		return audit.EndFindings(ctx, e.store, r, findings)
 	})
 }
 
-// job is one span to walk.
-type job struct {
-	window.Interval // whole windows
-	priority        source.Priority
-	until           time.Time               // not started after this; zero for whenever
-	prior           map[int64]schema.Window // the ledger's rows of due windows, by start; a new window has none
-	repair          *repair                 // what verify found; nil otherwise
-	again           bool                    // stored orders were missing in the listing before; the job is one window
-	first           schema.Window           // that walk, as its row would have been
-	claim           *claim                  // that it is a part of; nil for none
-	other           string                  // process that holds it; empty for none
-}
-
-// run does one run over all streams.
-func (e *Engine) run(ctx context.Context, now time.Time, p *Progress, work func(context.Context, *streamRun) error) (Summary, error) {
+// Run does one run over all streams: work is called for each of them, side by side.
+func (e *Engine) Run(ctx context.Context, now time.Time, p *stream.Progress, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
 	return e.runOn(ctx, now, p, e.streams, work)
 }
 
 // runOn does one run over some streams, side by side: what fails in one does not touch the others.
-func (e *Engine) runOn(ctx context.Context, now time.Time, p *Progress, on []Stream, work func(context.Context, *streamRun) error) (Summary, error) {
+func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, on []stream.Stream, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
 	if !e.one.TryLock() {
-		return Summary{}, ErrBusy
+		return stream.Summary{}, ErrBusy
 	}
 	defer e.one.Unlock()
 	if p == nil {
-		p = new(Progress)
+		p = new(stream.Progress)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	ctx, done := Lasting(ctx, stopGrace)
+	ctx, done := stream.Lasting(ctx, stopGrace)
 	defer done()
 	c := newCommitter(ctx, e, stop)
-	summary := Summary{Started: now, Streams: make([]StreamSummary, len(on))}
-	gates := newGates(on)
-	owners := new(owners)
+	summary := stream.Summary{Started: now, Streams: make([]stream.Outcome, len(on))}
+	owners := new(stream.Owners)
 	var streams errgroup.Group
-	var runs []*streamRun
-	for i, stream := range on {
-		r := &streamRun{Engine: e, stream: stream, now: now.Add(stream.offset()), given: now, began: time.Now(), commits: c, progress: p,
-			open: newOpenRejects(e.store, stream.Stream, e.Window, c.flush), marks: map[int64]*mark{}, owners: owners}
-		r.stream.Source = gates[stream.Source]
+	var runs []*stream.Run
+	for i, s := range stream.Limit(on) {
+		r := stream.New(stream.Config{
+			Stream: s, Given: now, Window: e.Window, Lateness: e.Settle, Log: e.Log, Leases: e.Claims,
+			Siblings: slices.ContainsFunc(e.streams, func(o stream.Stream) bool { return o.Account == s.Account && o.Stream != s.Stream }),
+			Store:    e.store, Commits: c, Progress: p, Memory: e.memory[s.Account], Owners: owners,
+		})
 		runs = append(runs, r)
 		streams.Go(func() error {
-			err := r.open.start(ctx)
+			err := r.Rejects.Start(ctx)
 			if err == nil {
 				err = work(ctx, r)
 			}
-			summary.Streams[i] = r.summary(ctx, err)
+			summary.Streams[i] = r.Summary(ctx, err)
 			return nil
 		})
 	}
 	_ = streams.Wait()
 	err := c.close()
-	late, end := Late(ctx)
+	late, end := stream.Late(ctx)
 	defer end()
 	for _, r := range runs {
-		e.release(late, r.claims) // what was not finished
+		if left := r.Claimed(); len(left) > 0 {
+			e.Claims.Release(late, r.Stream.Stream, left)
+		}
 	}
 	if err != nil {
 		return summary, err
 	}
 	return summary, context.Cause(ctx)
-}
-
-// streamRun is one run's work on one stream.
-type streamRun struct {
-	*Engine
-	stream   Stream
-	now      time.Time // the vendor's, as far as it was known at the start
-	given    time.Time // the same by this machine's clock
-	began    time.Time // on this machine's clock, when now was taken
-	commits  *committer
-	progress *Progress
-	open     *openRejects
-	eager    bool            // somebody asked for this run: try again what would wait for a later tick
-	limited  bool            // the run was asked to bring a range in order: scope
-	scope    window.Interval // whole windows
-	asked    map[string]bool // ids of the orders that a run over single orders was asked for
-
-	mu       sync.Mutex
-	sum      StreamSummary
-	failures int              // listings in a row that failed
-	whole    map[int64]bool   // starts of the windows that were listed whole, in Unix seconds
-	unwhole  map[int64]string // why others were not
-	got      map[string]bool  // ids of the orders whose detail was asked for and had
-	claims   []*claim         // that this run made
-
-	findings []Difference // that are open, of an ordinary run, which may end some
-	looks    looks        // what it looked at, where there are any
-
-	owners     *owners // of all streams of the run
-	deferred   []deferred
-	lookedInto atomic.Int64 // missing orders
-	listed     string       // an order that was listed in this run
-	sighted    bool         // the source has shown the detail of an order since one was missing
-	written    []string     // ids of the orders that were written
-	searchAll  bool         // more were written than that
-
-	blank     blank
-	emptyOnce sync.Once
-	empty     bool // the account had no order when the run began
-	emptyErr  error
-
-	markMu sync.Mutex
-	marks  map[int64]*mark // by the window's start, in Unix seconds
-}
-
-// limit says that the run was asked to bring a range in order.
-func (r *streamRun) limit(iv window.Interval) {
-	r.limited, r.scope = true, iv
-}
-
-// spansAtOnce is how many spans of a stream are under way: enough that there are always details to fetch while the next
-// span is listed, few enough that memory stays small.
-const spansAtOnce = 4
-
-// maxFailedListings in a row end the stream's run: the source is down, and what was not tried comes again later.
-const maxFailedListings = 20
-
-// commit hands over rows, or windows whose rows were all handed over before.
-func (r *streamRun) commit(b schema.Batch) error {
-	rejects := slices.Clone(b.Rejects) // what the committer is given is its own
-	if err := r.commits.add(b); err != nil {
-		return err
-	}
-	r.open.hand(rejects)
-	return nil
-}
-
-// clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
-// so it must be of the same clock as the now of later runs.
-func (r *streamRun) clock() time.Time { return r.now.Add(time.Since(r.began)).UTC() }
-
-// past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first
-// answers of a process tell. Orders may still come into what this machine alone takes for past.
-func (r *streamRun) past() time.Time { return earlier(r.now, r.given.Add(r.stream.offset())) }
-
-// walk works off the jobs, and then what came to light in them: stored orders that are missing, rejects that are gone,
-// orders that moved.
-func (r *streamRun) walk(ctx context.Context, jobs []job) error {
-	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return r.spans(ctx, jobs) }, r.lookAgain, r.single, r.settleMarks, r.resolveGone,
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// spans walks the jobs, several at a time. What another process works on is waited for by a run that somebody asked for,
-// and left alone by one of the daemon's.
-func (r *streamRun) spans(ctx context.Context, jobs []job) error {
-	for _, j := range jobs {
-		r.plan(j, 1)
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(spansAtOnce)
-	listing := make(chan struct{}, 2) // listing is far faster than details: two at once keep all workers busy
-	late := func(j job) bool {
-		late := !j.until.IsZero() && time.Now().After(j.until)
-		if late {
-			r.sumUp(func(s *StreamSummary) { s.Waiting += len(j.Tile(r.Window)) })
-		}
-		return late
-	}
-	w := waiting{streamRun: r}
-	for len(jobs) > 0 && gctx.Err() == nil {
-		if jobs = slices.DeleteFunc(jobs, late); len(jobs) == 0 {
-			break
-		}
-		ours, others, err := r.claim(gctx, jobs)
-		if err != nil {
-			g.Go(func() error { return err })
-			break
-		}
-		for _, j := range ours {
-			if gctx.Err() != nil {
-				break
-			}
-			if late(j) {
-				continue
-			}
-			g.Go(func() error {
-				return r.span(source.WithPriority(gctx, j.priority), j, listing)
-			})
-		}
-		jobs = others
-		w.wait(gctx, len(ours) > 0, jobs)
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return context.Cause(ctx)
-}
-
-// plan adds a job to the progress, or takes it out with a sign of -1.
-func (r *streamRun) plan(j job, sign int) {
-	r.progress.plan(sign * len(j.Tile(r.Window)))
-	r.progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
 }

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -14,12 +13,14 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 func TestMain(m *testing.M) {
@@ -45,7 +46,7 @@ type world struct {
 	// listQuota of new engines' streams; zero is without a bound.
 	listQuota float64
 	recheck   []time.Duration                   // of new engines
-	source    func(engine.Source) engine.Source // what they have around theirs
+	source    func(stream.Source) stream.Source // what they have around theirs
 	store     engine.Store                      // what new engines write to: sink, or something around it
 
 	mu        sync.Mutex
@@ -61,7 +62,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 // newWorldIn has the warehouse that is named.
 func newWorldIn(t *testing.T, o simulator.Options, warehouse sink.Config) *world {
 	t.Helper()
-	w := &world{T: t, decoder: bss.Decoder{}, source: func(s engine.Source) engine.Source { return s }, stream: schema.Stream{Source: bss.Vendor, Account: "main"}}
+	w := &world{T: t, decoder: bss.Decoder{}, source: func(s stream.Source) stream.Source { return s }, stream: schema.Stream{Source: bss.Vendor, Account: "main"}}
 	if o.To.IsZero() {
 		o.From, o.To = start, start.AddDate(0, 0, 3)
 	}
@@ -90,7 +91,7 @@ func (w *world) open(c sink.Config) {
 
 // newStream is what a new process would have: a client and budgets of its own. A call may take as long as timeout; zero is the
 // client's default.
-func (w *world) newStream(timeout time.Duration, pageSize int) engine.Stream {
+func (w *world) newStream(timeout time.Duration, pageSize int) stream.Stream {
 	w.Helper()
 	var client interface {
 		source.Client
@@ -109,13 +110,13 @@ func (w *world) newStream(timeout time.Duration, pageSize int) engine.Stream {
 	w.Cleanup(client.Close)
 	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
 	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return engine.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8, ListQuota: w.listQuota}
+	return stream.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8, ListQuota: w.listQuota}
 }
 
 // newEngine is an engine with a stream of its own.
 func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Helper()
-	return engine.New(w.store, []engine.Stream{w.newStream(timeout, pageSize)}, engine.Options{
+	return engine.New(w.store, []stream.Stream{w.newStream(timeout, pageSize)}, engine.Options{
 		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck,
 		Committed: func(b engine.Written) {
 			w.mu.Lock()
@@ -125,7 +126,14 @@ func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	})
 }
 
-func (w *world) backfill(now time.Time) engine.Summary {
+// audit checks what the engine's runs have stored.
+func (w *world) audit() *audit.Audit { return w.auditOf(w.engine) }
+
+func (w *world) auditOf(e *engine.Engine) *audit.Audit {
+	return audit.New(w.store, e, e.Window, e.Settle)
+}
+
+func (w *world) backfill(now time.Time) stream.Summary {
 	w.Helper()
 	s, err := w.engine.Backfill(w.Context(), now, start, now, false, nil)
 	if err != nil {
@@ -298,9 +306,9 @@ func TestTickFollowsWhatChanges(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
 	now := start.AddDate(0, 0, 3)
 	w.backfill(now)
-	tick := func(d time.Duration) engine.Summary {
+	tick := func(d time.Duration) stream.Summary {
 		now = now.Add(d)
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -383,7 +391,7 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 		}
 	}
 	w.equal(end)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) > 0 {
 		t.Errorf("%v %v", rejects, err)
 	}
@@ -399,12 +407,4 @@ func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
 	if n := w.account.Calls()["GetOrderDetail"].Total; n > 64 {
 		t.Errorf("%d calls", n)
 	}
-}
-
-func ExampleSummary_Err() {
-	s := engine.Summary{Streams: []engine.StreamSummary{{
-		Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
-	}}}
-	fmt.Println(s.Err())
-	// Output: main: 2 windows short, 1 orders without their items
 }

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/domain"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // estimate asks what a backfill of [from, to) would cost. pageSize is that of the engine which makes it.
-func (w *world) estimate(now, from, to time.Time, force bool, pageSize int) engine.Estimate {
+func (w *world) estimate(now, from, to time.Time, force bool, pageSize int) audit.Estimate {
 	w.Helper()
 	e := w.estimated(w.newStream(0, pageSize), w.store, now, from, to, force)
 	if e.Err != nil {
@@ -25,9 +26,9 @@ func (w *world) estimate(now, from, to time.Time, force bool, pageSize int) engi
 	return e
 }
 
-func (w *world) estimated(stream engine.Stream, stored engine.Stored, now, from, to time.Time, force bool) engine.Estimate {
+func (w *world) estimated(of stream.Stream, stored audit.Stored, now, from, to time.Time, force bool) audit.Estimate {
 	w.Helper()
-	return engine.EstimateBackfill(w.Context(), stream, stored, engine.EstimateOptions{Window: time.Hour, Now: now, From: from, To: to, Force: force})
+	return audit.EstimateBackfill(w.Context(), of, stored, audit.EstimateOptions{Window: time.Hour, Now: now, From: from, To: to, Force: force})
 }
 
 // calls makes the backfill and gives the calls that it really made.
@@ -185,14 +186,14 @@ func TestEstimateOfOtherVendors(t *testing.T) {
 			w.near("detail calls of the rest", part.DetailCalls, restDetail)
 		})
 	}
-	tracked := engine.Stream{Stream: schema.Stream{Source: domain.Vendor, Account: "domains"}, Source: onlyByID{}}
-	f := engine.EstimateBackfill(t.Context(), tracked, nil, engine.EstimateOptions{Window: time.Hour, Now: now, From: start, To: now})
+	tracked := stream.Stream{Stream: schema.Stream{Source: domain.Vendor, Account: "domains"}, Source: onlyByID{}}
+	f := audit.EstimateBackfill(t.Context(), tracked, nil, audit.EstimateOptions{Window: time.Hour, Now: now, From: start, To: now})
 	if !f.CannotList || f.Err != nil || f.Calls+f.ListCalls+f.DetailCalls != 0 {
 		t.Errorf("%+v", f)
 	}
 }
 
 // onlyByID is a source that cannot list.
-type onlyByID struct{ engine.Source }
+type onlyByID struct{ stream.Source }
 
 func (onlyByID) CanList() bool { return false }

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -53,7 +54,7 @@ func (w *world) proven(what string, f schema.Filters, end time.Time) {
 		w.Errorf("%s: %d windows disagree, %v", what, disagree, err)
 	}
 	for _, deep := range []bool{false, true} {
-		report, summary, err := w.engine.Verify(w.Context(), end.Add(time.Hour), start, end, engine.VerifyOptions{Deep: deep}, nil)
+		report, summary, err := w.audit().Verify(w.Context(), end.Add(time.Hour), start, end, audit.Options{Deep: deep}, nil)
 		if err != nil || summary.Err() != nil || len(report.Differences) > 0 {
 			w.Errorf("%s, deep %v: %+v, %v, %v", what, deep, report.Differences, err, summary.Err())
 		}
@@ -96,7 +97,7 @@ func TestFiltersAreOfTheLedgersIdentity(t *testing.T) {
 	}
 
 	// A repair takes nothing away of what was synced under wider filters.
-	_, summary, err := w.engine.Verify(t.Context(), now, start, end, engine.VerifyOptions{Deep: true, Repair: true}, nil)
+	_, summary, err := w.audit().Verify(t.Context(), now, start, end, audit.Options{Deep: true, Repair: true}, nil)
 	if err != nil || summary.Err() != nil {
 		t.Error(err, summary.Err())
 	}
@@ -119,7 +120,7 @@ func TestAScheduledRunFollowsTheFilters(t *testing.T) {
 	w.narrow(filters)
 	for range 2 {
 		w.account.ResetCounters()
-		s, err := w.engine.Tick(t.Context(), end.Add(10*time.Minute), time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), end.Add(10*time.Minute), time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
@@ -146,7 +147,7 @@ func TestAVendorThatListsWhatWasNotAskedFor(t *testing.T) {
 	if err != nil || s.Err() == nil || !strings.Contains(s.Err().Error(), "rejected") {
 		t.Errorf("%v, %v", err, s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	want := len(w.ids(w.filters, start, end))
 	if err != nil || len(rejects) != want || want == 0 || rejects[0].Reason != "outside_filters" {
 		t.Errorf("%d rejects of %d, %v", len(rejects), want, err)

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // openFindings returns the kinds of the open findings, by where they are.
@@ -26,9 +27,9 @@ func (w *world) openFindings() string {
 	return strings.Join(out, " ")
 }
 
-func (w *world) verifyRange(now, from, to time.Time, o engine.VerifyOptions) engine.Report {
+func (w *world) verifyRange(now, from, to time.Time, o audit.Options) audit.Report {
 	w.Helper()
-	r, _, err := w.engine.Verify(w.Context(), now, from, to, o, nil)
+	r, _, err := w.audit().Verify(w.Context(), now, from, to, o, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -53,24 +54,24 @@ func changedOrders(t *testing.T) (w *world, now time.Time) {
 func TestWhatEndsAFinding(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return start.AddDate(0, 0, n) }
-	deep := engine.VerifyOptions{Deep: true}
+	deep := audit.Options{Deep: true}
 	for name, c := range map[string]struct {
 		look func(w *world, now time.Time)
 		left string // open afterwards
 	}{
 		"counts, of everything": {func(w *world, now time.Time) {
-			if r := w.verify(now, engine.VerifyOptions{}); r.Left() != 2 || r.Differences[0].FoundAt.IsZero() {
+			if r := w.verify(now, audit.Options{}); r.Left() != 2 || r.Differences[0].FoundAt.IsZero() {
 				w.Errorf("%+v", r.Differences)
 			}
 		}, "changed changed"},
 		"a deep look that still finds them": {func(w *world, now time.Time) { w.verify(now, deep) }, "changed changed"},
 		"a repair of a part": {func(w *world, now time.Time) {
-			if r := w.verifyRange(now, day(0), day(1), engine.VerifyOptions{Repair: true}); len(r.Differences) != 1 || r.Left() != 0 {
+			if r := w.verifyRange(now, day(0), day(1), audit.Options{Repair: true}); len(r.Differences) != 1 || r.Left() != 0 {
 				w.Errorf("%+v", r.Differences)
 			}
 		}, "changed"},
 		"a repair of everything, by counts": {func(w *world, now time.Time) {
-			w.verify(now, engine.VerifyOptions{Repair: true})
+			w.verify(now, audit.Options{Repair: true})
 		}, ""},
 		"a backfill of a part, by force": {func(w *world, now time.Time) {
 			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(1), true, nil); err != nil {
@@ -78,7 +79,7 @@ func TestWhatEndsAFinding(t *testing.T) {
 			}
 		}, "changed"},
 		"a scheduled run that does not come so far": {func(w *world, now time.Time) {
-			if _, err := w.engine.Tick(w.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
+			if _, err := w.engine.Scheduled(w.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
 				w.Fatal(err)
 			}
 		}, "changed changed"},
@@ -115,7 +116,7 @@ func TestWhatEndsAFinding(t *testing.T) {
 				}
 				return simulator.Action{}
 			})
-			if _, _, err := w.engine.Verify(ctx, now, start, now, deep, nil); !errors.Is(err, context.Canceled) {
+			if _, _, err := w.audit().Verify(ctx, now, start, now, deep, nil); !errors.Is(err, context.Canceled) {
 				w.Error(err)
 			}
 		}, "changed"},
@@ -147,15 +148,15 @@ func TestARunEndsFindings(t *testing.T) {
 	}
 	w.account.Add(1, now.Add(-5*time.Hour+20*time.Minute))
 	w.exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[1])
-	w.verify(now.Add(time.Minute), engine.VerifyOptions{})
+	w.verify(now.Add(time.Minute), audit.Options{})
 	if got := w.openFindings(); got != "count" {
 		t.Fatalf("open: %s", got)
 	}
-	w.verify(now.Add(time.Minute), engine.VerifyOptions{Deep: true}) // which knows what is behind the count
+	w.verify(now.Add(time.Minute), audit.Options{Deep: true}) // which knows what is behind the count
 	if got := w.openFindings(); len(got) != len("altered changed absent") || strings.Contains(got, "count") {
 		t.Fatalf("open: %s", got)
 	}
-	if s, err := w.engine.Tick(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	// That a row is not what its payload says is not seen by listing it.
@@ -171,7 +172,7 @@ func TestARunEndsFindings(t *testing.T) {
 func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
 	t.Parallel()
 	w, now := changedOrders(t)
-	w.verify(now, engine.VerifyOptions{Deep: true})
+	w.verify(now, audit.Options{Deep: true})
 	findings, err := w.sink.OpenFindings(t.Context(), w.stream)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +180,7 @@ func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
 	at := findings[0].Start
 	w.exec("ALTER TABLE sync_window_rows UPDATE verdict = 'short' WHERE window_start = '%s'", at.Format(time.DateTime))
 	w.exec("ALTER TABLE sync_window_rows DELETE WHERE window_start = '%s'", at.Add(3*time.Hour).Format(time.DateTime))
-	r := w.verify(now, engine.VerifyOptions{})
+	r := w.verify(now, audit.Options{})
 	if r.LeftOut != 2 || r.Windows+r.LeftOut != 72 || r.Left() != 4 {
 		t.Errorf("%d windows, %d left out, %+v", r.Windows, r.LeftOut, r.Differences)
 	}
@@ -202,13 +203,13 @@ func TestACountCoversWhatItAskedFor(t *testing.T) {
 	now := start.AddDate(0, 0, 3).Add(time.Hour)
 	w.backfill(now)
 	w.account.Add(1, start.Add(30*time.Hour-time.Second))
-	if r := w.verify(now, engine.VerifyOptions{}); !strings.Contains(w.kinds(r), "count") {
+	if r := w.verify(now, audit.Options{}); !strings.Contains(w.kinds(r), "count") {
 		t.Fatalf("%+v", r.Differences)
 	}
-	if r := w.verifyRange(now, start, start.Add(30*time.Hour), engine.VerifyOptions{}); r.Left() != 1 {
+	if r := w.verifyRange(now, start, start.Add(30*time.Hour), audit.Options{}); r.Left() != 1 {
 		t.Errorf("%+v", r.Differences)
 	}
-	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	if r := w.verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 }
@@ -218,7 +219,7 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 	t.Parallel()
 	w, now := changedOrders(t)
 	bad := start.AddDate(0, 0, 1)
-	w.verify(now, engine.VerifyOptions{Deep: true})
+	w.verify(now, audit.Options{Deep: true})
 	for name, fault := range map[string]simulator.Action{
 		"refused": {Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}},
 		"short":   {Total: func(n int) int { return n + 1 }},
@@ -229,13 +230,13 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 			}
 			return simulator.Action{}
 		})
-		r := w.verify(now, engine.VerifyOptions{Repair: true})
+		r := w.verify(now, audit.Options{Repair: true})
 		repaired, left := 0, 0
 		for _, d := range r.Differences {
 			switch {
 			case d.Repaired && d.Start.Before(bad):
 				repaired++
-			case d.Kind == engine.Undone && !d.Start.Before(bad): // the ledger says so by now
+			case d.Kind == audit.Undone && !d.Start.Before(bad): // the ledger says so by now
 			case !d.Repaired && d.Why != "" && !d.Start.Before(bad):
 				left++
 			default:
@@ -250,7 +251,7 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 		}
 	}
 	w.account.SetFault(nil)
-	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	if r := w.verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 	w.equal(start.AddDate(0, 0, 3))
@@ -271,20 +272,20 @@ func TestAlteredItemsNeedTheirDetail(t *testing.T) {
 		return simulator.Action{}
 	})
 	for range 2 {
-		r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true})
+		r := w.verify(now, audit.Options{Deep: true, Repair: true})
 		if r.Left() == 0 || !strings.Contains(w.openFindings(), "altered") {
 			t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 		}
 	}
 	w.account.SetFault(nil)
-	if r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	if r := w.verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 	w.equal(start.AddDate(0, 0, 3))
 }
 
 // byID is a source whose orders cannot be listed.
-type byID struct{ engine.Source }
+type byID struct{ stream.Source }
 
 func (byID) CanList() bool { return false }
 
@@ -294,9 +295,9 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 3).Add(time.Hour)
 	w.backfill(now)
-	w.source = func(s engine.Source) engine.Source { return byID{s} }
+	w.source = func(s stream.Source) stream.Source { return byID{s} }
 	w.engine = w.newEngine(0, 20)
-	deep := engine.VerifyOptions{Deep: true}
+	deep := audit.Options{Deep: true}
 	if r := w.verify(now, deep); len(r.Differences) != 0 {
 		t.Fatalf("%+v", r.Differences)
 	}
@@ -317,7 +318,7 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 		}
 		return simulator.Action{}
 	})
-	r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true})
+	r := w.verify(now, audit.Options{Deep: true, Repair: true})
 	for _, d := range r.Differences {
 		if d.Repaired != (d.OrderID == ids[1]) || d.Repaired == (d.Why != "") {
 			t.Errorf("%+v", d)
@@ -331,7 +332,7 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 	w.account.SetFault(nil)
-	if r := w.verify(now, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	if r := w.verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 }

@@ -11,16 +11,19 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
-func (w *world) tickAt(now time.Time) engine.Summary {
+func (w *world) tickAt(now time.Time) stream.Summary {
 	w.Helper()
-	s, err := w.engine.Tick(w.Context(), now, time.Now().Add(time.Hour), nil)
+	s, err := w.engine.Scheduled(w.Context(), now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func TestAnOrderThatMovesIsOneRow(t *testing.T) {
 			w.once(id)
 			w.equal(now)
 			w.history()
-			if r := w.verify(now.Add(5*time.Minute), engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			if r := w.verify(now.Add(5*time.Minute), audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
 			w.account.ResetCounters()
@@ -145,7 +148,7 @@ func TestAnOrderThatVanishesGoes(t *testing.T) {
 	if n := w.account.Calls()["GetOrderDetail"].Total; n > 3*len(ids) {
 		t.Errorf("%d detail calls for %d orders", n, len(ids))
 	}
-	if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+	if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 }
@@ -331,7 +334,7 @@ func TestACrashWhileAnOrderMoves(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.store = &failing{Store: w.sink, order: id, half: half}
-				if _, err := w.newEngine(0, 20).Tick(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); !errors.Is(err, errRefused) {
+				if _, err := w.newEngine(0, 20).Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); !errors.Is(err, errRefused) {
 					t.Fatal(err)
 				}
 				var rows uint64
@@ -446,7 +449,7 @@ func TestARepairRemovesWhatIsGone(t *testing.T) {
 	if s := w.tickAt(now); s.Err() == nil {
 		t.Error("80 orders are missing, and the run is green")
 	}
-	if r := w.verify(now, engine.VerifyOptions{Repair: true}); r.Left() > 0 || len(r.Differences) == 0 {
+	if r := w.verify(now, audit.Options{Repair: true}); r.Left() > 0 || len(r.Differences) == 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	w.equal(now)
@@ -466,7 +469,7 @@ func TestAnOrderOfTwoOwners(t *testing.T) {
 	if s.Err() == nil || s.Streams[0].Rejected != 60 {
 		t.Errorf("%v", s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
 		t.Errorf("%d rejects, %v", len(rejects), err)
 	}
@@ -481,7 +484,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
 	now := start.AddDate(0, 0, 3)
 	w.account.AddOwner("42", w.account)
-	stream := func(owner string) engine.Stream {
+	of := func(owner string) stream.Stream {
 		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
 			AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
 		}})
@@ -492,9 +495,9 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
 		l := w.stream
 		l.OwnerID = owner
-		return engine.Stream{Stream: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
+		return stream.Stream{Stream: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
 	}
-	e := engine.New(w.sink, []engine.Stream{stream(""), stream("42")},
+	e := engine.New(w.sink, []stream.Stream{of(""), of("42")},
 		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
 	for range 2 { // a second run says the same
 		s, err := e.Backfill(t.Context(), now, start, now, false, nil)
@@ -507,7 +510,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			open, err := w.sink.OpenRejects(t.Context(), l.Stream)
+			open, err := warehousetest.OpenRejects(t.Context(), w.sink, l.Stream)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -534,14 +537,14 @@ func TestAReplayMovesOrders(t *testing.T) {
 		t.Cleanup(client.Close)
 		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
 		w.stream.Source = unicloud.Vendor
-		w.engine = engine.New(w.sink, []engine.Stream{{
+		w.engine = engine.New(w.sink, []stream.Stream{{
 			Stream: w.stream, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
 		}}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
 	}
 	store(time.UTC)
 	w.backfill(now)
 	store(time.FixedZone("UTC+8", 8*60*60))
-	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
+	s, err := w.audit().Replay(t.Context(), now, start, now, nil)
 	if err != nil || s.Err() != nil || s.Streams[0].Changed != 200 {
 		t.Errorf("%+v, %v", s.Streams[0], err)
 	}
@@ -569,7 +572,7 @@ func TestALimitOfTheVendorHidesNothing(t *testing.T) {
 				t.Error(s.Err())
 			}
 			w.equal(now)
-			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
 		})

@@ -9,8 +9,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // tickCosts is what a run took of the warehouse and of this process.
@@ -21,7 +21,7 @@ type tickCosts struct {
 }
 
 // tickCost makes a scheduled run and measures it.
-func (w *world) tickCost(now time.Time) (c tickCosts, s engine.Summary) {
+func (w *world) tickCost(now time.Time) (c tickCosts, s stream.Summary) {
 	w.Helper()
 	ctx := clickhouse.Context(w.Context(), clickhouse.WithProgress(func(p *clickhouse.Progress) {
 		w.mu.Lock()
@@ -31,7 +31,7 @@ func (w *world) tickCost(now time.Time) (c tickCosts, s engine.Summary) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
-	s, err := w.engine.Tick(ctx, now, time.Now().Add(time.Hour), nil)
+	s, err := w.engine.Scheduled(ctx, now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -7,56 +7,57 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-func (r *streamRun) backfillJobs(ctx context.Context, iv window.Interval, force bool) ([]job, error) {
-	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.now}).Align(r.Window)
+func (e *Engine) backfillJobs(ctx context.Context, r *stream.Run, iv window.Interval, force bool) ([]stream.Job, error) {
+	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.Now}).Align(r.Window)
 	if iv.Empty() {
 		return nil, nil
 	}
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, iv.Start, iv.End)
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
 	if force {
-		return early(r.jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
+		return early(stream.Jobs(iv.Tile(r.Window), ledger, source.Backfill, time.Time{}), r.Window), nil
 	}
-	// A window whose records or details are missing is listed whole, but who asks for a backfill wants them tried again.
-	due := window.Missing(iv, r.Window, ledger, r.open.bad())
-	return early(r.jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
+	// A window whose records or details are missing is listed completely, but who asks for a backfill wants them tried again.
+	due := window.Missing(iv, r.Window, ledger, r.Rejects.Bad())
+	return early(stream.Jobs(due, ledger, source.Backfill, time.Time{}), r.Window), nil
 }
 
 // early cuts the first window off the first job, so that the first details are fetched while the rest of that day is still
-// being listed. Without it the quota of details lies idle for the time of a whole listing. A window is enough: with equal
+// being listed. Without it the quota of details lies idle for the time of a complete listing. A window is enough: with equal
 // quotas the details of an hour take as long as the listing of a day.
-func early(jobs []job, size time.Duration) []job {
+func early(jobs []stream.Job, size time.Duration) []stream.Job {
 	if len(jobs) == 0 || jobs[0].End.Sub(jobs[0].Start) == size {
 		return jobs
 	}
 	first := jobs[0]
 	first.End = first.Start.Add(size)
 	jobs[0].Start = first.End
-	return append([]job{first}, jobs...)
+	return append([]stream.Job{first}, jobs...)
 }
 
 // gaps plans what is not done between the oldest window of the ledger and the lookback. Of the ledger it reads only that, so
 // that a scheduled run costs no more after years.
-func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.Time) ([]job, error) {
-	undone, err := r.store.Undone(ctx, r.stream.Stream, live.Start)
+func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, until time.Time) ([]stream.Job, error) {
+	undone, err := e.store.Undone(ctx, r.Stream.Stream, live.Start)
 	if err != nil {
 		return nil, err
 	}
 	var due []window.Interval
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
-	again := r.open.due(r.now, live.Start)
+	again := r.Rejects.Due(r.Now, live.Start)
 	for _, u := range undone {
 		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
 			delete(again, w.Start.Unix())
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
-				if window.RetryAt(u.FinishedAt, u.Attempts).After(r.now) {
-					r.sumUp(func(s *StreamSummary) { s.Waiting++ }) // nothing to do in this run, and yet not whole
+				if window.RetryAt(u.FinishedAt, u.Attempts).After(r.Now) {
+					r.Count(func(s *stream.Outcome) { s.Waiting++ }) // nothing to do in this run, and yet not complete
 					continue
 				}
 			}
@@ -70,9 +71,9 @@ func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.T
 			listed = append(listed, w)
 		}
 	}
-	slices.SortFunc(listed, earliest)
-	for _, span := range window.Spans(listed) {
-		complete, err := r.store.Windows(ctx, r.stream.Stream, span.Start, span.End)
+	slices.SortFunc(listed, stream.Earliest)
+	for _, part := range window.Ranges(listed) {
+		complete, err := r.Store.Windows(ctx, r.Stream.Stream, part.Start, part.End)
 		if err != nil {
 			return nil, err
 		}
@@ -81,35 +82,6 @@ func (r *streamRun) gaps(ctx context.Context, live window.Interval, until time.T
 		}
 		undone = append(undone, complete...)
 	}
-	slices.SortFunc(due, earliest)
-	return r.jobs(due, undone, source.Backfill, until), nil
-}
-
-func earliest(a, b window.Interval) int { return a.Start.Compare(b.Start) }
-
-// starts are those of some intervals.
-func starts(intervals []window.Interval) []time.Time {
-	out := make([]time.Time, len(intervals))
-	for i, iv := range intervals {
-		out[i] = iv.Start
-	}
-	return out
-}
-
-func (e *Engine) jobs(due []window.Interval, ledger []schema.Window, p source.Priority, until time.Time) []job {
-	isDue := make(map[int64]bool, len(due))
-	for _, w := range due {
-		isDue[w.Start.Unix()] = true
-	}
-	prior := map[int64]schema.Window{} // of few: what is due is hardly ever in the ledger
-	for _, w := range ledger {
-		if at := w.Start.Unix(); isDue[at] {
-			prior[at] = w
-		}
-	}
-	var out []job
-	for _, s := range window.Spans(due) {
-		out = append(out, job{Interval: s, priority: p, until: until, prior: prior})
-	}
-	return out
+	slices.SortFunc(due, stream.Earliest)
+	return stream.Jobs(due, undone, source.Backfill, until), nil
 }

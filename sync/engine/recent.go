@@ -8,8 +8,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -30,9 +29,6 @@ const (
 	// cheapLookback is how many list calls a lookback may take that is listed whole whatever the quota: not more than the
 	// calls that find out what changed in it.
 	cheapLookback = 4
-	// maxCounts is how many counts may be asked for in search of what differs. A vendor that does not count what it lists
-	// differs everywhere, and is listed.
-	maxCounts = 64
 )
 
 // recent is what a scheduled run has to do in the lookback.
@@ -45,8 +41,8 @@ type recent struct {
 }
 
 // recent brings in what is new in the lookback, and finds out which of its windows are to be listed whole.
-func (r *streamRun) recent(ctx context.Context, live window.Interval) (recent, error) {
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, live.Start, live.End)
+func (e *Engine) recent(ctx context.Context, r *stream.Run, live window.Interval) (recent, error) {
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, live.Start, live.End)
 	if err != nil {
 		return recent{}, err
 	}
@@ -54,259 +50,55 @@ func (r *streamRun) recent(ctx context.Context, live window.Interval) (recent, e
 	var newest schema.Window
 	for _, w := range ledger {
 		rows[w.Start.Unix()] = w
-		if sound(w) && w.Start.After(newest.Start) {
+		if stream.Sound(w) && w.Start.After(newest.Start) {
 			newest = w
 		}
 	}
-	calls := r.turns.earned(r.stream, r.now, newest.ListingEnd, r.Lookback)
+	calls := e.turns.earned(r.Stream, r.Now, newest.ListingEnd, e.Lookback)
 	all := live.Tile(r.Window)
-	if cost := r.listingCost(all, rows); newest.Start.IsZero() || cost <= max(calls, cheapLookback) {
-		r.turns.spent(r.stream, cost)
+	if cost := listingCost(r.Stream.PageSize, all, rows); newest.Start.IsZero() || cost <= max(calls, cheapLookback) {
+		e.turns.spent(r.Stream, cost)
 		return recent{due: all, ledger: ledger}, nil
 	}
-	l := lookback{streamRun: r, rows: rows, touched: map[window.Interval]bool{}, due: map[window.Interval]bool{}}
-	fresh := window.Interval{Start: newest.ListingEnd.Truncate(time.Second), End: r.now.Truncate(time.Second)}
-	// After a long time without a run each window since then is listed whole, by the walk, many at a time.
+	l := stream.NewLookback(r, rows)
+	fresh := window.Interval{Start: newest.ListingEnd.Truncate(time.Second), End: r.Now.Truncate(time.Second)}
+	// After a long time without a run each window since then is listed completely, many at a time.
 	long := fresh.End.Sub(fresh.Start) > r.Window
 	// A row that could not become an order can only be had again by listing its window.
-	again := r.open.due(r.now, live.End)
+	again := r.Rejects.Due(r.Now, live.End)
 	for _, w := range all {
 		row, known := rows[w.Start.Unix()]
 		switch {
 		case !w.Start.Before(fresh.End):
-		case again[w.Start.Unix()], known && !sound(row), w.End.After(fresh.Start) && long, !w.End.After(fresh.Start) && row.ListingEnd.Before(w.End):
-			l.due[w] = true
+		case again[w.Start.Unix()], known && !stream.Sound(row), w.End.After(fresh.Start) && long, !w.End.After(fresh.Start) && row.ListingEnd.Before(w.End):
+			l.Due[w] = true
 		default:
-			l.touched[w] = row.Verdict == schema.Open // it may be over now
-			l.windows = append(l.windows, w)
+			l.Add(w)
 		}
 	}
-	if err := l.update(ctx, fresh); err != nil {
+	if err := l.Bring(ctx, fresh); err != nil {
 		return recent{}, err
 	}
-	p := recent{ledger: ledger, unlisted: true, due: slices.SortedFunc(maps.Keys(l.due), earliest)}
-	p.later = r.inTurn(slices.DeleteFunc(l.windows, func(w window.Interval) bool {
-		return l.due[w] || rows[w.Start.Unix()].Verdict != schema.Complete
+	p := recent{ledger: ledger, unlisted: true, due: slices.SortedFunc(maps.Keys(l.Due), stream.Earliest)}
+	p.later = e.inTurn(r, slices.DeleteFunc(l.Windows, func(w window.Interval) bool {
+		return l.Due[w] || rows[w.Start.Unix()].Verdict != schema.Complete
 	}), rows, calls)
 	return p, nil
 }
 
-// lookback is the lookback of a scheduled run that is not listed whole.
-type lookback struct {
-	*streamRun
-	rows    map[int64]schema.Window  // the ledger's, by start
-	windows []window.Interval        // that are not due
-	touched map[window.Interval]bool // windows of which something was listed: they get a new row
-	due     map[window.Interval]bool // windows to be listed whole
-	calls   uint32                   // list calls that are in no row yet
-	counts  int                      // that were asked for in search of what differs
-}
-
-// update stores what is new, finds what differs, and writes the ledger rows of the windows that were brought up to date so.
-func (l *lookback) update(ctx context.Context, fresh window.Interval) error {
-	ctx = source.WithPriority(ctx, source.Live)
-	if err := l.list(ctx, fresh); err != nil {
-		return err
-	}
-	ranges := l.ranges(fresh.End)
-	equal := true
-	for _, iv := range ranges {
-		same, _, err := l.counted(ctx, iv, iv)
-		if err != nil {
-			return err
-		}
-		equal = equal && same
-	}
-	if !equal {
-		if err := l.list(ctx, window.Interval{Start: fresh.Start.Add(-l.Settle), End: fresh.Start}); err != nil {
-			return err
-		}
-		for _, iv := range ranges {
-			differ, err := l.differing(ctx, iv, iv, false)
-			if err != nil {
-				return err
-			}
-			for _, part := range differ {
-				if err := l.list(ctx, part); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, w := range l.windows {
-		over := !w.End.Add(l.Settle).After(l.past())
-		if !l.touched[w] || l.due[w] || !over {
-			continue
-		}
-		for _, iv := range ranges {
-			if part := w.Clip(iv); !part.Empty() {
-				same, _, err := l.counted(ctx, part, iv)
-				if err != nil {
-					return err
-				}
-				if !same {
-					l.due[w] = true
-				}
-			}
-		}
-	}
-	return l.write(ctx, fresh.End)
-}
-
-// ranges joins the windows that are not due, up to a time.
-func (l *lookback) ranges(end time.Time) (out []window.Interval) {
-	for _, w := range l.windows {
-		if w = w.Clip(window.Interval{Start: w.Start, End: end}); !w.Empty() {
-			out = join(out, w)
-		}
-	}
-	return out
-}
-
-// list lists a part of the lookback and stores what is new there. Where the listing is not complete, or does not show all that
-// is stored of it, its windows are due. The rows are committed when it returns.
-func (l *lookback) list(ctx context.Context, iv window.Interval) error {
-	windows := slices.DeleteFunc(iv.Align(l.Window).Tile(l.Window), func(w window.Interval) bool { return !slices.Contains(l.windows, w) })
-	if len(windows) == 0 || iv.Empty() {
-		return nil
-	}
-	complete := true
-	t := newTally(l.streamRun, job{Interval: iv.Align(l.Window)}) // whose windows stay open here: they are seen in part
-	err := l.walker().Walk(ctx, iv, func(part walk.Listing) error {
-		l.calls += uint32(part.Calls)
-		l.progress.ListCalls.Add(int64(part.Calls))
-		if part.Verdict != schema.Complete {
-			complete = false
-			return l.alive(part)
-		}
-		return l.bring(ctx, &part, t)
-	})
-	if err != nil {
-		return err
-	}
-	for _, w := range windows {
-		l.touched[w] = true
-		if !complete || len(t.missing[w.Start.Unix()]) > 0 {
-			l.due[w] = true
-		}
-	}
-	for _, w := range t.windows {
-		l.sumUp(func(s *StreamSummary) { s.Details += int(w.DetailCalls) })
-	}
-	return l.commits.flush()
-}
-
-// counted asks for the count of an interval of a range and reports whether it is that of the stored orders, and how many
-// these are.
-func (l *lookback) counted(ctx context.Context, iv, within window.Interval) (equal bool, stored int, err error) {
-	asked, least, most, err := l.question(ctx, iv, within)
-	if err != nil {
-		return false, 0, err
-	}
-	if asked.Empty() {
-		return true, most, nil
-	}
-	total, err := l.stream.total(ctx, asked)
-	l.calls++
-	l.progress.ListCalls.Add(1)
-	return err == nil && least <= total && total <= most, most, err
-}
-
-// differing finds the parts of an interval of a range whose counts are not those of the stored orders: small ones, which a
-// call or two list. known says that the interval differs.
-func (l *lookback) differing(ctx context.Context, iv, within window.Interval, known bool) ([]window.Interval, error) {
-	a, b, ok := iv.Halve(l.Window)
-	if l.counts++; l.counts > maxCounts {
-		for _, w := range iv.Align(l.Window).Tile(l.Window) {
-			l.due[w] = true
-		}
-		return nil, nil
-	}
-	if !known {
-		equal, stored, err := l.counted(ctx, iv, within)
-		if err != nil || equal {
-			return nil, err
-		}
-		if ok = ok && (iv.End.Sub(iv.Start) > l.Window || stored > l.stream.PageSize); !ok {
-			return []window.Interval{iv}, nil
-		}
-	}
-	if !ok {
-		return []window.Interval{iv}, nil
-	}
-	first, err := l.differing(ctx, a, within, false)
-	if err != nil {
-		return nil, err
-	}
-	// Where the first half is right the second is not, and need not be counted.
-	second, err := l.differing(ctx, b, within, len(first) == 0 && !l.due[a])
-	return append(first, second...), err
-}
-
-// write writes the ledger rows of the windows that were listed in part and that the source counts as they are stored.
-func (l *lookback) write(ctx context.Context, end time.Time) error {
-	var windows []window.Interval
-	for _, w := range l.windows {
-		if l.touched[w] && !l.due[w] {
-			windows = append(windows, w)
-		}
-	}
-	if len(windows) == 0 {
-		l.sumUp(func(s *StreamSummary) { s.ListCalls += int(l.calls) })
-		return nil
-	}
-	counts, err := l.store.Counts(ctx, l.stream.Stream, l.Window, windows[0].Start, windows[len(windows)-1].End)
-	if err != nil {
-		return err
-	}
-	rejects, err := l.open.sums(ctx, starts(windows)...)
-	if err != nil {
-		return err
-	}
-	var out schema.Batch
-	for _, iv := range windows {
-		prior, known := l.rows[iv.Start.Unix()]
-		w, c := prior, counts[iv.Start.UTC()]
-		if !known {
-			w = schema.Window{Stream: l.stream.Stream, Start: iv.Start, End: iv.End, Filters: l.stream.Filters.String(), ListingStart: iv.Start}
-		}
-		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
-		j := rejects[iv.Start.Unix()]
-		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List)
-		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
-		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = earlier(iv.End, end), l.calls, 0, 0, 0
-		l.calls = 0
-		w.StartedAt, w.FinishedAt, w.Version = l.now, l.clock(), nextVersion(prior.Version)
-		if !known {
-			w.ListedAt = w.FinishedAt // all of it was listed
-		}
-		w.Verdict = schema.Complete
-		if w.End.Add(l.Settle).After(l.past()) {
-			w.Verdict = schema.Open
-		}
-		l.progress.plan(1)
-		l.closed(ctx, w)
-		out.Windows = append(out.Windows, w)
-	}
-	return l.commits.add(out)
-}
-
-// sound reports whether all orders of a window that there were at its listing's end are stored.
-func sound(w schema.Window) bool { return w.Verdict == schema.Complete || w.Verdict == schema.Open }
-
 // listingCost estimates the list calls that it takes to list windows whole.
-func (r *streamRun) listingCost(windows []window.Interval, rows map[int64]schema.Window) float64 {
+func listingCost(size int, windows []window.Interval, rows map[int64]schema.Window) float64 {
 	orders := 0
 	for _, w := range windows {
 		orders += int(rows[w.Start.Unix()].Listed)
 	}
 	// The last page is not full, and the first is read twice.
-	return float64(orders)/float64(max(1, r.stream.PageSize)) + 2*float64(len(window.Spans(windows)))
+	return float64(orders)/float64(max(1, size)) + 2*float64(len(window.Ranges(windows)))
 }
 
 // inTurn chooses which windows are listed whole again, as far as the calls that were earned go: those first that were not for
 // the longest time, and of equal ones the youngest.
-func (r *streamRun) inTurn(turn []window.Interval, rows map[int64]schema.Window, calls float64) []window.Interval {
+func (e *Engine) inTurn(r *stream.Run, turn []window.Interval, rows map[int64]schema.Window, calls float64) []window.Interval {
 	listed := func(w window.Interval) time.Time { return rows[w.Start.Unix()].Listing() }
 	slices.SortFunc(turn, func(a, b window.Interval) int {
 		if c := listed(a).Compare(listed(b)); c != 0 {
@@ -317,16 +109,16 @@ func (r *streamRun) inTurn(turn []window.Interval, rows map[int64]schema.Window,
 	var out []window.Interval
 	cost := 0.0
 	for _, w := range turn {
-		at, _ := slices.BinarySearchFunc(out, w, earliest)
+		at, _ := slices.BinarySearchFunc(out, w, stream.Earliest)
 		next := slices.Insert(out, at, w)
-		c := r.listingCost(next, rows)
+		c := listingCost(r.Stream.PageSize, next, rows)
 		if c > calls {
 			out = slices.Delete(next, at, at+1)
 			break
 		}
 		out, cost = next, c
 	}
-	r.turns.spent(r.stream, cost)
+	e.turns.spent(r.Stream, cost)
 	return out
 }
 
@@ -340,7 +132,7 @@ type turns struct {
 
 // earned adds what the time since the last run has brought, and returns all that there is. A process that has just begun
 // takes the end of the newest listing for the last run.
-func (t *turns) earned(s Stream, now, newest time.Time, lookback time.Duration) float64 {
+func (t *turns) earned(s stream.Stream, now, newest time.Time, lookback time.Duration) float64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.left == nil {
@@ -360,7 +152,7 @@ func (t *turns) earned(s Stream, now, newest time.Time, lookback time.Duration) 
 	return t.left[s.Stream]
 }
 
-func (t *turns) spent(s Stream, calls float64) {
+func (t *turns) spent(s stream.Stream, calls float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.left[s.Stream] = max(0, t.left[s.Stream]-calls)

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // dense is a world whose lookback takes far more list calls than may be spent on listing it again.
@@ -36,12 +36,12 @@ func newDense(t *testing.T, o simulator.Options) *dense {
 
 // run is a scheduled run after a while. It returns the list calls that it made for what it needed, and for listing windows in
 // turn.
-func (d *dense) run(after time.Duration) (needed, inTurn int, s engine.Summary) {
+func (d *dense) run(after time.Duration) (needed, inTurn int, s stream.Summary) {
 	d.Helper()
 	d.now = d.now.Add(after)
 	before := d.listedAt()
 	d.account.ResetCounters()
-	s, err := d.engine.Tick(d.Context(), d.now, time.Now().Add(time.Hour), nil)
+	s, err := d.engine.Scheduled(d.Context(), d.now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestScheduledRunIsHonest(t *testing.T) {
 	script := simulator.NewScript(5, simulator.Rule{Kind: "bad-amount", Probability: 0.2, From: d.now, To: d.now.Add(time.Hour)})
 	d.account.SetFault(script.Fault)
 	d.now = d.now.Add(5 * time.Minute)
-	s, err := d.engine.Tick(t.Context(), d.now, time.Now().Add(time.Hour), nil)
+	s, err := d.engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestScheduledRunIsHonest(t *testing.T) {
 	}
 	d.account.SetFault(nil)
 	d.now = d.now.Add(time.Hour)
-	if _, err = d.engine.Tick(t.Context(), d.now, time.Now().Add(time.Hour), nil); err != nil {
+	if _, err = d.engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil); err != nil {
 		t.Fatal(err)
 	}
 	d.equal(d.now.Truncate(time.Hour))

@@ -47,7 +47,7 @@ func TestRecheckCostsOneCall(t *testing.T) {
 	w.committed = nil
 	for range 4 {
 		now = now.Add(12 * time.Hour)
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err == nil {
 			err = s.Err()
 		}

@@ -1,47 +1,46 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/enrich"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/walk"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // refresh brings single orders up to date that no due window shows: those whose detail is still missing, and those that
-// are stored as unpaid, are older than the lookback, or within it where that was not listed whole, and have moved on. It costs one listing of the unpaid orders and one
-// detail call for each such order, whatever the number of orders.
-func (r *streamRun) refresh(ctx context.Context, live window.Interval, within bool) error {
+// are stored as unpaid, are older than the lookback, or within it where that was not listed completely, and have moved on. It
+// costs one listing of the unpaid orders and one detail call for each such order, whatever the number of orders.
+func (e *Engine) refresh(ctx context.Context, r *stream.Run, live window.Interval, within bool) error {
 	var due []schema.OrderRef
 	add := func(some []schema.OrderRef) error { // many are fetched a part at a time
-		if due = append(due, some...); len(due) < rejectPage {
+		if due = append(due, some...); len(due) < stream.RejectPage {
 			return nil
 		}
 		refs := due
 		due = nil
-		return r.fetch(ctx, refs)
+		return r.Fetch(ctx, refs)
 	}
-	if err := r.open.retries(ctx, r.now, r.eager, add); err != nil {
-		return err
+	for some, err := range r.Rejects.Retries(ctx, r.Now, r.ForceRetry) {
+		if err == nil {
+			err = add(some)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for after := (schema.OrderRef{}); ; {
-		pending, err := r.store.Pending(ctx, r.stream.Stream, after, rejectPage)
+		pending, err := e.store.Pending(ctx, r.Stream.Stream, after, stream.RejectPage)
 		if err != nil {
 			return err
 		}
 		if len(pending) > 0 {
 			after = pending[len(pending)-1]
 		}
-		last := len(pending) < rejectPage
+		last := len(pending) < stream.RejectPage
 		if err := add(pending); err != nil {
 			return err
 		}
@@ -49,386 +48,87 @@ func (r *streamRun) refresh(ctx context.Context, live window.Interval, within bo
 			break
 		}
 	}
-	tracked, err := r.unsettled(ctx, live)
+	tracked, err := e.unsettled(ctx, r, live)
 	if err != nil {
 		return err
 	}
 	var moved []schema.OrderRef
-	if r.stream.Lists() {
-		unpaid := window.Interval{Start: r.now.Add(-r.Sweep).Truncate(time.Second), End: live.Start}
+	if r.Stream.Lists() {
+		unpaid := window.Interval{Start: r.Now.Add(-e.Sweep).Truncate(time.Second), End: live.Start}
 		if within {
-			unpaid.End = r.now
+			unpaid.End = r.Now
 		}
-		moved, err = r.sweep(ctx, unpaid)
+		moved, err = e.unpaidMoved(ctx, r, unpaid)
 		if err != nil {
 			return err
 		}
 	}
-	return r.fetch(ctx, slices.Concat(due, tracked, moved))
+	return r.Fetch(ctx, slices.Concat(due, tracked, moved))
 }
 
-// sweep finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
-func (r *streamRun) sweep(ctx context.Context, iv window.Interval) ([]schema.OrderRef, error) {
+// unpaidMoved finds the orders of an interval that are stored as unpaid and are not listed as unpaid any more.
+func (e *Engine) unpaidMoved(ctx context.Context, r *stream.Run, iv window.Interval) ([]schema.OrderRef, error) {
 	if iv.Empty() {
 		return nil, nil
 	}
-	stored, err := r.store.Unpaid(ctx, r.stream.Stream, iv.Start, iv.End)
+	stored, err := e.store.Unpaid(ctx, r.Stream.Stream, iv.Start, iv.End)
 	if err != nil || len(stored) == 0 {
 		return nil, err // nothing can have moved on: not even the listing is needed
 	}
-	if !r.stream.Source.CanFilterStatus() {
-		return r.sweepWhole(ctx, iv, stored)
+	if !r.Stream.Source.CanFilterStatus() {
+		return e.unpaidByRange(ctx, r, iv, stored)
 	}
-	w := r.walker()
+	w := r.Walker()
 	w.PaymentStatus = "Unpaid"
 	unpaid, whole := map[string]bool{}, true
-	err = w.Walk(ctx, iv, func(l walk.Listing) error {
-		r.sumUp(func(s *StreamSummary) { s.ListCalls += l.Calls })
-		r.progress.ListCalls.Add(int64(l.Calls))
+	for l, err := range w.Walk(ctx, iv) {
+		if err != nil {
+			return nil, err
+		}
+		r.Count(func(s *stream.Outcome) { s.ListCalls += l.Calls })
+		r.Progress.ListCalls.Add(int64(l.Calls))
 		whole = whole && l.Verdict == schema.Complete
-		for i := range l.Orders {
-			unpaid[l.Orders[i].OrderID] = true
+		for _, o := range l.Orders {
+			unpaid[o.OrderID] = true
 		}
 		for i := range l.Rejects { // a row that cannot be read is of an unpaid order all the same
 			unpaid[l.Rejects[i].OrderID] = true
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	if !whole {
-		// An order that is absent from half a listing has not moved on; the next tick sweeps again.
-		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.stream.LogAttr())
-		r.sumUp(func(s *StreamSummary) { s.Unswept = true })
+		// An order that is absent from half a listing has not moved on; the next run sweeps again.
+		r.Log.WarnContext(ctx, "the listing of unpaid orders is not whole, so nothing is concluded from it", r.Stream.LogAttr())
+		r.Count(func(s *stream.Outcome) { s.Unswept = true })
 		return nil, nil
 	}
 	var moved []schema.OrderRef
 	for _, o := range stored {
-		if !unpaid[o.OrderID] && r.stuck.due(r.stream.String()+"\x00"+o.OrderID, r.now) {
+		if !unpaid[o.OrderID] && r.MayRetry(o.OrderID) {
 			moved = append(moved, o)
 		}
 	}
 	return moved, nil
 }
 
-// sweepWhole is the sweep of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
+// unpaidByRange is the refresh of the unpaid of a vendor whose listing cannot be narrowed to the unpaid orders. They are asked for one by
 // one, unless listing all orders of the interval again costs less; then only those that changed are asked for.
-func (r *streamRun) sweepWhole(ctx context.Context, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
+func (e *Engine) unpaidByRange(ctx context.Context, r *stream.Run, iv window.Interval, unpaid []schema.OrderRef) ([]schema.OrderRef, error) {
 	iv.Start = unpaid[0].CreateTime
-	counts, err := r.store.Counts(ctx, r.stream.Stream, 24*time.Hour, iv.Start, iv.End)
+	counts, err := r.Store.Counts(ctx, r.Stream.Stream, 24*time.Hour, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
 	pages := 0
 	for _, day := range counts {
-		pages += 2 + int(day.Stored)/max(1, r.stream.PageSize) // the last page is not full, and the first is read twice
+		pages += 2 + int(day.Stored)/max(1, r.Stream.PageSize) // the last page is not full, and the first is read twice
 	}
 	if len(unpaid) <= pages {
 		return unpaid, nil
 	}
 	iv = iv.Align(r.Window)
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, iv.Start, iv.End)
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, iv.Start, iv.End)
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.walk(ctx, r.jobs(iv.Tile(r.Window), ledger, source.Live, time.Time{}))
-}
-
-// fetch asks for the details of stored orders, writes what they say, and corrects the ledger where items came or went.
-func (r *streamRun) fetch(ctx context.Context, refs []schema.OrderRef) error {
-	touched := map[time.Time]bool{}
-	var checks []schema.Check
-	var suspects []suspect
-	lost := map[int64]bool{} // starts of windows, in Unix seconds, with an order that the source does not know any more
-	// An order can be due for several reasons, or for several of its lines.
-	slices.SortFunc(refs, func(a, b schema.OrderRef) int {
-		return cmp.Or(a.CreateTime.Compare(b.CreateTime), strings.Compare(a.OrderID, b.OrderID))
-	})
-	refs = slices.CompactFunc(refs, func(a, b schema.OrderRef) bool { return a.OrderID == b.OrderID })
-	unknown := slices.IndexFunc(refs, func(o schema.OrderRef) bool { return !o.CreateTime.IsZero() })
-	if unknown < 0 {
-		unknown = len(refs)
-	}
-	if err := r.fetchNew(ctx, refs[:unknown], touched); err != nil {
-		return err
-	}
-	refs = refs[unknown:]
-	for len(refs) > 0 {
-		some := refs[:min(len(refs), chunk)]
-		refs = refs[len(some):]
-		iv := window.Interval{Start: some[0].CreateTime, End: some[0].CreateTime}
-		ids := make([]string, len(some))
-		for i, o := range some {
-			ids[i] = o.OrderID
-			iv = window.Interval{Start: earlier(iv.Start, o.CreateTime), End: later(iv.End, o.CreateTime.Add(time.Millisecond))}
-			touched[o.CreateTime.UTC().Truncate(r.Window)] = true
-		}
-		orders, err := r.store.OrdersByID(ctx, r.stream.Stream, iv.Start, iv.End, ids)
-		if err != nil {
-			return fmt.Errorf("%s: read stored orders: %w", r.stream, err)
-		}
-		before, err := r.held(ctx, iv, orders)
-		if err != nil {
-			return err
-		}
-		places := former{}
-		for i := range orders {
-			o := &orders[i]
-			places[o.OrderID] = []time.Time{o.CreateTime}
-			o.Version = newer(nextVersion(o.Version), o.Version)
-			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
-		}
-		if err := r.details(ctx, iv, orders, places, func(res enrich.Result, _ *rejectView) ([]schema.Reject, bool) {
-			b := before[res.Order.OrderID]
-			touched[res.Order.CreateTime.UTC().Truncate(r.Window)] = true // it may have moved
-			switch at := b.stored.CreateTime; {
-			case !r.stream.Lists() || b.stored.Fingerprint == 0: // no listing has ever shown it
-			case source.ReasonOf(res.Err) == source.NotFound:
-				lost[at.UTC().Truncate(r.Window).Unix()] = true
-			case !res.Created.IsZero() && !same(res.Created, at) && !same(res.Created, r.said(b)):
-				suspects = append(suspects, suspect{OrderRef: schema.OrderRef{OrderID: res.Order.OrderID, CreateTime: at}, now: res.Created})
-			}
-			key := r.stream.String() + "\x00" + res.Order.OrderID
-			r.stuck.note(key, r.now, res.Err == nil && schema.IsUnpaid(res.Order.PaymentStatus))
-			r.fetched(res)
-			changed := b.changedBy(res)
-			if !changed && res.Err == nil {
-				checks = append(checks, check(res.Order))
-			}
-			return nil, changed
-		}); err != nil {
-			return err
-		}
-	}
-	if err := r.store.WriteChecks(ctx, checks); err != nil {
-		return err
-	}
-	for _, s := range suspects {
-		o, err := r.listedAt(ctx, s.OrderID, s.now)
-		if err == nil && o != nil && !same(o.CreateTime, s.CreateTime) {
-			err = r.relocate(ctx, *o, s.CreateTime)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return r.recount(ctx, touched) }, r.single, r.settleMarks,
-		func(ctx context.Context) error { return r.walkLost(ctx, lost) },
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// suspect is a stored order whose detail says another creation time than it did before.
-type suspect struct {
-	schema.OrderRef
-	now time.Time
-}
-
-// said is the creation time that the stored detail of an order says, which need not be that of its list row: it is of the
-// order's lines. Zero where it says none.
-func (r *streamRun) said(b rebuilt) time.Time {
-	if r.stream.Decoder == nil || b.stored.DetailStatus != schema.DetailOK {
-		return time.Time{}
-	}
-	raws := make([]string, len(b.before))
-	for i := range b.before {
-		raws[i] = b.before[i].Raw
-	}
-	if d := r.stream.Decoder.Detail(b.stored.Stream, b.stored.OrderID, b.stored.RawDetail, raws); d.Order != nil {
-		return d.Order.CreateTime
-	}
-	return time.Time{}
-}
-
-// walkLost walks the windows of the orders that the source does not know by their ids: the listing says whether they are
-// gone. Those that this run has listed whole are left out.
-func (r *streamRun) walkLost(ctx context.Context, lost map[int64]bool) error {
-	var due []window.Interval
-	var ledger []schema.Window
-	for at := range lost {
-		r.mu.Lock()
-		done := r.whole[at]
-		r.mu.Unlock()
-		if done {
-			continue
-		}
-		start := time.Unix(at, 0).UTC()
-		rows, err := r.store.Windows(ctx, r.stream.Stream, start, start.Add(r.Window)) // none where it was never walked: it claims nothing
-		if err != nil {
-			return err
-		}
-		for _, w := range rows {
-			if w.Verdict == "" {
-				continue // it was listed with other filters
-			}
-			due, ledger = append(due, window.Interval{Start: w.Start, End: w.End}), append(ledger, w)
-		}
-	}
-	if len(due) == 0 {
-		return nil
-	}
-	slices.SortFunc(due, earliest)
-	return r.walk(ctx, r.jobs(due, ledger, source.Live, time.Time{}))
-}
-
-// held returns some stored orders of an interval with their items, by id.
-func (r *streamRun) held(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.ItemsByOrder(ctx, r.stream.Stream, iv.Start, iv.End, orderIDs(orders))
-	if err != nil {
-		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
-	}
-	return together(orders, items), nil
-}
-
-// heldIn is held for all orders of an interval, whose ids the warehouse need not be told.
-func (r *streamRun) heldIn(ctx context.Context, iv window.Interval, orders []schema.Order) (map[string]rebuilt, error) {
-	items, err := r.store.Items(ctx, r.stream.Stream, iv.Start, iv.End)
-	if err != nil {
-		return nil, fmt.Errorf("%s: read stored items: %w", r.stream, err)
-	}
-	return together(orders, items), nil
-}
-
-func refIDs(refs []schema.OrderRef) []string {
-	ids := make([]string, len(refs))
-	for i := range refs {
-		ids[i] = refs[i].OrderID
-	}
-	return ids
-}
-
-func orderIDs(orders []schema.Order) []string {
-	ids := make([]string, len(orders))
-	for i := range orders {
-		ids[i] = orders[i].OrderID
-	}
-	return ids
-}
-
-// together puts the items to their orders.
-func together(orders []schema.Order, items []schema.Item) map[string]rebuilt {
-	out := make(map[string]rebuilt, len(orders))
-	for _, o := range orders {
-		out[o.OrderID] = rebuilt{stored: o}
-	}
-	for _, i := range items {
-		b := out[i.OrderID]
-		b.before = append(b.before, i)
-		out[i.OrderID] = b
-	}
-	return out
-}
-
-// fetched counts an order that was asked for by its id.
-func (r *streamRun) fetched(res enrich.Result) {
-	r.sumUp(func(s *StreamSummary) {
-		s.Details++
-		if res.Err == nil {
-			if r.got == nil {
-				r.got = map[string]bool{}
-			}
-			r.got[res.Order.OrderID] = true
-		}
-	})
-	if r.asked[res.Order.OrderID] {
-		r.progress.Done.Add(1)
-	}
-}
-
-// recount corrects what the ledger says of items, rejects and pending orders after single orders were fetched.
-// The ids and their digest stay what the walk saw: they are the evidence that the stored orders are held against.
-func (r *streamRun) recount(ctx context.Context, touched map[time.Time]bool) error {
-	if len(touched) == 0 {
-		return nil
-	}
-	if err := r.commits.flush(); err != nil {
-		return err
-	}
-	var from, to time.Time
-	for start := range touched {
-		if start.IsZero() {
-			continue // of a reject that nobody knows the time of
-		}
-		if from.IsZero() || start.Before(from) {
-			from = start
-		}
-		to = later(to, start.Add(r.Window))
-	}
-	ledger, err := r.store.Windows(ctx, r.stream.Stream, from, to)
-	if err != nil {
-		return err
-	}
-	counts, err := r.store.Counts(ctx, r.stream.Stream, r.Window, from, to)
-	if err != nil {
-		return err
-	}
-	rejects, err := r.open.rejected(ctx, slices.Collect(maps.Keys(touched))...)
-	if err != nil {
-		return err
-	}
-	var out schema.Batch
-	for _, w := range ledger {
-		c, rejected := counts[w.Start.UTC()], rejects[w.Start.Unix()]
-		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
-			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
-			w.Version = nextVersion(w.Version)
-			out.Windows = append(out.Windows, w)
-		}
-	}
-	return r.commits.add(out)
-}
-
-// stuck remembers the orders that a listing shows as moved on while their detail still says unpaid, so that a vendor who
-// contradicts himself costs one call a day and not one a tick.
-type stuck struct {
-	mu     sync.Mutex
-	orders map[string]struct {
-		tries uint32
-		next  time.Time
-	}
-}
-
-func (s *stuck) due(key string, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.orders[key].next.After(now)
-}
-
-func (s *stuck) note(key string, now time.Time, unmoved bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !unmoved {
-		delete(s.orders, key)
-		return
-	}
-	if s.orders == nil {
-		s.orders = map[string]struct {
-			tries uint32
-			next  time.Time
-		}{}
-	}
-	o := s.orders[key]
-	o.tries++
-	o.next = window.RetryAt(now, o.tries)
-	s.orders[key] = o
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return nil, r.List(ctx, stream.Jobs(iv.Tile(r.Window), ledger, source.Live, time.Time{}))
 }

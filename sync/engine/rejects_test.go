@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -33,7 +34,7 @@ func TestARowWithoutATimeIsNotForgotten(t *testing.T) {
 	}
 	for range 3 {
 		now = now.Add(6 * time.Hour)
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() == nil || s.Streams[0].Rejected != 3 {
 			t.Errorf("%v, %v", err, s.Err())
 		}
@@ -43,7 +44,7 @@ func TestARowWithoutATimeIsNotForgotten(t *testing.T) {
 	}
 	script.Off()
 	now = now.AddDate(0, 0, 1)
-	if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Errorf("%v, %v", err, s.Err())
 	}
 	if open, ledger := w.count("SELECT count() FROM rejects WHERE status = 'open'"), w.count("SELECT sum(rejected) FROM sync_windows"); open+ledger > 0 {
@@ -69,7 +70,7 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 		if err := w.account.Change(bad[2]); err != nil { // so that its detail is fetched again
 			t.Fatal(err)
 		}
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Streams[0].Rejected != 3*(i%2) {
 			t.Errorf("tick %d: %v, %v", i, err, s.Err())
 		}
@@ -79,7 +80,7 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 	}
 	script.Off()
 	now = now.AddDate(0, 0, 1)
-	if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	w.equal(now)
@@ -89,7 +90,7 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 // accept accepts all open rejects, as an operator would.
 func (w *world) accept(by string) {
 	w.Helper()
-	rejects, err := w.sink.OpenRejects(w.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(w.Context(), w.sink, w.stream)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestARunDoesNotUndoAnAcceptance(t *testing.T) {
 	accept := func() { w.accept("me") }
 	during.Store(&accept)
 	now = now.Add(2 * time.Hour)
-	if _, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
+	if _, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.count("SELECT countIf(attempts > 1) FROM rejects"); n == 0 {
@@ -152,7 +153,7 @@ func TestARunDoesNotUndoAnAcceptance(t *testing.T) {
 		t.Errorf("after the run: %s", got)
 	}
 	w.accept("me")
-	s, err := w.engine.Tick(t.Context(), now.Add(time.Minute), time.Now().Add(time.Hour), nil)
+	s, err := w.engine.Scheduled(t.Context(), now.Add(time.Minute), time.Now().Add(time.Hour), nil)
 	if err != nil || s.Err() != nil || status() != "detail accepted, item accepted, list accepted" {
 		t.Errorf("%v, %v, %s", err, s.Err(), status())
 	}
@@ -179,7 +180,7 @@ func TestAcceptances(t *testing.T) {
 	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:2]
 	w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad}).Fault)
 	w.backfill(now)
-	open, err := w.sink.OpenRejects(t.Context(), w.stream)
+	open, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(open) != 2 {
 		t.Fatal(open, err)
 	}
@@ -195,7 +196,7 @@ func TestAcceptances(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s, err := w.engine.Tick(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Errorf("%v, %v", err, s.Err())
 	}
 	if n := w.count("SELECT count() FROM rejects WHERE status = 'accepted' AND accepted_by IN ('first', 'before')"); n != 2 {

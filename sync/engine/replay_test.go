@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source/bss"
 )
@@ -64,7 +65,7 @@ func TestReplayKeepsTheLedger(t *testing.T) {
 				w.exec("ALTER TABLE reject_rows UPDATE raw = %s WHERE order_id = '%s'", schema.Quote(raw[id]), id)
 			}
 			for range 2 { // the second one finds nothing to do
-				if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+				if s, err := w.audit().Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
 					t.Fatal(err, s.Streams[0].Err)
 				}
 				w.agrees()
@@ -73,11 +74,11 @@ func TestReplayKeepsTheLedger(t *testing.T) {
 				}
 			}
 			w.account.SetFault(nil)
-			if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) != 0 {
+			if r := w.verify(now, audit.Options{}); len(r.Differences) != 0 {
 				t.Errorf("%+v", r.Differences)
 			}
 			w.backfill(now) // fetches the items
-			if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+			if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 				t.Error(err, s.Err())
 			}
 			w.equal(start.AddDate(0, 0, 3))
@@ -96,7 +97,7 @@ func TestReplayOfALine(t *testing.T) {
 	script := simulator.NewScript(1, simulator.Rule{Kind: "bad-line", Orders: bad})
 	w.account.SetFault(script.Fault)
 	w.backfill(now)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 1 || rejects[0].Stage != schema.RejectItem {
 		t.Fatal(rejects, err)
 	}
@@ -113,7 +114,7 @@ func TestReplayOfALine(t *testing.T) {
 			w.exec("ALTER TABLE reject_rows UPDATE raw = %s WHERE order_id = '%s'", schema.Quote(i.Raw), bad[0])
 		}
 	}
-	if s, err := w.engine.Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+	if s, err := w.audit().Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
 		t.Fatal(err, s.Streams[0].Err)
 	}
 	w.agrees()
@@ -133,7 +134,7 @@ func TestReplayLosesNothing(t *testing.T) {
 	w.exec("ALTER TABLE order_rows UPDATE raw = '{' WHERE order_id = '%s'", ids[3])
 	w.exec("ALTER TABLE order_item_rows UPDATE raw = '{' WHERE order_id = '%s'", ids[4])
 	orders, items := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items")
-	s, err := w.engine.Replay(t.Context(), now, start, now, nil)
+	s, err := w.audit().Replay(t.Context(), now, start, now, nil)
 	if err != nil || s.Streams[0].Changed != 0 {
 		t.Errorf("%+v, %v", s.Streams[0], err)
 	}
@@ -160,7 +161,7 @@ func TestReplayMovesOrders(t *testing.T) {
 	w.backfill(now)
 	orders, items := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items")
 	w.decoder = shifted{}
-	if s, err := w.newEngine(0, 20).Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
+	if s, err := w.auditOf(w.newEngine(0, 20)).Replay(t.Context(), now, start, now, nil); err != nil || s.Streams[0].Err != nil {
 		t.Fatal(err, s.Streams[0].Err)
 	}
 	if o, i, u := w.count("SELECT count() FROM orders"), w.count("SELECT count() FROM order_items"), w.count("SELECT uniqExact(order_id) FROM orders"); o != orders || i != items || u != orders {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 )
@@ -60,7 +60,7 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 		}
 		return len(orders) == 1 && len(compare.Rows(orders, items, w.account)) == 0
 	}
-	if s, err := w.engine.Tick(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	for _, c := range cases {
@@ -68,7 +68,7 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 			t.Errorf("%s: up to date after one tick: %t", c.name, !c.seen)
 		}
 	}
-	if r := w.verify(tick, engine.VerifyOptions{Deep: true, Repair: true}); r.Left() > 0 {
+	if r := w.verify(tick, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	for _, c := range cases {

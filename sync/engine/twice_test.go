@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
@@ -31,12 +32,12 @@ func TestTwoBackfillsAtOnceEqualOne(t *testing.T) {
 	stop()
 	w.equal(now)
 	w.history()
-	if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+	if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	// And they have not left anything for a later run to do.
 	w.account.ResetCounters()
-	if s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Errorf("%v, %v", err, s.Err())
 	}
 	if n := w.account.Calls()["GetOrderDetail"].Total; n > 0 {

@@ -44,7 +44,7 @@ func TestSweepWithoutAFilter(t *testing.T) {
 				}
 			}
 			w.account.ResetCounters()
-			s, err := w.engine.Tick(t.Context(), now, now, nil)
+			s, err := w.engine.Scheduled(t.Context(), now, now, nil)
 			if err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}

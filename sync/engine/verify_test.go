@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
-func (w *world) verify(now time.Time, o engine.VerifyOptions) engine.Report {
+func (w *world) verify(now time.Time, o audit.Options) audit.Report {
 	w.Helper()
-	r, _, err := w.engine.Verify(w.Context(), now, start, now, o, nil)
+	r, _, err := w.audit().Verify(w.Context(), now, start, now, o, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func (w *world) exec(query string, args ...any) {
 	}
 }
 
-func (w *world) kinds(r engine.Report) string {
+func (w *world) kinds(r audit.Report) string {
 	var out []string
 	for _, d := range r.Differences {
 		out = append(out, string(d.Kind))
@@ -42,7 +44,7 @@ func TestAYearThatAgreesCostsAFewCalls(t *testing.T) {
 	if _, err := w.engine.Backfill(t.Context(), start.Add(time.Hour), from, start, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, _, err := w.engine.Verify(t.Context(), start.Add(time.Hour), from, start, engine.VerifyOptions{}, nil)
+	r, _, err := w.audit().Verify(t.Context(), start.Add(time.Hour), from, start, audit.Options{}, nil)
 	if err != nil || len(r.Differences) > 0 || r.Calls >= 10 || r.Windows != 365*24 {
 		t.Errorf("%d windows, %d calls, differences %v, %v", r.Windows, r.Calls, r.Differences, err)
 	}
@@ -55,7 +57,7 @@ func TestVerifyLeavesOpenWindowsToTheNextRun(t *testing.T) {
 	now := start.AddDate(0, 0, 2).Add(30 * time.Minute)
 	w.backfill(now)
 	now = now.Add(40 * time.Minute) // between the end of a window and the tick after it
-	if r := w.verify(now, engine.VerifyOptions{}); len(r.Differences) > 0 || r.Windows != 48 {
+	if r := w.verify(now, audit.Options{}); len(r.Differences) > 0 || r.Windows != 48 {
 		t.Errorf("%d windows, %v", r.Windows, r.Differences)
 	}
 	ledger, err := w.sink.Windows(t.Context(), w.stream, start, now)
@@ -67,7 +69,7 @@ func TestVerifyLeavesOpenWindowsToTheNextRun(t *testing.T) {
 	if err := w.sink.Write(t.Context(), schema.Batch{Windows: []schema.Window{left}}); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.verify(now, engine.VerifyOptions{}); w.kinds(r) != string(engine.Undone) || !r.Differences[0].Start.Equal(left.Start) {
+	if r := w.verify(now, audit.Options{}); w.kinds(r) != string(audit.Undone) || !r.Differences[0].Start.Equal(left.Start) {
 		t.Errorf("%v", r.Differences)
 	}
 }
@@ -80,58 +82,58 @@ func TestVerifyFindsAndRepairs(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(w *world, ids []string)
 		deep   bool
-		kind   engine.Kind
+		kind   audit.Kind
 	}{
 		"orders deleted": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE order_rows DELETE WHERE order_id IN ('%s', '%s')", ids[3], ids[90])
-		}, false, engine.Ledger},
+		}, false, audit.Ledger},
 		"items deleted": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE order_item_rows DELETE WHERE order_id = '%s'", ids[5])
-		}, false, engine.Ledger},
+		}, false, audit.Ledger},
 		"an order doubled under another id": {func(w *world, ids []string) {
 			w.exec("INSERT INTO order_rows SELECT * REPLACE ('1' AS order_id) FROM (SELECT * FROM order_rows WHERE order_id = '%s')", ids[7])
-		}, false, engine.Ledger},
+		}, false, audit.Ledger},
 		"an order moved in time": {func(w *world, ids []string) {
 			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 DAY AS create_time) FROM order_rows WHERE order_id = '%s'", ids[7])
-		}, false, engine.Ledger},
+		}, false, audit.Ledger},
 		"an order doubled in time": {func(w *world, ids []string) {
 			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 DAY AS create_time, version + 1 AS version) FROM order_rows WHERE order_id = '%s'", ids[7])
-		}, false, engine.Extra},
+		}, false, audit.Extra},
 		"an order doubled within its window, the older row right": {func(w *world, ids []string) {
 			w.exec("INSERT INTO order_rows SELECT * REPLACE (create_time + INTERVAL 1 MILLISECOND AS create_time, version + 1 AS version) FROM order_rows WHERE order_id = '%s'", ids[8])
-		}, false, engine.Extra},
+		}, false, audit.Extra},
 		"an amount altered": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[9])
-		}, true, engine.Altered},
+		}, true, audit.Altered},
 		"an item's amount altered": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE order_item_rows UPDATE pretax_amount = 5 WHERE order_id = '%s'", ids[9])
-		}, true, engine.Altered},
+		}, true, audit.Altered},
 		"the ledger and its orders deleted": {func(w *world, ids []string) {
 			w.exec("ALTER TABLE sync_window_rows DELETE WHERE toDate(window_start) = '2026-03-02'")
 			w.exec("ALTER TABLE order_rows DELETE WHERE toDate(create_time) = '2026-03-02'")
-		}, false, engine.Missing},
+		}, false, audit.Missing},
 		"an order changed at the source, out of sight": {func(w *world, ids []string) {
 			if err := w.account.Change(ids[0]); err != nil {
 				w.Fatal(err)
 			}
-		}, true, engine.Changed},
+		}, true, audit.Changed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 			w.backfill(now)
-			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Fatalf("before: %v", r.Differences)
 			}
 			c.damage(w, w.account.IDs(start, end))
-			r := w.verify(now, engine.VerifyOptions{Deep: c.deep})
+			r := w.verify(now, audit.Options{Deep: c.deep})
 			if !strings.Contains(w.kinds(r), string(c.kind)) || r.Left() != len(r.Differences) {
 				t.Errorf("found %v", r.Differences)
 			}
-			if r := w.verify(now, engine.VerifyOptions{Deep: c.deep, Repair: true}); len(r.Differences) == 0 || r.Left() > 0 {
+			if r := w.verify(now, audit.Options{Deep: c.deep, Repair: true}); len(r.Differences) == 0 || r.Left() > 0 {
 				t.Errorf("after the repair: %v", r.Differences)
 			}
-			if r := w.verify(now, engine.VerifyOptions{Deep: true}); len(r.Differences) > 0 {
+			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("after all: %v", r.Differences)
 			}
 			w.equal(end)
@@ -146,11 +148,11 @@ func TestVerifyFindsWhatCameLate(t *testing.T) {
 	end := start.AddDate(0, 0, 3)
 	w.backfill(end.Add(time.Hour))
 	w.account.Add(1, start.Add(30*time.Hour+20*time.Minute))
-	r := w.verify(end.Add(time.Hour), engine.VerifyOptions{})
+	r := w.verify(end.Add(time.Hour), audit.Options{})
 	if w.kinds(r) != "count" || !r.Differences[0].Start.Equal(start.Add(30*time.Hour)) {
 		t.Errorf("%v", r.Differences)
 	}
-	if r := w.verify(end.Add(time.Hour), engine.VerifyOptions{Repair: true}); r.Left() > 0 {
+	if r := w.verify(end.Add(time.Hour), audit.Options{Repair: true}); r.Left() > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	w.equal(end)
@@ -182,9 +184,9 @@ func TestSweepCostsWhatChanged(t *testing.T) {
 		}
 	}
 	w.account.ResetCounters()
-	tick := func() engine.StreamSummary {
+	tick := func() stream.Outcome {
 		now = now.Add(5 * time.Minute)
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
@@ -223,14 +225,14 @@ func TestReplayRebuildsFromRaw(t *testing.T) {
 	w.exec("ALTER TABLE order_item_rows UPDATE region = 'x', quantity = 7 WHERE order_id > '0'")
 	w.account.SetFault(nil)
 	w.account.ResetCounters()
-	s, err := w.engine.Replay(t.Context(), end.Add(time.Minute), start, end, nil)
+	s, err := w.audit().Replay(t.Context(), end.Add(time.Minute), start, end, nil)
 	if err != nil || s.Streams[0].Changed < 290 || w.account.Calls()["QueryOrders"].Total+w.account.Calls()["GetOrderDetail"].Total > 0 {
 		t.Errorf("%+v, %v, calls %v", s.Streams[0], err, w.account.Calls())
 	}
 	// The payload of the reject is as wrong as it was; a new walk brings the right one.
 	w.backfill(end.Add(2 * time.Minute))
 	w.equal(end)
-	if again, err := w.engine.Replay(t.Context(), end.Add(time.Hour), start, end, nil); err != nil || again.Streams[0].Changed != 0 {
+	if again, err := w.audit().Replay(t.Context(), end.Add(time.Hour), start, end, nil); err != nil || again.Streams[0].Changed != 0 {
 		t.Errorf("a second replay changed %d orders, %v", again.Streams[0].Changed, err)
 	}
 }
@@ -255,7 +257,7 @@ func TestRejectsGrowCheap(t *testing.T) {
 		if now.Sub(end) > time.Hour && now.Minute() != 0 {
 			continue // every tick of the first hour, then one an hour
 		}
-		s, err := w.engine.Tick(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +268,7 @@ func TestRejectsGrowCheap(t *testing.T) {
 	if n := calls() - before; n < 5 || n > 12 {
 		t.Errorf("%d calls in two days for an order that always fails", n)
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 1 {
 		t.Fatal(rejects, err)
 	}
@@ -277,7 +279,7 @@ func TestRejectsGrowCheap(t *testing.T) {
 		t.Fatal(err)
 	}
 	before = calls()
-	s, err := w.engine.Tick(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil)
+	s, err := w.engine.Scheduled(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil)
 	if err != nil || s.Err() != nil || calls() != before {
 		t.Errorf("%v %v, %d calls", err, s.Err(), calls()-before)
 	}
@@ -293,7 +295,7 @@ func TestVerifyDoesNotLookBeyondWhatIsSynced(t *testing.T) {
 	if _, err := w.engine.Backfill(t.Context(), end.Add(3*time.Hour), start, end, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, _, err := w.engine.Verify(t.Context(), end.Add(3*time.Hour), start, end, engine.VerifyOptions{}, nil)
+	r, _, err := w.audit().Verify(t.Context(), end.Add(3*time.Hour), start, end, audit.Options{}, nil)
 	if err != nil || len(r.Differences) > 0 {
 		t.Errorf("%v %v", r.Differences, err)
 	}

@@ -4,8 +4,8 @@ package enrich
 
 import (
 	"context"
+	"iter"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,43 +28,57 @@ type Enricher struct {
 
 // Result is one order with its detail.
 type Result struct {
-	Order   *schema.Order   // one of those that were asked for, brought up to date; DetailPending where the detail could not be had
+	Order   *schema.Order   // one of those that were asked for, brought up to date; DetailPending where the detail is unavailable
 	Items   []schema.Item   // the order's line items, and tombstones for stored ones that vanished
-	Rejects []schema.Reject // lines that are not items, or the order itself where its detail could not be had
-	Err     error           // why the detail could not be had
+	Rejects []schema.Reject // lines that are not items, or the order itself where its detail is unavailable
+	Err     error           // why the detail is unavailable
 	Created time.Time       // when the order was created by its detail; zero where that does not say
 }
 
-// Enrich fetches the detail of each order and hands over the results as they come, one at a time, in no order. stored
-// gives the ids of the items that the warehouse holds now, by order id. It returns an error only where going on makes no
-// sense: ctx ended, yield failed, or no other call would fare better; a detail that cannot be had is in its Result (I4).
-func (e *Enricher) Enrich(ctx context.Context, orders []schema.Order, stored map[string][]string, yield func(Result) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
-	var one sync.Mutex // of those who yield
-	// Workers, and not a goroutine an order: a goroutine's stack has to grow before it can make a call.
-	for range min(max(1, e.Parallel), len(orders)) {
-		g.Go(func() error {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(orders) {
-					return nil
+// Enrich fetches the detail of each order and returns the results as they come, in no order. stored has the ids of the
+// items that the warehouse holds now, by order id. An error ends the results, and is there only where going on makes no
+// sense: ctx ended, or no other call would fare better; a detail that is unavailable is in its Result (I4). What was fetched
+// when the error came is returned before it. The goroutines that fetch have ended when the loop over the results has.
+func (e *Enricher) Enrich(ctx context.Context, orders []*schema.Order, stored map[string][]string) iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		ctx, leave := context.WithCancel(ctx)
+		defer leave()
+		g, ctx := errgroup.WithContext(ctx)
+		results := make(chan Result) // is read until it is closed, so that whoever sends need not look at ctx
+		var next atomic.Int64
+		// Workers, and not a goroutine an order: a goroutine's stack has to grow before it can make a call.
+		for range min(max(1, e.Parallel), len(orders)) {
+			g.Go(func() error {
+				for ctx.Err() == nil {
+					i := int(next.Add(1)) - 1
+					if i >= len(orders) {
+						return nil
+					}
+					r := e.one(ctx, orders[i], stored[orders[i].OrderID])
+					if r.Err != nil && (ctx.Err() != nil || source.Final(r.Err)) {
+						return r.Err
+					}
+					results <- r
 				}
-				r := e.one(ctx, &orders[i], stored[orders[i].OrderID])
-				if r.Err != nil && (ctx.Err() != nil || source.Final(r.Err)) {
-					return r.Err
-				}
-				one.Lock()
-				err := yield(r)
-				one.Unlock()
-				if err != nil {
-					return err
-				}
+				return context.Cause(ctx)
+			})
+		}
+		var err error
+		go func() { // ends with the workers
+			err = g.Wait()
+			close(results)
+		}()
+		left := false
+		for r := range results {
+			if !left && !yield(r, nil) {
+				left = true
+				leave()
 			}
-			return context.Cause(ctx)
-		})
+		}
+		if err != nil && !left {
+			yield(Result{}, err)
+		}
 	}
-	return g.Wait()
 }
 
 func (e *Enricher) one(ctx context.Context, o *schema.Order, stored []string) Result {
@@ -100,8 +114,8 @@ func unlisted(o, detail *schema.Order) error {
 	return nil
 }
 
-// Apply brings an order up to date with its detail, which is newer than its list row, and gives the items their order's
-// identity.
+// Apply brings an order up to date with its detail, which is newer than its list row, and puts the order's identity on
+// the items.
 func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	o.DetailStatus = schema.DetailOK
 	o.RawDetail = d.Raw
@@ -150,7 +164,7 @@ next:
 	return out
 }
 
-// Missing is the reject of an order whose detail could not be had. Its list row is stored and says so.
+// Missing is the reject of an order whose detail is unavailable. Its list row is stored and says so.
 func Missing(o *schema.Order, err error) schema.Reject {
 	return schema.Reject{
 		Stream: o.Stream, ID: "detail-" + o.OrderID, Stage: schema.RejectDetail, OrderID: o.OrderID, CreateTime: o.CreateTime,

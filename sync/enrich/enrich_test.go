@@ -33,10 +33,10 @@ func (v *vendor) Detail(_ context.Context, _, id string) (source.Detail, error) 
 	return source.Detail{PaymentStatus: "paid", Items: []schema.Item{{ItemID: id + "-1"}, {ItemID: id + "-2"}}}, nil
 }
 
-func orders(n int) []schema.Order {
-	out := make([]schema.Order, n)
+func orders(n int) []*schema.Order {
+	out := make([]*schema.Order, n)
 	for i := range out {
-		out[i] = schema.Order{OrderID: fmt.Sprint(i), PaymentStatus: "Unpaid", Version: 7, CreateTime: time.Unix(int64(i), 0)}
+		out[i] = &schema.Order{OrderID: fmt.Sprint(i), PaymentStatus: "Unpaid", Version: 7, CreateTime: time.Unix(int64(i), 0)}
 	}
 	return out
 }
@@ -47,10 +47,12 @@ func TestEnrichFetchesEachOrderOnceWithinItsBound(t *testing.T) {
 		v := &vendor{}
 		e := Enricher{Detailer: v, Parallel: 5}
 		seen := map[string]Result{}
-		err := e.Enrich(t.Context(), orders(100), map[string][]string{"3": {"3-1", "3-9"}}, func(r Result) error {
-			seen[r.Order.OrderID] = r
-			return nil
-		})
+		var err error
+		for r, failed := range e.Enrich(t.Context(), orders(100), map[string][]string{"3": {"3-1", "3-9"}}) {
+			if err = failed; err == nil {
+				seen[r.Order.OrderID] = r
+			}
+		}
 		if err != nil || len(seen) != 100 || v.all.Load() != 100 || v.most.Load() != 5 {
 			t.Errorf("%d orders by %d calls, %d at once: %v", len(seen), v.all.Load(), v.most.Load(), err)
 		}
@@ -70,37 +72,42 @@ func TestEnrichKeepsAnOrderWhoseDetailFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := Enricher{Detailer: &vendor{errs: map[string]error{"1": &source.Error{Reason: source.NotFound}}}, Parallel: 2}
 		n := 0
-		err := e.Enrich(t.Context(), orders(3), nil, func(r Result) error {
-			n++
+		for r, err := range e.Enrich(t.Context(), orders(3), nil) {
+			if n++; err != nil {
+				t.Fatal(err)
+			}
 			if pending := r.Order.DetailStatus == schema.DetailPending; pending != (r.Order.OrderID == "1") || pending != (len(r.Rejects) == 1) {
 				t.Errorf("%+v", r)
 			}
-			return nil
-		})
-		if err != nil || n != 3 {
-			t.Errorf("%d orders: %v", n, err)
+		}
+		if n != 3 {
+			t.Errorf("%d orders", n)
 		}
 	})
 }
 
 func TestEnrichEndsWhereGoingOnMakesNoSense(t *testing.T) {
 	t.Parallel()
-	full := errors.New("the disk is full")
 	for name, c := range map[string]struct {
 		errs  map[string]error
-		yield error
+		leave bool
 	}{
-		"refused credentials": {map[string]error{"5": &source.Error{Reason: source.Auth}}, nil},
-		"nobody takes it":     {nil, full},
+		"refused credentials": {map[string]error{"5": &source.Error{Reason: source.Auth}}, false},
+		"nobody takes it":     {nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				v := &vendor{errs: c.errs}
 				e := Enricher{Detailer: v, Parallel: 2}
-				err := e.Enrich(t.Context(), orders(1000), nil, func(Result) error { return c.yield })
-				if err == nil || c.yield != nil && !errors.Is(err, full) || v.all.Load() > 20 {
-					t.Errorf("%d calls: %v", v.all.Load(), err)
+				var err error
+				for _, err = range e.Enrich(t.Context(), orders(1000), nil) {
+					if c.leave {
+						break
+					}
+				}
+				if c.leave != (err == nil) || v.all.Load() > 20 || v.busy.Load() > 0 {
+					t.Errorf("%d calls, %d of them under way: %v", v.all.Load(), v.busy.Load(), err)
 				}
 			})
 		})
@@ -111,9 +118,13 @@ func TestEnrichEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		v := &vendor{}
 		e := Enricher{Detailer: v, Parallel: 2}
-		err := e.Enrich(ctx, orders(1000), nil, func(Result) error { cancel(); return nil })
+		var err error
+		for _, err = range e.Enrich(ctx, orders(1000), nil) {
+			cancel()
+		}
 		if !errors.Is(err, context.Canceled) || v.all.Load() > 20 {
 			t.Errorf("%d calls: %v", v.all.Load(), err)
 		}

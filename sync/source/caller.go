@@ -24,7 +24,7 @@ type Policy struct {
 	MaxTries   int           // throttles do not count: they are the budget's business
 }
 
-// DefaultPolicy is enough for a vendor's hiccups, and gives up before a tick is over.
+// DefaultPolicy is enough for a vendor's hiccups, and gives up before a scheduled run is over.
 var DefaultPolicy = Policy{Initial: 250 * time.Millisecond, MaxWait: 10 * time.Second, MaxElapsed: 2 * time.Minute, MaxTries: 6}
 
 // Observer sees every call, for metrics. api is "list", "detail", …; reason is OK for a good one.
@@ -219,7 +219,7 @@ func (w *waits) limit(r Reason) int {
 	case w.api.down.Load():
 		return 1
 	case r == Timeout:
-		return min(2, w.policy.MaxTries) // the walk has a better answer: a smaller question
+		return min(2, w.policy.MaxTries) // who lists has a better answer: a smaller range
 	}
 	return w.policy.MaxTries
 }

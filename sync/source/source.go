@@ -23,9 +23,9 @@
 // Then wire it: a line in the table vendors of cmd/internal/app, and its name among the sources that cmd/internal/config
 // knows. Nothing else has to change: engine, ledger, tables and verbs are the same for all.
 //
-// [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/wire#Options
-// [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Row
-// [field.Lines]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/field#Lines
+// [wire.Options]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/wire#Options
+// [field.Row]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/field#Row
+// [field.Lines]: https://pkg.go.dev/github.com/ordersync/ordersync/sync/source/internal/field#Lines
 package source
 
 import (
@@ -46,7 +46,7 @@ type Query struct {
 	Size          int
 }
 
-// Page is one page of a listing as the vendor gave it.
+// Page is one page of a listing as the vendor returned it.
 type Page struct {
 	Total   int             // the vendor's TotalCount, as of this call
 	Orders  []schema.Order  // Stream, Version and FetchedAt are set; DetailStatus is not

@@ -18,16 +18,16 @@ import (
 // reading is the state of reading one listing.
 type reading struct {
 	*Walker
-	iv    window.Interval
-	size  int  // the page size that is asked for
-	whole bool // read it whatever its length
+	iv     window.Interval
+	size   int  // the page size that is asked for
+	second bool // it is one second, which is read whatever its length
 
 	mu    sync.Mutex
 	calls int
 	rows  map[string]row // by identity, the latest read of each
 	seen  map[int]view   // by page number, what its latest read showed
 	first int            // TotalCount at first read
-	total int            // TotalCount as now believed
+	total int            // TotalCount as now accepted
 }
 
 func newReading(w *Walker, iv window.Interval, size int) *reading {
@@ -89,14 +89,14 @@ func (r *reading) read(ctx context.Context) error {
 		}
 		r.first, r.total = v.total, v.total
 	}
-	if r.whole && r.pages() > maxWhole {
+	if r.second && r.pages() > maxPagesSecond {
 		return &splitError{final: true, why: fmt.Sprintf("TotalCount %d in one second", v.total)}
 	}
-	if most := threshold(r.iv) * r.size; !r.whole && v.total > most {
+	if most := threshold(r.iv) * r.size; !r.second && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
 	if v.rows == v.total && v.rows < r.size {
-		return nil // one answer, and not full: it is whole and cannot have shifted
+		return nil // one answer, and not full: it is complete and cannot have shifted
 	}
 	var why, before string
 	for range maxRounds {
@@ -135,7 +135,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 		}
 	}
 	if short := again.rows; short > 0 && short < r.size && short < again.total && before.rows == short {
-		// Page 1 is short each time: the vendor gives smaller pages than it is asked for. Asking for that size is right
+		// Page 1 is short each time: the vendor returns smaller pages than it is asked for. Asking for that size is right
 		// whether or not that is the reason.
 		asked := r.size
 		r.restart(short)
@@ -177,7 +177,7 @@ func (r *reading) fill(ctx context.Context) error {
 			case err == nil && r.misfit(p) != "":
 				misfits.Add(1)
 			case source.ReasonOf(err) == source.BadRequest: // page 1 was answered, so the vendor pages no deeper
-				return &splitError{why: fmt.Sprintf("page %d of %d is refused: %v", p, r.pages(), err), final: r.whole}
+				return &splitError{why: fmt.Sprintf("page %d of %d is refused: %v", p, r.pages(), err), final: r.second}
 			}
 			return err
 		})
@@ -200,7 +200,7 @@ func (r *reading) restart(size int) {
 
 func (r *reading) pages() int { return max(1, (r.total+r.size-1)/r.size) }
 
-// misfit says in what the latest read of a page does not fit the count that is believed.
+// misfit says in what the latest read of a page does not fit the count that is accepted.
 func (r *reading) misfit(p int) string {
 	r.mu.Lock()
 	v, ok := r.seen[p]

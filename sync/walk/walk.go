@@ -1,29 +1,31 @@
-// Package walk reads all pages of a stretch of creation time and says honestly whether it got everything.
+// Package walk lists ranges of creation time: it pages through what a vendor has of one, and says honestly whether that is
+// all of it.
 //
-// A stretch is read as one listing: page 1 gives TotalCount, the other pages follow in parallel, and page 1 is read once
-// more at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
-// stretch is halved. What the walk believes:
+// A range is read as one listing: page 1 says TotalCount, the other pages follow in parallel, and page 1 is read once more
+// at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
+// range is halved. What is accepted:
 //
 //   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its rows are
 //     as many as TotalCount, it is complete after a single call.
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
 //     with the same rows. Pages that do not fit are read again, a bounded number of times.
-//   - A TotalCount is not believed to be all there is only because it agrees with itself: a vendor may count, and list, no
-//     further than a limit. One that has named a larger count has no limit here. Where none was named yet, a wider interval
+//   - A TotalCount is not accepted as all there is only because it agrees with itself: a vendor may count, and list, no
+//     further than a limit. One that has named a larger count has no limit here. Where none was named yet, a wider range
 //     is asked for, and if that does not name one, two parts, which must not count more rows than were listed of them. See [Ceiling].
-//   - An empty or short page before the count is reached is never believed, and never ends a walk.
+//   - An empty or short page before the count is reached is never accepted, and never ends a listing.
 //   - A listing that disagrees with itself in the same way twice will do so again: it is halved, down to one page. A
 //     single page that names more rows than it holds is as small as a question gets.
 //   - A listing most of whose rows were created at other times than was asked for is no answer to the question.
-//   - A vendor that contradicts himself time after time is not asked for ever smaller parts of it.
-//   - What still does not agree is [schema.Short]: the rows are kept, the reason is recorded, a later tick tries again.
+//   - A vendor that contradicts itself time after time is not asked for ever smaller parts of it.
+//   - What still does not agree is [schema.Short]: the rows are kept, the reason is recorded, a later run tries again.
 package walk
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
@@ -31,12 +33,12 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// Lister is what the walk needs of a vendor.
+// Lister is what this package needs of a vendor.
 type Lister interface {
 	List(ctx context.Context, q source.Query) (source.Page, error)
 }
 
-// Walker reads listings of one stream.
+// Walker lists ranges of one stream.
 type Walker struct {
 	Lister   Lister
 	Stream   schema.Stream
@@ -48,15 +50,15 @@ type Walker struct {
 	PaymentStatus string
 	// Filters narrow it too. A row that they do not leave is a reject: the vendor was not asked for it.
 	Filters schema.Filters
-	// Ceiling is what is known of how far the vendor counts; walks of one vendor should share it. Nil for nothing.
+	// Ceiling is what is known of how far the vendor counts; the Walkers of one vendor should share it. Nil for nothing.
 	Ceiling *Ceiling
 }
 
-// Listing is one stretch that was read to an end.
+// Listing is one range that was read to an end.
 type Listing struct {
 	window.Interval
-	Orders  []schema.Order  // distinct, created inside the interval
-	Rejects []schema.Reject // rows that are not orders, or not of this stretch
+	Orders  []*schema.Order // distinct, created inside the interval
+	Rejects []schema.Reject // rows that are not orders, or not of this range
 	Verdict schema.Verdict  // Complete, Short or Failed
 	Err     error           // why it is not complete
 	First   int             // TotalCount at first read
@@ -65,43 +67,60 @@ type Listing struct {
 	Calls   int // list calls made for it, with those that led to halving
 }
 
+// Unread returns the ids of the orders whose rows could not be read. It reports false where a row does not even say of
+// which order it is, so that it may be of any.
+func (l *Listing) Unread() (ids []string, named bool) {
+	for i := range l.Rejects {
+		if l.Rejects[i].OrderID == "" {
+			return nil, false
+		}
+		ids = append(ids, l.Rejects[i].OrderID)
+	}
+	return ids, true
+}
+
 const (
 	// MaxPages is the split threshold: a longer listing is halved. Long listings waste fewer calls on half-filled last
 	// pages and second looks, short ones waste less when they must be read again, and bound the memory.
 	MaxPages = 80
-	// maxPagesShort is the threshold of a stretch of shortStretch or less, such as one in which a script renewed thousands
+	// maxPagesShort is the threshold of a range of shortRange or less, such as one in which a script renewed thousands
 	// of orders. What is asked for beyond its ends, see edge, would be a large part of its halves.
 	maxPagesShort = 500
-	shortStretch  = 250 * time.Second
+	shortRange    = 250 * time.Second
 	// maxRounds bounds how often the pages of one listing are read again before it is halved or given up as short.
 	maxRounds = 6
-	// maxFailures in a row mean that the vendor is down, and not that it fails on something within the stretch.
+	// maxFailures in a row mean that the vendor is down, and not that it fails on something within the range.
 	maxFailures = 5
 	minPage     = 5
-	// maxContradictions of the vendor in a row, without a listing that is whole, end the halving: from a day down to the
+	// maxContradictions of the vendor in a row, without a listing that is complete, end the halving: from a day down to the
 	// second that is wrong there are 18 halvings.
 	maxContradictions = 24
-	// maxWhole is how many pages a listing may have that cannot be halved, of one second: 100,000 orders.
-	maxWhole = 5000
+	// maxPagesSecond is how many pages a listing may have that cannot be halved, of one second: 100,000 orders.
+	maxPagesSecond = 5000
 	// edge is how much more than the interval is asked for on each side: no vendor says whether its ends are included.
 	edge = time.Second
 )
 
-// Walk reads the interval and hands over its listings in the order of time. Together they tile the interval. It returns
-// an error only where going on makes no sense: ctx ended, the credentials are refused, or yield failed. Everything else
-// is in the listings' verdicts.
-func (w *Walker) Walk(ctx context.Context, iv window.Interval, yield func(Listing) error) error {
-	k := &walking{Walker: w, yield: yield, ceiling: w.Ceiling}
-	if k.ceiling == nil {
-		k.ceiling = new(Ceiling)
+// Walk returns the listings of a range in the order of time; together they tile it. An error ends them, and is there only
+// where going on makes no sense: ctx ended, or the credentials are refused. Everything else is in the listings' verdicts.
+func (w *Walker) Walk(ctx context.Context, iv window.Interval) iter.Seq2[Listing, error] {
+	return func(yield func(Listing, error) bool) {
+		k := &walking{Walker: w, yield: yield, ceiling: w.Ceiling}
+		if k.ceiling == nil {
+			k.ceiling = new(Ceiling)
+		}
+		if _, err := k.walk(ctx, iv, w.PageSize, unknown); err != nil && !errors.Is(err, errBreak) {
+			yield(Listing{}, err)
+		}
 	}
-	_, err := k.walk(ctx, iv, w.PageSize, unknown)
-	return err
 }
+
+// errBreak ends a Walk whose caller left its loop.
+var errBreak = errors.New("the caller has left the loop")
 
 // threshold is how many pages a listing of an interval may have before it is halved.
 func threshold(iv window.Interval) int {
-	if iv.End.Sub(iv.Start) <= shortStretch {
+	if iv.End.Sub(iv.Start) <= shortRange {
 		return maxPagesShort
 	}
 	return MaxPages
@@ -113,16 +132,25 @@ const unknown = -1
 // walking is one Walk under way.
 type walking struct {
 	*Walker
-	yield    func(Listing) error
+	yield    func(Listing, error) bool
 	calls    int // made, and not charged to a listing yet
 	failures int // of the vendor, in a row
 	ceiling  *Ceiling
 
-	contradictions int // of the vendor, since a listing was whole
+	contradictions int // of the vendor, since a listing was complete
 	last           string
 }
 
-// walk reads an interval, of which it may be known about how many rows it has, and gives its TotalCount.
+// hand hands a listing to the caller, with the calls that led to it.
+func (k *walking) hand(l Listing) error {
+	l.Calls, k.calls = k.calls, 0
+	if !k.yield(l, nil) {
+		return errBreak
+	}
+	return nil
+}
+
+// walk lists an interval, of which it may be known about how many rows it has, and returns its TotalCount.
 func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int) (total int, err error) {
 	if iv.Empty() {
 		return unknown, nil
@@ -131,10 +159,8 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int)
 		return unknown, context.Cause(ctx)
 	}
 	if k.contradictions > maxContradictions {
-		l := Listing{Interval: iv, Verdict: schema.Failed, Calls: k.calls, Err: fmt.Errorf(
-			"not asked for: the source has contradicted itself %d times in a row, last: %s", k.contradictions, k.last)}
-		k.calls = 0
-		return unknown, k.yield(l)
+		return unknown, k.hand(Listing{Interval: iv, Verdict: schema.Failed, Err: fmt.Errorf(
+			"not asked for: the source has contradicted itself %d times in a row, last: %s", k.contradictions, k.last)})
 	}
 	if a, b, ok := iv.Halve(k.Window); ok && about > threshold(iv)*size {
 		return about, k.halves(ctx, a, b, size, about) // no call need tell that this is too long
@@ -182,17 +208,16 @@ func (k *walking) walk(ctx context.Context, iv window.Interval, size, about int)
 			return k.walk(ctx, iv, size, about)
 		}
 	}
-	l := r.listing(k.calls, err)
-	k.calls = 0
+	l := r.listing(err)
 	if l.Verdict == schema.Complete {
 		total = r.total
 	} else {
 		total = unknown
 	}
-	return total, k.yield(l)
+	return total, k.hand(l)
 }
 
-// halves walks the two halves of an interval of which the TotalCount may be known.
+// halves lists the two halves of an interval of which the TotalCount may be known.
 func (k *walking) halves(ctx context.Context, a, b window.Interval, size, total int) error {
 	first, err := k.walk(ctx, a, size, unknown)
 	if err != nil {
@@ -206,15 +231,15 @@ func (k *walking) halves(ctx context.Context, a, b window.Interval, size, total 
 	return err
 }
 
-func (k *walking) read(ctx context.Context, iv window.Interval, size int, whole bool) (*reading, error) {
+func (k *walking) read(ctx context.Context, iv window.Interval, size int, second bool) (*reading, error) {
 	r := newReading(k.Walker, iv, size)
-	r.whole = whole
+	r.second = second
 	err := r.read(ctx)
 	k.calls += r.calls
 	return r, err
 }
 
-// fatal reports whether the walk of the whole stream ends here.
+// fatal reports whether all listing of the stream ends here.
 func fatal(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || source.Final(err) || source.ReasonOf(err) == source.Cancelled
 }
@@ -228,9 +253,9 @@ type splitError struct {
 
 func (e *splitError) Error() string { return e.why }
 
-func (r *reading) listing(calls int, err error) Listing {
+func (r *reading) listing(err error) Listing {
 	l := Listing{
-		Interval: r.iv, Err: err, Calls: calls, Pages: r.pages(),
+		Interval: r.iv, Err: err, Pages: r.pages(),
 		First: r.first, Last: r.total, Verdict: schema.Complete,
 	}
 	var split *splitError
@@ -240,7 +265,7 @@ func (r *reading) listing(calls int, err error) Listing {
 	case err != nil:
 		l.Verdict = schema.Failed
 	}
-	l.Orders = make([]schema.Order, 0, len(r.rows))
+	l.Orders = make([]*schema.Order, 0, len(r.rows))
 	for _, row := range r.rows {
 		switch {
 		case row.reject != nil:
@@ -250,7 +275,7 @@ func (r *reading) listing(calls int, err error) Listing {
 		case r.iv.Contains(row.order.CreateTime) && !r.Filters.Match(row.order):
 			l.Rejects = append(l.Rejects, unasked(row.order, r.Filters))
 		case r.iv.Contains(row.order.CreateTime):
-			l.Orders = append(l.Orders, *row.order)
+			l.Orders = append(l.Orders, row.order)
 		case !r.asked().Contains(row.order.CreateTime):
 			l.Rejects = append(l.Rejects, outside(row.order, r.asked()))
 		}

@@ -70,8 +70,11 @@ func (l *list) walk(t *testing.T, iv window.Interval) []Listing {
 	t.Helper()
 	var out []Listing
 	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20, Parallel: 4}
-	if err := w.Walk(t.Context(), iv, func(l Listing) error { out = append(out, l); return nil }); err != nil {
-		t.Fatal(err)
+	for l, err := range w.Walk(t.Context(), iv) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l)
 	}
 	at, calls := iv.Start, 0
 	for _, g := range out {
@@ -299,12 +302,37 @@ func TestWalkDoesNotChaseAPhantom(t *testing.T) {
 	}
 }
 
+// Whoever leaves the loop has no further call made.
+func TestWalkEndsWithItsLoop(t *testing.T) {
+	t.Parallel()
+	l := spread(4000, 24*time.Hour)
+	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20}
+	for range w.Walk(t.Context(), days(1)) {
+		break
+	}
+	calls := l.calls
+	l.calls = 0
+	for _, err := range w.Walk(t.Context(), days(1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls == 0 || calls > l.calls*2/3 {
+		t.Errorf("%d calls for the first listing, %d for all of them", calls, l.calls)
+	}
+}
+
 func TestWalkEndsWhenTheCredentialsAreRefused(t *testing.T) {
 	t.Parallel()
 	l := spread(300, 24*time.Hour)
 	l.fault = func(int, source.Query, *source.Page) error { return &source.Error{Reason: source.Auth} }
 	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20}
-	err := w.Walk(t.Context(), days(1), func(Listing) error { t.Error("a listing"); return nil })
+	var err error
+	for _, err = range w.Walk(t.Context(), days(1)) {
+		if err == nil {
+			t.Error("a listing")
+		}
+	}
 	var e *source.Error
 	if !errors.As(err, &e) || e.Reason != source.Auth || l.calls != 1 {
 		t.Errorf("%d calls, %v", l.calls, err)
@@ -372,8 +400,10 @@ func TestWalksShareTheCeiling(t *testing.T) {
 	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20, Parallel: 4, Ceiling: new(Ceiling)}
 	for d := range 30 {
 		day := window.Interval{Start: day.AddDate(0, 0, d), End: day.AddDate(0, 0, d+1)}
-		if err := w.Walk(t.Context(), day, func(l Listing) error { return l.Err }); err != nil {
-			t.Fatal(err)
+		for l, err := range w.Walk(t.Context(), day) {
+			if err = errors.Join(err, l.Err); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if most := 30*4 + 1; l.calls > most {

@@ -1,16 +1,17 @@
-// Package window plans: which windows tile a range, which of them are due, and in which spans they are listed.
+// Package window plans: which windows tile a range, which of them are due, and in which ranges they are listed.
 //
-// It is pure: no I/O and no clock. The tick's time is always an argument.
+// It is pure: no I/O and no clock. The run's time is always an argument.
 package window
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 )
 
-// Interval is a half-open stretch of UTC time [Start, End).
+// Interval is a half-open range of UTC time [Start, End).
 type Interval struct{ Start, End time.Time }
 
 // String shows the interval as people write it.
@@ -33,6 +34,29 @@ func (i Interval) Clip(o Interval) Interval {
 		i.End = o.End
 	}
 	return i
+}
+
+// Extend returns the smallest interval that holds both; an empty one holds nothing.
+func (i Interval) Extend(o Interval) Interval {
+	switch {
+	case i.Empty():
+		return o
+	case o.Empty():
+		return i
+	}
+	if o.Start.Before(i.Start) {
+		i.Start = o.Start
+	}
+	if o.End.After(i.End) {
+		i.End = o.End
+	}
+	return i
+}
+
+// At returns the window of the given size, which divides a day, that a time lies in.
+func At(t time.Time, size time.Duration) Interval {
+	start := t.UTC().Truncate(size)
+	return Interval{start, start.Add(size)}
 }
 
 // Align widens the interval to whole windows of the given size, which divides a day.
@@ -68,9 +92,9 @@ func (i Interval) Halve(size time.Duration) (a, b Interval, ok bool) {
 	return Interval{i.Start, mid}, Interval{mid, i.End}, true
 }
 
-// Spans joins neighbouring windows into the stretches that are listed together: at most one day, never over midnight
-// UTC, so that the rows of a span go to one partition. Windows must be sorted.
-func Spans(windows []Interval) []Interval {
+// Ranges joins neighbouring windows into the ranges that are listed together: at most one day, never over midnight UTC, so
+// that the rows of a range go to one partition. Windows must be sorted.
+func Ranges(windows []Interval) []Interval {
 	var out []Interval
 	for _, w := range windows {
 		if n := len(out); n > 0 && out[n-1].End.Equal(w.Start) && sameDay(out[n-1].Start, w.Start) {
@@ -80,6 +104,29 @@ func Spans(windows []Interval) []Interval {
 		out = append(out, w)
 	}
 	return out
+}
+
+// Set is a set of times, as sorted intervals that do not meet. The zero Set is empty.
+type Set []Interval
+
+// Add adds an interval.
+func (s *Set) Add(iv Interval) {
+	if n := len(*s); n == 0 || iv.Start.After((*s)[n-1].End) {
+		*s = append(*s, iv)
+		return
+	}
+	first, _ := slices.BinarySearchFunc(*s, iv.Start, func(x Interval, t time.Time) int { return x.End.Compare(t) })
+	last := first
+	for last < len(*s) && !(*s)[last].Start.After(iv.End) {
+		iv = iv.Extend((*s)[last])
+		last++
+	}
+	*s = slices.Replace(*s, first, last, iv)
+}
+
+// Covers reports whether all of an interval is in the set.
+func (s Set) Covers(iv Interval) bool {
+	return slices.ContainsFunc(s, func(x Interval) bool { return !iv.Start.Before(x.Start) && !iv.End.After(x.End) })
 }
 
 func sameDay(a, b time.Time) bool {

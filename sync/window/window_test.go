@@ -1,6 +1,7 @@
 package window
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -54,10 +55,10 @@ func FuzzWindowsTileTime(f *testing.F) {
 		iv := Interval{start, start.Add(time.Duration(max(length, -length)%10_000_000+1) * time.Second)}.Align(size)
 		windows := iv.Tile(size)
 		tiles(t, iv, windows)
-		tiles(t, iv, Spans(windows))
-		for _, s := range Spans(windows) {
+		tiles(t, iv, Ranges(windows))
+		for _, s := range Ranges(windows) {
 			if s.End.Sub(s.Start) > 24*time.Hour || s.Start.Month() != s.End.Add(-1).Month() {
-				t.Fatalf("span %s", s)
+				t.Fatalf("range %s", s)
 			}
 			var cut func(Interval)
 			cut = func(i Interval) {
@@ -116,8 +117,8 @@ func TestMissing(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("missing: %v", got)
 	}
-	if spans := Spans(got); len(spans) != 1 || !spans[0].End.Equal(at(7)) {
-		t.Errorf("spans: %v", spans)
+	if ranges := Ranges(got); len(ranges) != 1 || !ranges[0].End.Equal(at(7)) {
+		t.Errorf("ranges: %v", ranges)
 	}
 }
 
@@ -146,6 +147,34 @@ func TestCheck(t *testing.T) {
 	} {
 		if err := Check(at, noon.Add(time.Minute)); (err == nil) != good {
 			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+func TestSetCoversWhatWasAdded(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var s Set
+		var in [48]bool
+		at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }
+		for range 12 {
+			from := rnd.IntN(47)
+			to := from + 1 + rnd.IntN(min(6, 48-from))
+			s.Add(Interval{at(from), at(to)})
+			for h := from; h < to; h++ {
+				in[h] = true
+			}
+			for i := 1; i < len(s); i++ {
+				if !s[i-1].End.Before(s[i].Start) {
+					t.Fatalf("not sorted, or they meet: %v", s)
+				}
+			}
+			for h := range 48 {
+				if s.Covers(Interval{at(h), at(h + 1)}) != in[h] {
+					t.Fatalf("hour %d of %v", h, s)
+				}
+			}
 		}
 	}
 }

@@ -23,8 +23,10 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // releaseTimeout bounds the release of claims. Those that are not released end by themselves, within a minute.
@@ -158,11 +160,16 @@ func (a *App) Open(ctx context.Context) error {
 }
 
 // newEngine makes an engine for some streams of one account, which share its filters.
-func (a *App) newEngine(streams ...engine.Stream) *engine.Engine {
+func (a *App) newEngine(streams ...stream.Stream) *engine.Engine {
 	return engine.New(a.warehouse.Narrowed(streams[0].Filters), streams, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
 		Sweep: a.cfg.Schedule.Sweep, Recheck: a.cfg.Schedule.Recheck, Log: a.log, Claims: a.claims, Committed: a.metrics.committed, FlushEvery: a.flush,
 	})
+}
+
+// audit checks one stream, by runs of an engine of its own.
+func (a *App) audit(of stream.Stream) *audit.Audit {
+	return audit.New(a.warehouse.Narrowed(of.Filters), a.newEngine(of), a.cfg.Schedule.Window, a.cfg.Schedule.Settle)
 }
 
 // Warehouse is what Open opened.

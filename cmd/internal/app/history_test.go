@@ -10,7 +10,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -186,7 +186,7 @@ func TestHistoryIsOwed(t *testing.T) {
 	now := time.Now().UTC()
 	short, cancel := context.WithTimeout(t.Context(), time.Second) // the warehouse is waited for much longer
 	defer cancel()
-	if _, err := a.Verify(short, now, app.VerifyOptions{VerifyOptions: engine.VerifyOptions{}}, nil); err == nil {
+	if _, err := a.Verify(short, now, app.VerifyOptions{Options: audit.Options{}}, nil); err == nil {
 		t.Fatal("verified without a warehouse")
 	}
 	log.wait(t, "the history of runs could not be written", 1)

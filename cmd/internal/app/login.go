@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // login is one configured account, ready to be called. It has a stream for its own orders and one for each owner whose
@@ -24,7 +25,7 @@ type login struct {
 	caller  *source.Caller // nil likewise
 	list    *source.Budget
 	detail  *source.Budget
-	streams []engine.Stream
+	streams []stream.Stream
 	engine  *engine.Engine // after Open; each login has its own, so that none waits for another
 	calls   atomic.Int64   // made so far, whatever came of them
 
@@ -44,7 +45,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	}
 	inFlight := inFlight(a.Quota)
 	l := &login{name: a.Name, list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail)}
-	var calls engine.Source = &offlineSource{v.blank}
+	var calls stream.Source = &offlineSource{v.blank}
 	if !offline {
 		client, err := v.client(a, link{inFlight: 2 * inFlight})
 		if err != nil {
@@ -56,7 +57,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	}
 	all := owners(a)
 	for _, owner := range all {
-		l.streams = append(l.streams, engine.Stream{
+		l.streams = append(l.streams, stream.Stream{
 			Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
 			ListQuota: a.Quota.List / float64(len(all)),

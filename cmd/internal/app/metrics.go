@@ -16,7 +16,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // Metrics are all that ordersync counts. Labels are bounded: accounts and owners come from the configuration, the others are
@@ -124,7 +124,7 @@ func (m *Metrics) begin(account string) {
 			m.rejects.WithLabelValues(account, string(r))
 		}
 	}
-	for _, r := range field.RejectReasons {
+	for _, r := range source.RejectReasons {
 		m.rejects.WithLabelValues(account, r)
 	}
 }
@@ -267,7 +267,7 @@ func (m *Metrics) answers(up bool) {
 
 // ran takes a finished run of an account into account: it is a success only when none of its streams lost anything (I8).
 // Where orders cannot be listed, a success is all that is ever known to be complete.
-func (m *Metrics) ran(s engine.Summary, lists bool, now time.Time) {
+func (m *Metrics) ran(s stream.Summary, lists bool, now time.Time) {
 	if s.Err() != nil || len(s.Streams) == 0 {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // contract is what dashboards and alerts are built on: every metric with its labels. build_info's labels are free.
@@ -210,10 +211,10 @@ ordersync_verify_differences{account="main"} 2
 func TestLagOfWhatCannotBeListed(t *testing.T) {
 	a, _ := metricsOf(t, "main")
 	now := time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
-	stream := engine.StreamSummary{Stream: schema.Stream{Account: "main"}}
-	a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{stream}}, false, now.Add(-time.Minute))
-	stream.Pending = 1
-	a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{stream}}, false, now)
+	main := stream.Outcome{Stream: schema.Stream{Account: "main"}}
+	a.metrics.ran(stream.Summary{Streams: []stream.Outcome{main}}, false, now.Add(-time.Minute))
+	main.Pending = 1
+	a.metrics.ran(stream.Summary{Streams: []stream.Outcome{main}}, false, now)
 	if lag := a.metrics.lag("main", now); lag != 60 {
 		t.Errorf("%v", lag)
 	}
@@ -222,13 +223,13 @@ func TestLagOfWhatCannotBeListed(t *testing.T) {
 // A run that lost data anywhere does not look green (I8).
 func TestLastSuccess(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	good := engine.StreamSummary{Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Open: 1}}
-	bad := map[string]func(*engine.StreamSummary){
-		"error":    func(l *engine.StreamSummary) { l.Err = errors.New("broken") },
-		"short":    func(l *engine.StreamSummary) { l.Windows = map[schema.Verdict]int{schema.Short: 1} },
-		"failed":   func(l *engine.StreamSummary) { l.Windows = map[schema.Verdict]int{schema.Failed: 1} },
-		"rejected": func(l *engine.StreamSummary) { l.Rejected = 1 },
-		"pending":  func(l *engine.StreamSummary) { l.Pending = 1 },
+	good := stream.Outcome{Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Open: 1}}
+	bad := map[string]func(*stream.Outcome){
+		"error":    func(l *stream.Outcome) { l.Err = errors.New("broken") },
+		"short":    func(l *stream.Outcome) { l.Windows = map[schema.Verdict]int{schema.Short: 1} },
+		"failed":   func(l *stream.Outcome) { l.Windows = map[schema.Verdict]int{schema.Failed: 1} },
+		"rejected": func(l *stream.Outcome) { l.Rejected = 1 },
+		"pending":  func(l *stream.Outcome) { l.Pending = 1 },
 	}
 	for name, spoil := range bad {
 		a, _ := metricsOf(t, "main", "other")
@@ -237,8 +238,8 @@ func TestLastSuccess(t *testing.T) {
 		spoil(&l)
 		other := good
 		other.Account = "other"
-		a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{good, l}}, true, now)
-		a.metrics.ran(engine.Summary{Streams: []engine.StreamSummary{other}}, true, now)
+		a.metrics.ran(stream.Summary{Streams: []stream.Outcome{good, l}}, true, now)
+		a.metrics.ran(stream.Summary{Streams: []stream.Outcome{other}}, true, now)
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("main")); got != 0 {
 			t.Errorf("%s in one stream: the account is a success at %v", name, got)
 		}

@@ -10,19 +10,19 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 )
 
 // AccountPlan is what a backfill of one account would cost. Its streams share the account's quota.
 type AccountPlan struct {
 	Account string
 	Quota   config.Quota
-	Streams []engine.Estimate
+	Streams []audit.Estimate
 }
 
 // Total adds up the streams.
-func (p AccountPlan) Total() engine.Estimate {
-	t := engine.Estimate{Stream: schema.Stream{Account: p.Account}}
+func (p AccountPlan) Total() audit.Estimate {
+	t := audit.Estimate{Stream: schema.Stream{Account: p.Account}}
 	for _, f := range p.Streams {
 		t.Windows += f.Windows
 		t.Skipped += f.Skipped
@@ -38,7 +38,7 @@ func (p AccountPlan) Total() engine.Estimate {
 
 // Time is how long the calls of an estimate take at the account's quota. Listings and details have a quota each and are
 // asked for side by side.
-func (p AccountPlan) Time(f engine.Estimate) time.Duration {
+func (p AccountPlan) Time(f audit.Estimate) time.Duration {
 	seconds := max(float64(f.ListCalls)/p.Quota.List, float64(f.DetailCalls)/p.Quota.Detail)
 	return time.Duration(seconds * float64(time.Second))
 }
@@ -59,14 +59,14 @@ func (a *App) Plan(ctx context.Context, now, from, to time.Time, force bool) []A
 	out := make([]AccountPlan, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
-		out[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Streams: make([]engine.Estimate, len(l.streams))}
+		out[i] = AccountPlan{Account: l.name, Quota: a.cfg.Accounts[i].Quota, Streams: make([]audit.Estimate, len(l.streams))}
 		for k, stream := range l.streams {
 			all.Go(func() {
-				var stored engine.Stored
+				var stored audit.Stored
 				if a.warehouse != nil {
 					stored = a.warehouse.Narrowed(stream.Filters)
 				}
-				e := engine.EstimateBackfill(ctx, stream, stored, engine.EstimateOptions{
+				e := audit.EstimateBackfill(ctx, stream, stored, audit.EstimateOptions{
 					Window: a.cfg.Schedule.Window, Now: now, From: from, To: to, Force: force,
 				})
 				if stored != nil {

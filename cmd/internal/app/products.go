@@ -9,8 +9,8 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 const (
@@ -47,7 +47,7 @@ func (a *App) Products(ctx context.Context) []ProductNames {
 
 // refreshProducts is one run in the history.
 func (a *App) refreshProducts(ctx context.Context, accounts []string, logins ...*login) (out []ProductNames) {
-	p := new(engine.Progress)
+	p := new(stream.Progress)
 	end := a.history.Record(ctx, sink.RunProducts, accounts, time.Time{}, time.Time{}, p)
 	var errs []error
 	for _, l := range logins {
@@ -58,7 +58,7 @@ func (a *App) refreshProducts(ctx context.Context, accounts []string, logins ...
 	return out
 }
 
-func (a *App) productsOf(ctx context.Context, l *login, p *engine.Progress) ProductNames {
+func (a *App) productsOf(ctx context.Context, l *login, p *stream.Progress) ProductNames {
 	n := ProductNames{Account: l.name}
 	lister, ok := l.client.(ProductLister)
 	if !ok {
@@ -82,7 +82,7 @@ const maxProductPages = 200
 // allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
 // out by its number. Each page must show a product that none before it did: a vendor that repeats its last page for ever
 // would never come to an end.
-func (l *login) allProducts(ctx context.Context, from ProductLister, progress *engine.Progress) ([]schema.Product, error) {
+func (l *login) allProducts(ctx context.Context, from ProductLister, progress *stream.Progress) ([]schema.Product, error) {
 	type page struct {
 		products []schema.Product
 		total    int

@@ -13,8 +13,8 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // pingTimeout bounds the question whether the warehouse is there.
@@ -23,20 +23,20 @@ const pingTimeout = 10 * time.Second
 // Backfill fills [from, to): the windows that the ledger does not hold as complete, or all of them with force; of accounts
 // that cannot be listed, what is tracked. Open must have been called. The accounts are worked on side by side. The error is
 // of the runs as a whole; what they left undone is in the Summary.
-func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *engine.Progress) (engine.Summary, error) {
+func (a *App) Backfill(ctx context.Context, now, from, to time.Time, force bool, p *stream.Progress) (stream.Summary, error) {
 	ctx = daemon.WithRun(ctx)
 	a.leases.WarnOfDaemons(ctx, a.warehouse.Sink)
 	if p == nil {
-		p = new(engine.Progress)
+		p = new(stream.Progress)
 	}
 	end := a.history.Record(ctx, sink.RunBackfill, a.names(), from, to, p)
-	summaries, errs := make([]engine.Summary, len(a.logins)), make([]error, len(a.logins))
+	summaries, errs := make([]stream.Summary, len(a.logins)), make([]error, len(a.logins))
 	var all sync.WaitGroup
 	for i, l := range a.logins {
 		all.Go(func() { summaries[i], errs[i] = l.engine.Backfill(ctx, now, from, to, force, p) })
 	}
 	all.Wait()
-	out := engine.Summary{Started: now}
+	out := stream.Summary{Started: now}
 	for _, s := range summaries {
 		out.Streams = append(out.Streams, s.Streams...)
 	}
@@ -85,8 +85,8 @@ func (a *App) work(cfg *config.Config, schedule cron.Schedule, logins []*login) 
 func (s scheduled) Name() string { return s.login.name }
 
 // Run is part of daemon.Account.
-func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *engine.Progress) (engine.Summary, error) {
-	out, err := s.login.engine.Tick(ctx, now, deadline, p)
+func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *stream.Progress) (stream.Summary, error) {
+	out, err := s.login.engine.Scheduled(ctx, now, deadline, p)
 	if err == nil {
 		s.metrics.ran(out, s.login.lists(), time.Now())
 	}
@@ -146,20 +146,20 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		return err
 	}
 	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
-		return !slices.ContainsFunc(l.streams, func(stream engine.Stream) bool { return stream.OwnerID == v.OwnerID })
+		return !slices.ContainsFunc(l.streams, func(s stream.Stream) bool { return s.OwnerID == v.OwnerID })
 	})
 	findings, err := a.warehouse.AccountFindingCounts(ctx, l.name)
 	if err != nil {
 		return err
 	}
 	findings = slices.DeleteFunc(findings, func(f sink.FindingCount) bool {
-		return !slices.ContainsFunc(l.streams, func(stream engine.Stream) bool { return stream.OwnerID == f.OwnerID })
+		return !slices.ContainsFunc(l.streams, func(s stream.Stream) bool { return s.OwnerID == f.OwnerID })
 	})
 	if l.lists() {
 		streams := make([]sink.StreamSummary, len(l.streams)) // one that the ledger does not know yet is behind all others
-		for i, stream := range l.streams {
+		for i, of := range l.streams {
 			for _, s := range l.ledger {
-				if s.OwnerID == stream.OwnerID {
+				if s.OwnerID == of.OwnerID {
 					streams[i] = s
 				}
 			}

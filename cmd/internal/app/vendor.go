@@ -11,15 +11,15 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
 	"github.com/ordersync/ordersync/sync/source/domain"
+	"github.com/ordersync/ordersync/sync/source/keys"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
-	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 // Client is a vendor's client for one login.
 type Client interface {
 	source.Client
 	Close()
-	Clock() *wire.Clock // what its answers say of the vendor's clock
+	Clock() *source.Clock // what its answers say of the vendor's clock
 }
 
 // vendor says how the accounts of one source are wired.
@@ -87,9 +87,9 @@ func newDomain(a *config.Account, l link) (Client, error) {
 	})
 }
 
-func credentials(a *config.Account) wire.Credentials {
+func credentials(a *config.Account) keys.Credentials {
 	c := &a.Credentials
-	return wire.Credentials{
+	return keys.Credentials{
 		Type:            string(c.Kind()),
 		AccessKeyID:     c.AccessKeyID,
 		AccessKeySecret: c.AccessKeySecret.Reveal(),
@@ -118,7 +118,7 @@ func Identity(ctx context.Context, a *config.Account) (string, error) {
 	if a.Credentials.RoleARN != "" {
 		return a.Credentials.RoleARN, nil
 	}
-	keys, err := wire.NewKeyring(credentials(a))
+	keys, err := keys.NewKeyring(credentials(a))
 	if err != nil {
 		return "", err
 	}
@@ -131,18 +131,18 @@ type offlineSource struct{ blank source.Client }
 
 var errOffline = errors.New("this verb makes no call to the vendor")
 
-// List is part of engine.Source.
+// List is part of stream.Source.
 func (offlineSource) List(context.Context, source.Query) (source.Page, error) {
 	return source.Page{}, errOffline
 }
 
-// Detail is part of engine.Source.
+// Detail is part of stream.Source.
 func (offlineSource) Detail(context.Context, string, string) (source.Detail, error) {
 	return source.Detail{}, errOffline
 }
 
-// CanList is part of engine.Source.
+// CanList is part of stream.Source.
 func (o offlineSource) CanList() bool { return source.CanList(o.blank) }
 
-// CanFilterStatus is part of engine.Source.
+// CanFilterStatus is part of stream.Source.
 func (o offlineSource) CanFilterStatus() bool { return source.CanFilterStatus(o.blank) }

@@ -11,9 +11,10 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/warehousetest"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // company is a company with a login at every vendor, behind one simulator.
@@ -82,7 +83,7 @@ func (c *company) equal(a *app.App) {
 	}
 }
 
-func (c *company) backfill(a *app.App) engine.Summary {
+func (c *company) backfill(a *app.App) stream.Summary {
 	c.Helper()
 	s, err := a.Backfill(c.Context(), c.to, c.from, c.to, false, nil)
 	if err != nil {
@@ -140,7 +141,7 @@ func TestEveryVendorSideBySide(t *testing.T) {
 		}
 	}
 	for _, deep := range []bool{false, true} {
-		found, err := a.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{VerifyOptions: engine.VerifyOptions{Deep: deep}}, nil)
+		found, err := a.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{Options: audit.Options{Deep: deep}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

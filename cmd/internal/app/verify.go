@@ -10,7 +10,8 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -31,7 +32,7 @@ var errVerifyLimit = fmt.Errorf("not finished within %s; `ordersync verify` has 
 
 // VerifyOptions say what to verify and how.
 type VerifyOptions struct {
-	engine.VerifyOptions
+	audit.Options
 	// From and To are creation times. Zero is the bound of each account's own ledger.
 	From, To time.Time
 }
@@ -39,11 +40,11 @@ type VerifyOptions struct {
 // Verified is what the verification of one account found.
 type Verified struct {
 	sink.Verification
-	ByID   bool                // its orders cannot be listed: their details are compared
-	Found  []engine.Difference // the repaired ones too, and those of earlier verifications that are open
-	Err    error               // why it ended early
-	Undone error               // what a repair left undone that is no difference, such as a record that could not be stored
-	Note   string              // why there was nothing to compare
+	ByID   bool               // its orders cannot be listed: their details are compared
+	Found  []audit.Difference // the repaired ones too, and those of earlier verifications that are open
+	Err    error              // why it ended early
+	Undone error              // what a repair left undone that is no difference, such as a record that could not be stored
+	Note   string             // why there was nothing to compare
 }
 
 // errNeverSynced is about an account without a ledger.
@@ -51,10 +52,10 @@ var errNeverSynced = errors.New("nothing was ever synced: run `ordersync backfil
 
 // Verify compares the warehouse with the source, account by account, and records what came of it. Open must have been
 // called. The error is of the verification as a whole; what concerns one account is in its Verified.
-func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *engine.Progress) (out []Verified, err error) {
+func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *stream.Progress) (out []Verified, err error) {
 	ctx = daemon.WithRun(ctx)
 	if p == nil {
-		p = new(engine.Progress)
+		p = new(stream.Progress)
 	}
 	end := a.history.Record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
 	defer func() { end(verified(out, err)) }()
@@ -63,8 +64,8 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *eng
 		return nil, a.blame(ctx, err)
 	}
 	for _, l := range a.logins {
-		for _, stream := range l.streams {
-			v, err := a.verify(ctx, now, l, stream, ledger, o, p)
+		for _, of := range l.streams {
+			v, err := a.verify(ctx, now, l, of, ledger, o, p)
 			out = append(out, v)
 			if err != nil {
 				return out, a.blame(ctx, err)
@@ -86,23 +87,23 @@ func verified(streams []Verified, err error) daemon.Outcome {
 }
 
 // verify verifies one stream of an account. It returns an error where going on with the next one makes no sense.
-func (a *App) verify(ctx context.Context, now time.Time, l *login, stream engine.Stream, ledger []sink.StreamSummary, o VerifyOptions, p *engine.Progress) (v Verified, err error) {
+func (a *App) verify(ctx context.Context, now time.Time, l *login, of stream.Stream, ledger []sink.StreamSummary, o VerifyOptions, p *stream.Progress) (v Verified, err error) {
 	v = Verified{Verification: sink.Verification{
-		Stream: stream.Stream, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
-	}, ByID: !stream.Lists()}
-	if !stream.Lists() && !o.Deep {
+		Stream: of.Stream, Whole: o.From.IsZero() && o.To.IsZero(), Deep: o.Deep, StartedAt: time.Now().UTC(),
+	}, ByID: !of.Lists()}
+	if !of.Lists() && !o.Deep {
 		v.Note = onlyDeep
-		v.Found, err = a.newEngine(stream).Findings(ctx, stream.Stream, o.From, o.To)
+		v.Found, err = audit.Findings(ctx, a.warehouse.Narrowed(of.Filters), of.Stream, o.From, o.To)
 		v.Differences = len(v.Found)
 		return v, err
 	}
-	r, err := a.stored(ctx, stream, ledger, now, o.From, o.To)
+	r, err := a.stored(ctx, of, ledger, now, o.From, o.To)
 	if err != nil {
 		v.Err = err
 		return v, nil
 	}
 	before := l.calls.Load()
-	report, summary, err := a.newEngine(stream).Verify(ctx, now, r.Start, r.End, o.VerifyOptions, p)
+	report, summary, err := a.audit(of).Verify(ctx, now, r.Start, r.End, o.Options, p)
 	v.From, v.To, v.Windows, v.LeftOut = report.From, report.To, report.Windows, report.LeftOut
 	v.Calls, v.FinishedAt = int(l.calls.Load()-before), time.Now().UTC()
 	v.Found, v.Differences = report.Differences, report.Left()
@@ -121,7 +122,7 @@ func (a *App) verify(ctx context.Context, now time.Time, l *login, stream engine
 	if errors.As(v.Err, &environment) || v.Windows+v.LeftOut == 0 {
 		return v, nil // there is nowhere, or nothing, to be recorded
 	}
-	late, end := engine.Late(ctx)
+	late, end := stream.Late(ctx)
 	defer end()
 	return v, a.warehouse.WriteVerification(late, v.Verification)
 }
@@ -131,16 +132,16 @@ const onlyDeep = "the source cannot list its orders, so there is nothing to coun
 
 // stored is the range from..to of a stream, where a zero bound is that of the stream's ledger, or of its stored orders where
 // they cannot be listed and so have no ledger.
-func (a *App) stored(ctx context.Context, stream engine.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
-	if stream.Lists() {
-		return ledgerRange(stream.Stream, ledger, now, from, to)
+func (a *App) stored(ctx context.Context, of stream.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
+	if of.Lists() {
+		return ledgerRange(of.Stream, ledger, now, from, to)
 	}
-	oldest, newest, err := a.warehouse.Stretch(ctx, stream.Stream)
+	oldest, newest, err := a.warehouse.Stretch(ctx, of.Stream)
 	switch {
 	case err != nil:
 		return window.Interval{}, err
 	case oldest.IsZero():
-		return window.Interval{}, fmt.Errorf("%s: nothing is stored: give orders by their ids with `ordersync track --account %s ID…`", stream, stream.Account)
+		return window.Interval{}, fmt.Errorf("%s: nothing is stored: give orders by their ids with `ordersync track --account %s ID…`", of, of.Account)
 	}
 	all := window.Interval{Start: oldest, End: newest.Add(time.Millisecond)}
 	if to.IsZero() {
@@ -150,12 +151,12 @@ func (a *App) stored(ctx context.Context, stream engine.Stream, ledger []sink.St
 }
 
 // ledgerRange is the range from..to of a stream, where a zero bound is that of the stream's ledger.
-func ledgerRange(stream schema.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
-	i := slices.IndexFunc(ledger, func(l sink.StreamSummary) bool { return l.Account == stream.Account && l.OwnerID == stream.OwnerID })
+func ledgerRange(of schema.Stream, ledger []sink.StreamSummary, now, from, to time.Time) (window.Interval, error) {
+	i := slices.IndexFunc(ledger, func(l sink.StreamSummary) bool { return l.Account == of.Account && l.OwnerID == of.OwnerID })
 	known := i >= 0
 	switch {
 	case !known && from.IsZero():
-		return window.Interval{}, fmt.Errorf("%s: %w", stream, errNeverSynced)
+		return window.Interval{}, fmt.Errorf("%s: %w", of, errNeverSynced)
 	case from.IsZero():
 		from = ledger[i].Oldest
 	}
@@ -170,10 +171,10 @@ func ledgerRange(stream schema.Stream, ledger []sink.StreamSummary, now, from, t
 
 // Replay makes the rows of [from, to) again from their stored payloads, without any call. A zero bound is that of each
 // account's own ledger. Open must have been called.
-func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Progress) (all engine.Summary, err error) {
+func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *stream.Progress) (all stream.Summary, err error) {
 	ctx = daemon.WithRun(ctx)
 	if p == nil {
-		p = new(engine.Progress)
+		p = new(stream.Progress)
 	}
 	end := a.history.Record(ctx, sink.RunReplay, a.names(), from, to, p)
 	defer func() { end(daemon.Outcome{Summary: all, Err: err}) }()
@@ -183,13 +184,13 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 		return all, a.blame(ctx, err)
 	}
 	for _, l := range a.logins {
-		for _, stream := range l.streams {
-			r, err := a.stored(ctx, stream, ledger, now, from, to)
+		for _, of := range l.streams {
+			r, err := a.stored(ctx, of, ledger, now, from, to)
 			if err != nil {
-				all.Streams = append(all.Streams, engine.StreamSummary{Stream: stream.Stream, Err: err})
+				all.Streams = append(all.Streams, stream.Outcome{Stream: of.Stream, Err: err})
 				continue
 			}
-			s, err := a.newEngine(stream).Replay(ctx, now, r.Start, r.End, p)
+			s, err := a.audit(of).Replay(ctx, now, r.Start, r.End, p)
 			all.Streams = append(all.Streams, s.Streams...)
 			if err != nil {
 				return all, a.blame(ctx, err)
@@ -202,31 +203,31 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *engine.Pro
 // verifyDue verifies the streams of an account whose last verification is too long ago; of one that was never synced the
 // scheduled run has said why. Scheduled runs call it, so it never runs beside one of the same account.
 func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
-	due := slices.DeleteFunc(slices.Clone(l.streams), func(stream engine.Stream) bool {
-		synced := slices.ContainsFunc(l.ledger, func(s sink.StreamSummary) bool { return s.OwnerID == stream.OwnerID })
-		return !stream.Lists() || !synced || now.Before(l.nextVerification(stream.Stream))
+	due := slices.DeleteFunc(slices.Clone(l.streams), func(of stream.Stream) bool {
+		synced := slices.ContainsFunc(l.ledger, func(s sink.StreamSummary) bool { return s.OwnerID == of.OwnerID })
+		return !of.Lists() || !synced || now.Before(l.nextVerification(of.Stream))
 	})
 	if len(due) == 0 {
 		return
 	}
-	p := new(engine.Progress)
+	p := new(stream.Progress)
 	var done []Verified
 	end := a.history.Record(ctx, sink.RunVerify, []string{l.name}, time.Time{}, time.Time{}, p)
 	defer func() { end(verified(done, nil)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyLimit, errVerifyLimit)
 	defer cancel()
-	for _, stream := range due {
-		v, err := a.verify(ctx, now, l, stream, l.ledger, VerifyOptions{}, p)
+	for _, of := range due {
+		v, err := a.verify(ctx, now, l, of, l.ledger, VerifyOptions{}, p)
 		done = append(done, v)
 		switch {
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errVerifyLimit):
 			return
 		case err != nil:
-			a.log.ErrorContext(ctx, "what the verification found could not be recorded", stream.LogAttr(), "error", err)
+			a.log.ErrorContext(ctx, "what the verification found could not be recorded", of.LogAttr(), "error", err)
 		}
 		a.tell(ctx, v)
 	}
-	late, stop := engine.Late(ctx) // the limit may be over
+	late, stop := stream.Late(ctx) // the limit may be over
 	defer stop()
 	if err := a.refresh(late, l); err != nil {
 		a.log.WarnContext(ctx, "the metrics could not be brought up to date after the verification", "account", l.name, "error", err)
@@ -234,9 +235,9 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 }
 
 // nextVerification is when a stream is to be verified; the zero time where it never was.
-func (l *login) nextVerification(stream schema.Stream) time.Time {
+func (l *login) nextVerification(of schema.Stream) time.Time {
 	for _, v := range l.verified {
-		if v.Account != stream.Account || v.OwnerID != stream.OwnerID {
+		if v.Account != of.Account || v.OwnerID != of.OwnerID {
 			continue
 		}
 		if v.Differences > 0 || v.Error != "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 )
@@ -122,7 +122,7 @@ func TestDailyVerification(t *testing.T) {
 
 	// The operator does as he is told, in another process; the daemon sees it.
 	operator, _ := daemon()
-	found, err := operator.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{VerifyOptions: engine.VerifyOptions{Repair: true}}, nil)
+	found, err := operator.Verify(t.Context(), time.Now().UTC(), app.VerifyOptions{Options: audit.Options{Repair: true}}, nil)
 	if err != nil || len(found) != 1 || found[0].Err != nil || found[0].Repaired != 2 || found[0].Differences != 0 {
 		t.Fatalf("%+v, %v", found, err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -115,8 +115,8 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 }
 
 // backfillWith runs a backfill with its progress on standard error.
-func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (engine.Summary, *engine.Progress, error) {
-	progress := new(engine.Progress)
+func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (stream.Summary, *stream.Progress, error) {
+	progress := new(stream.Progress)
 	stop := p.follow(ctx, backfillTask("backfill", progress, a))
 	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
 	stop()
@@ -125,7 +125,7 @@ func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r
 
 // backfillError is what a backfill ends with. An account that refuses our credentials makes it the environment's
 // failure, whatever else went wrong.
-func backfillError(ctx context.Context, s engine.Summary, err error) error {
+func backfillError(ctx context.Context, s stream.Summary, err error) error {
 	if cause := context.Cause(ctx); wasInterrupted(ctx) {
 		if err != nil && !errors.Is(err, cause) {
 			return fmt.Errorf("%w; not all that was fetched could be committed: run the same command again to go on\n%w", cause, err)
@@ -168,7 +168,7 @@ type backfillAccount struct {
 	Error       string                 `json:"error,omitempty"`
 }
 
-func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s engine.Summary, planned int64, took time.Duration) backfillResult {
+func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s stream.Summary, planned int64, took time.Duration) backfillResult {
 	aligned := r.Clip(window.Interval{Start: r.Start, End: now}).Align(cfg.Schedule.Window)
 	windows := int64(0)
 	for _, l := range s.Streams {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // cancelFlags are what cancel is told.
@@ -77,12 +77,12 @@ order cannot be restored.`,
 		if err != nil {
 			return err
 		}
-		return p.withStream(cmd, cfg, f.streamFlags, func(a *app.App, stream schema.Stream) error {
-			ids, err := orderIDsOf(stream, given)
+		return p.withStream(cmd, cfg, f.streamFlags, func(a *app.App, of schema.Stream) error {
+			ids, err := orderIDsOf(of, given)
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return p.runCancel(cmd.Context(), a, stream, ids, age, f)
+			return p.runCancel(cmd.Context(), a, of, ids, age, f)
 		})
 	}
 	return cmd
@@ -103,14 +103,14 @@ const (
 	outcomeAbsent = "refused: not in the warehouse; `ordersync track` brings it there"
 )
 
-func (p *program) runCancel(ctx context.Context, a *app.App, stream schema.Stream, ids []string, age time.Duration, f cancelFlags) error {
+func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, ids []string, age time.Duration, f cancelFlags) error {
 	now := time.Now().UTC()
 	c := app.NewCanceller(a)
-	if err := c.Able(stream.Account); err != nil {
+	if err := c.Able(of.Account); err != nil {
 		return err
 	}
 	if age > 0 {
-		stored, err := a.Warehouse().Unpaid(ctx, stream, schema.MinTime, now.Add(-age))
+		stored, err := a.Warehouse().Unpaid(ctx, of, schema.MinTime, now.Add(-age))
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, stream schema.Strea
 			ids = append(ids, o.OrderID)
 		}
 	}
-	orders, err := p.present(ctx, a, stream, ids)
+	orders, err := p.present(ctx, a, of, ids)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, stream schema.Strea
 		if !f.yes && !p.confirm(ctx, fmt.Sprintf("Cancel %s at the vendor? It cannot be undone.", plural(due, "order"))) {
 			return stopped(ctx, errors.New("nothing was cancelled"))
 		}
-		failed = p.cancelAll(ctx, c, stream, orders)
+		failed = p.cancelAll(ctx, c, of, orders)
 		if !f.json {
 			p.cancelTable(orders, now)
 		}
@@ -155,8 +155,8 @@ func (p *program) runCancel(ctx context.Context, a *app.App, stream schema.Strea
 }
 
 // present fetches stored orders again and says which of them can be cancelled.
-func (p *program) present(ctx context.Context, a *app.App, stream schema.Stream, ids []string) ([]cancelled, error) {
-	refs, err := a.Warehouse().Find(ctx, stream, ids)
+func (p *program) present(ctx context.Context, a *app.App, of schema.Stream, ids []string) ([]cancelled, error) {
+	refs, err := a.Warehouse().Find(ctx, of, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +165,9 @@ func (p *program) present(ctx context.Context, a *app.App, stream schema.Stream,
 		for i, o := range refs {
 			stored[i] = o.OrderID
 		}
-		progress := new(engine.Progress)
+		progress := new(stream.Progress)
 		stop := p.follow(ctx, ordersTask("look at", progress, a))
-		summary, err := a.Fetch(ctx, time.Now().UTC(), stream, stored, progress)
+		summary, err := a.Fetch(ctx, time.Now().UTC(), of, stored, progress)
 		stop()
 		for _, l := range summary.Streams {
 			err = errors.Join(err, l.Err)
@@ -176,7 +176,7 @@ func (p *program) present(ctx context.Context, a *app.App, stream schema.Stream,
 			return nil, fetchError(ctx, summary, err)
 		}
 	}
-	lines, err := readOrders(ctx, a.Warehouse(), stream, ids)
+	lines, err := readOrders(ctx, a.Warehouse(), of, ids)
 	orders := make([]cancelled, len(lines))
 	for i, l := range lines {
 		orders[i] = cancelled{orderLine: l, Outcome: outcomeWould}
@@ -194,7 +194,7 @@ func (p *program) present(ctx context.Context, a *app.App, stream schema.Stream,
 
 // cancelAll cancels what can be cancelled, one after the other: an order that cannot be cancelled keeps none of the
 // others from it.
-func (p *program) cancelAll(ctx context.Context, c *app.Canceller, stream schema.Stream, orders []cancelled) error {
+func (p *program) cancelAll(ctx context.Context, c *app.Canceller, of schema.Stream, orders []cancelled) error {
 	by := operator()
 	var errs []error
 	for i := range orders {
@@ -202,7 +202,7 @@ func (p *program) cancelAll(ctx context.Context, c *app.Canceller, stream schema
 		if o.Outcome != outcomeWould || ctx.Err() != nil {
 			continue
 		}
-		k, err := c.Cancel(ctx, stream, o.OrderID, by)
+		k, err := c.Cancel(ctx, of, o.OrderID, by)
 		o.Outcome, o.RequestID = k.Outcome, k.RequestID
 		if k.PaymentStatus != "" {
 			o.PaymentStatus = k.PaymentStatus

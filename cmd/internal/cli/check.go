@@ -16,7 +16,6 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
 )
 
 func (p *program) check() *cobra.Command {
@@ -269,7 +268,7 @@ const (
 	clockWarns = 30 * time.Second
 )
 
-func (c *checks) clock(name string, clock *wire.Clock) {
+func (c *checks) clock(name string, clock *source.Clock) {
 	offset, known := clock.Offset()
 	which := "ahead of"
 	if offset > 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // orderLine is an order as track and cancel report it.
@@ -31,15 +31,15 @@ type orderLine struct {
 }
 
 // readOrders says what the warehouse holds of orders, in the order of the ids, and why it lacks some.
-func readOrders(ctx context.Context, w *app.Warehouse, stream schema.Stream, ids []string) ([]orderLine, error) {
+func readOrders(ctx context.Context, w *app.Warehouse, of schema.Stream, ids []string) ([]orderLine, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	orders, err := w.OrdersByID(ctx, stream, schema.MinTime, schema.MaxTime, ids)
+	orders, err := w.OrdersByID(ctx, of, schema.MinTime, schema.MaxTime, ids)
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := w.RejectsOfOrders(ctx, stream, ids)
+	rejects, err := w.RejectsOfOrders(ctx, of, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, stream schema.Stream, ids
 	for i, id := range ids {
 		o, stored := byID[id]
 		lines[i] = orderLine{
-			OrderID: id, Account: stream.Account, OwnerID: stream.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
+			OrderID: id, Account: of.Account, OwnerID: of.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
 			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: format.TimeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
 		}
 		if o.Pretax.Valid {
@@ -82,7 +82,7 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 }
 
 // fetchError is what a verb ends with that asked for single orders.
-func fetchError(ctx context.Context, s engine.Summary, err error) error {
+func fetchError(ctx context.Context, s stream.Summary, err error) error {
 	for _, l := range s.Streams {
 		if source.ReasonOf(l.Err) == source.Auth {
 			return &exitError{exitEnvironment, s.Err()}

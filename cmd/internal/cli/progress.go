@@ -11,7 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 const (
@@ -53,7 +53,7 @@ func (c counted) text() string {
 }
 
 // backfillTask is the progress of a backfill.
-func backfillTask(verb string, p *engine.Progress, a *app.App) *task {
+func backfillTask(verb string, p *stream.Progress, a *app.App) *task {
 	return &task{verb: verb, commits: true, state: func() state {
 		s := windowsOf(p, "window")
 		s.waits = waits(a)
@@ -67,7 +67,7 @@ func backfillTask(verb string, p *engine.Progress, a *app.App) *task {
 }
 
 // verifyTask is the progress of a verification, which mostly asks for counts.
-func verifyTask(p *engine.Progress, a *app.App) *task {
+func verifyTask(p *stream.Progress, a *app.App) *task {
 	return &task{verb: "verify", commits: true, state: func() state {
 		s := windowsOf(p, "window")
 		s.waits = waits(a)
@@ -77,7 +77,7 @@ func verifyTask(p *engine.Progress, a *app.App) *task {
 }
 
 // ordersTask is the progress of a verb over orders that were named.
-func ordersTask(verb string, p *engine.Progress, a *app.App) *task {
+func ordersTask(verb string, p *stream.Progress, a *app.App) *task {
 	return &task{verb: verb, commits: true, state: func() state {
 		s := windowsOf(p, "order")
 		s.waits = waits(a)
@@ -87,7 +87,7 @@ func ordersTask(verb string, p *engine.Progress, a *app.App) *task {
 }
 
 // windowsOf is what an engine's run says of itself.
-func windowsOf(p *engine.Progress, unit string) state {
+func windowsOf(p *stream.Progress, unit string) state {
 	s := state{done: p.Done.Load(), total: p.Windows.Load(), unit: unit}
 	s.share, s.known = p.Share()
 	return s

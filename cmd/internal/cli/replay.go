@@ -11,7 +11,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -63,7 +63,7 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 	if err != nil {
 		return err
 	}
-	progress := new(engine.Progress)
+	progress := new(stream.Progress)
 	stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
 	summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
 	stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // streamFlags name a stream.
@@ -50,12 +50,12 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 		if err != nil {
 			return err
 		}
-		return p.withStream(cmd, cfg, where, func(a *app.App, stream schema.Stream) error {
-			ids, err := orderIDsOf(stream, given)
+		return p.withStream(cmd, cfg, where, func(a *app.App, of schema.Stream) error {
+			ids, err := orderIDsOf(of, given)
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return p.runTrack(cmd.Context(), a, stream, ids, asJSON)
+			return p.runTrack(cmd.Context(), a, of, ids, asJSON)
 		})
 	}
 	return cmd
@@ -70,20 +70,20 @@ func (p *program) withStream(cmd *cobra.Command, cfg *config.Config, f streamFla
 	if err != nil {
 		return err
 	}
-	stream, err := a.Stream(f.account, f.owner)
+	of, err := a.Stream(f.account, f.owner)
 	if err != nil {
 		return errors.Join(usage(cmd, err), a.Stop())
 	}
-	return errors.Join(do(a, stream), a.Stop())
+	return errors.Join(do(a, of), a.Stop())
 }
 
-func (p *program) runTrack(ctx context.Context, a *app.App, stream schema.Stream, ids []string, asJSON bool) error {
+func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string, asJSON bool) error {
 	now := time.Now().UTC()
-	progress := new(engine.Progress)
+	progress := new(stream.Progress)
 	stop := p.follow(ctx, ordersTask("track", progress, a))
-	summary, err := a.Track(ctx, now, stream, ids, operator(), progress)
+	summary, err := a.Track(ctx, now, of, ids, operator(), progress)
 	stop()
-	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), stream, ids)
+	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), of, ids)
 	if readErr == nil && asJSON {
 		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines})
 	} else if readErr == nil {

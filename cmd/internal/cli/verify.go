@@ -14,8 +14,9 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -82,10 +83,10 @@ func (p *program) runVerify(ctx context.Context, cfg *config.Config, now time.Ti
 	if err != nil {
 		return err
 	}
-	progress := new(engine.Progress)
+	progress := new(stream.Progress)
 	stop := p.follow(ctx, verifyTask(progress, a))
 	found, err := a.Verify(ctx, now, app.VerifyOptions{
-		VerifyOptions: engine.VerifyOptions{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
+		Options: audit.Options{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
 	}, progress)
 	stop()
 	result := newVerifyResult(found, a.Calls(), time.Since(now))
@@ -153,19 +154,19 @@ type verifyAccount struct {
 }
 
 type difference struct {
-	Account  string       `json:"account"`
-	OwnerID  string       `json:"owner_id,omitempty"`
-	Start    time.Time    `json:"start"`
-	End      time.Time    `json:"end"`
-	Kind     engine.Kind  `json:"kind"`
-	Depth    engine.Depth `json:"depth"` // what was compared when it was found
-	OrderID  string       `json:"order_id,omitempty"`
-	Source   int          `json:"source"`
-	Stored   int          `json:"stored"`
-	Note     string       `json:"note,omitempty"`
-	FoundAt  *time.Time   `json:"found_at,omitempty"` // of one found earlier, and not looked at as deep now
-	Repaired bool         `json:"repaired"`
-	Why      string       `json:"not_repaired,omitempty"` // why a repair did not help
+	Account  string      `json:"account"`
+	OwnerID  string      `json:"owner_id,omitempty"`
+	Start    time.Time   `json:"start"`
+	End      time.Time   `json:"end"`
+	Kind     audit.Kind  `json:"kind"`
+	Depth    audit.Depth `json:"depth"` // what was compared when it was found
+	OrderID  string      `json:"order_id,omitempty"`
+	Source   int         `json:"source"`
+	Stored   int         `json:"stored"`
+	Note     string      `json:"note,omitempty"`
+	FoundAt  *time.Time  `json:"found_at,omitempty"` // of one found earlier, and not looked at as deep now
+	Repaired bool        `json:"repaired"`
+	Why      string      `json:"not_repaired,omitempty"` // why a repair did not help
 }
 
 // What was compared, in words.

@@ -7,26 +7,30 @@ import (
 	// A timezone name that is valid on a developer's machine must be valid in a
 	// container without /usr/share/zoneinfo too.
 	_ "time/tzdata"
+
+	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/source/domain"
+	"github.com/ordersync/ordersync/sync/source/unicloud"
 )
 
 // The sources that an account can have.
 const (
-	SourceBSS      = "bss"
-	SourceDomain   = "domain"
-	SourceUniCloud = "unicloud"
+	SourceBSS      = bss.Vendor
+	SourceDomain   = domain.Vendor
+	SourceUniCloud = unicloud.Vendor
 )
 
 // The sites of Alibaba Cloud. A site is a property of the account, not of a
 // region: an account exists on one of them only.
 const (
-	SiteChina         = "china"
-	SiteInternational = "international"
+	SiteChina         = bss.China
+	SiteInternational = bss.International
 )
 
 // The versions of the BSS API that are spoken.
 const (
-	APIVersion2017 = "2017-12-14" // QueryOrders, with owner_ids
-	APIVersion2023 = "2023-09-30" // GetOrders, with member_uids
+	APIVersion2017 = bss.Version2017 // QueryOrders, with owner_ids
+	APIVersion2023 = bss.Version2023 // GetOrders, with member_uids
 )
 
 // The values of log.format.

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/ordersync/ordersync/sync/source/keys"
+)
 
 // CredentialsType names a kind of credentials. Except for CredentialsDefault the
 // values are those of the vendor's credentials library.
@@ -9,13 +13,13 @@ type CredentialsType string
 // The kinds of credentials. The library knows two more, which are left out on
 // purpose: rsa_key_pair is deprecated, and a bearer token cannot sign a request.
 const (
-	CredentialsDefault   CredentialsType = "default" // the vendor's default chain: pass no config to the library
-	CredentialsAccessKey CredentialsType = "access_key"
-	CredentialsSTS       CredentialsType = "sts"
-	CredentialsRAMRole   CredentialsType = "ram_role_arn"
-	CredentialsECSRole   CredentialsType = "ecs_ram_role"
-	CredentialsOIDCRole  CredentialsType = "oidc_role_arn"
-	CredentialsURI       CredentialsType = "credentials_uri"
+	CredentialsDefault   CredentialsType = keys.Default // the vendor's default chain: pass no config to the library
+	CredentialsAccessKey CredentialsType = keys.AccessKey
+	CredentialsSTS       CredentialsType = keys.STS
+	CredentialsRAMRole   CredentialsType = keys.RAMRoleARN
+	CredentialsECSRole   CredentialsType = keys.ECSRAMRole
+	CredentialsOIDCRole  CredentialsType = keys.OIDCRoleARN
+	CredentialsURI       CredentialsType = keys.CredentialsURI
 )
 
 // Credentials says how an account proves who it is. The zero value is the

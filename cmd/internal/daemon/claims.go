@@ -108,7 +108,7 @@ func (c *Claims) lease(stream schema.Stream, iv window.Interval) sink.RangeLease
 	return sink.RangeLease{Stream: stream, From: iv.Start.UTC(), To: iv.End.UTC(), Holder: c.self.holder, Process: c.self.process()}
 }
 
-// Claim is part of engine.Claims.
+// Claim is part of stream.Claims.
 func (c *Claims) Claim(ctx context.Context, stream schema.Stream, ivs []window.Interval, most int) (ours []int, others map[int]string) {
 	err := c.inTurn(ctx, func(ctx context.Context) (err error) {
 		others, err = c.others(ctx, stream, ivs)
@@ -190,7 +190,7 @@ func (c *Claims) others(ctx context.Context, stream schema.Stream, ivs []window.
 	return out, c.sink.ReleaseRanges(ctx, gone)
 }
 
-// Release is part of engine.Claims.
+// Release is part of stream.Claims.
 func (c *Claims) Release(ctx context.Context, stream schema.Stream, ivs []window.Interval) {
 	var last []sink.RangeLease
 	for _, iv := range ivs {

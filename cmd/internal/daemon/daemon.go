@@ -18,7 +18,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // StopTimeout bounds a stop, whatever hangs: the runs take up to stopGrace, the claims five seconds, and the embedded server
@@ -39,7 +39,7 @@ var (
 type Account interface {
 	Name() string
 	// Run does the run of a time. The one after it is due at the deadline, which is zero where there is none.
-	Run(ctx context.Context, now, deadline time.Time, p *engine.Progress) (engine.Summary, error)
+	Run(ctx context.Context, now, deadline time.Time, p *stream.Progress) (stream.Summary, error)
 	// Refresh brings the metrics up to date with the warehouse, where other processes have written, too.
 	Refresh(ctx context.Context) error
 	// Due does what comes more rarely than a run, such as a verification. What it cannot do it logs.

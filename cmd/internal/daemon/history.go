@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 const (
@@ -36,7 +36,7 @@ func NewHistory(log *slog.Logger, s *sink.Sink) *History { return &History{log: 
 
 // Outcome is what came of a run, for the history.
 type Outcome struct {
-	Summary     engine.Summary
+	Summary     stream.Summary
 	Windows     int // verified
 	Differences int // left
 	Err         error
@@ -44,7 +44,7 @@ type Outcome struct {
 
 // Record writes the run under way into the history: now, while it goes on, and when end is called, which must be. Zero
 // bounds are those of each account's own ledger.
-func (h *History) Record(ctx context.Context, kind sink.RunKind, accounts []string, from, to time.Time, p *engine.Progress) (end func(Outcome)) {
+func (h *History) Record(ctx context.Context, kind sink.RunKind, accounts []string, from, to time.Time, p *stream.Progress) (end func(Outcome)) {
 	host, _ := os.Hostname() // its name is a help for people, no more
 	run := sink.Run{
 		Kind: kind, State: sink.RunRunning, Accounts: accounts, Process: fmt.Sprintf("%s/%d", host, os.Getpid()), From: from, To: to,
@@ -81,7 +81,7 @@ func (h *History) Record(ctx context.Context, kind sink.RunKind, accounts []stri
 }
 
 // progressOf takes over how far a run is.
-func progressOf(r *sink.Run, p *engine.Progress) {
+func progressOf(r *sink.Run, p *stream.Progress) {
 	r.Planned, r.Done = uint64(p.Windows.Load()), uint64(p.Done.Load())
 	r.Orders, r.Items = uint64(p.Orders.Load()), uint64(p.Items.Load())
 	r.ListCalls, r.DetailCalls = uint64(p.ListCalls.Load()), uint64(p.Details.Load())
@@ -122,7 +122,7 @@ func (o Outcome) end(ctx context.Context, r *sink.Run) {
 func (h *History) write(ctx context.Context, run sink.Run) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ctx, end := engine.Late(ctx)
+	ctx, end := stream.Late(ctx)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()

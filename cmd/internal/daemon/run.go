@@ -10,6 +10,7 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // longestWait is how long a scheduled run waits at once when the vendor asks for it. Otherwise it ends, and says until when
@@ -20,14 +21,14 @@ const longestWait = 2 * time.Minute
 type awayError struct{ error }
 
 // runOnce does one scheduled run of an account. now is the time of everything in it.
-func (d *Daemon) runOnce(ctx context.Context, now time.Time, a Account) (s engine.Summary, err error) {
+func (d *Daemon) runOnce(ctx context.Context, now time.Time, a Account) (s stream.Summary, err error) {
 	if err := d.Ping(ctx); err != nil {
 		return s, awayError{err}
 	}
 	if !d.Leases.Leads(a.Name()) { // what the daemon that works on it has done is shown all the same
 		return s, a.Refresh(ctx)
 	}
-	p := new(engine.Progress)
+	p := new(stream.Progress)
 	end := d.History.Record(ctx, sink.RunTick, []string{a.Name()}, now.Add(-d.current().Lookback), now, p)
 	defer func() { end(Outcome{Summary: s, Err: err}) }()
 	s, err = a.Run(ctx, now, d.deadline(now), p)
@@ -53,7 +54,7 @@ func (d *Daemon) deadline(now time.Time) time.Time {
 }
 
 // StreamErrors are the reasons why streams ended early.
-func StreamErrors(s engine.Summary) error {
+func StreamErrors(s stream.Summary) error {
 	var errs []error
 	for _, l := range s.Streams {
 		errs = append(errs, l.Err)
@@ -67,7 +68,7 @@ func (d *Daemon) run(ctx context.Context, a Account) {
 	if ctx.Err() != nil {
 		return // stopped between two runs
 	}
-	ctx, over := engine.Lasting(ctx, stopGrace)
+	ctx, over := stream.Lasting(ctx, stopGrace)
 	defer over()
 	// A run that waited for longer would keep the next ones, and all that the account has besides, waiting too.
 	ctx, done := d.Leases.run(source.WithLongestWait(WithRun(ctx), longestWait), a.Name())

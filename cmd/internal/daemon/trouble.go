@@ -10,8 +10,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // A daemon meets what is wrong at every run until somebody sees to it. The log tells of it by its cause: a line when it
@@ -69,7 +69,7 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 }
 
 // troublesOf are what is wrong with a stream after a run.
-func troublesOf(l engine.StreamSummary) (wrong []trouble) {
+func troublesOf(l stream.Outcome) (wrong []trouble) {
 	if l.Err != nil {
 		wrong = append(wrong, trouble{causeOf(l.Err), []any{"error", l.Err}})
 	}
@@ -101,7 +101,7 @@ func causeOf(err error) string {
 	if e, ok := errors.AsType[*source.Error](err); ok {
 		return fmt.Sprintf("%s %s: %s %s", e.Vendor, e.API, e.Reason, e.Code)
 	}
-	return engine.Cause(err.Error())
+	return stream.Cause(err.Error())
 }
 
 const (
@@ -145,11 +145,11 @@ func (t *Troubles) hear(account string, c *source.Caller) {
 }
 
 // Report writes one line a stream about a run of a kind, and tells what is wrong with it.
-func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s engine.Summary) {
+func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s stream.Summary) {
 	for _, l := range s.Streams {
 		attrs := []any{l.Stream.LogAttr(), "windows", windows(l), "listed", l.Listed, "changed", l.Changed,
 			"items", l.Items, "list_calls", l.ListCalls, "detail_calls", l.Details}
-		err := (engine.Summary{Streams: []engine.StreamSummary{l}}).Err()
+		err := (stream.Summary{Streams: []stream.Outcome{l}}).Err()
 		if ctx.Err() != nil {
 			t.log.InfoContext(ctx, string(kind)+": stopped before its end", attrs...)
 			continue
@@ -160,7 +160,7 @@ func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s engine.Summa
 }
 
 // windows are the counts by verdict, as a group of a log line.
-func windows(l engine.StreamSummary) slog.Value {
+func windows(l stream.Outcome) slog.Value {
 	var attrs []slog.Attr
 	for _, v := range []schema.Verdict{schema.Complete, schema.Open, schema.Short, schema.Failed} {
 		if n := l.Windows[v]; n > 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/stream"
 )
 
 // What is wrong is told when it begins, once an hour, and when it ends, each cause for itself.
@@ -30,7 +30,7 @@ func TestTroubles(t *testing.T) {
 			},
 		}))
 		for i := range 30 { // a run every five minutes
-			l := engine.StreamSummary{Stream: schema.Stream{Account: "main"}}
+			l := stream.Outcome{Stream: schema.Stream{Account: "main"}}
 			if i >= 2 && i < 27 {
 				l.Err = &source.Error{Vendor: "bss", API: "QueryOrders", Reason: source.Unavailable, Code: "503", RequestID: strings.Repeat("x", i)}
 			}

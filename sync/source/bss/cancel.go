@@ -7,8 +7,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Canceller cancels unpaid orders. It is the only thing in ordersync that changes anything at the vendor, and it is a
@@ -18,7 +18,7 @@ type Canceller struct{ c *Client }
 // NewCanceller returns the right to cancel orders with a client's login. Only an explicit command of a person may ask for it.
 func NewCanceller(c *Client) Canceller { return Canceller{c} }
 
-// Cancel makes one attempt to cancel an unpaid order by CancelOrder, and gives the vendor's id of the request. The vendor
+// Cancel makes one attempt to cancel an unpaid order by CancelOrder, and returns the vendor's id of the request. The vendor
 // allows 4 calls a second, and cancels nothing that is paid. After an error of Reason timeout or unavailable nobody knows
 // whether the order was cancelled: its detail tells.
 //

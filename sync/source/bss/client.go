@@ -12,8 +12,9 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // Vendor is the name of this source in rows, errors and metrics.
@@ -79,18 +80,7 @@ func RAMActions(version string, cancel bool) []string {
 }
 
 // Credentials say where a login's keys come from.
-type Credentials = wire.Credentials
-
-// Types of Credentials, as credentials-go names them.
-const (
-	AccessKey      = wire.AccessKey
-	STS            = wire.STS
-	RAMRoleARN     = wire.RAMRoleARN
-	ECSRAMRole     = wire.ECSRAMRole
-	OIDCRoleARN    = wire.OIDCRoleARN
-	CredentialsURI = wire.CredentialsURI
-	Default        = wire.Default
-)
+type Credentials = keys.Credentials
 
 // Options of a Client. Only Account is required.
 type Options struct {
@@ -139,12 +129,12 @@ func New(o Options) (*Client, error) {
 	if c.dialect == (dialect{}) {
 		errs = append(errs, fmt.Errorf("api_version: %q is not supported; use %q or %q", o.APIVersion, Version2017, Version2023))
 	}
-	keys, err := wire.NewKeyring(o.Credentials)
+	ring, err := keys.NewKeyring(o.Credentials)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("credentials: %w", err))
 	}
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: keys,
+		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: ring,
 		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
 		Codes: codes, Sign: c.sign, Parse: parseEnvelope, Expand: c.expand, Permission: wire.HintPermission,
 	})
@@ -161,7 +151,7 @@ func New(o Options) (*Client, error) {
 func (c *Client) Close() { c.wire.Close() }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *wire.Clock { return c.wire.Clock() }
+func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
 
 // Format keeps secrets out of every print (I10).
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -175,19 +176,19 @@ func TestCallsThatAreNotMade(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	keys := Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	login := Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
 	for want, o := range map[string]Options{
-		"account":              {Credentials: keys},
-		"site":                 {Account: "a", Site: "mars", Credentials: keys},
-		"api_version":          {Account: "a", APIVersion: "2020-01-01", Credentials: keys},
-		"write https://host":   {Account: "a", Endpoint: "business.aliyuncs.com", Credentials: keys},
-		"only a scheme":        {Account: "a", Endpoint: "https://h/path", Credentials: keys},
-		"not a URL":            {Account: "a", Endpoint: "http://user:hidden@h:port", Credentials: keys},
+		"account":              {Credentials: login},
+		"site":                 {Account: "a", Site: "mars", Credentials: login},
+		"api_version":          {Account: "a", APIVersion: "2020-01-01", Credentials: login},
+		"write https://host":   {Account: "a", Endpoint: "business.aliyuncs.com", Credentials: login},
+		"only a scheme":        {Account: "a", Endpoint: "https://h/path", Credentials: login},
+		"not a URL":            {Account: "a", Endpoint: "http://user:hidden@h:port", Credentials: login},
 		"access_key_secret":    {Account: "a", Credentials: Credentials{AccessKeyID: testKey}},
-		"security_token":       {Account: "a", Credentials: Credentials{Type: STS, AccessKeyID: testKey, AccessKeySecret: testSecret}},
-		"role_arn":             {Account: "a", Credentials: Credentials{Type: RAMRoleARN, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"security_token":       {Account: "a", Credentials: Credentials{Type: keys.STS, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"role_arn":             {Account: "a", Credentials: Credentials{Type: keys.RAMRoleARN, AccessKeyID: testKey, AccessKeySecret: testSecret}},
 		"oidc_token_file":      {Account: "a", Credentials: Credentials{OIDCProviderARN: "x", RoleARN: "y"}},
-		"uri":                  {Account: "a", Credentials: Credentials{Type: CredentialsURI}},
+		"uri":                  {Account: "a", Credentials: Credentials{Type: keys.CredentialsURI}},
 		"none of access_key":   {Account: "a", Credentials: Credentials{Type: "magic"}},
 		"role_session_expirat": {Account: "a", Credentials: Credentials{RoleARN: "r", AccessKeyID: "k", AccessKeySecret: "s", RoleSessionExpiration: 1}},
 	} {

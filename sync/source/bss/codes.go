@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Hints of this API's own codes; expand fills what is in braces.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Every row of the table decides, whatever the HTTP status is.

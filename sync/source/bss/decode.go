@@ -5,7 +5,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
 )
 
 // DecodeOrder makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are
@@ -63,10 +63,10 @@ func decodeOrder(stream schema.Stream, raw string, o *schema.Order, r field.Row)
 		o.Fingerprint = 1 // zero means that no list row was seen
 	}
 	if o.OrderID == "" {
-		r.Fail(field.RejectNoID, "OrderId is missing")
+		r.Fail(source.RejectNoID, "OrderId is missing")
 	}
 	if o.CreateTime.IsZero() {
-		r.Fail(field.RejectNoCreateTime, "CreateTime is missing")
+		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
 	}
 	return r
 }
@@ -130,7 +130,7 @@ func decodeItem(stream schema.Stream, raw string, i *schema.Item, r field.Row) f
 		return true
 	})
 	if i.OrderID == "" {
-		r.Fail(field.RejectNoID, "OrderId is missing")
+		r.Fail(source.RejectNoID, "OrderId is missing")
 	}
 	return r
 }

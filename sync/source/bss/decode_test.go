@@ -13,8 +13,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 var testStream = schema.Stream{Source: Vendor, Account: "main"}
@@ -218,32 +217,32 @@ func TestOddRows(t *testing.T) {
 	t.Parallel()
 	const good = `"OrderId":"1","CreateTime":"2024-01-01T00:00:00Z"`
 	for _, tc := range []struct{ row, reason, order string }{
-		{`null`, field.RejectObject, ""},
-		{`"x"`, field.RejectObject, ""},
-		{`17`, field.RejectObject, ""},
-		{`[]`, field.RejectObject, ""},
-		{`{}`, field.RejectNoID, ""},
-		{`{"OrderId":"","CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectNoID, ""},
-		{`{"OrderId":null,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectNoID, ""},
-		{`{"OrderId":"1"}`, field.RejectNoCreateTime, "1"},
-		{`{"OrderId":"1","CreateTime":""}`, field.RejectNoCreateTime, "1"},
-		{`{"OrderId":"1","CreateTime":"yesterday"}`, field.RejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":"1899-12-31T23:59:59Z"}`, field.RejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":"2300-01-01T00:00:00Z"}`, field.RejectTime, "1"},
-		{`{"OrderId":"1","CreateTime":1700000000}`, field.RejectType, "1"},
-		{`{"OrderId":1e3,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
-		{`{"OrderId":-1,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
-		{`{"OrderId":true,"CreateTime":"2024-01-01T00:00:00Z"}`, field.RejectType, ""},
-		{`{` + good + `,"Currency":false}`, field.RejectType, "1"},
-		{`{` + good + `,"Currency":{}}`, field.RejectType, "1"},
-		{`{` + good + `,"Tax":[]}`, field.RejectType, "1"},
-		{`{` + good + `,"Tax":true}`, field.RejectType, "1"},
-		{`{` + good + `,"Tax":"1,00"}`, field.RejectMoney, "1"},
-		{`{` + good + `,"Tax":"0.1234567890123"}`, field.RejectMoney, "1"},
-		{`{` + good + `,"Tax":123456789012345678901234567}`, field.RejectMoney, "1"},
-		{`{` + good + `,"PaymentTime":"2024-13-01T00:00:00Z"}`, field.RejectTime, "1"},
-		{`{` + good + `,"Currency":"CNY","Currency":"USD"}`, field.RejectDuplicateField, "1"},
-		{`{` + good + `,"ProductCode":"` + "\xff" + `"}`, field.RejectUTF8, "1"},
+		{`null`, source.RejectObject, ""},
+		{`"x"`, source.RejectObject, ""},
+		{`17`, source.RejectObject, ""},
+		{`[]`, source.RejectObject, ""},
+		{`{}`, source.RejectNoID, ""},
+		{`{"OrderId":"","CreateTime":"2024-01-01T00:00:00Z"}`, source.RejectNoID, ""},
+		{`{"OrderId":null,"CreateTime":"2024-01-01T00:00:00Z"}`, source.RejectNoID, ""},
+		{`{"OrderId":"1"}`, source.RejectNoCreateTime, "1"},
+		{`{"OrderId":"1","CreateTime":""}`, source.RejectNoCreateTime, "1"},
+		{`{"OrderId":"1","CreateTime":"yesterday"}`, source.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":"1899-12-31T23:59:59Z"}`, source.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":"2300-01-01T00:00:00Z"}`, source.RejectTime, "1"},
+		{`{"OrderId":"1","CreateTime":1700000000}`, source.RejectType, "1"},
+		{`{"OrderId":1e3,"CreateTime":"2024-01-01T00:00:00Z"}`, source.RejectType, ""},
+		{`{"OrderId":-1,"CreateTime":"2024-01-01T00:00:00Z"}`, source.RejectType, ""},
+		{`{"OrderId":true,"CreateTime":"2024-01-01T00:00:00Z"}`, source.RejectType, ""},
+		{`{` + good + `,"Currency":false}`, source.RejectType, "1"},
+		{`{` + good + `,"Currency":{}}`, source.RejectType, "1"},
+		{`{` + good + `,"Tax":[]}`, source.RejectType, "1"},
+		{`{` + good + `,"Tax":true}`, source.RejectType, "1"},
+		{`{` + good + `,"Tax":"1,00"}`, source.RejectMoney, "1"},
+		{`{` + good + `,"Tax":"0.1234567890123"}`, source.RejectMoney, "1"},
+		{`{` + good + `,"Tax":123456789012345678901234567}`, source.RejectMoney, "1"},
+		{`{` + good + `,"PaymentTime":"2024-13-01T00:00:00Z"}`, source.RejectTime, "1"},
+		{`{` + good + `,"Currency":"CNY","Currency":"USD"}`, source.RejectDuplicateField, "1"},
+		{`{` + good + `,"ProductCode":"` + "\xff" + `"}`, source.RejectUTF8, "1"},
 	} {
 		body := `{"Success":true,"Data":{"TotalCount":3,"OrderList":{"Order":[{"OrderId":"a","CreateTime":"2024-01-01T00:00:00Z"},` +
 			tc.row + `,{"OrderId":"b","CreateTime":"2024-01-01T00:00:00Z"}]}}}`
@@ -270,10 +269,10 @@ func TestOddRows(t *testing.T) {
 			t.Errorf("%s: stored payload gives %+v, the page %+v", tc.row, again, r)
 		}
 	}
-	if _, r := DecodeOrder(testStream, `{"OrderId":`); r == nil || r.Reason != field.RejectJSON {
+	if _, r := DecodeOrder(testStream, `{"OrderId":`); r == nil || r.Reason != source.RejectJSON {
 		t.Errorf("half a payload: %+v", r)
 	}
-	if _, r := DecodeOrder(testStream, strings.Repeat("[", 1<<20)); r == nil || r.Reason != field.RejectJSON {
+	if _, r := DecodeOrder(testStream, strings.Repeat("[", 1<<20)); r == nil || r.Reason != source.RejectJSON {
 		t.Errorf("a deep payload: %v", r.Reason)
 	}
 }
@@ -304,23 +303,23 @@ func TestOddLines(t *testing.T) {
 		rejects     string // reasons
 	}{
 		{"no sub order id, one line", `{"OrderId":"1"}`, "1", ""},
-		{"no sub order id, two lines", `{"OrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectNoItemID},
+		{"no sub order id, two lines", `{"OrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", source.RejectNoItemID},
 		{"numbers", `{"OrderId":1,"SubOrderId":2}`, "2", ""},
-		{"other order", `{"OrderId":"9","SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectWrongOrder},
-		{"no order", `{"SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectNoID},
+		{"other order", `{"OrderId":"9","SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", source.RejectWrongOrder},
+		{"no order", `{"SubOrderId":"1"},{"OrderId":"1","SubOrderId":"2"}`, "2", source.RejectNoID},
 		{"same line twice", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":1}`, "2", ""},
-		{"two lines of one id", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":2}`, "2", field.RejectDuplicateItem},
-		{"odd money", `{"OrderId":"1","SubOrderId":"2","Tax":"?"},{"OrderId":"1","SubOrderId":"3"}`, "3", field.RejectMoney},
-		{"odd quantity", `{"OrderId":"1","SubOrderId":"2","Quantity":"many"}`, "", field.RejectQuantity},
-		{"odd usage time", `{"OrderId":"1","SubOrderId":"2","UsageEndTime":"9999-13-01T00:00:00Z"}`, "", field.RejectTime},
-		{"never begins", `{"OrderId":"1","SubOrderId":"2","UsageStartTime":"9999-01-01T00:00:00Z"}`, "", field.RejectTime},
+		{"two lines of one id", `{"OrderId":"1","SubOrderId":"2","Tax":1},{"OrderId":"1","SubOrderId":"2","Tax":2}`, "2", source.RejectDuplicateItem},
+		{"odd money", `{"OrderId":"1","SubOrderId":"2","Tax":"?"},{"OrderId":"1","SubOrderId":"3"}`, "3", source.RejectMoney},
+		{"odd quantity", `{"OrderId":"1","SubOrderId":"2","Quantity":"many"}`, "", source.RejectQuantity},
+		{"odd usage time", `{"OrderId":"1","SubOrderId":"2","UsageEndTime":"9999-13-01T00:00:00Z"}`, "", source.RejectTime},
+		{"never begins", `{"OrderId":"1","SubOrderId":"2","UsageStartTime":"9999-01-01T00:00:00Z"}`, "", source.RejectTime},
 		{"never ends", `{"OrderId":"1","SubOrderId":"2","UsageEndTime":"2999-09-08T16:00:00Z"}`, "2", ""},
-		{"dust as text", `{"OrderId":"1","SubOrderId":"2","PretaxAmount":"0.10000000000000001"}`, "", field.RejectMoney},
+		{"dust as text", `{"OrderId":"1","SubOrderId":"2","PretaxAmount":"0.10000000000000001"}`, "", source.RejectMoney},
 		{"dust", `{"OrderId":"1","SubOrderId":"2","PretaxAmount":0.10000000000000001}`, "2", ""},
-		{"dust, then text", `{"OrderId":"1","SubOrderId":"2","Tax":0.10000000000000001,"PretaxAmount":"0.10000000000000001"}`, "", field.RejectMoney},
-		{"odd instances", `{"OrderId":"1","SubOrderId":"2","InstanceIDs":"[[1]]"}`, "", field.RejectType},
-		{"odd infos", `{"OrderId":"1","SubOrderId":"2","ExtendInfos":[1]}`, "", field.RejectType},
-		{"no object", `null,{"OrderId":"1","SubOrderId":"2"}`, "2", field.RejectObject},
+		{"dust, then text", `{"OrderId":"1","SubOrderId":"2","Tax":0.10000000000000001,"PretaxAmount":"0.10000000000000001"}`, "", source.RejectMoney},
+		{"odd instances", `{"OrderId":"1","SubOrderId":"2","InstanceIDs":"[[1]]"}`, "", source.RejectType},
+		{"odd infos", `{"OrderId":"1","SubOrderId":"2","ExtendInfos":[1]}`, "", source.RejectType},
+		{"no object", `null,{"OrderId":"1","SubOrderId":"2"}`, "2", source.RejectObject},
 		{"odd create time is the order's matter", `{"OrderId":"1","SubOrderId":"2","CreateTime":"?"}`, "2", ""},
 	} {
 		a := received(t, `{"Success":true,"Data":{"OrderList":{"Order":[`+tc.lines+`]}}}`)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 var errNoLines = errors.New("no lines")

@@ -6,7 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
 )
 
 // column is a declared field of an order or of a line.

@@ -8,8 +8,9 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // MaxProductPage is the documented maximum of QueryProductList's PageSize.
@@ -80,7 +81,7 @@ func decodeProduct(raw string, p *schema.Product) field.Row {
 		return true
 	})
 	if p.ProductCode == "" {
-		r.Fail(field.RejectNoID, "ProductCode is missing")
+		r.Fail(source.RejectNoID, "ProductCode is missing")
 	}
 	return r
 }

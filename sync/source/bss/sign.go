@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // sign is an Options.Sign.
-func (c *Client) sign(ctx context.Context, base url.URL, action string, args []wire.Arg, key wire.Key) *http.Request {
+func (c *Client) sign(ctx context.Context, base url.URL, action string, args []wire.Arg, key keys.Key) *http.Request {
 	version := c.version
 	if action == productList || action == cancelOrder {
 		version = Version2017

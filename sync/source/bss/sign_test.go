@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // signed computes the signature of a request as a server would, from what arrived.
@@ -136,7 +137,7 @@ func TestEveryCallIsSignedAnew(t *testing.T) {
 
 func BenchmarkSign(b *testing.B) {
 	c := client(b, "http://127.0.0.1:1")
-	key := wire.Key{ID: testKey, Secret: testSecret, Provider: "static_ak"}
+	key := keys.Key{ID: testKey, Secret: testSecret, Provider: "static_ak"}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.wire.Request(b.Context(), "GetOrderDetail", []wire.Arg{{Name: "OrderId", Value: "211059788270709"}}, key)

@@ -3,7 +3,7 @@ package bss
 import (
 	"time"
 
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // wholeSeconds returns the ends of an interval as the vendor takes them. The interval only ever grows by this.

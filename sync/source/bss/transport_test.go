@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 func TestAnswersThatFail(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // Vendor is the name of this source in rows, errors and metrics.
@@ -40,7 +41,7 @@ const (
 type Options struct {
 	Account     string // the label of every row and error
 	Endpoint    string // instead of the vendor's: http(s)://host[:port]
-	Credentials wire.Credentials
+	Credentials keys.Credentials
 	Location    *time.Location // of times, which name no zone; UTC+8 by default
 	Format      string         // JSON by default
 
@@ -74,12 +75,12 @@ func New(o Options) (*Client, error) {
 	if o.Format != JSON && o.Format != XML {
 		errs = append(errs, fmt.Errorf("format: %q is neither %s nor %s", o.Format, JSON, XML))
 	}
-	keys, err := wire.NewKeyring(o.Credentials)
+	ring, err := keys.NewKeyring(o.Credentials)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("credentials: %w", err))
 	}
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: keys,
+		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: ring,
 		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
 		Codes: codes, Sign: signer.Request, Parse: parseEnvelope, Permission: hintPermission, Expand: expand,
 	})
@@ -96,7 +97,7 @@ func New(o Options) (*Client, error) {
 func (c *Client) Close() { c.wire.Close() }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *wire.Clock { return c.wire.Clock() }
+func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
 
 // Format keeps secrets out of every print (I10).
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

@@ -17,7 +17,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +48,7 @@ func say(status int, body string, header ...string) http.HandlerFunc {
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: "main", Endpoint: endpoint, Credentials: wire.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	o := Options{Account: "main", Endpoint: endpoint, Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
 	for _, f := range change {
 		f(&o)
 	}
@@ -126,19 +127,19 @@ func TestCallsThatAreNotMade(t *testing.T) {
 	if source.CanList(c) || source.CanFilterStatus(c) {
 		t.Error("abilities")
 	}
-	keys := wire.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	login := keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
 	for want, o := range map[string]Options{
-		"account":            {Credentials: keys},
-		"access_key_secret":  {Account: "a", Credentials: wire.Credentials{AccessKeyID: testKey}},
-		"write https://host": {Account: "a", Credentials: keys, Endpoint: "h"},
-		"format":             {Account: "a", Credentials: keys, Format: "YAML"},
+		"account":            {Credentials: login},
+		"access_key_secret":  {Account: "a", Credentials: keys.Credentials{AccessKeyID: testKey}},
+		"write https://host": {Account: "a", Credentials: login, Endpoint: "h"},
+		"format":             {Account: "a", Credentials: login, Format: "YAML"},
 	} {
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		o := Options{Account: "main", Credentials: keys}
+		o := Options{Account: "main", Credentials: login}
 		for _, v := range []any{o, &o, c} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
 				t.Errorf("%s of %T: %s", verb, v, s)

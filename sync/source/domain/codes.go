@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 const hintPermission = "the RAM user or role may not call the Domain API"

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // china is the zone of times, where no other is configured.
@@ -26,10 +26,10 @@ var _ source.Decoder = Decoder{}
 
 func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
 
-// Order always gives a reject: this vendor has no list rows, so none can have been stored.
+// Order always returns a reject: this vendor has no list rows, so none can have been stored.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var r field.Row
-	r.Fail(field.RejectObject, "the Domain API has no list rows")
+	r.Fail(source.RejectObject, "the Domain API has no list rows")
 	reject := field.RejectedOrder(&schema.Order{Stream: stream, Raw: raw}, &r)
 	return schema.Order{}, &reject
 }
@@ -174,11 +174,11 @@ func open(raw string, r *field.Row) []member {
 	list, err := members(raw)
 	switch {
 	case errors.Is(err, wire.ErrNotObject):
-		r.Fail(field.RejectObject, "not an object: "+field.Excerpt(raw))
+		r.Fail(source.RejectObject, "not an object: "+field.Excerpt(raw))
 	case err != nil:
-		r.Fail(field.RejectJSON, "neither JSON nor XML")
+		r.Fail(source.RejectJSON, "neither JSON nor XML")
 	case !utf8.ValidString(raw):
-		r.Fail(field.RejectUTF8, "bytes that are not UTF-8")
+		r.Fail(source.RejectUTF8, "bytes that are not UTF-8")
 	}
 	return list
 }

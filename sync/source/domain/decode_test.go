@@ -12,8 +12,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 const testOrder = "D201600000000000"
@@ -202,21 +201,21 @@ func TestShapes(t *testing.T) {
 func TestOddDetails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, order, lines, items, rejects string }{
-		{"no id", ``, `{"OrderID":"` + testOrder + `"}`, "", field.RejectNoItemID},
+		{"no id", ``, `{"OrderID":"` + testOrder + `"}`, "", source.RejectNoItemID},
 		{"number as id", ``, `{"TrackID":12}`, "12", ""},
-		{"other order", ``, `{"TrackID":"T1","OrderID":"D9"},{"TrackID":"T2"}`, "T2", field.RejectWrongOrder},
-		{"odd money of the order", `,"Money":"?"`, `{"TrackID":"T1"}`, "T1", field.RejectMoney},
-		{"odd flag of the order", `,"CheckFlag":"maybe"`, `{"TrackID":"T1"}`, "T1", field.RejectType},
-		{"twice", `,"Money":"1","Money":"2"`, `{"TrackID":"T1"}`, "T1", field.RejectDuplicateField},
-		{"odd money", ``, `{"TrackID":"T1","Money":"1,00"}`, "", field.RejectMoney},
-		{"odd amount", ``, `{"TrackID":"T1","Amount":"many"}`, "", field.RejectQuantity},
+		{"other order", ``, `{"TrackID":"T1","OrderID":"D9"},{"TrackID":"T2"}`, "T2", source.RejectWrongOrder},
+		{"odd money of the order", `,"Money":"?"`, `{"TrackID":"T1"}`, "T1", source.RejectMoney},
+		{"odd flag of the order", `,"CheckFlag":"maybe"`, `{"TrackID":"T1"}`, "T1", source.RejectType},
+		{"twice", `,"Money":"1","Money":"2"`, `{"TrackID":"T1"}`, "T1", source.RejectDuplicateField},
+		{"odd money", ``, `{"TrackID":"T1","Money":"1,00"}`, "", source.RejectMoney},
+		{"odd amount", ``, `{"TrackID":"T1","Amount":"many"}`, "", source.RejectQuantity},
 		{"never ends", ``, `{"TrackID":"T1","DeadDate":"9999-12-31 23:59:59"}`, "T1", ""},
-		{"odd end", ``, `{"TrackID":"T1","DeadDate":"2017-13-01 00:00:00"}`, "", field.RejectTime},
-		{"odd info", ``, `{"TrackID":"T1","SaleID":[]}`, "", field.RejectType},
+		{"odd end", ``, `{"TrackID":"T1","DeadDate":"2017-13-01 00:00:00"}`, "", source.RejectTime},
+		{"odd info", ``, `{"TrackID":"T1","SaleID":[]}`, "", source.RejectType},
 		{"empty dates", ``, `{"TrackID":"T1","DeadDate":"","CheckDate":"","UpdateDate":""}`, "T1", ""},
-		{"no object", ``, `7,{"TrackID":"T1"}`, "T1", field.RejectObject},
+		{"no object", ``, `7,{"TrackID":"T1"}`, "T1", source.RejectObject},
 		{"the same line twice", ``, `{"TrackID":"T1"},{"TrackID":"T1"}`, "T1", ""},
-		{"two lines of one id", ``, `{"TrackID":"T1"},{"TrackID":"T1","Money":"1"}`, "T1", field.RejectDuplicateItem},
+		{"two lines of one id", ``, `{"TrackID":"T1"},{"TrackID":"T1","Money":"1"}`, "T1", source.RejectDuplicateItem},
 	} {
 		body := `{"OrderID":"` + testOrder + `","OrderDate":"2016-05-17 17:20:23"` + tc.order + `,"OrderProducts":{"SubOrderResult":[` + tc.lines + `]}}`
 		d, err := Decoder{}.detail(received(t, body), testStream, testOrder)
@@ -242,7 +241,7 @@ func TestOddDetails(t *testing.T) {
 		}
 	}
 	d := Decoder{}.Detail(testStream, testOrder, `<QueryOrder>`, []string{`{"TrackID":"T1"}`, `{`, `<SubOrderResult><Money><a/></Money><TrackID>T2</TrackID></SubOrderResult>`})
-	if len(d.Items) != 1 || len(d.Rejects) != 3 || d.Rejects[0].Reason != field.RejectJSON || d.Rejects[1].Reason != field.RejectJSON || d.Rejects[2].Reason != field.RejectType {
+	if len(d.Items) != 1 || len(d.Rejects) != 3 || d.Rejects[0].Reason != source.RejectJSON || d.Rejects[1].Reason != source.RejectJSON || d.Rejects[2].Reason != source.RejectType {
 		t.Errorf("%+v", d)
 	}
 	if _, r := (Decoder{}).Order(testStream, `{"OrderID":"1"}`); r == nil || r.Raw == "" {

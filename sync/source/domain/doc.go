@@ -1,11 +1,11 @@
-// Package domain is the client of Alibaba Cloud's Domain API of 2016-05-11: QueryOrder gives one order of domain names with
+// Package domain is the client of Alibaba Cloud's Domain API of 2016-05-11: QueryOrder returns one order of domain names with
 // its lines. A call is one attempt: budgets and retries are [source.Caller]'s.
 //
 // It is a legacy API, for orders that live nowhere else: its successors have no QueryOrder, and whether the vendor still
 // answers it was not confirmed. It cannot list orders, so they are fetched by their ids.
 //
 // Requests are signed in the old way (HMAC-SHA1 in the query) and sent as POST, which the vendor documents beside GET and
-// net/http never repeats. The answer is asked for as JSON, or as XML, which is what the gateway gives when nothing is asked
+// net/http never repeats. The answer is asked for as JSON, or as XML, which is what the gateway returns when nothing is asked
 // for; both are read, whichever comes, and make the same rows but for the raw payload. Times have no zone; it is presumed
 // to be China's, and is [Options.Location].
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/domain"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 var money = cmp.Comparer(func(a, b decimal.NullDecimal) bool { return a.Valid == b.Valid && a.Decimal.Equal(b.Decimal) })
@@ -28,12 +28,12 @@ func TestRowsEqualTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	keys := account.Options()
+	login := account.Options()
 	stream := schema.Stream{Source: domain.Vendor, Account: "main"}
 	statuses := map[string]bool{}
 	for _, format := range []string{domain.JSON, domain.XML} {
-		c, err := domain.New(domain.Options{Account: "main", Endpoint: s.URL(), Format: format, Credentials: wire.Credentials{
-			AccessKeyID: keys.AccessKeyID, AccessKeySecret: keys.AccessKeySecret, SecurityToken: keys.SecurityToken,
+		c, err := domain.New(domain.Options{Account: "main", Endpoint: s.URL(), Format: format, Credentials: keys.Credentials{
+			AccessKeyID: login.AccessKeyID, AccessKeySecret: login.AccessKeySecret, SecurityToken: login.SecurityToken,
 		}})
 		if err != nil {
 			t.Fatal(err)

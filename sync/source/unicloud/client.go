@@ -11,8 +11,9 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
+	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // Vendor is the name of this source in rows, errors and metrics.
@@ -69,12 +70,12 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
 	var errs []error
-	keys, err := wire.NewKeyring(wire.Credentials{Type: wire.AccessKey, AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret})
+	ring, err := keys.NewKeyring(keys.Credentials{Type: keys.AccessKey, AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret})
 	if err != nil {
 		errs = append(errs, fmt.Errorf("credentials: %w", err))
 	}
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Path: path, Keys: keys,
+		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Path: path, Keys: ring,
 		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
 		Codes: codes, Sign: signer.Request, Parse: parseEnvelope, Permission: hintCaller,
 	})
@@ -91,7 +92,7 @@ func New(o Options) (*Client, error) {
 func (c *Client) Close() { c.wire.Close() }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *wire.Clock { return c.wire.Clock() }
+func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
 
 // Format keeps secrets out of every print (I10).
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
@@ -104,7 +105,7 @@ func (c *Client) String() string { return c.wire.String() }
 func (c *Client) CanFilterStatus() bool { return false }
 
 // List asks for one page of the listing. Which time the vendor filters by is not published; it is taken to be the time of
-// creation, and a row of another time is found out by the walk.
+// creation, and a row of another time is found out where it is listed.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Page, error) {
 	var err error
 	switch {

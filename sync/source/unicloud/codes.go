@@ -2,7 +2,7 @@ package unicloud
 
 import (
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Decoder is the source.Decoder of this vendor. Location must be the Client's.
@@ -86,10 +86,10 @@ func (d Decoder) decodeRow(stream schema.Stream, raw string, o *schema.Order, r 
 		o.Fingerprint = 1 // zero means that no list row was seen
 	}
 	if o.OrderID == "" {
-		r.Fail(field.RejectNoID, "Id is missing")
+		r.Fail(source.RejectNoID, "Id is missing")
 	}
 	if o.CreateTime.IsZero() {
-		r.Fail(field.RejectNoCreateTime, "CreateTime is missing")
+		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
 	}
 	return r
 }

@@ -13,8 +13,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/field"
-	"github.com/ordersync/ordersync/sync/source/wire"
+	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 var testStream = schema.Stream{Source: Vendor, Account: "main"}
@@ -189,22 +188,22 @@ func TestFingerprint(t *testing.T) {
 func TestOddRows(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ row, reason, order string }{
-		{`null`, field.RejectObject, ""},
-		{`[]`, field.RejectObject, ""},
-		{`{}`, field.RejectNoID, ""},
-		{`{"Id":1e3,"CreateTime":1}`, field.RejectType, ""},
-		{`{"Id":true,"CreateTime":1}`, field.RejectType, ""},
-		{`{"Id":"1"}`, field.RejectNoCreateTime, "1"},
-		{`{"Id":"1","CreateTime":null}`, field.RejectNoCreateTime, "1"},
-		{`{"Id":"1","CreateTime":"yesterday"}`, field.RejectTime, "1"},
-		{`{"Id":"1","CreateTime":99999999999999}`, field.RejectTime, "1"},
-		{`{"Id":"1","CreateTime":{}}`, field.RejectType, "1"},
-		{`{"Id":"1","CreateTime":1,"PayTime":"2019-06-27"}`, field.RejectTime, "1"},
-		{`{"Id":"1","CreateTime":1,"TotalPrice":"free"}`, field.RejectMoney, "1"},
-		{`{"Id":"1","CreateTime":1,"FinalPrice":0.1234567890123}`, field.RejectMoney, "1"},
-		{`{"Id":"1","CreateTime":1,"OrderStatus":["PAID"]}`, field.RejectType, "1"},
-		{`{"Id":"1","CreateTime":1,"OrderStatus":"PAID"," OrderStatus":"NEW"}`, field.RejectDuplicateField, "1"},
-		{`{"Id":"1","CreateTime":1,"Note":"` + "\xff" + `"}`, field.RejectUTF8, "1"},
+		{`null`, source.RejectObject, ""},
+		{`[]`, source.RejectObject, ""},
+		{`{}`, source.RejectNoID, ""},
+		{`{"Id":1e3,"CreateTime":1}`, source.RejectType, ""},
+		{`{"Id":true,"CreateTime":1}`, source.RejectType, ""},
+		{`{"Id":"1"}`, source.RejectNoCreateTime, "1"},
+		{`{"Id":"1","CreateTime":null}`, source.RejectNoCreateTime, "1"},
+		{`{"Id":"1","CreateTime":"yesterday"}`, source.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":99999999999999}`, source.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":{}}`, source.RejectType, "1"},
+		{`{"Id":"1","CreateTime":1,"PayTime":"2019-06-27"}`, source.RejectTime, "1"},
+		{`{"Id":"1","CreateTime":1,"TotalPrice":"free"}`, source.RejectMoney, "1"},
+		{`{"Id":"1","CreateTime":1,"FinalPrice":0.1234567890123}`, source.RejectMoney, "1"},
+		{`{"Id":"1","CreateTime":1,"OrderStatus":["PAID"]}`, source.RejectType, "1"},
+		{`{"Id":"1","CreateTime":1,"OrderStatus":"PAID"," OrderStatus":"NEW"}`, source.RejectDuplicateField, "1"},
+		{`{"Id":"1","CreateTime":1,"Note":"` + "\xff" + `"}`, source.RejectUTF8, "1"},
 	} {
 		a := received(t, `{"TotalCount":"3","OrderList":{"Order":[{"Id":"a","CreateTime":1},`+tc.row+`,{"Id":"b","CreateTime":1}]}}`)
 		p, err := Decoder{}.page(a, testStream, 20)
@@ -275,18 +274,18 @@ func TestOddDetails(t *testing.T) {
 	}{
 		{"ids as text", ``, `{"id":"2","orderId":"1"}`, "2", ""},
 		{"no order id", ``, `{"id":2}`, "2", ""},
-		{"no id", ``, `{"orderId":1}`, "", field.RejectNoItemID},
-		{"other order", ``, `{"id":2,"orderId":9},{"id":3}`, "3", field.RejectWrongOrder},
-		{"odd money in the order", `"TotalPrice":"?",`, `{"id":2}`, "2", field.RejectMoney},
-		{"odd time in the order", `"PayTime":"?",`, `{"id":2}`, "2", field.RejectTime},
-		{"odd money in a line", ``, `{"id":2,"totalPrice":"?"},{"id":3}`, "3", field.RejectMoney},
-		{"odd quantity", ``, `{"id":2,"quantity":"many"}`, "", field.RejectQuantity},
+		{"no id", ``, `{"orderId":1}`, "", source.RejectNoItemID},
+		{"other order", ``, `{"id":2,"orderId":9},{"id":3}`, "3", source.RejectWrongOrder},
+		{"odd money in the order", `"TotalPrice":"?",`, `{"id":2}`, "2", source.RejectMoney},
+		{"odd time in the order", `"PayTime":"?",`, `{"id":2}`, "2", source.RejectTime},
+		{"odd money in a line", ``, `{"id":2,"totalPrice":"?"},{"id":3}`, "3", source.RejectMoney},
+		{"odd quantity", ``, `{"id":2,"quantity":"many"}`, "", source.RejectQuantity},
 		{"never ends", ``, `{"id":2,"productEndTime":253402271999000}`, "2", ""},
-		{"odd end", ``, `{"id":2,"productEndTime":"?"}`, "", field.RejectTime},
-		{"odd info", ``, `{"id":2,"productId":[1]}`, "", field.RejectType},
-		{"no object", ``, `7,{"id":3}`, "3", field.RejectObject},
+		{"odd end", ``, `{"id":2,"productEndTime":"?"}`, "", source.RejectTime},
+		{"odd info", ``, `{"id":2,"productId":[1]}`, "", source.RejectType},
+		{"no object", ``, `7,{"id":3}`, "3", source.RejectObject},
 		{"the same line twice", ``, `{"id":2},{"id":2}`, "2", ""},
-		{"two lines of one id", ``, `{"id":2},{"id":"2"}`, "2", field.RejectDuplicateItem},
+		{"two lines of one id", ``, `{"id":2},{"id":"2"}`, "2", source.RejectDuplicateItem},
 		{"null and odd descriptions", ``, `{"id":2,"productDescription":null},{"id":3,"productDescription":"plain"},{"id":4,"productDescription":"{\"conf\":[1]}"}`, "2,3,4", ""},
 	} {
 		a := received(t, `{"Order":{"Id":"1",`+tc.order+`"CreateTime":1561614343000,"Items":[`+tc.lines+`]}}`)
@@ -316,7 +315,7 @@ func TestOddDetails(t *testing.T) {
 		}
 	}
 	d := Decoder{}.Detail(testStream, "1", `{"Id":`, []string{`{"id":2}`, `{`})
-	if len(d.Items) != 1 || len(d.Rejects) != 2 || d.Rejects[0].Reason != field.RejectJSON || d.Rejects[1].Reason != field.RejectJSON || d.Rejects[0].ID == d.Rejects[1].ID {
+	if len(d.Items) != 1 || len(d.Rejects) != 2 || d.Rejects[0].Reason != source.RejectJSON || d.Rejects[1].Reason != source.RejectJSON || d.Rejects[0].ID == d.Rejects[1].ID {
 		t.Errorf("%+v", d)
 	}
 }

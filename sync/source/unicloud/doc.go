@@ -1,4 +1,4 @@
-// Package unicloud is the client of UniCloud's transaction service: QueryOrders lists orders, OrderDetail gives one order
+// Package unicloud is the client of UniCloud's transaction service: QueryOrders lists orders, OrderDetail returns one order
 // with its lines. A call is one attempt: budgets and retries are [source.Caller]'s.
 //
 // The vendor's pages leave much open; what they do say decides, and what is presumed is configurable or said here. Calls

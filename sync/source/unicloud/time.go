@@ -3,7 +3,7 @@ package unicloud
 import (
 	"time"
 
-	"github.com/ordersync/ordersync/sync/source/field"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
 )
 
 // china is the zone of times that name none, where no other is configured. It has had no summer time since 1991.

@@ -1,0 +1,242 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/field"
+	"github.com/ordersync/ordersync/sync/source/keys"
+)
+
+// Options of a Client: what a login brings, and what its vendor is like.
+type Options struct {
+	Account  string // the label of every error
+	Endpoint string // http(s)://host[:port]
+
+	Timeout     time.Duration // of one call, all of it; 30 s by default
+	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
+	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
+	Transport   http.RoundTripper
+	NextVersion func() uint64
+
+	Vendor string // the name of the source
+	Path   string // "/" by default
+	Keys   *keys.Keyring
+	Codes  []Code // the vendor's error codes; the first row that fits wins
+	// Sign makes a signed request for one attempt. It must be one that net/http does not send again by itself.
+	Sign func(ctx context.Context, base url.URL, action string, args []Arg, key keys.Key) *http.Request
+	// Parse takes an answer apart. An error means that it is not the vendor's at all, or cut.
+	Parse func(body string) (Envelope, error)
+	// Expand fills what a hint of the table leaves open. Optional.
+	Expand func(hint, action string) string
+	// Permission is the hint where permissions are refused and no code says more.
+	Permission string
+}
+
+// Defaults of Options.
+const (
+	DefaultTimeout     = 30 * time.Second
+	DefaultDialTimeout = 5 * time.Second
+	DefaultInFlight    = 16
+)
+
+// Envelope is what a vendor's answers have around their data, good and bad ones.
+type Envelope struct {
+	Code, Text, RequestID string
+	Denied                map[string]string // what the vendor says of a permission that is missing, by names in lower case
+	Failed                bool              // the answer says that the call has failed, whatever its HTTP status is
+	Data                  gjson.Result      // where the data is; what it is, is the vendor's matter
+}
+
+// Field takes one of the fields that the vendors' gateways have in all their answers. Their spelling differs by gateway
+// (Code, code; RequestId, requestId, requestid; Message, and Msg of UniCloud), and the vendors' SDKs take them all, so case
+// says nothing here.
+func (e *Envelope) Field(name string, v gjson.Result) {
+	set := func(to *string) {
+		if text := field.Plain(v); text != "" {
+			*to = text
+		}
+	}
+	switch strings.ToLower(name) {
+	case "code":
+		set(&e.Code)
+	case "message", "msg":
+		set(&e.Text)
+	case "requestid":
+		set(&e.RequestID)
+	case "accessdenieddetail":
+		if !v.IsObject() {
+			return
+		}
+		e.Denied = make(map[string]string, 8)
+		field.Each(v.Raw, func(k, v gjson.Result) bool {
+			e.Denied[strings.ToLower(field.Str(k))] = field.Plain(v)
+			return true
+		})
+	}
+}
+
+// Answer is what came back from a call that the vendor says has succeeded.
+type Answer struct {
+	Envelope
+	Action    string
+	Status    int
+	Header    http.Header
+	Body      string
+	Version   uint64
+	FetchedAt time.Time
+}
+
+// Client makes calls for one login. It is safe for concurrent use.
+type Client struct {
+	o     Options
+	base  url.URL
+	http  http.RoundTripper
+	clock source.Clock
+}
+
+// New makes a Client. It makes no call. The errors of all wrong options come together.
+func New(o Options) (*Client, error) {
+	var errs []error
+	if o.Account == "" {
+		errs = append(errs, errors.New("account: a name is required"))
+	}
+	base, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	o.Timeout = OrDefault(o.Timeout, DefaultTimeout)
+	base.Path = OrDefault(o.Path, "/")
+	c := &Client{o: o, base: base, http: o.Transport}
+	if c.http == nil {
+		c.http = NewTransport(base, OrDefault(o.DialTimeout, DefaultDialTimeout), max(OrDefault(o.MaxInFlight, DefaultInFlight), 1), nil)
+	}
+	if c.o.NextVersion == nil {
+		c.o.NextVersion = tickClock
+	}
+	return c, nil
+}
+
+// OrDefault is v, or def where v is the zero value.
+func OrDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// parseEndpoint reads http(s)://host[:port].
+func parseEndpoint(s string) (url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return url.URL{}, errors.New("not a URL; write https://host or http://host:port") // err repeats it, with any password
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return url.URL{}, errors.New("write https://host or http://host:port")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
+		return url.URL{}, errors.New("only a scheme, a host and a port are allowed")
+	}
+	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+var lastTick atomic.Uint64
+
+// tickClock is a clock in nanoseconds that never returns the same time twice and never goes back.
+func tickClock() uint64 {
+	now := uint64(max(time.Now().UnixNano(), 1))
+	for {
+		last := lastTick.Load()
+		if next := max(now, last+1); lastTick.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// Close closes connections that are not in use.
+func (c *Client) Close() {
+	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Format keeps secrets out of every print (I10).
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// String names the login and where it calls.
+func (c *Client) String() string { return c.o.Vendor + " " + c.o.Account + " at " + c.base.Host }
+
+// Clock is what the answers say of the vendor's clock.
+func (c *Client) Clock() *source.Clock { return &c.clock }
+
+// Host is where the login calls.
+func (c *Client) Host() string { return c.base.Host }
+
+// Request makes the request of a call with a key, as Send does.
+func (c *Client) Request(ctx context.Context, action string, args []Arg, key keys.Key) *http.Request {
+	return c.o.Sign(ctx, c.base, action, args, key)
+}
+
+// Send makes one attempt. An answer of HTTP 200 is an error all the same if it says so itself.
+func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, error) {
+	callCtx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	if callCtx.Err() != nil {
+		return Answer{}, c.broken(ctx, callCtx, action, 0, callCtx.Err())
+	}
+	key, err := c.o.Keys.Current(callCtx)
+	if err != nil {
+		return Answer{}, c.keyless(ctx, callCtx, action, err)
+	}
+	// The vendor refuses a time that is far from its own. Where this machine's is, the first call is refused, and is signed
+	// anew with what its answer has told.
+	key.At = c.clock.Now()
+	a := Answer{Action: action, Version: c.o.NextVersion()}
+	asked := time.Now()
+	// RoundTrip, not an http.Client: a redirect is not followed, and an error does not carry the URL.
+	resp, err := c.http.RoundTrip(c.Request(callCtx, action, args, key))
+	if err != nil {
+		return Answer{}, c.broken(ctx, callCtx, action, 0, err)
+	}
+	c.clock.Observe(asked, time.Now(), resp.Header)
+	a.Status, a.Header = resp.StatusCode, resp.Header
+	a.Body, err = readBody(resp)
+	a.FetchedAt = time.Now().UTC()
+	good := a.Status >= 200 && a.Status < 300
+	switch {
+	case err != nil && callCtx.Err() != nil:
+		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
+	case err != nil && good && isNetwork(err): // a reset, not an end that came too early
+		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
+	case err != nil && good:
+		return Answer{}, c.Malformed(&a, err)
+	}
+	a.Envelope, err = c.o.Parse(a.Body)
+	switch {
+	case !good:
+		return Answer{}, c.refused(&a, err == nil)
+	case err != nil:
+		return Answer{}, c.Malformed(&a, err)
+	case a.Failed:
+		return Answer{}, c.refused(&a, true)
+	}
+	return a, nil
+}
+
+// Refuse is a call that is wrong before it is made.
+func (c *Client) Refuse(action string, err error) *source.Error {
+	return &source.Error{Vendor: c.o.Vendor, API: action, Account: c.o.Account, Reason: source.BadRequest, Message: err.Error()}
+}

@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/tidwall/gjson"
+	"go.uber.org/goleak"
+
+	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/keys"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testKey    = "LTAItestkeyid0001"
+	testSecret = "testsecret-0123456789"
+)
+
+var testSigner = V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01", SignatureVersion: "1.0"}
+
+// serve starts a server; it ends with the test.
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// answer starts a server that answers every request the same.
+func answer(t testing.TB, status int, body string) string {
+	t.Helper()
+	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// client makes a client of a vendor whose envelope is flat.
+func client(t testing.TB, endpoint string) *Client {
+	t.Helper()
+	ring, err := keys.NewKeyring(keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Options{
+		Vendor: "test", Account: "main", Endpoint: endpoint, Keys: ring, Codes: GatewayCodes, Sign: testSigner.Request,
+		Permission: HintPermission,
+		Parse: func(body string) (Envelope, error) {
+			err := Object(body)
+			code := gjson.Get(body, "Code").String()
+			return Envelope{Code: code, Failed: code != "", Data: gjson.Parse(body)}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// failed returns the error of a call as ours.
+func failed(t testing.TB, err error) *source.Error {
+	t.Helper()
+	var e *source.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("not a source.Error: %v", err)
+	}
+	if e.Vendor != "test" || e.API == "" || e.Account != "main" {
+		t.Errorf("%+v", e)
+	}
+	return e
+}
+
+func TestTickClock(t *testing.T) {
+	t.Parallel()
+	var seen sync.Map
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			last := uint64(0)
+			for range 1000 {
+				v := tickClock()
+				if _, twice := seen.LoadOrStore(v, true); twice || v <= last {
+					t.Errorf("%d after %d, twice %v", v, last, twice)
+				}
+				last = v
+			}
+		})
+	}
+	wg.Wait()
+}

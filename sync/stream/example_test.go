@@ -1,0 +1,16 @@
+package stream_test
+
+import (
+	"fmt"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
+)
+
+func ExampleSummary_Err() {
+	s := stream.Summary{Streams: []stream.Outcome{{
+		Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
+	}}}
+	fmt.Println(s.Err())
+	// Output: main: 2 windows short, 1 orders without their items
+}
