@@ -19,7 +19,7 @@ import (
 // warehouse, what follows is why it is as it is. There is no list of columns: it is made of what the server says of the
 // SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike.
 // ${zone} stands for the reporting zone, as a string of SQL: it is filled in when a view is made. A file whose name ends in
-// _as_of is a comment alone: the SELECT is that of the view without this ending, as of a moment.
+// _as_of or _at_close is a comment alone: the SELECT is that of the view without this ending, as of a moment.
 //
 //go:embed views/*.sql
 var viewFiles embed.FS
@@ -55,8 +55,11 @@ var Views = sync.OnceValue(func() []View {
 		views[i].Comment, views[i].Select = cutComment(strings.ReplaceAll(string(text), "${state}", StateSQL()))
 	}
 	for i, v := range views {
-		if v.IsAsOf() {
+		switch {
+		case v.IsAsOf():
 			views[i].Select = asOf(views, v.Base())
+		case v.Name != v.Base():
+			views[i].Select = atClose(views, v.Base())
 		}
 	}
 	return views
