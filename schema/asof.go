@@ -19,14 +19,6 @@ const (
 // moment is the parameter of a view that is as of a moment.
 const moment = "{moment:DateTime64(3, 'UTC')}"
 
-// ClosedAtSQL is the moment at which the month of the column create_time was last closed, as an expression of SQL: 1970 where it
-// never was in the reporting zone.
-func ClosedAtSQL() string {
-	const closed = `(SELECT tuple(groupArray(number), groupArray(moment)) FROM
-            (SELECT DISTINCT toYYYYMM(month) AS number, toUnixTimestamp64Milli(closed_at) AS moment FROM closes WHERE is_latest AND zone = ` + zoneMark + `))`
-	return "fromUnixTimestamp64Milli(transform(toYYYYMM(create_time, " + zoneMark + "), " + closed + ".1, " + closed + ".2, toInt64(0)), 'UTC')"
-}
-
 // Parameters are values for the parameters of all views, with which the server can say what columns a view has.
 func Parameters() map[string]string { return map[string]string{"moment": "2000-01-01 00:00:00"} }
 
@@ -61,12 +53,12 @@ func asOf(views []View, name string) string {
 
 // atClose is asOf for the moments of the closes. It refuses none: what was not known then was not part of the close.
 func atClose(views []View, name string) string {
-	text, _ := expand(views, name, ClosedAtSQL(), "")
+	text, _ := expand(views, name, closedAt(), "")
 	return text
 }
 
-// expand does that for the moment at. What the rows of the statement come from, and not what it looks up beside them, refuses a moment before
-// since, a column of history_since; empty refuses none. tables are those whose states it reads.
+// expand does that for the moment at, an expression of SQL. What the rows of the statement come from, and not what it looks up
+// beside them, refuses a moment before since, a column of history_since; empty refuses none. tables are those whose states it reads.
 func expand(views []View, name, at, since string) (text string, tables map[string]bool) {
 	named := func(name string) int { return slices.IndexFunc(views, func(v View) bool { return v.Name == name }) }
 	statement := views[named(name)].Select

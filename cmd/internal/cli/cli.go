@@ -90,7 +90,7 @@ func (p *program) root() *cobra.Command {
 		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
 	}
 	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
-		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
+		p.products(), p.operators(), p.track(), p.cancel(), p.close(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}
