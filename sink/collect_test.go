@@ -122,6 +122,10 @@ func readings(now time.Time) []reading {
 		{"FailedRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FailedRuns(ctx, now, from, 10)) }},
 		{"LastSuccesses", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastSuccesses(ctx, from)) }},
 		{"Leases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Leases(ctx)) }},
+		{"Closes", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Closes(ctx, time.Time{})) }},
+		{"Figures", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Figures(ctx, from, to, day.AddDate(1, 0, 0), "main"))
+		}},
 		{"ProductsFetched", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ProductsFetched(ctx, "main")) }},
 		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) {
 			days, products, err := s.Spend(ctx, from, to)
@@ -181,6 +185,7 @@ func fill(t *testing.T, s *sink.Sink) {
 			{ID: "b", Kind: sink.RunTick, State: sink.RunFailed, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, FinishedAt: day, Version: 1},
 			{ID: "c", Kind: sink.RunBackfill, State: sink.RunRunning, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, Version: 1},
 		}),
+		s.WriteClose(ctx, []sink.Close{{Month: day, Start: day, End: day, ClosedAt: day, Figures: sink.Figures{Account: "main", Digest: "d"}}}),
 		s.WriteProducts(ctx, []schema.Product{{Source: "bss", Account: "main", ProductCode: "rds", ProductName: "RDS", FetchedAt: day, Version: 1}}),
 	); err != nil {
 		t.Fatal(err)
