@@ -57,6 +57,36 @@ func (s *Sink) Leases(ctx context.Context) (map[string]Lease, error) {
 	return out, nil
 }
 
+// LastLease is the claim that leads an account, or the last one that did.
+type LastLease struct {
+	Lease
+	Live     bool
+	Renewed  time.Time // its last sign of life, by the server's clock
+	Released bool      // it ended by a stop, and not by silence
+}
+
+// LastLeases returns, by account, the claim that leads it, or the last one of the past day where none does.
+func (s *Sink) LastLeases(ctx context.Context) (map[string]LastLease, error) {
+	leads, err := collect(ctx, s, `SELECT account, holder, process, toUnixTimestamp64Milli(since), toUnixTimestamp64Milli(renewed_at), released,
+		(account, holder) IN (SELECT account, holder FROM`+live+`) AS lives
+		FROM sync_leases FINAL ORDER BY account, lives DESC, if(lives, toUnixTimestamp64Micro(since), -toUnixTimestamp64Micro(renewed_at)), holder
+		LIMIT 1 BY account`, nil, func(rows driver.Rows) (l LastLease, err error) {
+		var since, renewed int64
+		var released, lives uint8
+		err = rows.Scan(&l.Account, &l.Holder, &l.Process, &since, &renewed, &released, &lives)
+		l.Since, l.Renewed, l.Released, l.Live = fromMilliseconds(since), fromMilliseconds(renewed), released != 0, lives != 0
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the claims on the accounts: %w", err)
+	}
+	out := map[string]LastLease{}
+	for _, l := range leads {
+		out[l.Account] = l
+	}
+	return out, nil
+}
+
 // ReleaseLeases returns the claims of a holder back, so that another one can lead at once.
 func (s *Sink) ReleaseLeases(ctx context.Context, holder string) error {
 	err := s.conn.Exec(ctx, `INSERT INTO sync_leases (account, holder, process, since, renewed_at, released)

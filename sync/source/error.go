@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -81,6 +82,19 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "; %s", e.Hint)
 	}
 	return b.String()
+}
+
+// ReasonPattern finds the reason of an [Error], or of a call that a pause kept back, in its text: ledger and history keep texts.
+const ReasonPattern = `: (throttled|unavailable|timeout|auth|bad_request|not_found|malformed|unknown)(?::| \[|; |$)`
+
+var reasonInText = regexp.MustCompile(ReasonPattern)
+
+// ReasonIn returns the reason of the first [Error] in a text, or "" where there is none.
+func ReasonIn(text string) Reason {
+	if m := reasonInText.FindStringSubmatch(text); m != nil {
+		return Reason(m[1])
+	}
+	return ""
 }
 
 // Unwrap returns the cause.
