@@ -53,7 +53,7 @@ func TestWindowFaults(t *testing.T) {
 	s := open(t)
 	var b sink.Batch
 	for hour, text := range []string{"", "said 5, sent 4", "said 7, sent 3", "503 [request A]", "503 [request B]"} {
-		w := schema.Window{Stream: stream, Start: day.Add(time.Duration(hour) * time.Hour), Verdict: schema.Short, Error: text, Version: 1}
+		w := schema.Window{Stream: stream, Start: day.Add(time.Duration(hour) * time.Hour), Verdict: schema.Short, Error: text, Version: uint64(hour)}
 		w.End, w.FinishedAt = w.Start.Add(time.Hour), w.Start.Add(2*time.Hour)
 		switch hour {
 		case 0:
