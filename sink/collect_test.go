@@ -85,6 +85,7 @@ func readings(now time.Time) []reading {
 			return some(s.Counts(ctx, stream, time.Hour, from, to))
 		}},
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
+		{"OrdersSince", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OrdersSince(ctx, from)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
 		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, stream)) }},
 		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {

@@ -97,6 +97,14 @@ func ReasonIn(text string) Reason {
 	return ""
 }
 
+// Varying is what differs in the text of an error each time although its cause is one: the vendor's id of a call, numbers.
+const Varying = ` ?\[request [^\]]*\]|[0-9]+`
+
+var varying = regexp.MustCompile(Varying)
+
+// Cause is an error's text without what differs each time that the same thing is wrong.
+func Cause(text string) string { return varying.ReplaceAllString(text, "") }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // Outcome is what a run did to one stream.
@@ -47,17 +47,9 @@ type Fault struct {
 	First, Last time.Time // starts of the earliest and the latest of the windows
 }
 
-// Varying is what differs in an error from window to window although its cause is one: the vendor's id of a call, numbers.
-const Varying = ` ?\[request [^\]]*\]|[0-9]+`
-
-var varying = regexp.MustCompile(Varying)
-
-// Cause is an error's text without what differs each time that the same thing is wrong.
-func Cause(text string) string { return varying.ReplaceAllString(text, "") }
-
 // fault counts a window that is short or failed.
 func (s *Outcome) fault(w schema.Window) {
-	cause := Cause(w.Error)
+	cause := source.Cause(w.Error)
 	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.Verdict == w.Verdict && f.Cause == cause })
 	if i < 0 {
 		s.Faults = append(s.Faults, Fault{w.Verdict, cause, w.Error, 1, w.Start, w.Start})

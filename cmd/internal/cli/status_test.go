@@ -35,7 +35,7 @@ func TestStatusOnATerminal(t *testing.T) {
 		return text.String()
 	}
 	const red, green = "\x1b[97;41m!\x1b[0m", "\x1b[32m#\x1b[0m"
-	contains(t, shown(), red, green, "1 gaps, 1h0m in all")
+	contains(t, shown(), red, green, "1 gap, 1h0m in all")
 	plain := shown("NO_COLOR=1")
 	if strings.Contains(plain, "\x1b") {
 		t.Errorf("colours in spite of NO_COLOR: %q", plain)
@@ -53,7 +53,7 @@ func TestStatusOfWhatIsNotConfigured(t *testing.T) {
 	w.configure("name: main", "name: old")
 	w.run(0, "backfill", "--from", "-6h")
 	w.sql("INSERT INTO sync_window_rows SELECT * REPLACE ('short' AS verdict, version + 1 AS version) FROM sync_window_rows FINAL ORDER BY window_start LIMIT 1")
-	contains(t, w.run(1, "status").out, "old:\n  1 windows are short", "not all is well")
+	contains(t, w.run(1, "status").out, "old: incomplete since", "\n  1 window between", "not all is well")
 
 	text, err := os.ReadFile(filepath.Join(w.dir, "ordersync.yaml"))
 	if err != nil {
@@ -62,8 +62,8 @@ func TestStatusOfWhatIsNotConfigured(t *testing.T) {
 	w.write("ordersync.yaml", strings.Replace(string(text), "name: old", "name: main", 1))
 	w.run(0, "backfill", "--from", "-6h")
 	shown := w.run(0, "status").out
-	contains(t, shown, "main: complete to", "old: not configured, complete to", "1 short", "all is well")
-	if strings.Contains(shown, "windows are short") {
+	contains(t, shown, "main: complete to", "old: not configured, complete to", "1 short", "up to date, and no daemon keeps it so")
+	if strings.Contains(shown, "is short") {
 		t.Errorf("a problem of what is not configured:\n%s", shown)
 	}
 	contains(t, w.run(0, "status", "--json").out, `"not_configured": true`)

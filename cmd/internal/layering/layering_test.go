@@ -31,14 +31,15 @@ var allowed = map[string][]string{
 	"sink/embedded":              {},
 	"sink/sinktest":              {"sink/embedded"},
 	"sink/warehousetest":         {"schema", "sink", "sink/embedded", "sink/sinktest"},
-	"cmd/internal/app":           {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/daemon", "cmd/internal/status", "cmd/internal/format", "cmd/internal/web"},
+	"cmd/internal/app":           {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/config", "cmd/internal/daemon", "cmd/internal/diagnosis", "cmd/internal/status", "cmd/internal/format", "cmd/internal/web"},
 	"cmd/internal/cli":           {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 	"cmd/internal/config":        {"schema", "sync/source", "sync/source/"},
 	"cmd/internal/daemon":        {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/stream", "sync/audit", "sync/engine", "sink"},
+	"cmd/internal/diagnosis":     {"schema", "sync/source", "cmd/internal/format"},
 	"cmd/internal/format":        {},
 	"cmd/internal/monitoring":    {},
-	"cmd/internal/status":        {"schema", "sync/source", "sync/source/", "sink", "sync/window", "cmd/internal/config", "cmd/internal/format"},
-	"cmd/internal/web":           {"schema", "sync/source", "sync/source/", "sink", "sync/window", "cmd/internal/config", "cmd/internal/status", "cmd/internal/format"},
+	"cmd/internal/status":        {"schema", "sync/source", "sync/source/", "sink", "sync/window", "cmd/internal/config", "cmd/internal/diagnosis", "cmd/internal/format"},
+	"cmd/internal/web":           {"schema", "sync/source", "sync/source/", "sink", "sync/window", "cmd/internal/config", "cmd/internal/diagnosis", "cmd/internal/status", "cmd/internal/format"},
 	"cmd/ordersync":              {"schema", "sync/", "sink", "sink/embedded", "cmd/internal/"},
 }
 
