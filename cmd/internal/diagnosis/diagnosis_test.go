@@ -176,7 +176,7 @@ func TestDiagnoses(t *testing.T) {
 				f.Pending = 40
 				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: bss GetOrderDetail (account main): auth: NoPermission: no [HTTP 403] [request 7]; allow bss:GetOrderDetail"
 			},
-			state: diagnosis.Stopped, cause: diagnosis.Credentials, since: ago(time.Hour), says: []string{"GetOrderDetail", "allow bss:GetOrderDetail"}, symptoms: []string{"40 orders are without their items"}, never: []string{"SELECT"},
+			state: diagnosis.Stopped, cause: diagnosis.Credentials, since: ago(time.Hour), says: []string{"GetOrderDetail", "allow bss:GetOrderDetail"}, symptoms: []string{"40 orders are without line items"}, never: []string{"SELECT"},
 		},
 		"what is wrong besides keeps its own cure": {
 			change: func(f *diagnosis.Facts) {

@@ -347,7 +347,7 @@ func (f *Facts) items() *finding {
 	if f.Pending <= 0 {
 		return nil
 	}
-	return &finding{Incomplete, Items, time.Time{}, format.Plural(f.Pending, "order") + " " + isAre(f.Pending) + " without their items",
+	return &finding{Incomplete, Items, time.Time{}, format.Plural(f.Pending, "order") + " " + isAre(f.Pending) + " without line items",
 		"what they cost is known, and what for is not", "every run asks for them again; `SELECT * FROM orders WHERE detail_status = 'pending'`"}
 }
 

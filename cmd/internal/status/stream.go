@@ -202,9 +202,9 @@ func (l *Stream) Compared(now time.Time) string {
 // brief is a duration without seconds where there are minutes: nobody waits for them.
 func brief(d time.Duration) string {
 	if d >= time.Minute {
-		d = d.Truncate(time.Minute)
+		return strings.TrimSuffix(format.Span(d.Truncate(time.Minute)), "0s")
 	}
-	return strings.TrimSuffix(format.Span(d.Round(time.Second)), "0s")
+	return format.Span(d.Round(time.Second))
 }
 
 // short is a time in few characters: of today, or a day of this year.
