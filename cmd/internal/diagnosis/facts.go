@@ -125,6 +125,11 @@ func Diagnose(f Facts) Diagnosis {
 	return Diagnosis{State: OK, Symptoms: []string{}}
 }
 
+// Away is the diagnosis of each account while the warehouse does not answer, so that nothing else is known.
+func Away() Diagnosis {
+	return of([]finding{{Stopped, Warehouse, time.Time{}, "the warehouse does not answer", "nothing is copied meanwhile, and nothing is lost", "`ordersync check` says what is wrong with the way to it"}})
+}
+
 // late reports whether it is behind its target.
 func (f *Facts) late() bool { return f.Complete.IsZero() || f.lag() > f.Target }
 

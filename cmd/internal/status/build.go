@@ -59,10 +59,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		midnight         = func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
 		spendFrom        = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
 	)
-	asked := map[string]schema.Filters{}
-	for _, e := range expected {
-		asked[e.Account] = e.Filters
-	}
+	asked := askedOf(expected)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) {
@@ -79,17 +76,11 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		return nil, err
 	}
 	s := newSchedule(times, now)
-	r := &Report{
-		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
-		Running: newRuns(have.running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
-		ReportingZone: w.Zone().String(),
-	}
-	if err := r.diagnose(ctx, w, &have, s, expected); err != nil {
+	r, err := diagnose(ctx, w, &have, s, expected, now)
+	if err != nil {
 		return nil, err
 	}
-	for _, x := range have.groups {
-		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
-	}
+	r.Failures, r.Runs, r.Spend = newRuns(failures, now), newRuns(recent, now), newSpend(days, products, spendFrom)
 	if err := r.maps(ctx, w, s, q, asked); err != nil {
 		return nil, err
 	}
@@ -115,16 +106,41 @@ func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, mid
 	return s, g.Wait()
 }
 
+// Diagnose makes a report of nothing but how each stream stands, and of the rejects.
+func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time) (*Report, error) {
+	year, month, day := now.In(w.Zone()).Date()
+	have, err := ask(ctx, w, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
+	if err != nil {
+		return nil, err
+	}
+	return diagnose(ctx, w, &have, newSchedule(times, now), expected, now)
+}
+
+// askedOf are the filters of each account that is expected.
+func askedOf(expected []Expected) map[string]schema.Filters {
+	asked := map[string]schema.Filters{}
+	for _, e := range expected {
+		asked[e.Account] = e.Filters
+	}
+	return asked
+}
+
 // diagnose says how each stream stands, those that the configuration names and those that the ledger knows.
-func (r *Report) diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected) error {
-	r.OK = true
+func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected, now time.Time) (*Report, error) {
+	r := &Report{
+		OK: true, Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
+		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
+	}
+	for _, x := range have.groups {
+		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
+	}
 	for _, l := range withExpected(have.streams, expected) {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
 		if byID {
 			var err error
 			if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		stream := have.stream(l, byID, i >= 0 || len(expected) == 0, r.Now, s)
@@ -134,7 +150,7 @@ func (r *Report) diagnose(ctx context.Context, w *sink.Sink, have *stored, s sch
 		r.OK = r.OK && !stream.Diagnosis.State.Bad()
 		r.Accounts = append(r.Accounts, stream)
 	}
-	return nil
+	return r, nil
 }
 
 // withExpected adds the streams that have no line in the ledger: that is the worst case, not none.
