@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/monitoring"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
