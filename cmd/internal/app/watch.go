@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -69,13 +70,19 @@ func (a *App) look(ctx context.Context, changes *notify.Changes) {
 	for _, x := range accounts {
 		a.metrics.diagnosed(x.Name, &x.Diagnosis)
 	}
-	if cfg.Notify.URL == "" {
-		return
-	}
 	accounts = slices.DeleteFunc(accounts, func(x notify.Account) bool { return !a.leases.Leads(x.Name) })
 	n := notify.New(cfg.Notify)
 	defer n.Close()
 	for _, m := range changes.Of(now, accounts) {
+		level := slog.LevelInfo
+		if m.State.Bad() {
+			level = slog.LevelWarn
+		}
+		a.log.Log(ctx, level, "diagnosis", "account", m.Account, "state", m.State, "was", m.Was, "since", m.Since, "cause", m.Cause, "says", m.Says,
+			"effect", m.Effect, "cure", m.Cure)
+		if cfg.Notify.URL == "" {
+			continue
+		}
 		if err := n.Post(ctx, m); err != nil && ctx.Err() == nil {
 			changes.Lost(m)
 			a.log.WarnContext(ctx, "a message about an account could not be sent; it is tried again", "account", m.Account, "error", err)

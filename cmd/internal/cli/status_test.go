@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+	"github.com/mattn/go-runewidth"
 )
 
 // Colours are for people at a terminal who have not asked for none; what they say is there without them.
@@ -68,4 +70,50 @@ func TestStatusOfWhatIsNotConfigured(t *testing.T) {
 	}
 	contains(t, w.run(0, "status", "--json").out, `"not_configured": true`)
 	contains(t, w.run(0, "status", "--account", "old").out, "hour, UTC")
+}
+
+// Twelve accounts fit a screen of 40 lines, all of them with what is wrong, and the one that is asked for is told in full.
+func TestStatusOfTwelveAccounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20)
+	accounts := ""
+	for i := range 11 {
+		accounts += fmt.Sprintf("name: refused-%02d\n    source: bss\n    endpoint: %s\n    credentials: {access_key_id: testid, access_key_secret: another}\n  - ", i, w.url)
+	}
+	w.configure("name: main", accounts+"name: main")
+	w.run(3, "backfill", "--from", "-6h")
+	w.run(3, "backfill", "--from", "-5h")
+	for _, size := range []pty.Winsize{{Rows: 24, Cols: 80}, {Rows: 50, Cols: 200}, {}} {
+		text := ""
+		if size.Cols == 0 {
+			text = w.run(1, "status").out
+		} else {
+			cmd := w.command("status")
+			terminal, err := pty.StartWithSize(cmd, &size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var shown strings.Builder
+			_, _ = io.Copy(&shown, terminal) // a terminal whose program has ended gives an error
+			_ = cmd.Wait()
+			terminal.Close()
+			text = shown.String()
+		}
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		if len(lines) > 40 {
+			t.Errorf("%v: %d lines:\n%s", size, len(lines), text)
+		}
+		for _, line := range lines {
+			if n := runewidth.StringWidth(strings.TrimRight(control.ReplaceAllString(line, ""), "\r")); size.Cols > 0 && n > int(size.Cols) {
+				t.Errorf("%d columns of %d: %q", n, size.Cols, line)
+			}
+		}
+		contains(t, text, "SignatureDoesNotMatch", "refused-10", "ordersync status --account NAME")
+	}
+	one := w.run(1, "status", "--account", "refused-03").out
+	contains(t, one, "refused-03: stopped since", "secret does not belong")
+	if strings.Contains(one, "refused-04 ") {
+		t.Errorf("others are shown too:\n%s", one)
+	}
+	contains(t, w.run(1, "status", "--account", "main").out, "hour, UTC")
 }

@@ -261,7 +261,7 @@ func (p *program) spend(s *status.Spend, zone string, most int) {
 	if zone != schema.DefaultZone {
 		of = " of " + zone
 	}
-	fmt.Fprintf(p.out, "\nlast %d days%s: %s created; %s %s before tax by those that are neither unpaid nor cancelled\n", len(s.Days), of, plural(s.Orders, "order"),
+	fmt.Fprintf(p.out, "\nlast %d days%s: %s created\n  %s %s before tax by those that are neither unpaid nor cancelled\n", len(s.Days), of, plural(s.Orders, "order"),
 		format.Amount(s.Amount), s.Currency)
 	for _, x := range s.Products[:min(len(s.Products), most)] {
 		name := x.Code
