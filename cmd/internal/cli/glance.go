@@ -26,8 +26,9 @@ var glanceHead = []string{"account", "state", "since", "behind (usual)", "whole 
 // widestName is where a name in the table is cut.
 const widestName = 32
 
-// glance prints a line for each stream, in the order given, and under one that is not well why, cut to the width of a terminal.
-func (p *program) glance(r *status.Report, streams []*status.Stream) {
+// glance prints a line for each stream, in the order given, and under one that is not well why, cut to the width of a terminal, unless
+// that has been said.
+func (p *program) glance(r *status.Report, streams []*status.Stream, said bool) {
 	rows := [][]string{glanceHead}
 	for _, l := range streams {
 		rows = append(rows, []string{runewidth.Truncate(printable(l.Name()), widestName, "…"), string(l.Diagnosis.State), l.Since(r.Now), l.Behind(), l.Whole(r.Now),
@@ -55,7 +56,7 @@ func (p *program) glance(r *status.Report, streams []*status.Stream) {
 		d := &streams[n-1].Diagnosis
 		row[1] = p.paint(row[1], stateColors[d.State]...)
 		fmt.Fprintln(p.out.painted(), strings.Join(row, " "))
-		if why := printable("  " + d.Says); d.Says != "" {
+		if why := printable("  " + d.Says); d.Says != "" && !(said && d.State.Bad()) {
 			if room > 0 {
 				why = runewidth.Truncate(why, room, "…")
 			}

@@ -65,7 +65,7 @@ func (p *program) statusText(r *status.Report, only string) {
 	if few {
 		p.problems(r, streams)
 	}
-	p.glance(r, streams)
+	p.glance(r, streams, few)
 	if few {
 		for _, l := range streams {
 			p.stream(l)

@@ -150,7 +150,7 @@ func TestDiagnoses(t *testing.T) {
 		},
 		"an insert is refused": {
 			change: func(f *diagnosis.Facts) {
-				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: insert 3 rows into order_rows: code: 243, message: Cannot reserve 1.00 MiB, not enough space"
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: commit: insert 3 rows into order_rows: code: 243, message: Cannot reserve 1.00 MiB, not enough space"
 			},
 			state: diagnosis.Stopped, cause: diagnosis.Warehouse, since: ago(time.Hour), says: []string{"not enough space"},
 		},

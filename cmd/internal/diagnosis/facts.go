@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -235,6 +236,9 @@ func (f *Facts) said() string {
 	return rest
 }
 
+// insert is how the warehouse's refusal of rows begins, after what was being done.
+var insert = regexp.MustCompile(`(^|: )insert [0-9]+ rows into `)
+
 const because = ", because: "
 
 func (f *Facts) reason() source.Reason { return source.ReasonIn(f.said()) }
@@ -274,7 +278,7 @@ func (f *Facts) run() *finding {
 	default:
 		x.cause = Run
 		cure = "the log of the run says more"
-		if strings.Contains(cause, " into ") && strings.HasPrefix(cause, "insert ") {
+		if insert.MatchString(cause) {
 			x.cause, x.state = Warehouse, Stopped
 			cure = "make the warehouse take rows again: its own log says more"
 		}
