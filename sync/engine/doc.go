@@ -44,6 +44,9 @@
 //   - any other change: by the next deep [audit.Audit.Verify], and until then not at all. A change that the list row of an
 //     order does not show is never noticed.
 //
+// All of that is of a stream that a run asks. Where an account has several, one that orders nothing is asked more and more seldom,
+// down to Options.Quiet, and what changes of its orders is noticed by the next run that asks it; see [window.Turns].
+//
 // An order that appears in a window before the lookback is found by the next verification, which counts.
 //
 // # An order is one row

@@ -39,6 +39,7 @@ type Metrics struct {
 	verifiedAt  *prometheus.GaugeVec     // account, owner_id
 	openRejects *prometheus.GaugeVec     // account, reason
 	diagnosis   *prometheus.GaugeVec     // account, state, cause, says, cure: one series an account
+	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
 
 	reloaded prometheus.Gauge
@@ -93,6 +94,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 		openRejects: gauge("open_rejects", "Records that could not become rows and wait for an operator.", "account", "reason"),
 		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
 			"cures it.", "account", "state", "cause", "says", "cure"),
+		waiting: gauge("owners_waiting",
+			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
@@ -121,6 +124,7 @@ func (m *Metrics) begin(account string) {
 	m.items.WithLabelValues(account)
 	m.differences.WithLabelValues(account)
 	m.diagnosis.WithLabelValues(account, "", "", "", "") // until the first look
+	m.waiting.WithLabelValues(account)
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v))
 	}
@@ -181,7 +185,7 @@ func (m *Metrics) end(account string) *atomic.Int64 {
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -243,7 +247,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.waiting,
 	} {
 		v.DeletePartialMatch(of)
 	}
@@ -309,24 +313,29 @@ func (m *Metrics) answers(up bool) {
 
 // ran takes a finished run of an account into account: it is a success only when none of its streams lost anything (I8).
 // Where orders cannot be listed, a success is all that is ever known to be complete.
-func (m *Metrics) ran(s stream.Summary, lists bool, now time.Time) {
-	if s.Err() != nil || len(s.Streams) == 0 {
+func (m *Metrics) ran(account string, s stream.Summary, lists bool, now time.Time) {
+	m.waiting.WithLabelValues(account).Set(float64(s.Left))
+	if s.Err() != nil || len(s.Streams)+s.Quiet == 0 {
 		return
 	}
-	account := s.Streams[0].Account
 	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
 	if !lists {
 		m.end(account).Store(now.UnixNano())
 	}
 }
 
-// ledger takes over what the ledger says of an account's streams; of several the one that is furthest behind counts.
-func (m *Metrics) ledger(account string, streams []sink.StreamSummary) {
+// ledger takes over what the ledger says of an account's streams; of several the one that is furthest behind counts, where those
+// that are asked seldom may be behind by what is allowed to their owners.
+func (m *Metrics) ledger(account string, streams []sink.StreamSummary, allowed map[string]time.Duration) {
 	counts := map[schema.Verdict]int{}
 	var end time.Time
 	for i, l := range streams {
-		if i == 0 || l.CompleteTo.Before(end) {
-			end = l.CompleteTo
+		to := l.CompleteTo
+		if !to.IsZero() {
+			to = to.Add(allowed[l.OwnerID])
+		}
+		if i == 0 || to.Before(end) {
+			end = to
 		}
 		for v, n := range l.Windows {
 			counts[v] += n

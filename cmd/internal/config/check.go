@@ -241,6 +241,9 @@ func (c *checker) schedule(s *Schedule) {
 			c.fail(at, "is not longer than the one before it (order them, such as [10m, 1h, 24h])")
 		}
 	}
+	if c.span("schedule.quiet", s.Quiet, 0, maxSpan) && lookback && s.Quiet > s.Lookback {
+		c.fail("schedule.quiet", "is longer than the lookback, which is listed when an owner is asked (give at most %s)", spanText(s.Lookback))
+	}
 	switch {
 	case !lookback:
 	case window && s.Lookback < s.Window:

@@ -156,6 +156,9 @@ type Schedule struct {
 	// Recheck are the ages, ascending, at which the detail of a young order is fetched again, because vendors deliver after the
 	// payment. It is empty for never.
 	Recheck []time.Duration `yaml:"recheck"`
+	// Quiet is how seldom an owner may be asked that orders nothing, of an account with several. It is at most Lookback, and 0
+	// for every scheduled run.
+	Quiet time.Duration `yaml:"quiet"`
 }
 
 // Reporting says how the views and the status page tell days and months.
@@ -213,6 +216,7 @@ func Default() *Config {
 			Lookback: 24 * time.Hour,
 			Sweep:    192 * time.Hour,
 			Recheck:  []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour},
+			Quiet:    6 * time.Hour,
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},

@@ -44,6 +44,7 @@ func (d *Daemon) runOnce(ctx context.Context, now time.Time, a Account) (s strea
 		err = errors.Join(err, a.Refresh(ctx))
 	}
 	d.Troubles.Report(ctx, sink.RunTick, s)
+	d.Troubles.turns(ctx, a.Name(), s)
 	return s, err
 }
 

@@ -134,6 +134,10 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	for _, x := range have.groups {
 		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
 	}
+	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range withExpected(have.streams, expected) {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
@@ -143,7 +147,7 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 				return nil, err
 			}
 		}
-		stream := have.stream(l, byID, i >= 0 || len(expected) == 0, r.Now, s)
+		stream := have.stream(l, byID, i >= 0 || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
 		if i >= 0 {
 			stream.Filters = expected[i].Filters.String()
 		}
@@ -237,7 +241,7 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 			if l.Oldest != nil {
 				oldest = *l.Oldest
 			}
-			due := r.Now.Add(-s.grace())
+			due := r.Now.Add(-s.grace() - l.allowed)
 			if l.Unconfigured { // nothing comes after what there is
 				due = *l.Newest
 			}

@@ -76,6 +76,8 @@ type Stream struct {
 	Diagnosis  diagnosis.Diagnosis `json:"diagnosis"`
 	Problems   []string            `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
 	Coverage   []Day               `json:"coverage,omitempty"` // the newest day first
+
+	allowed time.Duration // how much longer than the others it may go unasked
 }
 
 // Daemon is a process that works on an account by a schedule, or last did.

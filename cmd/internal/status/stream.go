@@ -29,15 +29,15 @@ type stored struct {
 	refusal   diagnosis.Refusal
 }
 
-// stream says how one stands.
-func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule) Stream {
+// stream says how one stands. allowed is how much longer than the others it may go unasked.
+func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule, allowed time.Duration) Stream {
 	rejects := of(w.rejects, l.Stream)
 	last, compared := verification(w.verified, l.Stream)
 	success := w.successes[l.Account]
 	a := Stream{
 		Account: l.Account, OwnerID: l.OwnerID, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
 		Orders: l.Orders, OrdersToday: w.today[schema.Stream{Account: l.Account, OwnerID: l.OwnerID}], OpenRejects: rejects.Open, Accepted: rejects.Accepted,
-		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: findingsOf(w.findings, l.Stream), TargetSeconds: s.behindAfter().Seconds(),
+		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: findingsOf(w.findings, l.Stream), TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
 		Oldest: format.TimeOrNull(l.Oldest), Newest: format.TimeOrNull(l.Newest), LastRun: format.TimeOrNull(l.LastFinished),
 		LastSuccess: format.TimeOrNull(success),
@@ -58,7 +58,7 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 // facts are what the diagnosis of a stream is made of.
 func (w *stored) facts(a *Stream, l sink.StreamSummary, now time.Time, s schedule) diagnosis.Facts {
 	f := diagnosis.Facts{
-		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter(), Tick: s.tick, Complete: l.CompleteTo, Newest: l.Newest,
+		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter() + a.allowed, Tick: s.tick, Complete: l.CompleteTo, Newest: l.Newest,
 		Windows: l.Windows, Unproven: l.Unproven, Gaps: l.Gaps, Missing: l.Missing, Rejects: a.OpenRejects, Refusal: w.refusal,
 		// Those whose missing detail an operator accepted are no problem any more.
 		Pending: max(0, int(l.Pending)-of(w.rejects, l.Stream).AcceptedDetails),
