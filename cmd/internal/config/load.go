@@ -136,7 +136,7 @@ func (in *input) read() (*Config, error) {
 	cfg.File = in.name
 	d := newDecoder(in.env, root)
 	d.offline = in.offline
-	d.fields[""] = field{line: startLine(root), variable: root == nil && len(in.settings) > 0}
+	d.fields[""] = field{line: startLine(root), inEnvironment: root == nil && len(in.settings) > 0}
 	d.value(root, reflect.ValueOf(cfg).Elem(), "")
 	d.environment(in.settings, in.data, cfg)
 	cfg.Variables = d.variables
