@@ -1,7 +1,6 @@
 package status
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -229,6 +228,3 @@ func (l *Stream) Since(now time.Time) string {
 	}
 	return l.Diagnosis.Since.UTC().Format("15:04")
 }
-
-// String is the stream's diagnosis in one line.
-func (l *Stream) String() string { return fmt.Sprintf("%s: %s", l.Name(), l.Diagnosis.Problem()) }
