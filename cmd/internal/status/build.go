@@ -94,7 +94,14 @@ func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, mid
 	g.Go(func() (err error) { s.streams, err = w.Summaries(ctx, asked); return err })
 	g.Go(func() (err error) { s.rejects, err = w.RejectCounts(ctx); return err })
 	g.Go(func() (err error) { s.groups, err = w.RejectGroups(ctx); return err })
-	g.Go(func() (err error) { s.verified, err = w.LastVerifications(ctx); return err })
+	g.Go(func() error {
+		all, err := w.LastVerifications(ctx)
+		s.verified = map[schema.Stream][]sink.Verification{}
+		for _, v := range all {
+			s.verified[key(v.Stream)] = append(s.verified[key(v.Stream)], v)
+		}
+		return err
+	})
 	g.Go(func() (err error) { s.findings, err = w.FindingCounts(ctx); return err })
 	g.Go(func() (err error) { s.faults, err = w.WindowFaults(ctx, varying); return err })
 	g.Go(func() (err error) { s.successes, err = w.LastSuccesses(ctx, now.Add(-runsSince)); return err })
@@ -138,17 +145,21 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	if err != nil {
 		return nil, err
 	}
+	named := make(map[schema.Stream]int, len(expected)) // there may be tens of thousands
+	for i, e := range expected {
+		named[key(e.Stream)] = i
+	}
 	for _, l := range withExpected(have.streams, expected) {
-		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
-		byID := i >= 0 && expected[i].ByID
+		i, configured := named[key(l.Stream)]
+		byID := configured && expected[i].ByID
 		if byID {
 			var err error
 			if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
 				return nil, err
 			}
 		}
-		stream := have.stream(l, byID, i >= 0 || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
-		if i >= 0 {
+		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
+		if configured {
 			stream.Filters = expected[i].Filters.String()
 		}
 		r.OK = r.OK && !stream.Diagnosis.State.Bad()
@@ -159,8 +170,12 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 
 // withExpected adds the streams that have no line in the ledger: that is the worst case, not none.
 func withExpected(streams []sink.StreamSummary, expected []Expected) []sink.StreamSummary {
+	known := make(map[schema.Stream]bool, len(streams))
+	for _, l := range streams {
+		known[key(l.Stream)] = true
+	}
 	for _, e := range expected {
-		if !slices.ContainsFunc(streams, func(l sink.StreamSummary) bool { return same(l.Stream, e.Stream) }) {
+		if !known[key(e.Stream)] {
 			streams = append(streams, sink.StreamSummary{Stream: e.Stream, Windows: map[schema.Verdict]int{}})
 		}
 	}

@@ -17,7 +17,7 @@ type stored struct {
 	streams   []sink.StreamSummary
 	rejects   []sink.RejectCount
 	groups    []sink.RejectGroup
-	verified  []sink.Verification
+	verified  map[schema.Stream][]sink.Verification // the newest first
 	findings  []sink.FindingCount
 	faults    []sink.WindowFault
 	running   []sink.Run
@@ -31,7 +31,7 @@ type stored struct {
 // stream says how one stands. allowed is how much longer than the others it may go unasked.
 func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule, allowed time.Duration) Stream {
 	rejects := of(w.rejects, l.Stream)
-	last, compared := verification(w.verified, l.Stream)
+	last, compared := verification(w.verified[key(l.Stream)])
 	success := w.successes[l.Account]
 	a := Stream{
 		Account: l.Account, OwnerID: l.OwnerID, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
@@ -115,12 +115,9 @@ const (
 	varying       = source.Varying
 )
 
-// verification returns the last one of a stream, and when one was last finished.
-func verification(all []sink.Verification, stream schema.Stream) (last *Verification, compared *time.Time) {
-	for _, v := range all { // the newest comes first
-		if !same(v.Stream, stream) {
-			continue
-		}
+// verification returns the last one of those of a stream, the newest of which comes first, and when one was last finished.
+func verification(all []sink.Verification) (last *Verification, compared *time.Time) {
+	for _, v := range all {
 		if last == nil {
 			last = &Verification{
 				From: v.From, To: v.To, Finished: v.FinishedAt, Compared: ComparedCounts, Windows: v.Windows, LeftOut: v.LeftOut,
