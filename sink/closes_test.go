@@ -36,7 +36,7 @@ func closing() sink.Batch {
 }
 
 // closeMay closes the month as of a moment, as the verb does it.
-func closeMay(t *testing.T, s *sink.Sink, at time.Time) []sink.Figures {
+func closeMay(t testing.TB, s *sink.Sink, at time.Time) []sink.Figures {
 	t.Helper()
 	end := month.AddDate(0, 1, 0)
 	figures := must[[]sink.Figures](t)(s.Figures(t.Context(), month, end, at))

@@ -83,6 +83,7 @@ func fillCluster(t testing.TB, sinks ...*sink.Sink) {
 	write(t, sinks[len(sinks)-1], again)
 	// The old version comes late, as after a retry: it changes nothing.
 	write(t, sinks[0], sink.Batch{Orders: b.Orders[:300], Items: b.Items[:600]})
+	closeMay(t, sinks[len(sinks)-1], day.Add(6*time.Hour)) // of the changes some were received before, and some after
 	var tracked []schema.Tracked
 	for _, id := range []string{order(3).OrderID, order(650).OrderID, "none"} {
 		tracked = append(tracked, schema.Tracked{Stream: stream, OrderID: id, AddedAt: day, Version: 1})
@@ -201,6 +202,9 @@ func TestClusterAnswersAsOneServer(t *testing.T) {
 	equal(t, len(want["order_items"]), 2*24*60-700)
 	equal(t, len(want["order_history"]), 24*60+700)
 	equal(t, texts(t, one.Conn(), joins[5]), []string{"(36,36)"})
+	if len(want["closes"]) == 0 || len(want["spend_at_close"]) == 0 || len(want["changes_since_close"]) == 0 {
+		t.Error("nothing is closed")
+	}
 	for node, s := range sinks {
 		equal(t, everything(t, s), want)
 		equal(t, answers(t, s), wantAnswers)

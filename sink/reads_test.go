@@ -11,7 +11,7 @@ import (
 	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
-func must[T any](t *testing.T) func(T, error) T {
+func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

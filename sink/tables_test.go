@@ -23,6 +23,7 @@ func TestRowsAreTheirTables(t *testing.T) {
 		rejectTable.name: rejectTable.columns, acceptanceTable.name: acceptanceTable.columns, productTable.name: productTable.columns,
 		runTable.name: runTable.columns, verificationTable.name: verificationTable.columns, findingTable.name: findingTable.columns,
 		trackedTable.name: trackedTable.columns, checkTable.name: checkTable.columns, rejectStateTable.name: rejectStateTable.columns, operatorTable.name: operatorTable.columns, cancellationTable.name: cancellationTable.columns,
+		closeTable.name: closeTable.columns,
 	} {
 		types := map[string]string{}
 		var want, got []string

@@ -1,6 +1,7 @@
 -- What moved in a closed month since its last close, one row per order and currency: money and state of then and of now
 --
--- Only an order of which something was received since can have moved, so that a month with few changes costs little. Moved is
+-- Only an order of which something was received since can have moved, so that a month with few changes costs little. They are
+-- joined: a set of them, looked up in a UNION of distributed tables, loses the rows of one of the tables in ClickHouse 26.7. Moved is
 -- what a digest would tell: an amount, its kind, its currency, a time, or what it is counted under. The amounts are those of the
 -- whole order; lines has the line items that moved, and changed says in what, "lines" where one came or went. An order that has
 -- no lines on one side, since it was not there or its detail came late, has no kind there and counts for nothing. Months that
@@ -52,9 +53,9 @@ FROM
         UNION ALL
         SELECT *, ${closed_at} AS closed_at, ${facts} AS facts, 1 AS is_now FROM spend
     ) AS side
-    WHERE toUnixTimestamp64Milli(closed_at) > 0 AND order_id GLOBAL IN
+    LEFT SEMI JOIN
     (
-        SELECT order_id
+        SELECT DISTINCT order_id
         FROM
         (
             SELECT order_id, create_time, fetched_at FROM order_versions
@@ -63,7 +64,9 @@ FROM
             UNION ALL SELECT order_id, create_time, fetched_at FROM order_item_rows
         )
         WHERE fetched_at > ${closed_at} AND toUnixTimestamp64Milli(${closed_at}) > 0
-    )
+    ) AS received
+    ON received.order_id = side.order_id
+    WHERE toUnixTimestamp64Milli(closed_at) > 0
     GROUP BY month, closed_at, account, owner_id, order_id, item_id, currency
 )
 GROUP BY month, closed_at, account, owner_id, order_id, currency
