@@ -48,9 +48,19 @@ func (v *verification) compare(ctx context.Context, stretch window.Interval) err
 			}
 			v.looks.listing(&l)
 		}
+		if err := v.run.Compared(ctx, v.equal(part)); err != nil {
+			return err
+		}
 		v.run.Progress.Done.Add(int64(len(part.Tile(v.run.Window))))
 	}
 	return nil
+}
+
+// equal returns the windows of a range whose list rows were compared, all of them, and are as they are stored.
+func (v *verification) equal(part window.Interval) []window.Interval {
+	return slices.DeleteFunc(part.Tile(v.run.Window), func(w window.Interval) bool {
+		return !v.looks.covers(ByRows, w) || slices.ContainsFunc(v.found, func(d Difference) bool { return d.Depth == ByRows && !d.Clip(w).Empty() })
+	})
 }
 
 // extra looks at the stored orders that a listing does not show.

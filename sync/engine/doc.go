@@ -41,10 +41,11 @@
 //     for, or the whole range is listed again, whichever costs less;
 //   - tracked by its id and unpaid: by the next run that asks for it, which is the next one within Options.Sweep of its
 //     creation, and ever rarer ones after that, down to one a day;
-//   - any other change: by the next deep [audit.Audit.Verify], and until then not at all. A change that the list row of an
-//     order does not show is never noticed.
+//   - any other change that its list row shows: within Options.Scrub, since all of the past is listed again within that, or by a
+//     deep [audit.Audit.Verify] before. Where the quota is not enough for that, within as long as it takes: the ledger says when
+//     each window was listed (listed_at).
 //
-// An order that appears in a window before the lookback is found by the next verification, which counts.
+// An order that appears in a window before the lookback is found by the next verification, which counts, or by a scrub.
 //
 // # An order is one row
 //

@@ -45,7 +45,9 @@ type Options struct {
 	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
 	// lacks what most of its product have.
 	Recheck []time.Duration
-	Log     *slog.Logger
+	// Scrub is within what time every window before the lookback is listed whole again; zero for never. See DueScrub.
+	Scrub time.Duration
+	Log   *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims stream.Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
@@ -63,6 +65,9 @@ type Engine struct {
 	one     sync.Mutex
 	turns   turns
 	memory  map[string]*stream.Memory // by account
+	// scrubAt is before when nothing of a stream is to be compared again, scrubFrom which stream is looked at first.
+	scrubAt   map[schema.Stream]time.Time
+	scrubFrom int
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -82,7 +87,7 @@ func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}}
+	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}, scrubAt: map[schema.Stream]time.Time{}}
 	for _, s := range streams {
 		e.memory[s.Account] = new(stream.Memory)
 	}

@@ -51,6 +51,25 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	return r.Commits.Add(out)
 }
 
+// Compared records that all list rows of some windows, which lie close together, were compared with the stored ones since the run began.
+func (r *Run) Compared(ctx context.Context, windows []window.Interval) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, windows[0].Start, windows[len(windows)-1].End)
+	if err != nil {
+		return err
+	}
+	var out schema.Batch
+	for _, w := range ledger {
+		if w.Verdict != "" && w.Listing().Before(r.Now) && slices.Contains(windows, window.Interval{Start: w.Start, End: w.End}) {
+			w.ListedAt, w.Version = r.Now, NextVersion(w.Version)
+			out.Windows = append(out.Windows, w)
+		}
+	}
+	return r.Commits.Add(out)
+}
+
 // windowCounter adds up the ledger rows of one range while its listings are worked off, in the order of time. One goroutine uses
 // it.
 type windowCounter struct {

@@ -35,6 +35,8 @@ type Metrics struct {
 	retries     *prometheus.CounterVec   // table
 	differences *prometheus.GaugeVec     // account
 	verifiedAt  *prometheus.GaugeVec     // account, owner_id
+	scrubbed    *prometheus.CounterVec   // account
+	scrubFound  *prometheus.CounterVec   // account
 	warehouseUp prometheus.Gauge
 
 	reloaded prometheus.Gauge
@@ -86,6 +88,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 			"Differences that verifications found and that no look of the same depth has ended.", "account"),
 		verifiedAt: gauge("verification_timestamp_seconds",
 			"When the source's counts, or more, were last compared with everything; 0 where that is not known.", "account", "owner_id"),
+		scrubbed:   counter("scrub_windows_total", "Windows of the past that were compared with the source again.", "account"),
+		scrubFound: counter("scrub_changed_total", "Orders that a scrub found to be new or changed.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
@@ -113,6 +117,8 @@ func (m *Metrics) begin(account string) {
 	m.orders.WithLabelValues(account)
 	m.items.WithLabelValues(account)
 	m.differences.WithLabelValues(account)
+	m.scrubbed.WithLabelValues(account)
+	m.scrubFound.WithLabelValues(account)
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v))
 	}
@@ -139,7 +145,7 @@ func (m *Metrics) end(account string) *atomic.Int64 {
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -201,7 +207,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound,
 	} {
 		v.DeletePartialMatch(of)
 	}

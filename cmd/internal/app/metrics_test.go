@@ -40,6 +40,8 @@ var contract = []string{
 	"ordersync_next_tick_timestamp_seconds{}",
 	"ordersync_orders_written_total{account}",
 	"ordersync_rejects_total{account,reason}",
+	"ordersync_scrub_changed_total{account}",
+	"ordersync_scrub_windows_total{account}",
 	"ordersync_verification_timestamp_seconds{account,owner_id}",
 	"ordersync_verify_differences{account}",
 	"ordersync_warehouse_up{}",

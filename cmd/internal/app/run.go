@@ -93,10 +93,11 @@ func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *stream.P
 	return out, err
 }
 
-// Due is part of daemon.Account: product names and verifications.
-func (s scheduled) Due(ctx context.Context, now time.Time) {
+// Due is part of daemon.Account: product names, verifications, and the part of a scrub that there is time for.
+func (s scheduled) Due(ctx context.Context, now, deadline time.Time) {
 	s.productsDue(ctx, s.login, now)
 	s.verifyDue(ctx, s.login, now)
+	s.scrubDue(ctx, s.login, now, deadline)
 }
 
 // Clock is part of daemon.Account.

@@ -226,12 +226,20 @@ func (c *checker) schedule(s *Schedule) {
 			c.fail(at, "is not longer than the one before it (order them, such as [10m, 1h, 24h])")
 		}
 	}
+	c.scrub("schedule.scrub", s.Scrub)
 	switch {
 	case !lookback:
 	case window && s.Lookback < s.Window:
 		c.fail("schedule.lookback", "is shorter than the window (give at least %s)", s.Window)
 	case !c.failed("schedule.settle") && s.Settle <= day && s.Lookback < s.Settle:
 		c.fail("schedule.lookback", "is shorter than settle: late orders would never be seen (give at least %s)", s.Settle)
+	}
+}
+
+// scrub checks within what time everything is to be compared again. What is shorter than the time between two runs means in each.
+func (c *checker) scrub(path string, every time.Duration) {
+	if every != 0 {
+		c.span(path, every, 10*time.Second, 3660*day)
 	}
 }
 

@@ -152,6 +152,8 @@ type Schedule struct {
 	// Recheck are the ages, ascending, at which the detail of a young order is fetched again, because vendors deliver after the
 	// payment. It is empty for never.
 	Recheck []time.Duration `yaml:"recheck"`
+	// Scrub is within what time all of the past is listed and compared again. It is zero for never.
+	Scrub time.Duration `yaml:"scrub"`
 }
 
 // Reporting says how the views and the status page tell days and months.
@@ -190,6 +192,7 @@ func Default() *Config {
 			Lookback: 24 * time.Hour,
 			Sweep:    192 * time.Hour,
 			Recheck:  []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour},
+			Scrub:    30 * day,
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},
