@@ -91,7 +91,7 @@ type Order struct {
 // Values of Order.DetailStatus.
 const (
 	DetailOK      = "ok"
-	DetailPending = "pending" // the detail could not be fetched yet; a later tick tries again
+	DetailPending = "pending" // the detail could not be fetched yet; a later run tries again
 )
 
 // Item is one row of order_item_rows: a line item (BSS: sub-order). CreateTime is the order's, so that an item and all
@@ -219,7 +219,7 @@ type Reject struct {
 	FirstSeen   time.Time `ch:"first_seen"`
 	LastSeen    time.Time `ch:"last_seen"`
 	Attempts    uint32    `ch:"attempts"`
-	NextAttempt time.Time `ch:"next_attempt,optional"` // when a later tick may try again; ever more rarely for the same reason
+	NextAttempt time.Time `ch:"next_attempt,optional"` // when a later run may try again; ever more rarely for the same reason
 	AcceptedAt  time.Time `ch:"accepted_at,optional"`  // when an operator accepted it
 	AcceptedBy  string    `ch:"accepted_by"`
 	Note        string    `ch:"note"`
@@ -343,8 +343,8 @@ type Place struct {
 	Known
 }
 
-// Batch is what is written together. Items go first, then orders, then rejects, and the windows last: a window is
-// committed only after the warehouse confirmed every row of it (I1).
+// Batch is what is written together. Rejects and items go first, then orders, and the windows last: an order that is stored is
+// not fetched again, so all that is known of it is stored before (I7), and a window is committed only after the warehouse confirmed every row of it (I1).
 type Batch struct {
 	Orders  []Order
 	Items   []Item

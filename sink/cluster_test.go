@@ -11,6 +11,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // openCluster opens a sink on two servers, through the given one.
@@ -140,7 +141,7 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("undone")(undone, err)
 	count, err := s.Count(ctx, stream, from, to)
 	keep("count")(count, err)
-	rejects, err := s.OpenRejects(ctx, stream)
+	rejects, err := warehousetest.OpenRejects(ctx, s, stream)
 	keep("rejects")(rejects, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)

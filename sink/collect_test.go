@@ -86,7 +86,6 @@ func readings(now time.Time) []reading {
 		}},
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
-		{"OpenRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenRejects(ctx, stream)) }},
 		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectWindows(ctx, stream, time.Hour, time.Time{}, to))
 		}},
@@ -315,7 +314,7 @@ func TestReadsEnd(t *testing.T) {
 			t.Error("the column is as it was")
 		}
 		exec(t, s.Conn(), "INSERT INTO sync_finding_rows (account, id) VALUES ('main', 'x')")
-		if _, err := s.OpenRejects(t.Context(), stream); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
+		if _, err := s.ListRejects(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
 			strings.Count(err.Error(), "ordersync migrate") != 1 {
 			t.Error(err)
 		}

@@ -3,16 +3,17 @@
 //
 // # One write
 //
-//	items ──► orders ──► rejects ──► ledger        each step waits for the server's confirmation (I1)
-//	  │          │
-//	  │          └─ a materialized view copies every insert to order_versions
-//	  └─ split by month of the order's creation, at most 100,000 rows or 64 MB a block: one block = one partition =
-//	     one atomic insert
+//	rejects ──► items ──► orders ──► ledger        each step waits for the server's confirmation (I1)
+//	   │          │         │
+//	   │          │         └─ a materialized view copies every insert to order_versions
+//	   │          └─ split by month of the order's creation, at most 100,000 rows or 64 MB a block: one block = one
+//	   │             partition = one atomic insert
+//	   └─ those that are open; that one became a row is written after the orders
 //
-// The order of the steps is what makes a crash harmless (I7): an order that is visible has its items, and a window that
-// the ledger calls complete has all of its orders. Everything before the ledger row is simply written again by the
-// next walk of the window, and changes nothing then (I3): all tables keep one row per key, the one with the highest
-// version.
+// The order of the steps is what makes a crash harmless (I7): an order that is visible has its lines, as items or as
+// rejects, and a window that the ledger calls complete has all of its orders. Everything before the ledger row is simply
+// written again by the next listing of the window, and changes nothing then (I3): all tables keep one row per key, the one
+// with the highest version.
 //
 // # Retries
 //

@@ -36,7 +36,7 @@ func (s *Sink) Ledger(ctx context.Context, stream schema.Stream, from, to time.T
 
 // Undone returns what is not done of a stream before a time, by start: the windows that the ledger does not hold as complete
 // with the sink's filters,
-// and between its first window and that time the stretches without any, as windows without a verdict. The server looks
+// and between its first window and that time the ranges without any, as windows without a verdict. The server looks
 // for both, so that a ledger of years costs no more than one of a day.
 func (s *Sink) Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error) {
 	out, err := s.windows(ctx, "AND (verdict != 'complete' OR filters != ?) ", []any{s.filters.String()}, stream, schema.MinTime, before)

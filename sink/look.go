@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,54 +13,6 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 )
-
-// Plan is what Open would do to a warehouse. A warehouse that is up to date has an empty one.
-type Plan struct {
-	Database   bool     // make the database
-	Tables     []string // make these, which are missing
-	Migrations []int64  // run these
-	Engines    []string // give these the engine that they have in a new warehouse
-	Views      []string // make or replace these, which are missing or of another version
-	Comments   []string // correct the comments of these
-}
-
-// Empty reports whether there is nothing to do.
-func (p *Plan) Empty() bool { return len(p.words()) == 0 }
-
-// New reports whether nothing of ours is there yet.
-func (p *Plan) New() bool { return p.Database || len(p.Tables) == len(schema.Tables()) }
-
-func (p *Plan) String() string { return strings.Join(p.words(), ", ") }
-
-func (p *Plan) words() (out []string) {
-	switch {
-	case p.Database:
-		return []string{"make the database with its tables and views"}
-	case p.New():
-		return []string{"make its tables and views"}
-	}
-	list := func(what, these string, names []string) {
-		const few = 4
-		switch n := len(names); {
-		case n > few:
-			out = append(out, fmt.Sprintf("%s %d %ss", what, n, these))
-		case n > 1:
-			out = append(out, what+" the "+these+"s "+strings.Join(names, ", "))
-		case n == 1:
-			out = append(out, what+" the "+these+" "+names[0])
-		}
-	}
-	list("make", "missing table", p.Tables)
-	var numbers []string
-	for _, n := range p.Migrations {
-		numbers = append(numbers, fmt.Sprint(n))
-	}
-	list("run", "migration", numbers)
-	list("renew the engine of", "table", p.Engines)
-	list("make", "view", p.Views)
-	list("correct the comments of", "table", p.Comments)
-	return out
-}
 
 // Look says what Open would do, and changes nothing. It refuses what Open refuses: objects of our names that are not
 // ours, and a warehouse of a newer version. The version is the server's.
@@ -86,34 +37,6 @@ func lookAtAll(ctx context.Context, cfg Config) (nodes []*found, err error) {
 		nodes = append(nodes, f)
 	}
 	return nodes, nil
-}
-
-// planOf is what is to be done on all of them.
-func planOf(nodes []*found) *Plan {
-	all := &Plan{}
-	for _, f := range nodes {
-		all.add(f.plan())
-	}
-	return all
-}
-
-// add takes in what is to be done on another server.
-func (p *Plan) add(q *Plan) {
-	p.Database = p.Database || q.Database
-	union := func(a *[]string, b []string) {
-		for _, name := range b {
-			if !slices.Contains(*a, name) {
-				*a = append(*a, name)
-			}
-		}
-	}
-	union(&p.Tables, q.Tables)
-	union(&p.Engines, q.Engines)
-	union(&p.Views, q.Views)
-	union(&p.Comments, q.Comments)
-	if len(q.Migrations) > len(p.Migrations) {
-		p.Migrations = q.Migrations
-	}
 }
 
 // object is a table, view or dictionary of the database on one server.
@@ -300,176 +223,6 @@ func (f *found) layout() error {
 func tableNamed(name string) schema.Table {
 	tables := schema.Tables()
 	return tables[slices.IndexFunc(tables, func(t schema.Table) bool { return t.Name == name })]
-}
-
-// foreign refuses, by name, each object that has a name of ours and is not ours (I13).
-func (f *found) foreign() error {
-	var strangers []string
-	for _, host := range slices.Sorted(maps.Keys(f.nodes)) {
-		objects := f.nodes[host]
-		versions := objects[schema.VersionTable]
-		marked := versions != nil && strings.HasSuffix(versions.comment, schema.Mark)
-		// A warehouse that has no marks is known by its versions together with the structure of its main table.
-		proven := versions != nil && !marked && objects["order_rows"] != nil && like(tableNamed("order_rows"), objects["order_rows"]) &&
-			len(f.versions) > 0 && !slices.ContainsFunc(f.versions, func(v int64) bool { return !slices.Contains(schema.Versions(), v) })
-		f.adopting = f.adopting || proven
-		ours := map[string]bool{schema.VersionTable: marked || proven}
-		for _, t := range schema.Tables() {
-			for _, name := range f.forms(t) {
-				o := objects[name]
-				ours[name] = o != nil && (strings.HasSuffix(o.comment, schema.Mark) || (marked || proven) && like(t, o))
-			}
-		}
-		for _, v := range schema.Views() {
-			if o := objects[v.Name]; o != nil {
-				_, made := schema.ParseViewMark(o.comment)
-				ours[v.Name] = o.engine == "View" && (made || proven && slices.ContainsFunc(schema.FrozenViews()[v.Name],
-					func(columns []schema.Column) bool { return slices.Equal(columns, o.columns) }))
-			}
-		}
-		if o := objects[former]; o != nil {
-			ours[former] = strings.HasSuffix(o.comment, schema.Mark)
-		}
-		for _, name := range slices.Sorted(maps.Keys(objects)) {
-			if !ours[name] {
-				stranger := "the " + objects[name].kind() + " " + name
-				if len(f.nodes) > 1 {
-					stranger += " on " + host
-				}
-				strangers = append(strangers, stranger)
-			}
-		}
-	}
-	if len(strangers) == 0 {
-		return nil
-	}
-	return fmt.Errorf("it has %s, not made by ordersync, which needs the name for its own: nothing was changed; "+
-		"give ordersync a database of its own (clickhouse.database), or rename what is there", strings.Join(strangers, ", and "))
-}
-
-// like reports whether an object has the structure of a table of ours.
-func like(t schema.Table, o *object) bool {
-	if t.Feeds != "" {
-		return o.engine == "MaterializedView" && regexp.MustCompile(` TO \S+\.`+t.Feeds+`(_local)? `).MatchString(o.create)
-	}
-	if o.engine != "Distributed" && !strings.HasSuffix(o.engine, "MergeTree") {
-		return false
-	}
-	missing := slices.Clone(t.Columns)
-	for _, c := range o.columns {
-		if at := slices.Index(missing, c); at >= 0 {
-			missing = slices.Delete(missing, at, at+1)
-		} else if !slices.Contains(t.Added, c.Name) {
-			return false
-		}
-	}
-	return len(missing) == 0
-}
-
-// newer refuses a warehouse that a newer program has changed: this one can neither read it right nor write it.
-func (f *found) newer() error {
-	const remedy = "use a newer ordersync"
-	known := schema.Versions()
-	for _, v := range f.versions {
-		if !slices.Contains(known, v) {
-			return fmt.Errorf("its tables are of version %d, which this ordersync does not know (it knows %d): %s", v, known[len(known)-1], remedy)
-		}
-	}
-	for _, objects := range f.nodes {
-		for _, v := range schema.Views() {
-			o := objects[v.Name]
-			if o == nil {
-				continue
-			}
-			if mark, ok := schema.ParseViewMark(o.comment); ok && mark.Newer() {
-				return fmt.Errorf("its view %s was made by a newer ordersync (%d.%d; this one is %d.%d): %s", v.Name, mark.Tables, mark.Views,
-					schema.CurrentMark().Tables, schema.CurrentMark().Views, remedy)
-			}
-		}
-	}
-	return nil
-}
-
-// zone refuses a warehouse whose views have their days and months in another reporting zone: two processes with different
-// zones would make the views anew in turns, and the same question would be answered differently.
-func (f *found) zone() error {
-	if f.cfg.Rezone {
-		return nil
-	}
-	for _, objects := range f.nodes {
-		for _, v := range schema.Views() {
-			o := objects[v.Name]
-			if o == nil {
-				continue
-			}
-			if zone := schema.ZoneOf(o.comment); zone != "" && zone != f.cfg.Timezone {
-				return fmt.Errorf("its view %s has the days and months of the zone %s, and reporting.timezone is %s: set "+
-					"reporting.timezone: %[2]s, or run `ordersync migrate`, which makes the views anew for %[3]s", v.Name, zone, f.cfg.Timezone)
-			}
-		}
-	}
-	return nil
-}
-
-// plan compares what is there with what should be.
-func (f *found) plan() *Plan {
-	p := &Plan{Database: !f.database}
-	for _, v := range schema.Versions() {
-		if !slices.Contains(f.versions, v) {
-			p.Migrations = append(p.Migrations, v)
-		}
-	}
-	missing := func(name string) bool {
-		for _, objects := range f.nodes {
-			if objects[name] == nil {
-				return true
-			}
-		}
-		return false
-	}
-	some := func(name string, is func(*object) bool) bool { return slices.ContainsFunc(f.objects(name), is) }
-	for _, t := range schema.Tables() {
-		for _, name := range f.forms(t) {
-			switch {
-			case missing(name):
-				if !slices.Contains(p.Tables, t.Name) {
-					p.Tables = append(p.Tables, t.Name)
-				}
-			case some(name, func(o *object) bool { return len(f.corrections(t, o)) > 0 }):
-				p.Comments = append(p.Comments, name)
-			}
-		}
-	}
-	// Of a cluster the engine stays as it is, since a replicated table cannot be renamed. That costs nothing but that a row
-	// that was sent twice is stored twice.
-	if some(renewed, func(o *object) bool { return o.engine == "MergeTree" }) || len(f.objects(former)) > 0 {
-		p.Engines = append(p.Engines, renewed)
-	}
-	for _, v := range schema.Views() {
-		current := func(o *object) bool { return o.comment == v.MarkedComment(f.cfg.Timezone) }
-		if missing(v.Name) || some(v.Name, func(o *object) bool { return !current(o) }) {
-			p.Views = append(p.Views, v.Name)
-		}
-	}
-	if missing(schema.VersionTable) || some(schema.VersionTable, func(o *object) bool { return !strings.HasSuffix(o.comment, schema.Mark) }) {
-		p.Comments = append(p.Comments, schema.VersionTable)
-	}
-	return p
-}
-
-// corrections are the parts of an ALTER TABLE that gives a table and its columns their comments.
-func (f *found) corrections(t schema.Table, o *object) (out []string) {
-	if t.Feeds == "" {
-		for _, c := range o.columns {
-			if meaning := schema.Meaning(t.Name, c.Name); meaning != o.comments[c.Name] {
-				out = append(out, "COMMENT COLUMN "+c.Name+" "+schema.Quote(meaning))
-			}
-		}
-	}
-	if want := t.Comment + schema.Mark; o.comment != want {
-		out = append(out, "MODIFY COMMENT "+schema.Quote(want))
-	}
-	return out
 }
 
 // each runs a query and scans its rows one by one.

@@ -221,12 +221,6 @@ func (s *Sink) FindAccountRejects(ctx context.Context, account, prefix string) (
 	return s.rejects(ctx, "raw", ofAccount+" AND startsWith(id, ?)", account, prefix)
 }
 
-// OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, with their payloads: all
-// of them, so it is for people and tests, and no run may use it.
-func (s *Sink) OpenRejects(ctx context.Context, stream schema.Stream) ([]schema.Reject, error) {
-	return s.rejects(ctx, "raw", ofStream+" AND resolved = 0", stream.Account, stream.OwnerID)
-}
-
 // RejectCount is how many rejects of a stream did not become rows.
 type RejectCount struct {
 	schema.Stream

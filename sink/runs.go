@@ -23,7 +23,7 @@ type Run struct {
 	FinishedAt time.Time `ch:"finished_at,optional"` // zero while it runs
 
 	Planned     uint64 `ch:"windows_planned"`
-	Done        uint64 `ch:"windows_done"` // windows; spans of windows in a replay, orders in track and fetch
+	Done        uint64 `ch:"windows_done"` // windows; ranges of windows in a replay, orders in track and fetch
 	Orders      uint64 `ch:"orders"`       // that the listings showed
 	Changed     uint64 `ch:"changed"`      // of these, new or changed
 	Items       uint64 `ch:"items"`
@@ -91,7 +91,7 @@ func (s *Sink) FailedRuns(ctx context.Context, now, since time.Time, n int) ([]R
 		since, n, bound(now.Add(-RunSilence)))
 }
 
-// LastSuccesses returns when a tick of each account last left nothing undone, of those that began since a time.
+// LastSuccesses returns when a scheduled run of each account last left nothing undone, of those that began since a time.
 func (s *Sink) LastSuccesses(ctx context.Context, since time.Time) (map[string]time.Time, error) {
 	type row struct {
 		account string

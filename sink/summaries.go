@@ -24,7 +24,7 @@ type StreamSummary struct {
 
 	Oldest, Newest time.Time // start of the first and end of the last window
 
-	// The newest complete stretch: windows that follow each other without a gap, all complete, the last of them being
+	// The newest complete range: windows that follow each other without a gap, all complete, the last of them being
 	// the newest complete window there is. Both are zero where no window is complete. Lag is counted from its end.
 	CompleteFrom, CompleteTo time.Time
 
@@ -37,7 +37,7 @@ type StreamSummary struct {
 
 // summaries adds the ledger up on the server. covered is where the windows before one end, and whole where the complete
 // ones before it do: a window that begins after the one follows a gap, and a complete one that begins after the other
-// begins a complete stretch. Both are 0 where there is none before it.
+// begins a complete range. Both are 0 where there is none before it.
 const summaries = `
 SELECT
     argMax(source, start), account, owner_id, sumMap(map(toString(verdict), toUInt64(1))),

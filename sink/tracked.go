@@ -121,7 +121,7 @@ func (s *Sink) Stretch(ctx context.Context, stream schema.Stream) (oldest, newes
 	err = s.row(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+
 		final+"WHERE account = ? AND owner_id = ?"+finalSettings, []any{stream.Account, stream.OwnerID}, &n, &from, &to)
 	if err != nil {
-		return oldest, newest, fmt.Errorf("read the stretch of the stored orders: %w", err)
+		return oldest, newest, fmt.Errorf("read the range of the stored orders: %w", err)
 	}
 	if n == 0 {
 		return oldest, newest, nil

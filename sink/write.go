@@ -69,10 +69,10 @@ func (w *writer) Size() int {
 	return w.items.size + w.orders.size + w.rejects.size + w.resolved.size + w.windows.size
 }
 
-// Write is part of [schema.Writer]. The ledger rows go last, so that a window is never recorded before each of its rows is
-// stored (I1).
+// Write is part of [schema.Writer]. An order that is stored is not fetched again, so it follows its items and the rejects of
+// its lines. The ledger rows go last, so that a window is never recorded before each of its rows is stored (I1).
 func (w *writer) Write(ctx context.Context) error {
-	for _, send := range []func(context.Context, *Sink) error{w.items.send, w.orders.send, w.rejects.send, w.resolved.send, w.windows.send} {
+	for _, send := range []func(context.Context, *Sink) error{w.rejects.send, w.items.send, w.orders.send, w.resolved.send, w.windows.send} {
 		if err := send(ctx, w.sink); err != nil {
 			return err
 		}

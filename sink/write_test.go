@@ -171,9 +171,34 @@ func TestOneInsertIsOnePartition(t *testing.T) {
 		AND database = currentDatabase() AND table IN ('order_rows', 'order_item_rows') GROUP BY table ORDER BY table`),
 		[]string{"('order_item_rows',13,13)", "('order_rows',13,13)"})
 	equal(t, len(seen.tables), 28)
-	equal(t, seen.tables[26:], []string{"reject_rows", "sync_window_rows"})
-	equal(t, seen.tables[0], "order_item_rows")
+	equal(t, seen.tables[:2], []string{"reject_rows", "order_item_rows"})
+	equal(t, seen.tables[27], "sync_window_rows")
 	equal(t, seen.rows, 15+14+1+1)
+}
+
+// An order that is stored is not fetched again. So whatever step of a write fails, what is known of the order beside its row is
+// stored before it: its lines, and the lines of it that could not become items (I7). The ledger row is not (I1).
+func TestAnOrderIsStoredAfterAllThatIsKnownOfIt(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"reject_rows", "order_item_rows", "order_rows"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			b := smallBatch()
+			b.Rejects = append(b.Rejects, schema.Reject{Stream: stream, ID: "r2", Stage: schema.RejectItem, OrderID: b.Orders[0].OrderID,
+				CreateTime: b.Orders[0].CreateTime, WindowStart: day, Reason: "malformed", FirstSeen: day, LastSeen: day, Version: 1, Raw: "{"})
+			exec(t, s.Conn(), "RENAME TABLE "+table+" TO elsewhere")
+			if err := s.Write(t.Context(), b); err == nil {
+				t.Fatal("the write succeeds")
+			}
+			exec(t, s.Conn(), "RENAME TABLE elsewhere TO "+table)
+			equal(t, texts(t, s.Conn(), "SELECT count() FROM order_rows"), []string{"(0)"})
+			equal(t, texts(t, s.Conn(), "SELECT count() FROM sync_window_rows"), []string{"(0)"})
+			write(t, s, b)
+			equal(t, texts(t, s.Conn(), "SELECT count() FROM rejects"), []string{"(2)"})
+			equal(t, texts(t, s.Conn(), "SELECT (SELECT count() FROM orders), (SELECT count() FROM order_items)"), []string{"(2,3)"})
+		})
+	}
 }
 
 func TestValuesThatDoNotFit(t *testing.T) {

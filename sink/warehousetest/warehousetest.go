@@ -4,6 +4,8 @@
 package warehousetest
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +41,12 @@ func Database(t testing.TB) (addr, database string) {
 		}
 	}
 	return addr, database
+}
+
+// OpenRejects returns the rejects of a stream that did not become rows, the accepted ones included, oldest first.
+func OpenRejects(ctx context.Context, s *sink.Sink, stream schema.Stream) ([]schema.Reject, error) {
+	all, err := s.FindAccountRejects(ctx, stream.Account, "")
+	return slices.DeleteFunc(all, func(r schema.Reject) bool { return r.Stream != stream || r.Resolved }), err
 }
 
 // makeModel makes a warehouse and reads how to make another. Views may come in any order, since each names its columns, but

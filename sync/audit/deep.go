@@ -14,8 +14,8 @@ import (
 )
 
 // compare lists a range again and compares each order.
-func (v *verification) compare(ctx context.Context, stretch window.Interval) error {
-	for _, part := range window.Ranges(stretch.Tile(v.run.Window)) {
+func (v *verification) compare(ctx context.Context, all window.Interval) error {
+	for _, part := range window.Ranges(all.Tile(v.run.Window)) {
 		for l, err := range v.run.Walker().Walk(ctx, part) {
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -16,7 +17,7 @@ func (c *campaign) lossesShow(run string, s stream.Summary, err error) {
 		c.Fatalf("%s: %v", run, err)
 	}
 	ctx := c.Context()
-	open, err := c.sink.OpenRejects(ctx, c.stream)
+	open, err := warehousetest.OpenRejects(ctx, c.sink, c.stream)
 	if err != nil {
 		c.Fatal(err)
 	}

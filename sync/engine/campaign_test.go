@@ -198,7 +198,7 @@ func (c *campaign) verified() {
 	for _, d := range compare.Rows(orders, items, c.account) {
 		c.Error(d)
 	}
-	if open, err := c.sink.OpenRejects(c.Context(), c.stream); err != nil || len(open) > 0 {
+	if open, err := warehousetest.OpenRejects(c.Context(), c.sink, c.stream); err != nil || len(open) > 0 {
 		c.Errorf("%d open rejects, the first %+v, %v", len(open), first(open), err)
 	}
 	if pending, err := c.sink.Pending(c.Context(), c.stream, schema.OrderRef{}, 1_000_000); err != nil || len(pending) > 0 {

@@ -392,7 +392,7 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 		}
 	}
 	w.equal(end)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) > 0 {
 		t.Errorf("%v %v", rejects, err)
 	}

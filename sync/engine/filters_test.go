@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
@@ -146,7 +147,7 @@ func TestAVendorThatListsWhatWasNotAskedFor(t *testing.T) {
 	if err != nil || s.Err() == nil || !strings.Contains(s.Err().Error(), "rejected") {
 		t.Errorf("%v, %v", err, s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	want := len(w.ids(w.filters, start, end))
 	if err != nil || len(rejects) != want || want == 0 || rejects[0].Reason != "outside_filters" {
 		t.Errorf("%d rejects of %d, %v", len(rejects), want, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
@@ -468,7 +469,7 @@ func TestAnOrderOfTwoOwners(t *testing.T) {
 	if s.Err() == nil || s.Streams[0].Rejected != 60 {
 		t.Errorf("%v", s.Err())
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
 		t.Errorf("%d rejects, %v", len(rejects), err)
 	}
@@ -509,7 +510,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			open, err := w.sink.OpenRejects(t.Context(), l.Stream)
+			open, err := warehousetest.OpenRejects(t.Context(), w.sink, l.Stream)
 			if err != nil {
 				t.Fatal(err)
 			}

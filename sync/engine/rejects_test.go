@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -89,7 +90,7 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 // accept accepts all open rejects, as an operator would.
 func (w *world) accept(by string) {
 	w.Helper()
-	rejects, err := w.sink.OpenRejects(w.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(w.Context(), w.sink, w.stream)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func TestAcceptances(t *testing.T) {
 	bad := w.account.IDs(now.Add(-10*time.Hour), now)[:2]
 	w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount", Orders: bad}).Fault)
 	w.backfill(now)
-	open, err := w.sink.OpenRejects(t.Context(), w.stream)
+	open, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(open) != 2 {
 		t.Fatal(open, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source/bss"
@@ -96,7 +97,7 @@ func TestReplayOfALine(t *testing.T) {
 	script := simulator.NewScript(1, simulator.Rule{Kind: "bad-line", Orders: bad})
 	w.account.SetFault(script.Fault)
 	w.backfill(now)
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 1 || rejects[0].Stage != schema.RejectItem {
 		t.Fatal(rejects, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
@@ -267,7 +268,7 @@ func TestRejectsGrowCheap(t *testing.T) {
 	if n := calls() - before; n < 5 || n > 12 {
 		t.Errorf("%d calls in two days for an order that always fails", n)
 	}
-	rejects, err := w.sink.OpenRejects(t.Context(), w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
 	if err != nil || len(rejects) != 1 {
 		t.Fatal(rejects, err)
 	}

@@ -39,7 +39,7 @@
 // A [Fault] sees every call and may alter or replace its answer. A [Script] is a Fault made of [Rule]s over the kinds in
 // [Kinds], seeded and switchable while the server runs; [Chaos] mixes one from a seed, [ParseFaults] reads one from a
 // text. The truth never follows a fault: a spoiled row is the same order, and is served right once the script is off.
-// What cannot be had in the meantime is in [Script.Losses], so that a test can demand that it was shown. A cancellation
+// What is unavailable in the meantime is in [Script.Losses], so that a test can demand that it was shown. A cancellation
 // takes place unless the fault replaces its answer: where only the way back breaks, the order is cancelled.
 //
 // # Wire

@@ -9,8 +9,9 @@ import (
 	"github.com/ordersync/ordersync/sync/window"
 )
 
-// chunk is how many orders go to the committer at once: a stop or a crash costs few calls.
-const chunk = 100
+// chunk is how many orders go to the committer at once: a stop or a crash costs few calls, and as each of the listings
+// under way holds so many, hundreds of them take little memory.
+const chunk = 20
 
 // rows gathers the rows of orders whose details were fetched, and hands them to the committer, a chunk at a time.
 type rows struct {

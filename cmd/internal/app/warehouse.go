@@ -18,7 +18,7 @@ import (
 	"github.com/ordersync/ordersync/sink/embedded"
 )
 
-// EnvironmentError says that something around ordersync is missing or refuses: the warehouse cannot be had. It is an
+// EnvironmentError says that something around ordersync is missing or refuses: the warehouse is unavailable. It is an
 // exit code of its own, because trying again later, or elsewhere, may help, and changing the data does not.
 type EnvironmentError struct{ Err error }
 

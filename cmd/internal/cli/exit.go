@@ -22,7 +22,7 @@ const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2 // the command line or the configuration is wrong
-	exitEnvironment = 3 // credentials are refused, or ClickHouse cannot be had
+	exitEnvironment = 3 // credentials are refused, or ClickHouse is unavailable
 	exitDifferences = 4 // verify found differences, and they are left
 	exitInterrupted = 130
 )
