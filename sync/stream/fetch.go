@@ -54,7 +54,7 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 		todo := Pointers(orders)
 		for _, o := range todo {
 			o.Version = Newer(NextVersion(o.Version), o.Version)
-			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
+			o.FetchedAt = r.clock() // what is written then is of this call, not of the old listing
 		}
 		out, err := r.rows(ctx, todo)
 		if err != nil {
@@ -113,7 +113,7 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 
 // check is that the detail of a stored order was fetched and says nothing new.
 func check(o *schema.Order) schema.Check {
-	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt, Version: uint64(o.FetchedAt.UnixNano())}
+	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt, Version: NextVersion(0)}
 }
 
 // suspect is a stored order whose detail says another creation time than it did before.

@@ -258,7 +258,7 @@ func (mv *Moves) unite(ctx context.Context) error {
 	}
 	var out schema.Batch
 	for id, p := range newest {
-		o := schema.Order{Stream: mv.run.Stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
+		o := schema.Order{Stream: mv.run.Stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: mv.run.clock()}
 		orders, items, err := mv.Leave(ctx, &o, places[id])
 		if err != nil {
 			return err
