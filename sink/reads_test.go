@@ -39,8 +39,8 @@ func TestKnown(t *testing.T) {
 
 	known := must[map[string]schema.Known](t)(s.Known(t.Context(), stream, day.Add(time.Minute), day.Add(time.Hour)))
 	equal(t, known, map[string]schema.Known{
-		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
-		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
+		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, FetchedAt: b.Orders[0].FetchedAt, Version: 1},
+		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, FetchedAt: again.FetchedAt, Version: 9},
 	})
 	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream, schema.OrderRef{}, 1_000_000))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})

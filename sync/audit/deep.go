@@ -124,6 +124,7 @@ func (v *verification) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var checks []schema.Check
 		e := enrich.Enricher{Detailer: v.run.Stream.Source, Parallel: v.run.Stream.InFlight}
 		for d, err := range e.Enrich(ctx, stream.Pointers(orders), nil) {
 			if err != nil {
@@ -137,12 +138,16 @@ func (v *verification) ask(ctx context.Context) error {
 				found.Kind, found.Note = Undone, d.Err.Error()
 				v.looks.cannot(ByDetail, found.OrderID)
 			case !b.ChangedBy(d):
+				checks = append(checks, v.run.Check(d.Order))
 				continue
 			}
 			v.differ(ByDetail, window.At(b.Order.CreateTime, v.run.Window), found)
 			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.Order.CreateTime})
 		}
 		v.looks.add(ByDetail, part)
+		if err := v.run.Store.WriteChecks(ctx, checks); err != nil {
+			return err
+		}
 	}
 	if !v.Repair || len(differ) == 0 {
 		return nil

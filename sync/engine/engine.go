@@ -28,6 +28,8 @@ type Store interface {
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
 	// Provisional returns the orders whose detail is due to be fetched again at some ages; see Options.Recheck.
 	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
+	// OldDetails returns orders of a range whose detail was last fetched before a time, the oldest look first; at most so many.
+	OldDetails(ctx context.Context, stream schema.Stream, from, to, before time.Time, most int) ([]schema.OrderRef, error)
 	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
@@ -45,9 +47,7 @@ type Options struct {
 	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
 	// lacks what most of its product have.
 	Recheck []time.Duration
-	// Scrub is within what time every window before the lookback is listed whole again; zero for never. See DueScrub.
-	Scrub time.Duration
-	Log   *slog.Logger
+	Log     *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims stream.Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
@@ -65,9 +65,7 @@ type Engine struct {
 	one     sync.Mutex
 	turns   turns
 	memory  map[string]*stream.Memory // by account
-	// scrubAt is before when nothing of a stream is to be compared again, scrubFrom which stream is looked at first.
-	scrubAt   map[schema.Stream]time.Time
-	scrubFrom int
+	scrubs  scrubs
 }
 
 // ErrBusy means that another run of this engine is under way.
@@ -87,7 +85,7 @@ func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}, scrubAt: map[schema.Stream]time.Time{}}
+	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}}
 	for _, s := range streams {
 		e.memory[s.Account] = new(stream.Memory)
 	}

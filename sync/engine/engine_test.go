@@ -46,7 +46,7 @@ type world struct {
 	// listQuota of new engines' streams; zero is without a bound.
 	listQuota float64
 	recheck   []time.Duration                   // of new engines
-	scrub     time.Duration                     // of new engines
+	bounds    engine.Bounds                     // of scheduled
 	source    func(stream.Source) stream.Source // what they have around theirs
 	store     engine.Store                      // what new engines write to: sink, or something around it
 
@@ -118,7 +118,7 @@ func (w *world) newStream(timeout time.Duration, pageSize int) stream.Stream {
 func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
 	w.Helper()
 	return engine.New(w.store, []stream.Stream{w.newStream(timeout, pageSize)}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck, Scrub: w.scrub,
+		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck,
 		Committed: func(b engine.Written) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
@@ -24,7 +25,7 @@ func (w *world) scheduled(now time.Time, tick time.Duration) (scrubbed stream.Su
 	if err != nil {
 		w.Fatal(err)
 	}
-	due, err := w.engine.DueScrub(w.Context(), now, until)
+	due, err := w.engine.DueScrub(w.Context(), w.bounds, now, until)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestScrubFindsOldChanges(t *testing.T) {
 	const days, every, tick = 6, 4 * 24 * time.Hour, 4 * time.Hour
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Seed: 51, Orders: 600, From: start, To: end})
-	w.scrub, w.listQuota = every, 10
+	w.bounds.Rows, w.listQuota = every, 10
 	w.engine = w.newEngine(0, 20)
 	now := end
 	w.backfill(now)
@@ -106,12 +107,80 @@ func TestScrubFindsOldChanges(t *testing.T) {
 	}
 }
 
+// What changes in details alone, and is in no listing, is in the copy within the other interval; a detail is fetched once in it, and
+// the ledger says of each window how old the oldest of its details is.
+func TestScrubFindsChangedDetails(t *testing.T) {
+	t.Parallel()
+	const days, every, tick = 6, 4 * 24 * time.Hour, 4 * time.Hour
+	end := start.AddDate(0, 0, days)
+	w := newWorld(t, simulator.Options{Seed: 55, Orders: 300, From: start, To: end})
+	w.bounds.Details = every
+	now := end
+	w.backfill(now)
+	w.scheduled(now, tick)
+	old := w.account.IDs(start, end.AddDate(0, 0, -2))
+	changed := 0
+	for i, id := range old {
+		if i%7 == 3 && w.account.ChangeDetail(id) == nil {
+			changed++
+		}
+	}
+	w.account.ResetCounters()
+	for at := tick; at <= every; at += tick {
+		now = now.Add(tick)
+		if at == every/2 {
+			w.engine = w.newEngine(0, 20)
+		}
+		w.scheduled(now, tick)
+		rows, err := w.sink.Windows(t.Context(), w.stream, start, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ages, err := w.sink.DetailAges(t.Context(), w.stream, time.Hour, start, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		oldest := map[time.Time]time.Time{}
+		for _, a := range ages {
+			oldest[a.Start] = a.DetailedAt
+		}
+		for _, r := range rows {
+			if at := oldest[r.Start.UTC()]; !at.Equal(r.DetailedAt) && (r.DetailedAt.IsZero() || r.DetailedAt.After(at)) {
+				t.Errorf("%s: the oldest detail is of %s, the ledger says %s", r.Start, at, r.DetailedAt)
+			}
+			if !r.DetailedAt.IsZero() && now.Sub(r.DetailedAt) > every {
+				t.Fatalf("%s: a detail was last fetched %s ago", r.Start, now.Sub(r.DetailedAt))
+			}
+		}
+	}
+	orders, err := w.sink.Orders(t.Context(), w.stream, start, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := w.sink.Items(t.Context(), w.stream, start, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := compare.Rows(orders, items, w.account); len(d) > 0 || changed < 5 {
+		t.Errorf("%d details changed: %v", changed, d)
+	}
+	twice := 0
+	for _, id := range old {
+		if w.account.DetailCalls(id) > 1 {
+			twice++
+		}
+	}
+	if calls := w.account.Calls()["GetOrderDetail"].Total; calls > 300*11/10 || twice > len(old)/10 {
+		t.Errorf("%d details were fetched of 300 orders, and %d of %d twice", calls, twice, len(old))
+	}
+}
+
 // Too much that vanishes at once empties nothing: the windows are short, and say what to do.
 func TestScrubBelievesNoEmptySource(t *testing.T) {
 	t.Parallel()
 	end := start.AddDate(0, 0, 4)
 	w := newWorld(t, simulator.Options{Seed: 52, Orders: 800, From: start, To: end})
-	w.scrub = 10 * time.Second
+	w.bounds.Rows = 10 * time.Second
 	w.engine = w.newEngine(0, 20)
 	w.backfill(end)
 	before, err := w.sink.Count(t.Context(), w.stream, start, end)
@@ -124,7 +193,7 @@ func TestScrubBelievesNoEmptySource(t *testing.T) {
 			gone++
 		}
 	}
-	due, err := w.engine.DueScrub(t.Context(), end.Add(time.Hour), time.Time{})
+	due, err := w.engine.DueScrub(t.Context(), w.bounds, end.Add(time.Hour), time.Time{})
 	if err != nil || due == nil || gone < 60 {
 		t.Fatal(due, err, gone)
 	}
@@ -186,13 +255,13 @@ func TestScrubEndsInTime(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 54, Orders: 400, From: start, To: end})
 	takes := time.Duration(0)
 	w.source = func(s stream.Source) stream.Source { return slowSource{s, &takes} }
-	w.scrub = 10 * time.Second
+	w.bounds.Rows = 10 * time.Second
 	w.engine = w.newEngine(0, 20)
 	w.backfill(end)
 	takes = 500 * time.Millisecond
 	until := time.Now().Add(2 * time.Second)
 	now := end.Add(time.Hour)
-	due, err := w.engine.DueScrub(t.Context(), now, until)
+	due, err := w.engine.DueScrub(t.Context(), w.bounds, now, until)
 	if err != nil || due == nil {
 		t.Fatal(due, err)
 	}
@@ -201,7 +270,7 @@ func TestScrubEndsInTime(t *testing.T) {
 		t.Errorf("%s after its end: %v, %v", over, err, s.Err())
 	}
 	takes = 0
-	due, err = w.engine.DueScrub(t.Context(), now, time.Time{})
+	due, err = w.engine.DueScrub(t.Context(), w.bounds, now, time.Time{})
 	if err != nil || due == nil {
 		t.Fatal(due, err)
 	}
@@ -210,5 +279,33 @@ func TestScrubEndsInTime(t *testing.T) {
 	}
 	if oldest := w.oldestLook(); oldest.End.Before(now.Add(-24*time.Hour)) && oldest.Listing().Before(now) {
 		t.Errorf("%+v was not listed again", oldest)
+	}
+}
+
+// A ledger of before it knew how old details are learns it from the orders.
+func TestScrubLearnsHowOldDetailsAre(t *testing.T) {
+	t.Parallel()
+	end := start.AddDate(0, 0, 4)
+	w := newWorld(t, simulator.Options{Seed: 56, Orders: 200, From: start, To: end})
+	w.backfill(end)
+	detailed := func() (n uint64) {
+		t.Helper()
+		if err := w.sink.Conn().QueryRow(t.Context(), `SELECT count() FROM sync_windows WHERE isNotNull(detailed_at) AND window_start < ?`,
+			end.Add(-24*time.Hour)).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := detailed()
+	w.exec("ALTER TABLE sync_window_rows UPDATE detailed_at = NULL WHERE 1")
+	if before == 0 || detailed() > 0 {
+		t.Fatal(before, detailed())
+	}
+	w.scheduled(end, 5*time.Minute)
+	if after := detailed(); after != before {
+		t.Errorf("%d windows say how old their details are, %d did before", after, before)
+	}
+	if due, err := w.engine.DueScrub(t.Context(), w.bounds, end.Add(5*time.Minute), time.Time{}); err != nil || due != nil {
+		t.Errorf("it is asked again: %+v, %v", due, err)
 	}
 }

@@ -31,10 +31,6 @@ func (r *Run) rows(ctx context.Context, todo []*schema.Order) (*rows, error) {
 func (w *rows) take(ctx context.Context, d enrich.Result, places []time.Time, write bool) error {
 	r, o := w.run, d.Order
 	if write {
-		o.FetchedAt = r.clock() // the vendor's: the ages of details are counted by it
-		for i := range d.Items {
-			d.Items[i].FetchedAt = o.FetchedAt
-		}
 		orders, items, err := r.Moves.Leave(ctx, o, places)
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 		l.streams = append(l.streams, stream.Stream{
 			Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
-			ListQuota: a.Quota.List / float64(len(all)),
+			ListQuota: a.Quota.List / float64(len(all)), DetailQuota: a.Quota.Detail / float64(len(all)),
 		})
 	}
 	return l, nil

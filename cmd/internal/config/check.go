@@ -227,6 +227,7 @@ func (c *checker) schedule(s *Schedule) {
 		}
 	}
 	c.scrub("schedule.scrub", s.Scrub)
+	c.scrub("schedule.scrub_details", s.ScrubDetails)
 	switch {
 	case !lookback:
 	case window && s.Lookback < s.Window:
