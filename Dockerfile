@@ -28,17 +28,22 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
         -o /out/bin/ordersync ./cmd/ordersync \
     && mkdir /out/data
 
-# The engine, as sink/embedded pins it.
+# The engine, as sink/embedded pins it. For arm64 no hash is pinned; there npm's own check against its registry has to do.
 FROM ${NODE_IMAGE} AS engine
 ARG CHDB_VERSION=26.7.3-stable.1
 ARG CHDB_SHA256=c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad
 WORKDIR /engine
-RUN [ "$(uname -m)" = x86_64 ] || { echo "no checked build of the embedded ClickHouse is known for $(uname -m)" >&2; exit 1; }; \
-    npm pack --silent --ignore-scripts "@chdb/lib-linux-x64-gnu@${CHDB_VERSION}" \
-    && echo "${CHDB_SHA256}  $(ls *.tgz)" | sha256sum --check \
-    && tar --extract --file *.tgz --strip-components=1 --no-same-owner package/libchdb.so \
+RUN case "$(uname -m)" in \
+        x86_64) arch=x64; pinned="${CHDB_SHA256}  engine.tgz" ;; \
+        aarch64) arch=arm64; pinned= ;; \
+        *) echo "there is no embedded ClickHouse for $(uname -m)" >&2; exit 1 ;; \
+    esac \
+    && npm pack --loglevel error --ignore-scripts "@chdb/lib-linux-${arch}-gnu@${CHDB_VERSION}" \
+    && mv *.tgz engine.tgz \
+    && { [ -z "$pinned" ] || echo "$pinned" | sha256sum --check; } \
+    && tar --extract --file engine.tgz --strip-components=1 --no-same-owner package/libchdb.so \
     && chmod 0644 libchdb.so \
-    && rm -rf *.tgz ~/.npm
+    && rm -rf engine.tgz ~/.npm
 
 FROM ${BASE_IMAGE} AS runtime
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -1,15 +1,18 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -19,10 +22,14 @@ const LibraryVariable = "ORDERSYNC_CHDB"
 // libraryVersion is chDB's version, of the engine 26.7.
 const libraryVersion = "26.7.3-stable.1"
 
+// Engine is the library that is fetched, for people.
+const Engine = "chDB " + libraryVersion
+
 // fileName is the library's name on every platform, macOS included, in the package and in the cache.
 const fileName = "libchdb.so"
 
-// build is the engine for one platform, as published on npm. The hash is of the package's archive.
+// build is the engine for one platform, as published on npm. The hash is of the package's archive. Where it is empty nobody
+// has tried the build, the sizes are zero, and the registry's own hash is trusted at the first download, see trust.
 type build struct {
 	name        string
 	sha256      string
@@ -30,8 +37,7 @@ type build struct {
 	librarySize int64
 }
 
-// builds are those that were checked. A platform whose hash is not known is not downloaded for: what is not checked is
-// not run.
+// builds are those that chDB publishes.
 var builds = map[string]build{
 	"linux/amd64": {
 		name:        "@chdb/lib-linux-x64-gnu",
@@ -44,10 +50,10 @@ var builds = map[string]build{
 	"darwin/amd64": {name: "@chdb/lib-darwin-x64"},
 }
 
-const remedy = "set clickhouse.addr to a ClickHouse of your own, or let " + LibraryVariable + " name a " + fileName + " of chDB " + libraryVersion
+const remedy = "set clickhouse.addr to a ClickHouse of your own, or let " + LibraryVariable + " name a " + fileName + " of " + Engine
 
 // library returns the path of the engine, and fetches it first if it is not there.
-func library(ctx context.Context, progress func(stage string, done, total int64)) (string, error) {
+func library(ctx context.Context, log *slog.Logger, progress func(stage string, done, total int64)) (string, error) {
 	if path := os.Getenv(LibraryVariable); path != "" {
 		abs, err := filepath.Abs(path)
 		if err != nil {
@@ -65,10 +71,6 @@ func library(ctx context.Context, progress func(stage string, done, total int64)
 	if !ok {
 		return "", fmt.Errorf("there is no embedded ClickHouse for %s: set clickhouse.addr to a ClickHouse of your own", platform)
 	}
-	if b.sha256 == "" {
-		return "", fmt.Errorf("no checked build of the embedded ClickHouse is known for %s: %s (npm pack %s@%s has it)",
-			platform, remedy, b.name, libraryVersion)
-	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no folder to keep the embedded ClickHouse in: %w: set HOME; or %s", err, remedy)
@@ -76,7 +78,7 @@ func library(ctx context.Context, progress func(stage string, done, total int64)
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
-	path, err := store{dir: filepath.Join(cache, "ordersync"), build: b, progress: progress}.get(ctx)
+	path, err := store{dir: filepath.Join(cache, "ordersync"), build: b, log: log, progress: progress}.get(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -87,16 +89,28 @@ func library(ctx context.Context, progress func(stage string, done, total int64)
 type store struct {
 	dir      string
 	build    build
+	log      *slog.Logger
 	progress func(stage string, done, total int64)
 }
+
+// spec is what npm calls the package.
+func (s store) spec() string { return s.build.name + "@" + libraryVersion }
 
 func (s store) path() string { return filepath.Join(s.dir, "chdb-"+libraryVersion, fileName) }
 
 // have says whether the library is there, whole. It gets its name only after it was written and checked; the size
 // also finds one that was cut off later.
 func (s store) have() bool {
+	size := s.build.librarySize
+	if s.build.sha256 == "" {
+		known, err := s.readTrust()
+		if err != nil || known.Integrity == "" {
+			return false
+		}
+		size = known.LibrarySize
+	}
 	info, err := os.Stat(s.path())
-	return err == nil && info.Mode().IsRegular() && info.Size() == s.build.librarySize
+	return err == nil && info.Mode().IsRegular() && info.Size() == size
 }
 
 // get returns the library and fetches it once for all processes of the user.
@@ -125,30 +139,46 @@ func (s store) get(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
+	want, first, err := s.wanted(ctx, tmp)
+	if err != nil {
+		return "", err
+	}
 	archive, err := s.download(ctx, tmp)
 	if err != nil {
 		return "", err
 	}
-	if err := s.unpack(ctx, archive, tmp); err != nil {
+	if err := s.unpack(ctx, archive, tmp, want, first); err != nil {
 		return "", fmt.Errorf("unpack the embedded ClickHouse: %w", err)
 	}
 	return s.path(), nil
 }
 
-// download lets npm fetch the package, so that the user's registry, proxy and credentials apply.
-func (s store) download(ctx context.Context, tmp string) (string, error) {
+// npm runs npm in a folder and returns what it prints, so that the user's registry, proxy and credentials apply.
+func (s store) npm(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return "", fmt.Errorf("the embedded ClickHouse is fetched once with npm, which is not there: install npm; or %s", remedy)
+		return nil, fmt.Errorf("the embedded ClickHouse is fetched once with npm, which is not there: install npm; or %s", remedy)
 	}
-	spec := s.build.name + "@" + libraryVersion
-	// npm's own cache would keep the archive for ever; a cache in the temporary folder also shows how far the download is.
-	cmd := exec.CommandContext(ctx, npm, "pack", spec, "--silent", "--ignore-scripts", "--cache", filepath.Join(tmp, "npm"))
-	cmd.Dir = tmp
+	// npm's own cache would keep the archive for ever; a cache in the temporary folder also shows how far a download is.
+	cmd := exec.CommandContext(ctx, npm, append(args, "--loglevel", "error", "--cache", filepath.Join(dir, "npm"))...)
+	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
-	out := output{log: slog.New(slog.DiscardHandler)}
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out bytes.Buffer
+	said := output{log: slog.New(slog.DiscardHandler)}
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &said), &said
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("npm %s: %w: check the network and npm's settings; or %s; npm said:\n%s", strings.Join(args, " "), err, remedy, said.tail())
+	}
+	return out.Bytes(), nil
+}
 
+// download lets npm fetch the archive, which npm checks against the registry's hash, too.
+func (s store) download(ctx context.Context, tmp string) (string, error) {
+	size := s.build.archiveSize // 0 where it is not known
 	stop, watched := make(chan struct{}), make(chan struct{})
 	go func() { // ends before download returns
 		defer close(watched)
@@ -158,27 +188,32 @@ func (s store) download(ctx context.Context, tmp string) (string, error) {
 				return
 			case <-time.After(pollInterval):
 			}
-			// npm stores and checks the archive after it has all of it: the end is reported when that is done.
-			if n := min(treeSize(tmp), s.build.archiveSize-1); n != last {
-				s.progress("download", n, s.build.archiveSize)
+			n := treeSize(tmp)
+			if size > 0 {
+				// npm stores and checks the archive after it has all of it: the end is reported when that is done.
+				n = min(n, size-1)
+			}
+			if n != last {
+				s.progress("download", n, size)
 				last = n
 			}
 		}
 	}()
-	err = cmd.Run()
+	_, err := s.npm(ctx, tmp, "pack", s.spec(), "--ignore-scripts")
 	close(stop)
 	<-watched
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
 	if err != nil {
-		return "", fmt.Errorf("npm pack %s: %w: check the network and npm's settings; or %s; npm said:\n%s", spec, err, remedy, out.tail())
+		return "", err
 	}
-	s.progress("download", s.build.archiveSize, s.build.archiveSize)
 	found, err := filepath.Glob(filepath.Join(tmp, "*.tgz"))
 	if err != nil || len(found) != 1 {
-		return "", errors.Join(err, fmt.Errorf("npm pack %s left %d archives, not 1", spec, len(found)))
+		return "", errors.Join(err, fmt.Errorf("npm pack %s left %d archives, not 1", s.spec(), len(found)))
 	}
+	info, err := os.Stat(found[0])
+	if err != nil {
+		return "", err
+	}
+	s.progress("download", info.Size(), info.Size())
 	return found[0], nil
 }
 

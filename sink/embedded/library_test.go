@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,7 @@ func fakeStore(t *testing.T, archive []byte, size int) store {
 	sum := sha256.Sum256(archive)
 	return store{
 		dir:      t.TempDir(),
+		log:      slog.New(slog.DiscardHandler),
 		build:    build{name: "@chdb/fake", sha256: hex.EncodeToString(sum[:]), archiveSize: int64(len(archive)), librarySize: int64(size)},
 		progress: func(string, int64, int64) {},
 	}
@@ -76,7 +78,9 @@ func TestUnpack(t *testing.T) {
 			archive := filepath.Join(tmp, "a.tgz")
 			check(t, os.WriteFile(archive, c.archive, 0o600))
 			check(t, os.MkdirAll(filepath.Dir(s.path()), 0o700))
-			err := s.unpack(c.ctx, archive, tmp)
+			want, _, err := s.wanted(c.ctx, tmp)
+			check(t, err)
+			err = s.unpack(c.ctx, archive, tmp, want, trust{})
 			if c.want == "" {
 				check(t, err)
 				if got, _ := os.ReadFile(s.path()); !bytes.Equal(got, content) || !s.have() {
@@ -167,7 +171,7 @@ func TestGetErrors(t *testing.T) {
 	t.Run("no cache folder", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		check(t, os.WriteFile(file, nil, 0o600))
-		_, err := store{dir: file, build: s.build, progress: s.progress}.get(t.Context())
+		_, err := store{dir: file, build: s.build, log: s.log, progress: s.progress}.get(t.Context())
 		wantError(t, err, "make it writable", "clickhouse.addr", LibraryVariable)
 	})
 }
@@ -176,10 +180,10 @@ func TestLibraryOfOnesOwn(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.so")
 	t.Setenv(LibraryVariable, missing)
-	_, err := library(t.Context(), nil)
+	_, err := library(t.Context(), slog.New(slog.DiscardHandler), nil)
 	wantError(t, err, LibraryVariable, missing)
 	t.Setenv(LibraryVariable, dir)
-	_, err = library(t.Context(), nil)
+	_, err = library(t.Context(), slog.New(slog.DiscardHandler), nil)
 	wantError(t, err, LibraryVariable, "name the libchdb.so itself")
 
 	// A file that is no library: the child's words are in the error, with what to do.

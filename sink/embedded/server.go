@@ -133,7 +133,7 @@ func (s *Server) open(ctx context.Context) error {
 		if lock != nil && lib == "" {
 			// The first download takes minutes. It must not make others wait for a server that is not being started.
 			lock.Close()
-			if lib, err = library(ctx, s.opts.Progress); err != nil {
+			if lib, err = library(ctx, s.log, s.opts.Progress); err != nil {
 				return err
 			}
 			deadline = time.Now().Add(openTimeout)

@@ -68,7 +68,7 @@ func (s *Server) restart(ctx context.Context) {
 	s.mu.Unlock()
 	wait := newBackOff()
 	for ctx.Err() == nil {
-		lib, err := library(ctx, nil)
+		lib, err := library(ctx, s.log, nil)
 		if err == nil {
 			err = s.start(ctx, lib, at)
 		}

@@ -2,10 +2,9 @@ package embedded
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,20 +14,20 @@ import (
 )
 
 // unpack checks the archive and puts the library at its place in one step. Whatever goes wrong, nothing is there that
-// could be taken for the library.
-func (s store) unpack(ctx context.Context, archive, tmp string) error {
+// could be taken for the library. Where no hash is pinned, first is what is trusted from then on.
+func (s store) unpack(ctx context.Context, archive, tmp string, want digest, first trust) error {
 	f, err := os.Open(archive)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	sum := sha256.New()
+	sum := want.hash()
 	if _, err := io.Copy(sum, reader{ctx, f}); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != s.build.sha256 {
-		return fmt.Errorf("the package %s@%s has SHA-256 %s, not %s: it was damaged or altered on its way and is not used; "+
-			"try again, or %s", s.build.name, libraryVersion, got, s.build.sha256, remedy)
+	if got := sum.Sum(nil); !bytes.Equal(got, want.sum) {
+		return fmt.Errorf("the package %s has another hash (%x) than it should, %s: it was damaged or altered on its way and is not used; %s",
+			s.spec(), got, want, want.remedy)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -48,12 +47,18 @@ func (s store) unpack(ctx context.Context, archive, tmp string) error {
 		if h.Name != "package/"+fileName || h.Typeflag != tar.TypeReg {
 			continue
 		}
-		if h.Size != s.build.librarySize {
+		if s.build.sha256 != "" && h.Size != s.build.librarySize {
 			return fmt.Errorf("%s has %d bytes, not %d", h.Name, h.Size, s.build.librarySize)
 		}
 		part := filepath.Join(tmp, fileName)
-		if err := s.write(part, files); err != nil {
+		if err := s.write(part, files, h.Size); err != nil {
 			return err
+		}
+		if s.build.sha256 == "" {
+			first.LibrarySize = h.Size
+			if err := s.writeTrust(first); err != nil {
+				return err
+			}
 		}
 		if err := os.Rename(part, s.path()); err != nil {
 			return err
@@ -63,28 +68,28 @@ func (s store) unpack(ctx context.Context, archive, tmp string) error {
 }
 
 // write stores the library and waits until the disk has it: the rename must not be durable before the content is.
-func (s store) write(path string, content io.Reader) (err error) {
+func (s store) write(path string, content io.Reader, size int64) (err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	counted := &counter{w: f, report: func(n int64) {
-		if n < s.build.librarySize { // the end is reported when the disk has it
-			s.progress("unpack", n, s.build.librarySize)
+		if n < size { // the end is reported when the disk has it
+			s.progress("unpack", n, size)
 		}
 	}}
 	n, err := io.Copy(counted, content)
 	if err != nil {
 		return err
 	}
-	if n != s.build.librarySize {
-		return fmt.Errorf("%s has %d bytes, not %d", fileName, n, s.build.librarySize)
+	if n != size {
+		return fmt.Errorf("%s has %d bytes, not %d", fileName, n, size)
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	s.progress("unpack", n, s.build.librarySize)
+	s.progress("unpack", n, size)
 	return nil
 }
 

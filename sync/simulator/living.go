@@ -22,6 +22,8 @@ type Living struct {
 	Details bool
 	// Past lets orders that are older than Reach change: their amounts, and from paid to cancelled. It is seldom.
 	Past bool
+	// Waiting is how many unpaid orders are left waiting: customers take days to pay, and steps may follow each other by seconds.
+	Waiting int
 
 	account *Account
 	seed    uint64
@@ -66,8 +68,8 @@ func (l *Living) Step(now time.Time) Changes {
 		}
 		unpaid = unpaid[1:]
 	}
-	if len(unpaid) > 0 {
-		for range s.n(3) {
+	if len(unpaid) > l.Waiting {
+		for range s.n(min(3, 1+len(unpaid)-l.Waiting)) {
 			// The account refuses what was already done to the same order.
 			if id := unpaid[s.n(len(unpaid))]; s.percent(70) {
 				if a.Pay(id) == nil {

@@ -246,3 +246,22 @@ func TestLivingRun(t *testing.T) {
 		}
 	})
 }
+
+// However fast it lives, some orders wait for their payment, if that is asked for.
+func TestLivingLeavesUnpaid(t *testing.T) {
+	c := &clock{day.AddDate(0, 0, 20)}
+	a := testAccount(2000, func(o *Options) { o.Now = c.Now })
+	l := NewLiving(a, 1)
+	l.Waiting = 5
+	paid := 0
+	for range 1000 {
+		c.now = c.now.Add(5 * time.Second)
+		paid += len(l.Step(c.now).Paid)
+		if n := len(a.Unpaid()); n < 5 {
+			t.Fatalf("%d orders wait", n)
+		}
+	}
+	if n := len(a.Unpaid()); paid < 20 || n > 10 {
+		t.Errorf("%d were paid, %d wait", paid, n)
+	}
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,8 @@ on where one before it was stopped. --force walks them again; that costs list
 calls, and detail calls only for orders that changed.`,
 		Example: `  ordersync backfill --from 2024-01-01
   ordersync backfill --from 2024-01-01 --to 2024-02-01T12:00:00Z --account main
-  ordersync backfill --from -30d`,
+  ordersync backfill --from 30d
+  ordersync backfill --from last-month --to this-month`,
 		Args: cobra.NoArgs,
 	}
 	return f.of(cmd, p, p.runBackfill)
@@ -48,8 +50,7 @@ calls, and detail calls only for orders that changed.`,
 // of returns a verb these flags, and has it run with what they say.
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
-	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp)
-	cmd.Flags().StringVar(&f.to, "to", "now", "end before orders created at this `time`")
+	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "walk complete windows again too")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -57,7 +58,7 @@ func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
 		}
-		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
+		now, r, cfg, err := rangeOf(cmd, f.from, cmp.Or(f.to, "now"), f.account, p.load)
 		if err != nil {
 			return err
 		}

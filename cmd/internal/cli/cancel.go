@@ -1,16 +1,15 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -59,7 +58,8 @@ order cannot be restored.`,
 		case f.olderThan != "" && (len(args) > 0 || f.file != ""):
 			err = errors.New("give ids or --unpaid-older-than, not both")
 		case f.olderThan != "":
-			if age, err = parseSpan(f.olderThan); err != nil || age <= 0 {
+			var ok bool
+			if age, ok = config.ParseDuration(f.olderThan); !ok || age <= 0 {
 				err = fmt.Errorf("--unpaid-older-than: %q is not an age, such as 72h or 3d", f.olderThan)
 			}
 		case len(args) == 0 && f.file == "":
@@ -234,20 +234,4 @@ func (p *program) cancelTable(orders []cancelled, now time.Time) {
 		}
 	}
 	p.ordersTable(lines, now, "outcome", func(l orderLine) string { return outcome[l.OrderID] })
-}
-
-// confirm asks on the terminal; anything but yes is no.
-func (p *program) confirm(ctx context.Context, question string) bool {
-	fmt.Fprintf(p.console, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() { // ends with the answer, or with the program
-		line, _ := bufio.NewReader(p.in).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case a := <-answer:
-		return a == "y" || a == "yes"
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -50,21 +50,27 @@ the configuration need and no more, for the RAM console or
 		case cancel:
 			return usage(cmd, errors.New("--with-cancel belongs to --policy"))
 		}
-		c := &checks{}
-		c.all(cmd.Context(), p)
-		if asJSON {
-			p.json(map[string]any{"ok": c.code == exitOK, "checks": c.list})
-		} else {
-			for _, k := range c.list {
-				fmt.Fprintf(p.out, "%-6s %-24s %s\n", k.Status, k.Name, strings.ReplaceAll(k.Message, "\n", "\n"+strings.Repeat(" ", 32)))
-			}
-		}
-		if c.code != exitOK {
-			return &exitError{code: c.code}
-		}
-		return nil
+		return p.runCheck(cmd.Context(), asJSON)
 	}
 	return cmd
+}
+
+// runCheck checks everything and prints what was found.
+func (p *program) runCheck(ctx context.Context, asJSON bool) error {
+	c := &checks{}
+	c.all(ctx, p)
+	if asJSON {
+		p.json(map[string]any{"ok": c.code == exitOK, "checks": c.list})
+	} else {
+		for _, k := range c.list {
+			fmt.Fprintf(p.out, "%-6s %-24s %s\n", k.Status, k.Name, strings.ReplaceAll(k.Message, "\n", "\n"+strings.Repeat(" ", 32)))
+		}
+		fmt.Fprintln(p.out, c.summary())
+	}
+	if c.code != exitOK {
+		return &exitError{code: c.code}
+	}
+	return nil
 }
 
 // checks gathers what was found.
@@ -102,6 +108,23 @@ func (c *checks) bad(ctx context.Context, name string, err error) {
 	}
 }
 
+// summary is one line about all of them.
+func (c *checks) summary() string {
+	names := map[string][]string{}
+	for _, k := range c.list {
+		names[k.Status] = append(names[k.Status], k.Name)
+	}
+	all := plural(len(c.list), "check")
+	failed, warned := names[statusFailed], names[statusWarning]
+	switch {
+	case len(failed) > 0:
+		return fmt.Sprintf("%d of %s FAILED: %s", len(failed), all, strings.Join(failed, ", "))
+	case len(warned) > 0:
+		return fmt.Sprintf("%s, none failed; look at: %s", all, strings.Join(warned, ", "))
+	}
+	return "all is in place: " + all
+}
+
 func (c *checks) all(ctx context.Context, p *program) {
 	cfg, err := p.load()
 	if err == nil {
@@ -111,7 +134,11 @@ func (c *checks) all(ctx context.Context, p *program) {
 		c.bad(ctx, "configuration", err)
 		return
 	}
-	c.good("configuration", "%s: %d accounts, schedule %s", cfg.File, len(cfg.Accounts), cfg.Schedule.Cron)
+	set := ""
+	if len(cfg.Variables) > 0 {
+		set = "; set by the environment: " + strings.Join(cfg.Variables, ", ")
+	}
+	c.good("configuration", "%s: %s, schedule %s%s", cfg.File, plural(len(cfg.Accounts), "account"), cfg.Schedule.Cron, set)
 	for i := range cfg.Accounts {
 		c.account(ctx, &cfg.Accounts[i])
 	}

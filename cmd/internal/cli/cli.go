@@ -5,12 +5,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -21,7 +21,8 @@ import (
 // program is one run of the command line.
 type program struct {
 	in      io.Reader
-	out     *output // text for people; out.data() is what a program reads
+	stdin   io.Reader // the configuration of -c -
+	out     *output   // text for people; out.data() is what a program reads
 	err     io.Writer
 	file    string // -c
 	console *console
@@ -54,7 +55,7 @@ See it work, with an invented account and nothing to set up:
   ordersync demo
 
 Then your own account:
-  cp config.example.yaml ordersync.yaml       and edit it
+  ordersync init                              write ordersync.yaml: it asks
   ordersync check                             is everything in place? it changes nothing
   ordersync migrate                           make the tables (verbs that write do it too)
   ordersync plan --from 2024-01-01            what would it cost to fill the past?
@@ -77,44 +78,43 @@ func (p *program) root() *cobra.Command {
 			return unknown(cmd, fmt.Sprintf("unknown verb %q", args[0]), "", cmd.SuggestionsFor(args[0]))
 		},
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version: version(),
+		Version: app.Build().String(),
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Hidden = true
-	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file` (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
+	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file`, or - for standard input (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
+		if p.file == "-" {
+			p.stdin, p.in = p.in, spent{}
+		}
 	}
-	root.AddCommand(p.demo(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.rejects(), p.replay(),
-		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate())
+	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.export(), p.rejects(), p.replay(),
+		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate(), p.version())
+	root.InitDefaultCompletionCmd()
+	p.completions(root)
 	for _, c := range root.Commands() {
 		argumentsAreUsage(c)
 	}
 	return root
 }
 
-// argumentsAreUsage makes a wrong number of arguments a mistake in usage, for a verb and those below it.
+// argumentsAreUsage makes arguments that a verb, or one below it, does not take a mistake in usage, and flags that exclude each
+// other, too.
 func argumentsAreUsage(c *cobra.Command) {
-	if validate := c.Args; validate != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, validate(cmd, args)) }
+	validate := c.Args
+	if validate == nil {
+		validate = cobra.ArbitraryArgs
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		return usage(cmd, cmp.Or(validate(cmd, args), cmd.ValidateFlagGroups()))
 	}
 	for _, below := range c.Commands() {
 		argumentsAreUsage(below)
 	}
-}
-
-// version is one line about what was built.
-func version() string {
-	b := app.Build()
-	parts := []string{"ordersync", b.Version}
-	if b.Revision != "" {
-		parts = append(parts, b.Revision)
-	}
-	return strings.Join(append(parts, b.Go), " ")
 }
 
 // isTerminal reports whether a person sees what is written there, or types what is read there.

@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/simulator"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -107,6 +108,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.copy(ctx, a); err != nil {
 		return err
 	}
+	if err := d.again(ctx, a); err != nil {
+		return err
+	}
 	if err := d.questions(ctx, a.Warehouse()); err != nil {
 		return err
 	}
@@ -151,15 +155,11 @@ func (d *demo) copy(ctx context.Context, a *app.App) error {
 	o := d.account.Options()
 	fmt.Fprintln(d.out, "Copying: list the windows, fetch every order's detail, write orders and line items.")
 	start := time.Now()
-	summary, _, err := d.backfillWith(ctx, a, d.now, window.Interval{Start: o.From, End: d.now}, false)
-	if wasInterrupted(ctx) {
-		return context.Cause(ctx)
-	}
-	if err := backfillError(ctx, summary, err); err != nil {
+	l, err := d.fill(ctx, a, o.From, false)
+	if err != nil {
 		return err
 	}
 	took := time.Since(start)
-	l := summary.Streams[0]
 	fmt.Fprintf(d.out, "Copied %s orders with %s line items in %s, by %s calls.\n",
 		count(l.Listed), count(l.Items), span(took), count(a.Calls()))
 	const realQuota = 10
@@ -169,10 +169,51 @@ func (d *demo) copy(ctx context.Context, a *app.App) error {
 	return nil
 }
 
+// fill copies what was created from a time until now.
+func (d *demo) fill(ctx context.Context, a *app.App, from time.Time, force bool) (stream.Outcome, error) {
+	summary, _, err := d.backfillWith(ctx, a, d.now, window.Interval{Start: from, End: d.now}, force)
+	if wasInterrupted(ctx) {
+		return stream.Outcome{}, context.Cause(ctx)
+	}
+	if err := backfillError(ctx, summary, err); err != nil {
+		return stream.Outcome{}, err
+	}
+	return summary.Streams[0], nil
+}
+
+// again lets customers order, pay, cancel and give back, and copies what came of it: what changed is kept with what it was before.
+func (d *demo) again(ctx context.Context, a *app.App) error {
+	l := d.living()
+	var came, settled, changed int
+	for range 20 {
+		c := l.Step(time.Now())
+		came, settled, changed = came+len(c.Added), settled+len(c.Paid)+len(c.Cancelled), changed+len(c.Changed)+len(c.Dropped)
+	}
+	before := a.Calls()
+	d.now = time.Now().UTC()
+	from := d.now.AddDate(0, 0, -8) // older orders are not unpaid any more, and the others changed on their first day
+	if o := d.account.Options(); from.Before(o.From) {
+		from = o.From
+	}
+	if _, err := d.fill(ctx, a, from, true); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "Then %s came, %d were paid or cancelled, and %d changed: copied again the last eight days, by %s calls.\n",
+		plural(came, "order"), settled, changed, count(a.Calls()-before))
+	return nil
+}
+
+// living is the vendor that lives, as far as a listing shows it.
+func (d *demo) living() *simulator.Living {
+	l := simulator.NewLiving(d.account, d.account.Options().Seed)
+	l.Waiting = 5
+	return l
+}
+
 // live lets customers order, pay, cancel and give back, and the vendor deliver, while somebody looks. The slowest product is
 // delivered after minutes, not hours as at a real vendor, so that one sees it.
 func (d *demo) live(ctx context.Context) {
-	l := simulator.NewLiving(d.account, d.account.Options().Seed)
+	l := d.living()
 	l.Delivery, l.Details, l.Past = 5*time.Minute, true, true
 	l.Run(ctx, 5*time.Second)
 }
@@ -185,7 +226,7 @@ func (d *demo) lookFurther(ctx context.Context, a *app.App) error {
 		if d.kept {
 			fmt.Fprintf(d.out, "The data is kept: %s sql -c %s \"SELECT * FROM orders LIMIT 3\"\n", self, d.configFile())
 		}
-		fmt.Fprintln(d.out, "For your own account:        cp config.example.yaml ordersync.yaml")
+		fmt.Fprintln(d.out, "For your own account:        ordersync init")
 		return nil
 	}
 	if err := a.Start(ctx); err != nil {

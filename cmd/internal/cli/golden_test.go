@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,13 +114,22 @@ func TestStatusTellsWhatIsBehind(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
-	r := w.run(0, "demo", "--orders", "400", "--days", "2", "--dir", "kept")
-	contains(t, r.out, "400 orders", "sum(pretax_amount)", "order_items: digest of all ids", "All equal, to the last digit.", "10 details a second", "--serve")
+	r := w.run(0, "demo", "--orders", "1500", "--days", "40", "--dir", "kept")
+	contains(t, r.out, "1,500 orders", "orders came", "sum(pretax_amount)", "order_items: digest of all ids", "All equal, to the last digit.", "10 details a second", "--serve")
 	if strings.Contains(r.out, "DIFFERENT") {
 		t.Error(r.out)
 	}
-	// Its data can be looked at afterwards, by the configuration that it wrote.
-	contains(t, w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "json", "SELECT count() AS n FROM orders").out, `{"n":400}`)
+	// Its data can be looked at afterwards, by the configuration that it wrote, and every recipe of the README returns rows on it.
+	contains(t, w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "json", "SELECT count() > 1500 AS more FROM orders").out, `{"more":1}`)
+	titles, recipes := blocks(t, "sql")
+	all := strings.ReplaceAll(strings.Join(recipes, ";\n"), "now64(3, 'UTC') - INTERVAL 1 MINUTE", "now64(3, 'UTC')")
+	answers := json.NewDecoder(strings.NewReader(w.runWith(all, "sql", "-c", "kept/ordersync.yaml", "--format", "json").out))
+	for _, title := range titles {
+		var rows []any
+		if err := answers.Decode(&rows); err != nil || len(rows) == 0 {
+			t.Fatalf("%q returns %d rows, %v", title, len(rows), err)
+		}
+	}
 	contains(t, w.run(2, "demo", "--dir", "kept").err, "is not empty")
 }
 

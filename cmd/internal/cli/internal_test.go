@@ -77,23 +77,49 @@ func TestRelayResult(t *testing.T) {
 }
 
 func TestParseTime(t *testing.T) {
-	now := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	now := time.Date(2024, 3, 31, 7, 8, 9, 0, time.FixedZone("", 8*3600)) // a Saturday still, in UTC
 	for text, want := range map[string]string{
 		"2024-01-02":                "2024-01-02T00:00:00Z",
 		"2024-01-02T03:04:05Z":      "2024-01-02T03:04:05Z",
+		"2024-01-02T03:04:05.6Z":    "2024-01-02T03:04:05Z",
 		"2024-01-02T03:04:05+08:00": "2024-01-01T19:04:05Z",
-		"now":                       "2024-05-06T07:08:09Z",
-		"-30d":                      "2024-04-06T07:08:09Z",
-		"-90m":                      "2024-05-06T05:38:09Z",
+		"2024-01-02T03:04+08:00":    "2024-01-01T19:04:00Z",
+		"2024-01-02T03:04:05":       "2024-01-02T03:04:05Z",
+		"2024-01-02 03:04":          "2024-01-02T03:04:00Z",
+		"2024-01":                   "2024-01-01T00:00:00Z",
+		"2024":                      "2024-01-01T00:00:00Z",
+		"now":                       "2024-03-30T23:08:09Z",
+		"today":                     "2024-03-30T00:00:00Z",
+		"Yesterday":                 "2024-03-29T00:00:00Z",
+		"this-week":                 "2024-03-25T00:00:00Z",
+		"last-week":                 "2024-03-18T00:00:00Z",
+		"this-month":                "2024-03-01T00:00:00Z",
+		"last-month":                "2024-02-01T00:00:00Z",
+		"last month":                "2024-02-01T00:00:00Z",
+		"this-year":                 "2024-01-01T00:00:00Z",
+		"last-year":                 "2023-01-01T00:00:00Z",
+		"30d":                       "2024-02-29T23:08:09Z",
+		"-30d":                      "2024-02-29T23:08:09Z",
+		"1d12h":                     "2024-03-29T11:08:09Z",
+		"90m":                       "2024-03-30T21:38:09Z",
 	} {
 		got, err := parseTime(text, now)
 		if err != nil || got.Format(time.RFC3339) != want {
 			t.Errorf("%s: %v %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "-", "-d", "-xd", "2024-13-01", "01.02.2024", "-99999999d", "+1d"} {
+	// The month before is a month of another year, and a Sunday ends its week.
+	for text, want := range map[string]string{"last-month": "2022-12-01T00:00:00Z", "this-week": "2022-12-26T00:00:00Z", "yesterday": "2022-12-31T00:00:00Z"} {
+		if got, err := parseTime(text, time.Date(2023, 1, 1, 12, 0, 0, 0, time.UTC)); err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("%s: %v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "-", "--1d", "-d", "-xd", "d", "2024-13", "2024-13-01", "2024-02-30", "24", "01.02.2024", "-99999999d", "+1d", "-+1d",
+		"tomorrow", "last", "last-", "this", "next-month", "last-day", "this-day", "last-month-", "30 d", "2024-01-02T25:00:00Z"} {
 		if got, err := parseTime(text, now); err == nil {
 			t.Errorf("%q is %v", text, got)
+		} else if said := err.Error(); !strings.Contains(said, "2024-01-31") || !strings.Contains(said, "last-month") || !strings.Contains(said, "UTC") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -15,17 +15,29 @@ import (
 )
 
 // load reads the configuration of a verb that calls vendors.
-func (p *program) load() (*config.Config, error) { return p.loadBy(config.Load) }
+func (p *program) load() (*config.Config, error) { return p.loadFrom(config.Sources{}) }
 
 // loadOffline reads the configuration of a verb that calls nobody, and so needs no credentials.
-func (p *program) loadOffline() (*config.Config, error) { return p.loadBy(config.LoadOffline) }
+func (p *program) loadOffline() (*config.Config, error) {
+	return p.loadFrom(config.Sources{Offline: true})
+}
 
-func (p *program) loadBy(read func(string, config.LookupEnv) (*config.Config, error)) (*config.Config, error) {
-	cfg, err := read(p.file, os.LookupEnv)
+func (p *program) loadFrom(s config.Sources) (*config.Config, error) {
+	s.File, s.Stdin, s.Environ = p.file, p.stdin, os.Environ()
+	cfg, err := config.Load(s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w\nTo see ordersync work without any configuration: ordersync demo", err)
 	}
+	p.stdin = spent{} // it has no second configuration
 	return cfg, err
+}
+
+// spent is standard input where it was or will be read for something else.
+type spent struct{}
+
+// Read is part of io.Reader.
+func (spent) Read([]byte) (int, error) {
+	return 0, errors.New("standard input is the configuration (-c -) and is read once: write one of the two into a file")
 }
 
 // loadForReading reads the configuration for a verb that only looks at the warehouse. Where no file was named and there

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/cli"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sink/embedded"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sink/warehousetest"
@@ -24,10 +26,10 @@ import (
 )
 
 // asProgram makes this test binary the program itself.
-const asProgram = "ORDERSYNC_TEST_PROGRAM"
+const asProgram = "TEST_ORDERSYNC_PROGRAM"
 
 // flushVariable makes the program commit that often.
-const flushVariable = "ORDERSYNC_TEST_FLUSH"
+const flushVariable = "TEST_ORDERSYNC_FLUSH"
 
 func TestMain(m *testing.M) {
 	embedded.Main()
@@ -121,12 +123,19 @@ func (w *world) command(args ...string) *exec.Cmd {
 	// The test's own time bounds it: the context ends when the test does.
 	cmd := exec.CommandContext(w.t.Context(), os.Args[0], args...)
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), asProgram+"=1",
+	cmd.Env = append(environ(), asProgram+"=1",
 		"GORACE=atexit_sleep_ms=0") // a program under the race detector else sleeps a second at its end
 	if !w.withoutSecret {
 		cmd.Env = append(cmd.Env, "TEST_SECRET="+secret)
 	}
 	return cmd
+}
+
+// environ is the environment of the program: what the tests are told is no setting.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool {
+		return strings.HasPrefix(e, config.Prefix) && !strings.HasPrefix(e, embedded.LibraryVariable+"=")
+	})
 }
 
 // result is what a run of the program gave.

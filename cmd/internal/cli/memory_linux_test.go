@@ -46,7 +46,7 @@ func backfillAYear(b *testing.B, orders int) (peak int64, parts uint64) {
 	dir := b.TempDir()
 	program := func(args ...string) *exec.Cmd {
 		c := exec.CommandContext(b.Context(), os.Args[0], args...)
-		c.Dir, c.Stderr, c.Env = dir, os.Stderr, append(os.Environ(), asProgram+"=1")
+		c.Dir, c.Stderr, c.Env = dir, os.Stderr, append(environ(), asProgram+"=1")
 		return c
 	}
 	vendor := program("simulate", "--orders", strconv.Itoa(orders), "--days", "365", "--quota-list", "0", "--quota-detail", "0")

@@ -14,7 +14,7 @@ import (
 
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
-	for verb, want := range map[string][]byte{"dashboard": monitoring.Dashboard, "rules": monitoring.Rules} {
+	for verb, want := range map[string][]byte{"dashboard": monitoring.Dashboard, "business": monitoring.Business, "rules": monitoring.Rules} {
 		var out, errOut bytes.Buffer
 		if code := Run(t.Context(), []string{"monitoring", verb}, strings.NewReader(""), &out, &errOut); code != 0 || errOut.Len() > 0 {
 			t.Errorf("%s: exit code %d, %s", verb, code, &errOut)
@@ -44,15 +44,19 @@ func TestCommandsOfTheRunbooksExist(t *testing.T) {
 			}
 		}
 	}
-	var rules, dashboard any
+	var rules, dashboard, business any
 	if err := yaml.Unmarshal(monitoring.Rules, &rules); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(monitoring.Dashboard, &dashboard); err != nil {
 		t.Fatal(err)
 	}
+	if err := json.Unmarshal(monitoring.Business, &business); err != nil {
+		t.Fatal(err)
+	}
 	walk(rules)
 	walk(dashboard)
+	walk(business)
 	commands := 0
 	for _, m := range regexp.MustCompile("`ordersync ([^`]+)`").FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
 		commands++

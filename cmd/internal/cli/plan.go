@@ -30,7 +30,7 @@ to 60 more where it matters how the orders are spread over the days. The rest is
 arithmetic, which is within 10 % of what a backfill then makes: a list call for
 each day and each page of orders, a detail call for each order that is not stored.`,
 		Example: `  ordersync plan --from 2024-01-01
-  ordersync plan --from -30d --account main --json`,
+  ordersync plan --from 30d --account main --json`,
 		Args: cobra.NoArgs,
 	}
 	return f.of(cmd, p, p.runPlan)

@@ -34,8 +34,7 @@ or a backfill, fetches them.`,
   ordersync replay --from 2024-01-01 --to 2024-02-01 --account main`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&from, "from", "", "begin with orders created at this `time`: "+timeHelp+" (default: where the ledger begins)")
-	cmd.Flags().StringVar(&to, "to", "", "end before orders created at this `time` (default: where the ledger ends)")
+	rangeFlags(cmd, &from, &to, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,15 @@ import (
 )
 
 // formats are names of our own for formats of the server, as --format takes them.
-var formats = map[string]string{"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "csv": "CSVWithNames", "tsv": "TSVWithNames"}
+var formats = map[string]string{
+	"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "jsonl": "JSONEachRow", "csv": "CSVWithNames", "tsv": "TSVWithNames",
+}
+
+// endings are the formats of files, by how their names end.
+var endings = map[string]string{
+	"": "table", ".txt": "table", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".xlsx": formatXLSX,
+	".parquet": "Parquet", ".arrow": "Arrow", ".orc": "ORC", ".avro": "Avro", ".xml": "XML", ".md": "Markdown",
+}
 
 func (p *program) sql() *cobra.Command {
 	var o sqlOptions
@@ -36,25 +46,33 @@ Start with the views orders, order_items, spend, subscriptions, unpaid_orders,
 order_history, sync_windows, rejects: DESCRIBE TABLE spend says what is in one.
 
 The server formats the result: --format is table, json (an array with an object a
-row), csv or tsv (with a line of names), or any format of ClickHouse, such as
-Parquet or Markdown. FORMAT in the query goes before it. In JSON a decimal is a
-text, so that no program that reads it makes a float of an amount of money; with
---json integers of 64 bits are texts, too.`,
+row), jsonl (a line a row), csv or tsv (with a line of names), xlsx, or any format
+of ClickHouse, such as Parquet or Markdown; with -o the ending of the file says
+which. FORMAT in the query goes before it. In JSON a decimal is a text, so that no
+program that reads it makes a float of an amount of money; with --json integers of
+64 bits are texts, too.
+
+A file appears at its name when it is complete, or not at all. For a spreadsheet
+take xlsx, or CSV with --excel: NULL is an empty cell, ids and what looks like a
+formula stay texts, and so does a number of more than 15 digits, which a
+spreadsheet would round.`,
 		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
-  ordersync sql --format csv -f query.sql -o result.csv
+  ordersync sql -f query.sql -o result.xlsx
   ordersync sql --param_day=2026-11-01 "SELECT count() FROM orders WHERE toDate(create_time) = {day:Date}"
   ordersync sql --login`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", "table", "table, json, csv, tsv, or any format of ClickHouse")
+	f.StringVar(&o.format, "format", "", "table, json, jsonl, csv, tsv, xlsx, or any format of ClickHouse (default by the ending of -o, else table)")
 	f.BoolVar(&o.json, "json", false, "--format json, with integers of 64 bits as texts")
 	f.BoolVar(&o.write, "write", false, "allow statements that change the warehouse")
 	f.StringVarP(&o.file, "file", "f", "", "read the statements from a `file`; - is standard input")
 	f.StringVarP(&o.into, "output", "o", "", "write the result to a `file`, which appears when it is whole")
+	f.BoolVar(&o.excel, "excel", false, "--format csv, as spreadsheets read it")
 	f.StringArrayVar(&o.params, "param", nil, "a parameter of the query, as `name=value`; --param_name=value is the same")
 	f.BoolVar(&o.login, "login", false, "print how another program logs in to the warehouse to read it, with the password")
 	cmd.MarkFlagsMutuallyExclusive("json", "format")
+	cmd.MarkFlagsMutuallyExclusive("json", "excel")
 	cmd.MarkFlagsMutuallyExclusive("login", "write")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.interactive = len(args) == 0 && o.file == "" && !o.login && isTerminal(p.in) && isTerminal(p.out)
@@ -73,9 +91,33 @@ text, so that no program that reads it makes a float of an amount of money; with
 
 // sqlOptions are the command line of the verb.
 type sqlOptions struct {
-	format, file, into              string
-	params                          []string
-	json, write, login, interactive bool
+	format, file, into                     string
+	params                                 []string
+	json, excel, write, login, interactive bool
+}
+
+// formatOf decides on the format: the one that is asked for, or that of the file.
+func (o *sqlOptions) formatOf() error {
+	ending := strings.ToLower(filepath.Ext(o.into))
+	switch byEnding, known := endings[ending]; {
+	case o.json:
+		o.format = "json"
+	case o.format != "":
+	case known && (ending != "" || !o.excel):
+		o.format = byEnding
+	case o.excel:
+		o.format = "csv"
+	default:
+		return fmt.Errorf("-o %s: no format belongs to the ending %s: add --format (%s have one)", o.into, ending,
+			strings.Join(slices.Sorted(maps.Keys(endings))[1:], " "))
+	}
+	switch {
+	case o.excel && o.format != "csv":
+		return fmt.Errorf("--excel is for csv, and the format is %s", o.format)
+	case (o.excel || o.format == formatXLSX) && o.interactive:
+		return errors.New("a spreadsheet needs a query")
+	}
+	return nil
 }
 
 // splitParams makes --param_name=value, as other clients of ClickHouse have it, and --param_name value, a flag with that value.
@@ -109,8 +151,8 @@ func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement
 		// The server reads a parameter as a field of its text formats.
 		params.Set("param_"+name, strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value))
 	}
-	if o.json {
-		o.format = "json"
+	if err := o.formatOf(); err != nil {
+		return nil, nil, err
 	}
 	switch {
 	case o.login && (len(args) > 0 || o.file != "" || o.into != ""):
@@ -186,6 +228,9 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 	if own, ok := formats[o.format]; ok {
 		s.format = own
 	}
+	if o.excel || o.format == formatXLSX {
+		s.sheet = o.format
+	}
 	if o.format == "json" {
 		s.params.Set("output_format_json_array_of_rows", "1")
 	}
@@ -210,6 +255,7 @@ type session struct {
 	guard  *guard // nil where the user's grants decide
 	write  bool
 	format string // the server's name of it
+	sheet  string // the format of a spreadsheet, where one is to be made
 	params url.Values
 	to     io.Writer
 }
@@ -253,37 +299,56 @@ func (s *session) runAll(ctx context.Context, statements []statement) error {
 	return nil
 }
 
-// into runs with the output going to a file, which appears at its name complete or not at all. A pipe or a device is written
-// as it is.
+// into runs with the results going to a file, or to standard output where none is named.
 func (s *session) into(name string, run func() error) error {
 	if name == "" {
+		return s.formatted(s.to, run)
+	}
+	return writeFile(name, func(f io.Writer) error { return s.formatted(&resultFile{Writer: f}, run) })
+}
+
+// formatted runs with the results going somewhere, through a spreadsheet where one is to be made of them.
+func (s *session) formatted(to io.Writer, run func() error) error {
+	if s.to = to; s.sheet == "" {
 		return run()
 	}
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target
-	}
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		s.to = f
-		return errors.Join(run(), f.Close())
-	}
-	mode := os.FileMode(0o666)
+	made := newSheet(s.sheet, to)
+	rows := &sheetRows{to: made}
+	s.to, s.format = rows, sheetFormat
+	err := run()
 	if err == nil {
-		mode = info.Mode().Perm()
+		err = made.finish()
 	}
-	partial := fmt.Sprintf("%s.%d.part", name, os.Getpid())
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
+	if err = errors.Join(err, made.close()); err == nil && rows.note() != "" {
+		fmt.Fprintln(s.console, rows.note())
 	}
-	defer os.Remove(partial) // it is not there any more where all went well
-	s.to = f
-	if err := errors.Join(run(), f.Sync(), f.Close()); err != nil {
-		return err
+	return err
+}
+
+// resultFile refuses a second result where that makes a file which nothing reads.
+type resultFile struct {
+	io.Writer
+	format  string // of a format that takes no more
+	results int    // that have data
+	fresh   bool   // the result has had no data yet
+}
+
+// begin is part of answerer.
+func (f *resultFile) begin(h http.Header) error {
+	f.fresh, f.format = true, ""
+	if kind := h.Get("Content-Type"); !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "application/x-ndjson") {
+		f.format = h.Get("X-ClickHouse-Format")
 	}
-	return os.Rename(partial, name)
+	return nil
+}
+
+// Write is part of io.Writer.
+func (f *resultFile) Write(b []byte) (int, error) {
+	if f.fresh && len(b) > 0 {
+		f.fresh = false
+		if f.results++; f.results > 1 && f.format != "" {
+			return 0, fmt.Errorf("a file of the format %s holds the result of one statement: write each to a file of its own", f.format)
+		}
+	}
+	return f.Writer.Write(b)
 }

@@ -37,6 +37,8 @@ type sqlServer struct {
 var sqlSettings = map[string]any{
 	// Most readers of JSON make a float of every number, which amounts of money must never be (I5).
 	"output_format_json_quote_decimals": 1, "output_format_json_quote_64bit_integers": 0,
+	// Not every reader of Arrow knows its compression.
+	"output_format_arrow_compression_method": "none",
 	// An error in the middle of a result is marked, see relayResult, and not written as if it were data.
 	"http_write_exception_in_output_format": 0,
 	// A reader's query ends with its connection.
@@ -134,6 +136,12 @@ func (s *sqlServer) ask(ctx context.Context, statement string, values url.Values
 	return err
 }
 
+// answerer is what results go to that has to know of each what the server says of it, before it comes.
+type answerer interface {
+	io.Writer
+	begin(http.Header) error
+}
+
 func (s *sqlServer) answer(resp *http.Response, to io.Writer) error {
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("X-ClickHouse-Exception-Code") != "" {
 		text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -141,6 +149,11 @@ func (s *sqlServer) answer(resp *http.Response, to io.Writer) error {
 			return err
 		}
 		return newServerError(string(text))
+	}
+	if a, ok := to.(answerer); ok {
+		if err := a.begin(resp.Header); err != nil {
+			return err
+		}
 	}
 	tag := resp.Header.Get("X-ClickHouse-Exception-Tag")
 	s.tagged = tag != ""

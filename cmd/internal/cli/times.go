@@ -2,28 +2,36 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // timeHelp is how flags that take a time describe it.
-const timeHelp = "RFC 3339, a date (UTC), now, or back from now like -30d or -12h"
+const timeHelp = "2024-01-31, 2024-01 or 2024 for its beginning, today, yesterday, this-week, last-month and so on, now, 30d or 12h ago, " +
+	"or RFC 3339; UTC where no zone is given"
 
-// parseTime reads a time as the flags take it.
+// timeLayouts are the ways to write a time out. What they leave open is its beginning, in UTC.
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04",
+	time.DateOnly, "2006-01", "2006"}
+
+// parseTime reads a time as the flags take it. A day, week, month or year stands for its beginning in UTC, where windows are; a
+// week begins on Monday.
 func parseTime(text string, now time.Time) (time.Time, error) {
-	if text == "now" {
-		return now, nil
+	now = now.UTC()
+	if t, ok := namedTime(strings.ReplaceAll(strings.ToLower(text), " ", "-"), now); ok {
+		return t, nil
 	}
-	if back, ok := strings.CutPrefix(text, "-"); ok {
-		if d, err := parseSpan(back); err == nil {
-			return now.Add(-d), nil
-		}
+	ago := strings.TrimPrefix(text, "-") // as it was written at first, and is still
+	if d, ok := config.ParseDuration(ago); ok && d >= 0 && !strings.HasPrefix(ago, "+") {
+		return now.Add(-d), nil
 	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC(), nil
 		}
@@ -31,7 +39,46 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time (%s)", text, timeHelp)
 }
 
-// parseRange reads --from and --to, and refuses what no order can have been created in, before anything is planned. A text that is empty leaves its bound zero.
+// namedTime returns the time that a word stands for.
+func namedTime(word string, now time.Time) (time.Time, bool) {
+	year, month, day := now.Date()
+	back := 0
+	which, unit, _ := strings.Cut(word, "-")
+	switch {
+	case word == "now":
+		return now, true
+	case word == "today":
+		unit = "day"
+	case word == "yesterday":
+		unit, back = "day", 1
+	case which == "last" && unit != "day":
+		back = 1
+	case which != "this" || unit == "day":
+		return now, false
+	}
+	switch unit {
+	case "day":
+		day -= back
+	case "week":
+		day -= (int(now.Weekday())+6)%7 + 7*back
+	case "month":
+		month, day = month-time.Month(back), 1
+	case "year":
+		year, month, day = year-back, time.January, 1
+	default:
+		return now, false
+	}
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), true
+}
+
+// rangeFlags adds --from and --to; what they are without a value is part of their help.
+func rangeFlags(cmd *cobra.Command, from, to *string, fromDefault, toDefault string) {
+	cmd.Flags().StringVar(from, "from", "", "begin with orders created at this `time`: "+timeHelp+fromDefault)
+	cmd.Flags().StringVar(to, "to", "", "end before orders created at this `time`, which --from explains"+toDefault)
+}
+
+// parseRange reads --from and --to, and refuses what no order can have been created in, before anything is planned. A text that
+// is empty leaves its bound zero.
 func parseRange(fromText, toText string, now time.Time) (r window.Interval, err error) {
 	if fromText != "" {
 		if r.Start, err = parseTime(fromText, now); err != nil {
@@ -56,15 +103,6 @@ func parseRange(fromText, toText string, now time.Time) (r window.Interval, err 
 		}
 	}
 	return r, nil
-}
-
-// parseSpan reads a duration; days are 24 hours, because windows are in UTC.
-func parseSpan(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err
-	}
-	return time.ParseDuration(text)
 }
 
 // count writes a number with separators, as people read it.

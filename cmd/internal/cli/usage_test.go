@@ -1,8 +1,11 @@
 package cli_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/ordersync/ordersync/cmd/internal/app"
 )
 
 func TestUsage(t *testing.T) {
@@ -18,9 +21,12 @@ func TestUsage(t *testing.T) {
 		{"backfill", "--from is required"},
 		{"plan", "--from is required"},
 		{"plan --from 2024-01-01 --too now", "did you mean --to?"},
-		{"backfill --from yesterday", `--from: "yesterday" is not a time`},
+		{"backfill --from yesteryear", `--from: "yesteryear" is not a time (2024-01-31`},
+		{"backfill --from last-month --to last-month", "is not before --to"},
+		{"status --from 2024-13", `--from: "2024-13" is not a time`},
 		{"backfill --from 2024-02-01 --to 2024-01-01", "is not before"},
 		{"backfill --from 2024-01-01 extra", "Run 'ordersync backfill --help' for usage."},
+		{"check --json --policy", "Run 'ordersync check --help' for usage."},
 		{"sql ;", "there is no statement to run"},
 		{"simulate --days 0", "--days 0 is not from 1 to 3650"},
 		{"demo --orders -1", "--orders -1 is not"},
@@ -32,13 +38,13 @@ func TestUsage(t *testing.T) {
 		{"rejects accept", "accepts 1 arg(s), received 0"},
 		{"rejects accept 3f0a", "--note is required: say why"},
 		// Without a configuration every verb says how to get one.
-		{"run", "cp config.example.yaml ordersync.yaml"},
+		{"run", "ordersync init"},
 		{"backfill --from 2024-01-01", "ordersync demo"},
-		{"status", "cp config.example.yaml ordersync.yaml"},
-		{"verify", "cp config.example.yaml ordersync.yaml"},
-		{"replay", "cp config.example.yaml ordersync.yaml"},
-		{"rejects", "cp config.example.yaml ordersync.yaml"},
-		{"sql x", "cp config.example.yaml ordersync.yaml"},
+		{"status", "ordersync init"},
+		{"verify", "ordersync init"},
+		{"replay", "ordersync init"},
+		{"rejects", "ordersync init"},
+		{"sql x", "ordersync init"},
 		{"status -c missing.yaml", "missing.yaml: the configuration file does not exist"},
 	} {
 		w.write("file", "") // so that the folder is not empty
@@ -55,12 +61,19 @@ func TestHelp(t *testing.T) {
 	w := newWorld(t, 0)
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		r := w.run(0, args...)
-		contains(t, r.out, "ordersync demo", "cp config.example.yaml ordersync.yaml", "backfill", "simulate", "products", "track", "cancel", "plan", "monitoring")
+		contains(t, r.out, "ordersync demo", "ordersync init", "backfill", "simulate", "products", "track", "cancel", "plan", "monitoring")
 		if strings.Contains(r.out, "--version") {
 			t.Errorf("%v speaks of a flag that stands for itself", args)
 		}
 	}
-	contains(t, w.run(0, "--version").out, "ordersync devel go1.")
+	line := w.run(0, "--version").out
+	contains(t, line, "ordersync devel go1.", runtime.GOOS+"/"+runtime.GOARCH, "embedded ClickHouse chDB 26.")
+	if said := w.run(0, "version").out; said != line || strings.Count(line, "\n") != 1 {
+		t.Errorf("version says %q and --version %q", said, line)
+	}
+	if b := decode[app.BuildInfo](t, w.run(0, "version", "--json").out); b != app.Build() {
+		t.Errorf("%+v", b)
+	}
 	contains(t, w.run(0, "backfill", "--help").out, "--force", "-c, --config")
 }
 

@@ -59,11 +59,10 @@ The exit code is 4 when differences are left, those found earlier included, and
 everything once a day.`,
 		Example: `  ordersync verify
   ordersync verify --from 2024-01-01 --to 2025-01-01 --repair
-  ordersync verify --from -30d --deep --account main`,
+  ordersync verify --from 30d --deep --account main`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp+" (default: where the ledger begins)")
-	cmd.Flags().StringVar(&f.to, "to", "", "end before orders created at this `time` (default: where the ledger ends)")
+	rangeFlags(cmd, &f.from, &f.to, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "walk the windows that differ again, and look again")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")

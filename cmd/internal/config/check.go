@@ -24,20 +24,20 @@ type checker struct {
 }
 
 // fail reports a problem with a field, on its line or on that of the nearest
-// field around it. A field that already has a problem, or stands in one that has,
+// field around it, or with its variable. A field that already has a problem, or stands in one that has,
 // is left alone.
 func (c *checker) fail(path, format string, args ...any) {
 	if c.failed(path) {
 		return
 	}
-	line := 0
+	nearest := c.fields[""]
 	for at := path; at != ""; at = parent(at) {
 		if f, ok := c.fields[at]; ok {
-			line = f.line
+			nearest = f
 			break
 		}
 	}
-	c.problems = append(c.problems, Problem{Line: line, Field: path, Message: fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, nearest.problem(path, fmt.Sprintf(format, args...)))
 }
 
 // failed reports whether a field, or one around it, already has a problem.

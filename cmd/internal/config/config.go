@@ -46,6 +46,9 @@ type Config struct {
 	// File is where the configuration came from, for messages; it is empty when
 	// there was no file.
 	File string `yaml:"-"`
+	// Variables are the settings of the environment that were taken, by the names
+	// of their variables.
+	Variables []string `yaml:"-"`
 
 	Accounts   []Account  `yaml:"accounts"`
 	ClickHouse ClickHouse `yaml:"clickhouse"`
@@ -283,6 +286,6 @@ func (c *Config) RequireAccounts() error {
 	}
 	return &Error{File: c.File, Problems: []Problem{{
 		Field:   "accounts",
-		Message: "no account is configured (add one; config.example.yaml shows how)",
+		Message: "no account is configured (add one; config.example.yaml shows how, `ordersync init` writes a file with one, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)",
 	}}}
 }

@@ -12,23 +12,37 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// field is what is known about one field of the file.
+// field is what is known about one field.
 type field struct {
-	line   int
-	raw    string // The text of a scalar as written: the variables are not filled in.
-	failed bool   // It has a problem already, so it is not judged again.
+	line     int
+	raw      string // The text of a scalar as written: the variables are not filled in.
+	failed   bool   // It has a problem already, so it is not judged again.
+	variable bool   // It is set by a variable of the environment, not by the file.
+}
+
+// problem is one with this field, or with one of a path that it is the nearest around.
+func (f field) problem(path, message string) Problem {
+	p := Problem{Line: f.line, Field: path, Message: message}
+	if f.variable {
+		p.Variable = variableOf(path)
+		if !isSetting(path) {
+			p.Variable += "_*" // one of those below
+		}
+	}
+	return p
 }
 
 // decoder maps a syntax tree to the configuration's structs by their yaml tags
 // and collects every problem on the way. It knows the types that the structs are
 // made of and no others.
 type decoder struct {
-	env      LookupEnv
-	offline  bool // The values of credentials are left out.
-	anchors  map[string]ast.Node
-	fields   map[string]field
-	merges   int // How many merges were resolved, see maxMerges.
-	problems []Problem
+	env       LookupEnv
+	offline   bool // The values of credentials are left out.
+	anchors   map[string]ast.Node
+	fields    map[string]field
+	merges    int // How many merges were resolved, see maxMerges.
+	problems  []Problem
+	variables []string // The settings of the environment that were taken.
 }
 
 func newDecoder(env LookupEnv, root ast.Node) *decoder {
@@ -60,7 +74,7 @@ func (d *decoder) fail(path, format string, args ...any) {
 	f := d.fields[path]
 	f.failed = true
 	d.fields[path] = f
-	d.problems = append(d.problems, Problem{Line: f.line, Field: path, Message: fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, f.problem(path, fmt.Sprintf(format, args...)))
 }
 
 // resolve looks through anchors and aliases. It returns nil for an alias that
@@ -177,9 +191,9 @@ func (d *decoder) sequence(n ast.Node, v reflect.Value, path string) {
 // stand for a number, and so that a number keeps its digits where text is meant:
 // signature_version 1.0, an id of nineteen digits, a password 0123.
 func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
-	what, example := wanted(v)
 	text, isText, ok := scalarText(n)
 	if !ok {
+		what, example := wanted(v)
 		d.fail(path, "must be %s, not %s (%s)", what, kindOf(n), example)
 		return
 	}
@@ -200,11 +214,17 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		}
 		text = expanded
 	}
+	d.set(v, path, text)
+}
+
+// set gives a field its value.
+func (d *decoder) set(v reflect.Value, path, text string) {
 	if strings.TrimSpace(text) != text {
 		d.fail(path, "begins or ends with white space or a line break (remove it; a block begun with |- has none)")
 		return
 	}
 	if !setScalar(v, text) {
+		what, example := wanted(v)
 		d.fail(path, "must be %s (%s)", what, example)
 	}
 }
@@ -231,7 +251,7 @@ func scalarText(n ast.Node) (text string, isText, ok bool) {
 func setScalar(v reflect.Value, text string) bool {
 	switch target := v.Addr().Interface().(type) {
 	case *time.Duration:
-		parsed, ok := parseDuration(text)
+		parsed, ok := ParseDuration(text)
 		*target = parsed
 		return ok
 	case *bool:
@@ -266,8 +286,8 @@ func wanted(v reflect.Value) (what, example string) {
 	}
 }
 
-// parseDuration reads what Go reads, with days in front: 30d, 1d12h, 90m.
-func parseDuration(text string) (time.Duration, bool) {
+// ParseDuration reads what Go reads, with days of 24 hours in front: 30d, 1d12h, 90m. It returns false for what is none.
+func ParseDuration(text string) (time.Duration, bool) {
 	var total time.Duration
 	if days, rest, found := strings.Cut(text, "d"); found {
 		n, err := strconv.ParseUint(days, 10, 16) // 65,535 days do not overflow.

@@ -11,6 +11,9 @@ import (
 type Problem struct {
 	// Line is the line of the file, counted from 1, or 0 when there is none.
 	Line int
+	// Variable is the variable of the environment that is wrong or missing, or
+	// the beginning of several and *. It is empty when it is the file.
+	Variable string
 	// Field is the path of the field, such as accounts[0].site. It is empty when
 	// the problem is the file's.
 	Field string
@@ -27,12 +30,15 @@ type Error struct {
 	cause    error
 }
 
-// Error returns one line for each problem: file:line: field: message.
+// Error returns one line for each problem: file:line: field: message, or
+// $VARIABLE: field: message.
 func (e *Error) Error() string {
 	lines := make([]string, 0, len(e.Problems))
 	for _, p := range e.Problems {
 		var b strings.Builder
-		if e.File != "" {
+		if p.Variable != "" {
+			b.WriteString("$" + p.Variable + ": ")
+		} else if e.File != "" {
 			b.WriteString(e.File + ":")
 			if p.Line > 0 {
 				fmt.Fprintf(&b, "%d:", p.Line)
@@ -83,7 +89,7 @@ func didYouMean(word string, options []string) string {
 // distance is the number of edits between two words, a swap of neighbours being
 // one of them. Words that are far too long are not measured.
 func distance(a, b string) int {
-	if len(a) > 40 || len(b) > 40 {
+	if len(a) > 60 || len(b) > 60 {
 		return max(len(a), len(b))
 	}
 	d := make([][]int, len(a)+1)

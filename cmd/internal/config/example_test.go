@@ -31,7 +31,7 @@ func readExample(t *testing.T) string {
 // it says no more than the two variables that it asks for.
 func TestExample(t *testing.T) {
 	t.Parallel()
-	got, err := Load(exampleFile, testEnv)
+	got, err := Load(Sources{File: exampleFile, Environ: testEnviron})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestExample(t *testing.T) {
 		t.Errorf("the example is not the minimum (-want +got):\n%s", diff)
 	}
 	// Without its variables the example names both, so a first run explains itself.
-	_, err = Load(exampleFile, nil)
+	_, err = Load(Sources{File: exampleFile})
 	var failure *Error
 	if !errors.As(err, &failure) || len(failure.Problems) != 2 {
 		t.Errorf("without variables: %v", err)

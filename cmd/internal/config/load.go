@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -29,79 +31,115 @@ const (
 const maxSize = 256 << 10
 
 // howToBegin is the remedy for a configuration that does not exist.
-const howToBegin = "cp config.example.yaml " + DefaultFile + " and edit it"
+const howToBegin = "`ordersync init` writes one"
 
-// Find returns the path of the configuration: path itself (-c) if given, else
-// what $ORDERSYNC_CONFIG names, else ./ordersync.yaml. An error for which
-// errors.Is(err, fs.ErrNotExist) holds says that there is no such file.
-func Find(path string, env LookupEnv) (string, error) {
-	named := "-c names it"
-	if path == "" && env != nil {
-		path, _ = env(EnvFile)
+// Sources are what a configuration is read from: a file, and the variables of
+// the environment that are settings (see Prefix), which may do without a file.
+type Sources struct {
+	// File is the path (-c): - for Stdin, and empty for the file that
+	// $ORDERSYNC_CONFIG names, else DefaultFile.
+	File  string
+	Stdin io.Reader
+	// Environ is the environment as os.Environ returns it.
+	Environ []string
+	// Offline is for what calls no vendor. Credentials are neither needed nor looked
+	// at, so the variables in them may be unset; the accounts come without any, so
+	// that nothing can use them by mistake. All else is as strict as ever.
+	Offline bool
+}
+
+// Load finds, reads and checks the configuration. Every error is an *Error; one for
+// which errors.Is(err, fs.ErrNotExist) holds says that there is none.
+func Load(s Sources) (*Config, error) {
+	in := input{settings: settings(s.Environ), env: lookup(s.Environ), offline: s.Offline}
+	if s.File == "-" {
+		return in.standardInput(s.Stdin)
+	}
+	named, path := "-c names it", s.File
+	if path == "" {
+		path, _ = in.env(EnvFile)
 		named = "$" + EnvFile + " names it"
 	}
 	if path == "" {
 		path = DefaultFile
 		named = "the default when neither -c nor $" + EnvFile + " names a file"
 	}
+	in.name = path
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.File == "" && len(in.settings) > 0:
+		in.name = "the environment"
+		if path != DefaultFile {
+			in.name += " (there is no " + path + ")"
+		}
+		return in.read()
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fileError(path, err, "the configuration file does not exist; %s (%s)", named, howToBegin)
+		return nil, fileError(path, err, "the configuration file does not exist; %s (%s)", named, howToBegin)
 	case err != nil:
-		return "", fileError(path, err, "the configuration file cannot be reached: %v", bare(err))
+		return nil, fileError(path, err, "the configuration file cannot be reached: %v", bare(err))
 	case info.IsDir():
-		return "", fileError(path, nil, "the configuration is a folder; %s (name a file)", named)
+		return nil, fileError(path, nil, "the configuration is a folder; %s (name a file)", named)
 	}
-	return path, nil
-}
-
-// Load finds, reads and checks the configuration. env returns the variables;
-// programs pass os.LookupEnv.
-func Load(path string, env LookupEnv) (*Config, error) {
-	return load(path, env, false)
-}
-
-// LoadOffline is Load for what calls no vendor. Credentials are neither needed nor
-// looked at, so the variables in them may be unset; the accounts come without any,
-// so that nothing can use them by mistake. All else is as strict as ever.
-func LoadOffline(path string, env LookupEnv) (*Config, error) {
-	return load(path, env, true)
-}
-
-func load(path string, env LookupEnv, offline bool) (*Config, error) {
-	path, err := Find(path, env)
-	if err != nil {
-		return nil, err
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
+	if in.data, err = os.ReadFile(path); err != nil {
 		return nil, fileError(path, err, "the configuration file cannot be read: %v", bare(err))
 	}
-	return read(path, data, env, offline)
+	return in.read()
+}
+
+// lookup returns the way to find a variable of an environment.
+func lookup(environ []string) LookupEnv {
+	values := make(map[string]string, len(environ))
+	for _, e := range slices.Backward(environ) { // the first one counts, as for os.LookupEnv
+		name, value, _ := strings.Cut(e, "=")
+		values[name] = value
+	}
+	return func(name string) (string, bool) {
+		value, set := values[name]
+		return value, set
+	}
 }
 
 // Parse decodes a configuration strictly over the defaults and checks it. The
 // name stands for the file in messages. A nil env means that no variable is set.
 // Every error is an *Error.
 func Parse(name string, data []byte, env LookupEnv) (*Config, error) {
-	return read(name, data, env, false)
+	if env == nil {
+		env = lookup(nil)
+	}
+	return (&input{name: name, data: data, env: env}).read()
 }
 
-func read(name string, data []byte, env LookupEnv, offline bool) (*Config, error) {
-	if env == nil {
-		env = func(string) (string, bool) { return "", false }
+// input is what was found for a configuration.
+type input struct {
+	name     string // of the file, for messages
+	data     []byte
+	settings []variable
+	env      LookupEnv
+	offline  bool
+}
+
+func (in *input) standardInput(r io.Reader) (*Config, error) {
+	in.name = "standard input"
+	var err error
+	if in.data, err = io.ReadAll(io.LimitReader(r, maxSize+1)); err != nil {
+		return nil, fileError(in.name, err, "the configuration cannot be read: %v", err)
 	}
-	root, problem := parseTree(data)
+	return in.read()
+}
+
+func (in *input) read() (*Config, error) {
+	root, problem := parseTree(in.data)
 	if problem != nil {
-		return nil, newError(name, []Problem{*problem})
+		return nil, newError(in.name, []Problem{*problem})
 	}
 	cfg := Default()
-	cfg.File = name
-	d := newDecoder(env, root)
-	d.offline = offline
-	d.fields[""] = field{line: startLine(root)}
+	cfg.File = in.name
+	d := newDecoder(in.env, root)
+	d.offline = in.offline
+	d.fields[""] = field{line: startLine(root), variable: root == nil && len(in.settings) > 0}
 	d.value(root, reflect.ValueOf(cfg).Elem(), "")
+	d.environment(in.settings, in.data, cfg)
+	cfg.Variables = d.variables
 
 	for i := range cfg.Accounts {
 		cfg.Accounts[i].complete()
@@ -111,9 +149,9 @@ func read(name string, data []byte, env LookupEnv, offline bool) (*Config, error
 	if _, given := d.fields["clickhouse.embedded"]; !given && len(cfg.ClickHouse.Addr) > 0 {
 		cfg.ClickHouse.Embedded = ""
 	}
-	c := &checker{fields: d.fields, problems: d.problems, offline: offline}
+	c := &checker{fields: d.fields, problems: d.problems, offline: in.offline}
 	c.config(cfg)
-	if err := newError(name, c.problems); err != nil {
+	if err := newError(in.name, c.problems); err != nil {
 		return nil, err
 	}
 	return cfg, nil

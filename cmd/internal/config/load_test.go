@@ -1,12 +1,15 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,23 +18,22 @@ import (
 // theSecret stands for every secret of the tests. No output may contain it.
 const theSecret = "s3cr3t-hunter2"
 
-// testEnv is the environment of the tests.
-func testEnv(name string) (string, bool) {
-	value, set := map[string]string{
-		"SECRET":                            theSecret,
-		"EMPTY":                             "",
-		"WITH_SPACE":                        "two words",
-		"SEVEN":                             "7",
-		"ALIBABA_CLOUD_ACCESS_KEY_ID":       "LTAI-example",
-		"ALIBABA_CLOUD_ACCESS_KEY_SECRET":   theSecret,
-		"UNICLOUD_ACCESS_KEY_ID":            "uni-example",
-		"UNICLOUD_ACCESS_KEY_SECRET":        theSecret,
-		"CLICKHOUSE_PASSWORD":               theSecret,
-		"DOLLARS":                           "$${SECRET}",
-		"ALIBABA_CLOUD_ACCESS_KEY_ID_OTHER": "",
-	}[name]
-	return value, set
+// testEnviron is the environment of the tests.
+var testEnviron = []string{
+	"SECRET=" + theSecret,
+	"EMPTY=",
+	"WITH_SPACE=two words",
+	"SEVEN=7",
+	"ALIBABA_CLOUD_ACCESS_KEY_ID=LTAI-example",
+	"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + theSecret,
+	"UNICLOUD_ACCESS_KEY_ID=uni-example",
+	"UNICLOUD_ACCESS_KEY_SECRET=" + theSecret,
+	"CLICKHOUSE_PASSWORD=" + theSecret,
+	"DOLLARS=$${SECRET}",
+	"ALIBABA_CLOUD_ACCESS_KEY_ID_OTHER=",
 }
+
+var testEnv = lookup(testEnviron)
 
 func parse(t *testing.T, text string) *Config {
 	t.Helper()
@@ -192,14 +194,13 @@ func TestCredentialsKinds(t *testing.T) {
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	none := func(string) (string, bool) { return "", false }
-	named := func(name string) (string, bool) { return "named.yaml", name == EnvFile }
+	named := []string{EnvFile + "=named.yaml"}
 
-	_, err := Find("", none)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "cp config.example.yaml ordersync.yaml") {
+	_, err := Load(Sources{})
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ordersync init") {
 		t.Errorf("no file: %v", err)
 	}
 	for _, name := range []string{"ordersync.yaml", "named.yaml", "given.yaml"} {
@@ -208,33 +209,40 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		path string
-		env  LookupEnv
-		want string
-	}{{"given.yaml", named, "given.yaml"}, {"", named, "named.yaml"}, {"", none, "ordersync.yaml"}, {"", nil, "ordersync.yaml"}} {
-		if got, err := Find(tt.path, tt.env); err != nil || got != tt.want {
-			t.Errorf("Find(%q) = %q, %v; want %q", tt.path, got, err, tt.want)
-		}
-		if cfg, err := Load(tt.path, tt.env); err != nil || cfg.File != tt.want || cfg.Log.Level != "warn" {
+		path    string
+		environ []string
+		want    string
+	}{{"given.yaml", named, "given.yaml"}, {"", named, "named.yaml"}, {"", nil, "ordersync.yaml"}, {"-", named, "standard input"}} {
+		cfg, err := Load(Sources{File: tt.path, Environ: tt.environ, Stdin: strings.NewReader("log: {level: warn}\n")})
+		if err != nil || cfg.File != tt.want || cfg.Log.Level != "warn" {
 			t.Errorf("Load(%q) = %v, %v", tt.path, cfg, err)
 		}
 	}
 	var failure *Error
-	if _, err := Load("missing.yaml", none); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failure) || !strings.HasPrefix(err.Error(), "missing.yaml: ") {
+	if _, err := Load(Sources{File: "missing.yaml"}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failure) || !strings.HasPrefix(err.Error(), "missing.yaml: ") {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := Load(dir, none); err == nil || !strings.Contains(err.Error(), "is a folder") {
+	if _, err := Load(Sources{File: dir}); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("folder: %v", err)
 	}
-	if _, err := Parse("big.yaml", make([]byte, maxSize+1), none); err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("big file: %v", err)
+	for _, tt := range []struct {
+		in   io.Reader
+		want string
+	}{
+		{bytes.NewReader(make([]byte, maxSize+1)), "standard input: the file is larger than"},
+		{strings.NewReader("log: {level: loud}\n"), "standard input:1: log.level"},
+		{iotest.ErrReader(errors.New("gone")), "standard input: the configuration cannot be read: gone"},
+	} {
+		if _, err := Load(Sources{File: "-", Stdin: tt.in}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("standard input: %v, want %s", err, tt.want)
+		}
 	}
 }
 
 func TestRequireAccounts(t *testing.T) {
 	t.Parallel()
 	err := parse(t, "").RequireAccounts()
-	if err == nil || err.Error() != "test.yaml: accounts: no account is configured (add one; config.example.yaml shows how)" {
+	if err == nil || err.Error() != "test.yaml: accounts: no account is configured (add one; config.example.yaml shows how, `ordersync init` writes a file with one, and ORDERSYNC_ACCOUNTS_0_NAME begins one in the environment)" {
 		t.Errorf("got %v", err)
 	}
 	if err := parse(t, "accounts: [{name: a, source: bss}]").RequireAccounts(); err != nil {
@@ -284,7 +292,7 @@ func TestParseDuration(t *testing.T) {
 		"30d": "720h0m0s", "1d12h": "36h0m0s", "90m": "1h30m0s", "0": "0s", "0s": "0s", "-5m": "-5m0s", "65535d": "1572840h0m0s",
 		"": "", "d": "", "1": "", "-1d": "", "1d-2h": "", "1d2d": "", "1.5d": "", "65536d": "", "65535d2562047h": "", "1h ": "", "h1d": "",
 	} {
-		got, ok := parseDuration(text)
+		got, ok := ParseDuration(text)
 		if ok != (want != "") || ok && got.String() != want {
 			t.Errorf("%q: got %v %v, want %q", text, got, ok, want)
 		}
@@ -357,10 +365,10 @@ func TestLoadOffline(t *testing.T) {
 		}
 	}
 	write("accounts:\n  - name: main\n    source: bss\n    credentials: {access_key_id: \"${UNSET}\", access_key_secret: \"${SECRET}\", role_arn: \"${EMPTY}\"}\n")
-	if _, err := Load(path, testEnv); err == nil || !strings.Contains(err.Error(), "UNSET is not set") {
+	if _, err := Load(Sources{File: path, Environ: testEnviron}); err == nil || !strings.Contains(err.Error(), "UNSET is not set") {
 		t.Errorf("Load: %v", err)
 	}
-	cfg, err := LoadOffline(path, testEnv)
+	cfg, err := Load(Sources{File: path, Environ: testEnviron, Offline: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +376,7 @@ func TestLoadOffline(t *testing.T) {
 		t.Errorf("%+v", cfg.Accounts[0])
 	}
 	write("accounts:\n  - name: main\n    source: bss\n    endpoint: ${UNSET}\n    credentials: {access_key: \"${UNSET}\"}\nclickhouse: {addr: [\"h:9000\"], password: \"${UNSET}\"}\n")
-	_, err = LoadOffline(path, testEnv)
+	_, err = Load(Sources{File: path, Environ: testEnviron, Offline: true})
 	if err == nil {
 		t.Fatal("nothing is wrong")
 	}

@@ -170,22 +170,9 @@ func holdsSecrets(t reflect.Type) bool {
 // knownKeys holds every key that exists anywhere in a configuration.
 var knownKeys = func() map[string]bool {
 	known := map[string]bool{}
-	var visit func(t reflect.Type)
-	visit = func(t reflect.Type) {
-		if t.Kind() == reflect.Slice {
-			t = t.Elem()
-		}
-		if t.Kind() != reflect.Struct {
-			return
-		}
-		for f := range t.Fields() {
-			if key := f.Tag.Get("yaml"); key != "-" {
-				known[key] = true
-				visit(f.Type)
-			}
-		}
-	}
-	visit(reflect.TypeFor[Config]())
+	eachSetting(reflect.TypeFor[Config](), "", func(path string, _ bool) {
+		known[path[strings.LastIndexByte(path, '.')+1:]] = true
+	})
 	return known
 }()
 

@@ -60,13 +60,20 @@ type panel struct {
 			Thresholds *struct{}
 		}
 	}
-	Targets []struct{ Expr, LegendFormat string }
+	Targets []struct {
+		Expr, LegendFormat string // of Prometheus
+		RawSQL             string // of ClickHouse
+		Format             int    // of ClickHouse: 0 is a series of times, 1 a table
+	}
 }
 
-func panels(t *testing.T) []panel {
+// dashboards are both, by their titles.
+var dashboards = map[string][]byte{"ordersync": monitoring.Dashboard, "ordersync: business": monitoring.Business}
+
+func panels(t *testing.T, content []byte) []panel {
 	t.Helper()
 	var d struct{ Panels []panel }
-	if err := json.Unmarshal(monitoring.Dashboard, &d); err != nil {
+	if err := json.Unmarshal(content, &d); err != nil {
 		t.Fatal(err)
 	}
 	return d.Panels
@@ -94,7 +101,7 @@ func labelsIn(pattern *regexp.Regexp, texts ...string) (out []string) {
 
 func dashboardQueries(t *testing.T) (out []query) {
 	t.Helper()
-	for _, p := range panels(t) {
+	for _, p := range panels(t, monitoring.Dashboard) {
 		for _, target := range p.Targets {
 			out = append(out, query{"panel " + p.Title, variables.Replace(target.Expr), labelsIn(legendLabel, target.LegendFormat)})
 		}
@@ -228,31 +235,42 @@ func TestNamesExist(t *testing.T) {
 	}
 }
 
-// Grafana's own types take the dashboard, nothing missing and nothing unknown.
-func TestDashboardIsGrafanas(t *testing.T) {
+// Grafana's own types take the dashboards, nothing missing and nothing unknown.
+func TestDashboardsAreGrafanas(t *testing.T) {
 	t.Parallel()
-	//lint:ignore SA1019 Every Grafana imports this format; the one that shall replace it only the newest do.
-	var d dashboard.Dashboard
-	if err := d.UnmarshalJSONStrict(monitoring.Dashboard); err != nil && err.Error() != "" { // it gives an empty list as an error
-		t.Error(err)
-	}
-	if err := d.Validate(); err != nil {
-		t.Error(err)
-	}
-	if d.SchemaVersion < 39 { // of Grafana 11
-		t.Errorf("schema version %d", d.SchemaVersion)
-	}
-	// It is importable as it is: the data source is chosen on it, none is built in.
-	if s := string(monitoring.Dashboard); strings.Contains(s, "__inputs") || strings.Count(s, `"uid": "`) != strings.Count(s, `"uid": "${datasource}"`)+1 {
-		t.Error("a data source is built in")
+	for title, content := range dashboards {
+		//lint:ignore SA1019 Every Grafana imports this format; the one that shall replace it only the newest do.
+		var d dashboard.Dashboard
+		if err := d.UnmarshalJSONStrict(content); err != nil && err.Error() != "" { // it gives an empty list as an error
+			t.Errorf("%s: %v", title, err)
+		}
+		if err := d.Validate(); err != nil {
+			t.Errorf("%s: %v", title, err)
+		}
+		if d.SchemaVersion < 39 || d.Title == nil || *d.Title != title { // of Grafana 11
+			t.Errorf("%s: schema version %d, %v", title, d.SchemaVersion, d.Title)
+		}
+		// It is importable as it is: the data source is chosen on it, none is built in.
+		if s := string(content); strings.Contains(s, "__inputs") || strings.Count(s, `"uid": "`) != strings.Count(s, `"uid": "${datasource}"`)+1 {
+			t.Errorf("%s: a data source is built in", title)
+		}
 	}
 }
 
 func TestPanelsExplainThemselves(t *testing.T) {
 	t.Parallel()
+	for title, content := range dashboards {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			panelsExplainThemselves(t, panels(t, content))
+		})
+	}
+}
+
+func panelsExplainThemselves(t *testing.T, all []panel) {
 	titles := map[string]int{}
 	var seen []panel
-	for _, p := range panels(t) {
+	for _, p := range all {
 		for _, other := range seen {
 			a, b := p.GridPos, other.GridPos
 			if a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {

@@ -19,7 +19,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
-	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/monitoring"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
@@ -126,13 +125,7 @@ func daemon(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	cfg := config.Default()
-	a := config.NewAccount("main", config.SourceBSS)
-	a.Endpoint = server.URL()
-	a.Credentials = config.Credentials{AccessKeyID: "testid", AccessKeySecret: "testsecret"}
-	a.Quota = config.Quota{List: 1000, Detail: 1000}
-	cfg.Accounts = []config.Account{a}
-	cfg.ClickHouse = config.ClickHouse{Addr: []string{addr}, Database: database, Username: "default"}
+	cfg := simulated(server, addr, database)
 	cfg.Schedule.Cron = "@every 1s"
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	d, err := app.New(app.Options{Config: cfg})
