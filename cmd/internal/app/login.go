@@ -35,6 +35,7 @@ type login struct {
 	// What only the login's scheduled runs use, one at a time, after the start:
 	ledger   []sink.StreamSummary // as of the last refresh
 	verified []sink.Verification  // as of the last refresh
+	bounds   engine.Bounds        // as of the last refresh
 	scrubbed scrubbed             // since the last line about it
 }
 

@@ -44,7 +44,18 @@ type Metrics struct {
 	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds (*atomic.Int64); 0 for none.
 	completeTo sync.Map
 	calls      atomic.Int64
+	// looks are how old the oldest looks of each account are, and how old they may be (*looks).
+	looks sync.Map
 }
+
+// looks are when the oldest look at an account was, and within what time each is to come round, by what is looked at; see stale.
+type looks struct {
+	oldest [len(looked)]atomic.Int64 // Unix nanoseconds; 0 where nothing is known
+	bound  [len(looked)]atomic.Int64 // nanoseconds; 0 for never
+}
+
+// looked is what is looked at: list rows and details.
+var looked = [...]string{"list", "detail"}
 
 // Label values that are known beforehand.
 var (
@@ -141,6 +152,26 @@ func (m *Metrics) end(account string) *atomic.Int64 {
 	return v.(*atomic.Int64)
 }
 
+// look is where the looks at an account are kept.
+func (m *Metrics) look(account string) *looks {
+	v, _ := m.looks.LoadOrStore(account, new(looks))
+	return v.(*looks)
+}
+
+// stale takes over when the oldest looks at an account were, and within what time they are to come round.
+func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.Bounds) {
+	l := m.look(account)
+	for i, at := range [...]time.Time{compared, detailed} {
+		ns := int64(0)
+		if !at.IsZero() {
+			ns = at.UnixNano()
+		}
+		l.oldest[i].Store(ns)
+	}
+	l.bound[0].Store(int64(b.Rows))
+	l.bound[1].Store(int64(b.Details))
+}
+
 // register hands everything that is not of one account to a registry, with what is computed when it is asked for.
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
@@ -185,6 +216,27 @@ func (m *Metrics) account(to prometheus.Registerer, l *login, leases *daemon.Lea
 			return 0
 		}),
 	}
+	for i, what := range looked {
+		if !l.lists() && what == "list" {
+			continue
+		}
+		labels, of := prometheus.Labels{"account": l.name, "what": what}, m.look(l.name)
+		l.computed = append(l.computed,
+			computed("staleness_seconds", "How long ago the list rows, or the detail, were last compared of the order for which that is the longest; NaN while nothing is known.",
+				labels, func() float64 {
+					if at := of.oldest[i].Load(); at != 0 {
+						return time.Since(time.Unix(0, at)).Seconds()
+					}
+					return math.NaN()
+				}),
+			computed("staleness_bound_seconds", "Within what time each comes round by the configuration; +Inf for never.",
+				labels, func() float64 {
+					if d := of.bound[i].Load(); d != 0 {
+						return time.Duration(d).Seconds()
+					}
+					return math.Inf(1)
+				}))
+	}
 	for i, b := range []*source.Budget{l.list, l.detail} {
 		labels := prometheus.Labels{"account": l.name, "api": apis[i]}
 		l.computed = append(l.computed,
@@ -212,6 +264,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 		v.DeletePartialMatch(of)
 	}
 	m.completeTo.Delete(l.name)
+	m.looks.Delete(l.name)
 }
 
 func registerAll(to prometheus.Registerer, cs []prometheus.Collector) error {

@@ -42,6 +42,8 @@ var contract = []string{
 	"ordersync_rejects_total{account,reason}",
 	"ordersync_scrub_changed_total{account}",
 	"ordersync_scrub_windows_total{account}",
+	"ordersync_staleness_bound_seconds{account,what}",
+	"ordersync_staleness_seconds{account,what}",
 	"ordersync_verification_timestamp_seconds{account,owner_id}",
 	"ordersync_verify_differences{account}",
 	"ordersync_warehouse_up{}",

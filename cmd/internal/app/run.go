@@ -168,5 +168,5 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		a.metrics.ledger(l.name, streams)
 	}
 	a.metrics.verified(l.name, l.verified, findings)
-	return nil
+	return a.scrubState(ctx, l)
 }

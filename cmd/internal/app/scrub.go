@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
@@ -25,16 +26,18 @@ type scrubbed struct {
 // scrubDue compares the part of an account's past with the source again that is due, as far as there is time until the deadline.
 // Scheduled runs call it last, so nothing waits for it.
 func (a *App) scrubDue(ctx context.Context, l *login, now, deadline time.Time) {
-	bounds, err := a.bounds(ctx, l)
-	var due *engine.Scrubbing
-	if err == nil {
-		due, err = l.engine.DueScrub(ctx, bounds, now, deadline)
-	}
+	due, err := l.engine.DueScrub(ctx, l.bounds, now, deadline)
 	if err != nil {
 		a.log.WarnContext(ctx, "what of the past is to be compared again could not be read", "account", l.name, "error", err)
 		return
 	}
 	done := &l.scrubbed
+	if off := l.bounds.Details != a.cfg.Schedule.ScrubDetails; off != done.off {
+		if done.off = off; off {
+			a.log.InfoContext(ctx, "details are not compared again by themselves: it would take more than a fifth of the detail quota", "account", l.name,
+				"remedy", "set schedule.scrub_details to another time than its default, such as 365d, or to 0 to say that it is off")
+		}
+	}
 	if done.since.IsZero() {
 		done.since = now
 	}
@@ -64,28 +67,37 @@ func (a *App) scrubDue(ctx context.Context, l *login, now, deadline time.Time) {
 	}
 }
 
-// bounds are within what time all of an account's past is to be compared again.
-func (a *App) bounds(ctx context.Context, l *login) (b engine.Bounds, err error) {
+// scrubState brings up to date how stale an account's orders can be, and within what time they are to be compared again.
+func (a *App) scrubState(ctx context.Context, l *login) error {
+	var compared, detailed time.Time
 	orders := uint64(0)
+	oldest := func(all *time.Time, at time.Time) {
+		if all.IsZero() || !at.IsZero() && at.Before(*all) {
+			*all = at
+		}
+	}
 	for _, of := range l.streams {
 		if of.Lists() {
 			continue
 		}
-		n, err := a.warehouse.CountOrders(ctx, of.Stream)
+		ages, err := a.warehouse.DetailAges(ctx, of.Stream, 24*time.Hour, schema.MinTime, schema.MaxTime)
 		if err != nil {
-			return b, err
+			return err
 		}
-		orders += n
+		for _, w := range ages {
+			orders += uint64(w.Stored)
+			oldest(&detailed, w.DetailedAt)
+		}
 	}
 	for _, s := range l.ledger {
-		orders += s.Orders
+		if slices.ContainsFunc(l.streams, func(of stream.Stream) bool { return of.OwnerID == s.OwnerID }) {
+			orders += s.Orders
+			oldest(&compared, s.Compared)
+			oldest(&detailed, s.Detailed)
+		}
 	}
-	schedule, quota := &a.cfg.Schedule, l.streams[0].DetailQuota*float64(len(l.streams))
-	b = engine.Bounds{Rows: schedule.Scrub, Details: schedule.DetailsWithin(orders, quota)}
-	if off := b.Details != schedule.ScrubDetails; off && !l.scrubbed.off {
-		a.log.InfoContext(ctx, "details are not compared again by themselves: it would take more than a fifth of the detail quota", "account", l.name,
-			"orders", orders, "quota", quota, "remedy", "set schedule.scrub_details to another time than its default, such as 365d, or 0 to say that it is off")
-		l.scrubbed.off = true
-	}
-	return b, nil
+	schedule := &a.cfg.Schedule
+	l.bounds = engine.Bounds{Rows: schedule.Scrub, Details: schedule.DetailsWithin(orders, l.streams[0].DetailQuota*float64(len(l.streams)))}
+	a.metrics.stale(l.name, compared, detailed, l.bounds)
+	return nil
 }

@@ -1,11 +1,16 @@
 package app_test
 
 import (
+	"math"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
@@ -58,6 +63,39 @@ func TestDaemonScrubs(t *testing.T) {
 		return r.Kind == sink.RunScrub && r.State == sink.RunOK && r.Done > 0 && r.Changed > 0 && r.To.Before(now.Add(-23*time.Hour))
 	}) {
 		t.Errorf("no run of a scrub found anything: %+v", runs)
+	}
+	bounds := regexp.MustCompile(`ordersync_staleness_(?:bound_)?seconds{account="main",what="\w+"} (\S+)`).FindAllStringSubmatch(get(t, a.URL()+"/metrics"), -1)
+	if err := a.Stop(); err != nil { // what is asked from here on is of one moment
+		t.Fatal(err)
+	}
+	var n []float64
+	for _, m := range bounds {
+		v, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = append(n, v)
+	}
+	// The bounds, then the staleness; of each the detail first. Runs go on while one looks, so that rows become fresh in between.
+	if len(n) != 4 || n[0] != (180*24*time.Hour).Seconds() || n[1] != 10 || n[3] <= 0 || n[3] > 60 || n[2] < n[3] {
+		t.Errorf("the metrics say %v", bounds)
+	}
+	again := newApp(t, cfg, newLines())
+	if err := again.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := again.Status(t.Context(), status.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list, detail int64
+	if err := again.Warehouse().Conn().QueryRow(t.Context(), "SELECT max(assumeNotNull(status_seconds)), maxIf(assumeNotNull(instances_seconds), isNotNull(instances_seconds)) FROM freshness").Scan(&list, &detail); err != nil {
+		t.Fatal(err)
+	}
+	f := r.Accounts[0].Freshness
+	if f.ListSeconds == nil || f.DetailSeconds == nil || math.Abs(*f.ListSeconds-float64(list)) > 5 || math.Abs(*f.DetailSeconds-float64(detail)) > 5 ||
+		f.ListBoundSeconds != 10 || !strings.HasPrefix(f.String(), "every order was compared within ") {
+		t.Errorf("status says %+v, the view %d and %d", f, list, detail)
 	}
 }
 

@@ -45,6 +45,8 @@ type Expected struct {
 	schema.Stream
 	ByID    bool // its orders cannot be listed, so they are tracked by their ids
 	Filters schema.Filters
+	// DetailQuota is the account's, in calls a second.
+	DetailQuota float64
 }
 
 // Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
@@ -94,18 +96,25 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
 		ReportingZone: w.Zone().String(),
 	}
-	for _, l := range withExpected(streams, expected) {
-		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
-		byID := i >= 0 && expected[i].ByID
-		if byID {
-			var err error
-			if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
+	streams = withExpected(streams, expected)
+	orders := map[string]uint64{} // of each account
+	for i := range streams {
+		l := &streams[i]
+		if slices.ContainsFunc(expected, func(e Expected) bool { return e.ByID && same(e.Stream, l.Stream) }) {
+			if err := byID(ctx, w, l); err != nil {
 				return nil, err
 			}
 		}
+		orders[l.Account] += l.Orders
+	}
+	for _, l := range streams {
+		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
+		byID := i >= 0 && expected[i].ByID
 		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter())
 		if i >= 0 {
 			stream.Filters = expected[i].Filters.String()
+			within := times.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
+			stream.Freshness = newFreshness(l.Compared, l.Detailed, now, times.Scrub, within, within != times.ScrubDetails)
 		}
 		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
 			stream.Unconfigured, stream.LagSeconds, stream.Problems = true, nil, []string{}
@@ -120,6 +129,20 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	}
 	r.judge(expected)
 	return r, nil
+}
+
+// byID completes what the ledger does not know of a stream whose orders are tracked by their ids.
+func byID(ctx context.Context, w *sink.Sink, l *sink.StreamSummary) (err error) {
+	if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
+		return err
+	}
+	ages, err := w.DetailAges(ctx, l.Stream, 24*time.Hour, schema.MinTime, schema.MaxTime)
+	for _, a := range ages {
+		if l.Detailed.IsZero() || a.DetailedAt.Before(l.Detailed) {
+			l.Detailed = a.DetailedAt
+		}
+	}
+	return err
 }
 
 // withExpected adds the streams that have no line in the ledger: that is the worst case, not none.

@@ -67,6 +67,7 @@ type Stream struct {
 	LastSuccess  *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
 	Verified     *Verification          `json:"last_verification"` // null where there was none
 	Findings     []Findings             `json:"findings"`          // of all verifications, that have not ended
+	Freshness    Freshness              `json:"freshness"`
 	Problems     []string               `json:"problems"`
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
 }
