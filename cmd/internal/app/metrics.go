@@ -37,6 +37,7 @@ type Metrics struct {
 	verifiedAt  *prometheus.GaugeVec     // account, owner_id
 	scrubbed    *prometheus.CounterVec   // account
 	scrubFound  *prometheus.CounterVec   // account
+	rechecked   *prometheus.CounterVec   // account, why
 	warehouseUp prometheus.Gauge
 
 	reloaded prometheus.Gauge
@@ -53,6 +54,9 @@ type looks struct {
 	oldest [len(looked)]atomic.Int64 // Unix nanoseconds; 0 where nothing is known
 	bound  [len(looked)]atomic.Int64 // nanoseconds; 0 for never
 }
+
+// rechecks are why details are fetched again.
+var rechecks = [...]string{"age", "scrub"}
 
 // looked is what is looked at: list rows and details.
 var looked = [...]string{"list", "detail"}
@@ -101,6 +105,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 			"When the source's counts, or more, were last compared with everything; 0 where that is not known.", "account", "owner_id"),
 		scrubbed:   counter("scrub_windows_total", "Windows of the past that were compared with the source again.", "account"),
 		scrubFound: counter("scrub_changed_total", "Orders that a scrub found to be new or changed.", "account"),
+		rechecked: counter("details_rechecked_total",
+			"Details that were fetched again without a sign of a change: because they may have come too early (age), or in their turn (scrub).", "account", "why"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
@@ -130,6 +136,9 @@ func (m *Metrics) begin(account string) {
 	m.differences.WithLabelValues(account)
 	m.scrubbed.WithLabelValues(account)
 	m.scrubFound.WithLabelValues(account)
+	for _, why := range rechecks {
+		m.rechecked.WithLabelValues(account, why)
+	}
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v))
 	}
@@ -176,7 +185,7 @@ func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.B
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -259,7 +268,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked,
 	} {
 		v.DeletePartialMatch(of)
 	}

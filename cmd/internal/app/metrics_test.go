@@ -30,6 +30,7 @@ var contract = []string{
 	"ordersync_build_info{go,revision,version}",
 	"ordersync_clock_offset_seconds{account}",
 	"ordersync_config_last_reload_successful{}",
+	"ordersync_details_rechecked_total{account,why}",
 	"ordersync_insert_duration_seconds{table}",
 	"ordersync_insert_retries_total{table}",
 	"ordersync_insert_rows_total{table}",

@@ -87,6 +87,9 @@ func (s scheduled) Name() string { return s.login.name }
 // Run is part of daemon.Account.
 func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *stream.Progress) (stream.Summary, error) {
 	out, err := s.login.engine.Scheduled(ctx, now, deadline, p)
+	for _, o := range out.Streams {
+		s.metrics.rechecked.WithLabelValues(s.login.name, rechecks[0]).Add(float64(o.Rechecked))
+	}
 	if err == nil {
 		s.metrics.ran(out, s.login.lists(), time.Now())
 	}

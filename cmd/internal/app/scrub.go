@@ -57,6 +57,7 @@ func (a *App) scrubDue(ctx context.Context, l *login, now, deadline time.Time) {
 			done.lists += o.ListCalls
 			done.details += o.Details
 			a.metrics.scrubbed.WithLabelValues(l.name).Add(float64(windows))
+			a.metrics.rechecked.WithLabelValues(l.name, rechecks[1]).Add(float64(o.Rechecked))
 			a.metrics.scrubFound.WithLabelValues(l.name).Add(float64(o.Changed))
 		}
 	}
