@@ -111,7 +111,8 @@ func TestScheduledRunTable(t *testing.T) {
 					took = append(took, done.Sub(at))
 				}
 				slices.Sort(took)
-				line := fmt.Sprintf("%d orders a day, living: %t: %.1f list and %.1f detail calls a run", density, living, float64(lists)/runs, float64(details)/runs)
+				line := fmt.Sprintf("%d orders a day, living: %t: %.1f list and %.1f detail calls a run, with %d unpaid orders", density, living, float64(lists)/runs,
+					float64(details)/runs, len(w.account.Unpaid()))
 				if n := len(took); n > 0 {
 					line += fmt.Sprintf("; from creation to detail p50 %s, p99 %s", took[n/2].Round(time.Second), took[n*99/100].Round(time.Second))
 				}

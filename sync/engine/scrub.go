@@ -219,8 +219,10 @@ func (e *Engine) scrub(ctx context.Context, r *stream.Run, part *scrubbed) error
 		return err
 	}
 	r.Proving = len(findings) > 0
-	if err := r.List(ctx, stream.Jobs(part.rows, part.ledger, source.Scrub, time.Time{})); err != nil {
-		return err
+	if len(part.rows) > 0 {
+		if err := r.List(ctx, stream.Jobs(part.rows, part.ledger, source.Scrub, time.Time{})); err != nil {
+			return err
+		}
 	}
 	for _, l := range part.details {
 		// Not those that were fetched since: a part of the window may have been.

@@ -53,6 +53,9 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 
 // Detailed records how old the details of some windows, sorted, are.
 func (r *Run) Detailed(ctx context.Context, windows []window.Interval) error {
+	if len(windows) == 0 {
+		return nil
+	}
 	if err := r.Commits.Flush(); err != nil {
 		return err
 	}
