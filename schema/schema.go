@@ -196,6 +196,18 @@ func (w Window) Listing() time.Time {
 	return w.ListedAt
 }
 
+// Activity is what is stored of a stream, as far as it matters for when it is asked again.
+type Activity struct {
+	Stream
+	Answered time.Time // up to when its orders are stored by its newest listing that was complete; zero for longer ago than was looked
+	Ordered  time.Time // when its newest stored order was created; zero likewise
+
+	// What is left undone, but for what an operator has accepted.
+	Undone   int // windows that are short or failed
+	Rejected int // records that are not rows
+	Pending  int // orders without their detail
+}
+
 // Check is that the detail of a stored order was fetched again, and was as it is stored.
 type Check struct {
 	Stream

@@ -111,6 +111,7 @@ func readings(now time.Time) []reading {
 		}},
 		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, stream, from, to)) }},
 		{"AccountSummaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AccountSummaries(ctx, "main")) }},
+		{"Activities", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Activities(ctx, "main", from)) }},
 		{"AccountFindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.AccountFindingCounts(ctx, "main"))
 		}},

@@ -340,3 +340,42 @@ func TestSummaries(t *testing.T) {
 			Newest: at(4), LastFinished: at(5)},
 	})
 }
+
+func TestActivities(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	at := func(h int) time.Time { return day.Add(time.Duration(h) * time.Hour) }
+	owner := func(id string) schema.Stream { return schema.Stream{Source: "bss", Account: "main", OwnerID: id} }
+	window := func(l schema.Stream, hour int, v schema.Verdict, version uint64) schema.Window {
+		return schema.Window{Stream: l, Start: at(hour), End: at(hour + 1), Verdict: v, ListingEnd: at(hour + 2), Version: version}
+	}
+	other := window(owner("1"), 5, schema.Complete, 1)
+	other.Filters = "product_code=rds"
+	write(t, s, sink.Batch{Windows: []schema.Window{
+		window(owner(""), 1, schema.Complete, 1), window(owner(""), 2, schema.Open, 1), window(owner(""), 3, schema.Failed, 1),
+		window(owner("1"), -900, schema.Short, 1), window(owner("1"), -901, schema.Short, 1), window(owner("1"), 0, schema.Complete, 1), other,
+		window(owner("2"), -900, schema.Complete, 1), window(schema.Stream{Account: "other"}, 9, schema.Complete, 1),
+	}})
+	write(t, s, sink.Batch{Windows: []schema.Window{window(owner("1"), -901, schema.Complete, 2)}}) // it healed
+	first, second, old := order(1), order(2), order(3)
+	first.OwnerID, second.OwnerID, old.OwnerID = "3", "3", "4"
+	first.CreateTime, second.CreateTime, old.CreateTime = at(2), at(4), at(-900)
+	reject := func(id, stage string, resolved bool) schema.Reject {
+		return schema.Reject{Stream: owner("3"), ID: id, Stage: stage, Reason: "money", Resolved: resolved, FirstSeen: at(-900), LastSeen: at(-900), Version: 1}
+	}
+	write(t, s, sink.Batch{Orders: []schema.Order{first, second, old}, Rejects: []schema.Reject{
+		reject("a", schema.RejectList, false), reject("b", schema.RejectItem, false), reject("c", schema.RejectDetail, false), reject("d", schema.RejectList, true),
+		reject("e", schema.RejectList, false),
+	}})
+	accepted := reject("e", schema.RejectList, false)
+	accepted.AcceptedAt = at(1)
+	if err := s.AcceptReject(t.Context(), accepted); err != nil {
+		t.Fatal(err)
+	}
+	of := func(id string) schema.Stream { return schema.Stream{Account: "main", OwnerID: id} }
+	equal(t, must[[]schema.Activity](t)(s.Activities(t.Context(), "main", at(-100))), []schema.Activity{
+		{Stream: of(""), Answered: at(4), Undone: 1},
+		{Stream: of("1"), Answered: at(2), Undone: 1},
+		{Stream: of("3"), Ordered: at(4), Rejected: 2, Pending: 1},
+	})
+}

@@ -49,6 +49,9 @@
 //     account with more orders than a fifth of its quota is enough for, it is never noticed;
 //   - tracked by its id and paid or cancelled: within Bounds.Details.
 //
+// All of that is of a stream that a run asks. Where an account has several, one that orders nothing is asked more and more seldom,
+// down to Options.Quiet, and what changes of its orders is noticed by the next run that asks it; see [window.Turns].
+//
 // An order that appears in a window before the lookback is found by the next verification, which counts, or by a scrub.
 //
 // # An order is one row

@@ -33,6 +33,8 @@ type Store interface {
 	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
+	// Activities returns what is stored of each stream of an account since a time.
+	Activities(ctx context.Context, account string, since time.Time) ([]schema.Activity, error)
 	// Writer returns a writer without rows, whose Write commits them as one.
 	Writer() schema.Writer
 }
@@ -47,7 +49,10 @@ type Options struct {
 	// again that was received younger: at the last one that of every order, at those before it that of orders with a paid line that
 	// lacks what most of its product have.
 	Recheck []time.Duration
-	Log     *slog.Logger
+	// Quiet is how seldom a scheduled run may ask a stream, of several of an account, that orders nothing; see [window.Turns]. Zero
+	// is in every run.
+	Quiet time.Duration
+	Log   *slog.Logger
 	// Claims keeps other processes from what a run lists; nil where there are none.
 	Claims stream.Claims
 	// Committed learns what the warehouse has confirmed, from one goroutine at a time of a run; nil for nobody.
@@ -64,6 +69,7 @@ type Engine struct {
 	store   Store
 	one     sync.Mutex
 	turns   turns
+	tries   tries
 	memory  map[string]*stream.Memory // by account
 	scrubs  scrubs
 }
@@ -121,11 +127,15 @@ func (e *Engine) Backfill(ctx context.Context, now, from, to time.Time, force bo
 	})
 }
 
-// Scheduled is one scheduled run: the open window and the lookback, then the single orders that may have changed before it,
-// then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by [time.Now], after which
-// no further gap is begun, so that the next run comes in time.
+// Scheduled is one scheduled run: of each stream whose turn it is the open window and the lookback, then the single orders that
+// may have changed before it, then whatever the ledger lacks, oldest first. now is the run's time; until is a deadline, by
+// [time.Now], after which no further gap is begun, so that the next run comes in time.
 func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.Progress) (stream.Summary, error) {
-	return e.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
+	turn, err := e.turn(ctx, now, until)
+	if err != nil {
+		return stream.Summary{}, err
+	}
+	s, err := e.runOn(ctx, now, p, turn.streams, turn.begin, func(ctx context.Context, r *stream.Run, answered func()) error {
 		if !r.Stream.Lists() {
 			if err := e.refreshTracked(ctx, r); err != nil {
 				return err
@@ -156,6 +166,7 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 		if err := e.refresh(ctx, r, live, recent.unlisted); err != nil {
 			return err
 		}
+		answered()
 		if err := e.recheck(ctx, r, until); err != nil {
 			return err
 		}
@@ -167,15 +178,23 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 		}
 		return audit.EndFindings(ctx, e.store, r, findings)
 	})
+	if err == nil && turn.places != nil {
+		turn.end(&s)
+		e.tries.note(turn.now, s.Streams)
+	}
+	return s, err
 }
 
 // Run does one run over all streams: work is called for each of them, side by side.
 func (e *Engine) Run(ctx context.Context, now time.Time, p *stream.Progress, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
-	return e.runOn(ctx, now, p, e.streams, work)
+	return e.runOn(ctx, now, p, e.streams, nil, func(ctx context.Context, r *stream.Run, _ func()) error { return work(ctx, r) })
 }
 
-// runOn does one run over some streams, side by side: what fails in one does not touch the others.
-func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, on []stream.Stream, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
+// runOn does one run over some streams, side by side: what fails in one does not touch the others. begin, where it is not nil,
+// waits until the next stream may begin; it reports false where none may any more. What it returns is called once the
+// others need not wait for that stream, by the work or at the work's end.
+func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, on []stream.Stream, begin func(context.Context) (func(), bool),
+	work func(ctx context.Context, r *stream.Run, answered func()) error) (stream.Summary, error) {
 	if !e.one.TryLock() {
 		return stream.Summary{}, ErrBusy
 	}
@@ -193,6 +212,13 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, o
 	var streams errgroup.Group
 	var runs []*stream.Run
 	for i, s := range stream.Limit(on) {
+		answered := func() {}
+		if begin != nil {
+			var more bool
+			if answered, more = begin(ctx); !more {
+				break
+			}
+		}
 		r := stream.New(stream.Config{
 			Stream: s, Given: now, Window: e.Window, Lateness: e.Settle, Log: e.Log, Leases: e.Claims,
 			Siblings: slices.ContainsFunc(e.streams, func(o stream.Stream) bool { return o.Account == s.Account && o.Stream != s.Stream }),
@@ -200,15 +226,17 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, o
 		})
 		runs = append(runs, r)
 		streams.Go(func() error {
+			defer answered()
 			err := r.Rejects.Start(ctx)
 			if err == nil {
-				err = work(ctx, r)
+				err = work(ctx, r, answered)
 			}
 			summary.Streams[i] = r.Summary(ctx, err)
 			return nil
 		})
 	}
 	_ = streams.Wait()
+	summary.Streams = summary.Streams[:len(runs)] // those that were begun
 	err := c.close()
 	late, end := stream.Late(ctx)
 	defer end()

@@ -84,6 +84,7 @@ type looked struct {
 func (e *Engine) DueScrub(ctx context.Context, b Bounds, now, until time.Time) (*Scrubbing, error) {
 	s := &Scrubbing{now: now, parts: map[schema.Stream]*scrubbed{}}
 	var left time.Duration
+	began := time.Now()
 	if !until.IsZero() {
 		left = max(0, time.Until(until))
 		s.end = until.Add(-min(scrubMargin, left/10))
@@ -97,7 +98,7 @@ func (e *Engine) DueScrub(ctx context.Context, b Bounds, now, until time.Time) (
 	}
 	for i := range e.streams {
 		of := e.streams[(e.scrubs.first+i)%len(e.streams)]
-		if s.over() {
+		if s.over() || !until.IsZero() && time.Since(began) > left/4 { // the others in the next run: they are looked at once until they come due
 			break
 		}
 		if now.Before(e.scrubs.idle[of.Stream]) {
@@ -188,7 +189,7 @@ func (e *Engine) RunScrub(ctx context.Context, s *Scrubbing, p *stream.Progress)
 	}
 	on := slices.DeleteFunc(slices.Clone(e.streams), func(of stream.Stream) bool { return s.parts[of.Stream] == nil })
 	var mu sync.Mutex
-	summary, err := e.runOn(ctx, s.now, p, on, func(ctx context.Context, r *stream.Run) error {
+	summary, err := e.runOn(ctx, s.now, p, on, nil, func(ctx context.Context, r *stream.Run, _ func()) error {
 		part := s.parts[r.Stream.Stream]
 		err := e.scrub(source.WithPriority(ctx, source.Scrub), r, part)
 		if err != nil && errors.Is(context.Cause(ctx), errScrubTime) {

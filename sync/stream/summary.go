@@ -74,12 +74,16 @@ func (s *Outcome) fault(w schema.Window) {
 type Summary struct {
 	Started time.Time
 	Streams []Outcome
+	// A scheduled run does not ask each of many streams: it was not the turn of those that are quiet, and of those that are left the
+	// quota did not reach. Unasked is what is left undone of both.
+	Quiet, Left int
+	Unasked     []Outcome
 }
 
 // Err says in one error what the run left undone; nil for a run that lost nothing (I8).
 func (s Summary) Err() error {
 	var errs []error
-	for _, l := range s.Streams {
+	for _, l := range slices.Concat(s.Streams, s.Unasked) {
 		if err := l.err(); err != nil {
 			errs = append(errs, err)
 		}

@@ -38,6 +38,7 @@ type Metrics struct {
 	scrubbed    *prometheus.CounterVec   // account
 	scrubFound  *prometheus.CounterVec   // account
 	rechecked   *prometheus.CounterVec   // account, why
+	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
 
 	reloaded prometheus.Gauge
@@ -107,6 +108,8 @@ func newMetrics(accounts []config.Account) *Metrics {
 		scrubFound: counter("scrub_changed_total", "Orders that a scrub found to be new or changed.", "account"),
 		rechecked: counter("details_rechecked_total",
 			"Details that were fetched again without a sign of a change: because they may have come too early (age), or in their turn (scrub).", "account", "why"),
+		waiting: gauge("owners_waiting",
+			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
@@ -139,6 +142,7 @@ func (m *Metrics) begin(account string) {
 	for _, why := range rechecks {
 		m.rechecked.WithLabelValues(account, why)
 	}
+	m.waiting.WithLabelValues(account)
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v))
 	}
@@ -185,7 +189,7 @@ func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.B
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -268,7 +272,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.waiting,
 	} {
 		v.DeletePartialMatch(of)
 	}
@@ -335,24 +339,29 @@ func (m *Metrics) answers(up bool) {
 
 // ran takes a finished run of an account into account: it is a success only when none of its streams lost anything (I8).
 // Where orders cannot be listed, a success is all that is ever known to be complete.
-func (m *Metrics) ran(s stream.Summary, lists bool, now time.Time) {
-	if s.Err() != nil || len(s.Streams) == 0 {
+func (m *Metrics) ran(account string, s stream.Summary, lists bool, now time.Time) {
+	m.waiting.WithLabelValues(account).Set(float64(s.Left))
+	if s.Err() != nil || len(s.Streams)+s.Quiet == 0 {
 		return
 	}
-	account := s.Streams[0].Account
 	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
 	if !lists {
 		m.end(account).Store(now.UnixNano())
 	}
 }
 
-// ledger takes over what the ledger says of an account's streams; of several the one that is furthest behind counts.
-func (m *Metrics) ledger(account string, streams []sink.StreamSummary) {
+// ledger takes over what the ledger says of an account's streams; of several the one that is furthest behind counts, where those
+// that are asked seldom may be behind by what is allowed to their owners.
+func (m *Metrics) ledger(account string, streams []sink.StreamSummary, allowed map[string]time.Duration) {
 	counts := map[schema.Verdict]int{}
 	var end time.Time
 	for i, l := range streams {
-		if i == 0 || l.CompleteTo.Before(end) {
-			end = l.CompleteTo
+		to := l.CompleteTo
+		if !to.IsZero() {
+			to = to.Add(allowed[l.OwnerID])
+		}
+		if i == 0 || to.Before(end) {
+			end = to
 		}
 		for v, n := range l.Windows {
 			counts[v] += n

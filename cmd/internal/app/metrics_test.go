@@ -40,6 +40,7 @@ var contract = []string{
 	"ordersync_leader{account}",
 	"ordersync_next_tick_timestamp_seconds{}",
 	"ordersync_orders_written_total{account}",
+	"ordersync_owners_waiting{account}",
 	"ordersync_rejects_total{account,reason}",
 	"ordersync_scrub_changed_total{account}",
 	"ordersync_scrub_windows_total{account}",
@@ -104,7 +105,7 @@ func TestMetricsCount(t *testing.T) {
 	m.ledger("main", []sink.StreamSummary{
 		{Stream: stream, Windows: map[schema.Verdict]int{schema.Complete: 2, schema.Failed: 1}},
 		{Stream: schema.Stream{Account: "main", OwnerID: "1"}, Windows: map[schema.Verdict]int{schema.Complete: 1}},
-	})
+	}, nil)
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP ordersync_insert_retries_total Blocks that had to be sent again.
 # TYPE ordersync_insert_retries_total counter
@@ -167,11 +168,15 @@ func TestLag(t *testing.T) {
 	}
 	own := sink.StreamSummary{Stream: schema.Stream{Account: "main"}, CompleteTo: now.Add(-time.Hour)}
 	owner := sink.StreamSummary{Stream: schema.Stream{Account: "main", OwnerID: "1"}, CompleteTo: now.Add(-3 * time.Hour)}
-	a.metrics.ledger("main", []sink.StreamSummary{own, owner})
+	a.metrics.ledger("main", []sink.StreamSummary{own, owner}, nil)
 	if lag := a.metrics.lag("main", now); lag != 3*3600 {
 		t.Errorf("the stream furthest behind counts: %v", lag)
 	}
-	a.metrics.ledger("main", []sink.StreamSummary{own, {Stream: schema.Stream{Account: "main", OwnerID: "2"}}})
+	a.metrics.ledger("main", []sink.StreamSummary{own, owner}, map[string]time.Duration{"1": 90 * time.Minute})
+	if lag := a.metrics.lag("main", now); lag != 1.5*3600 {
+		t.Errorf("an owner that orders nothing may be behind: %v", lag)
+	}
+	a.metrics.ledger("main", []sink.StreamSummary{own, {Stream: schema.Stream{Account: "main", OwnerID: "2"}}}, map[string]time.Duration{"2": time.Hour})
 	if lag := a.metrics.lag("main", now); !math.IsInf(lag, 1) {
 		t.Errorf("a stream without any complete window counts: %v", lag)
 	}
@@ -217,9 +222,9 @@ func TestLagOfWhatCannotBeListed(t *testing.T) {
 	a, _ := metricsOf(t, "main")
 	now := time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
 	main := stream.Outcome{Stream: schema.Stream{Account: "main"}}
-	a.metrics.ran(stream.Summary{Streams: []stream.Outcome{main}}, false, now.Add(-time.Minute))
+	a.metrics.ran("main", stream.Summary{Streams: []stream.Outcome{main}}, false, now.Add(-time.Minute))
 	main.Pending = 1
-	a.metrics.ran(stream.Summary{Streams: []stream.Outcome{main}}, false, now)
+	a.metrics.ran("main", stream.Summary{Streams: []stream.Outcome{main}}, false, now)
 	if lag := a.metrics.lag("main", now); lag != 60 {
 		t.Errorf("%v", lag)
 	}
@@ -243,13 +248,48 @@ func TestLastSuccess(t *testing.T) {
 		spoil(&l)
 		other := good
 		other.Account = "other"
-		a.metrics.ran(stream.Summary{Streams: []stream.Outcome{good, l}}, true, now)
-		a.metrics.ran(stream.Summary{Streams: []stream.Outcome{other}}, true, now)
+		a.metrics.ran("main", stream.Summary{Streams: []stream.Outcome{good, l}}, true, now)
+		a.metrics.ran("main", stream.Summary{Streams: []stream.Outcome{good}, Quiet: 1, Unasked: []stream.Outcome{l}}, true, now)
+		a.metrics.ran("other", stream.Summary{Streams: []stream.Outcome{other}}, true, now)
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("main")); got != 0 {
 			t.Errorf("%s in one stream: the account is a success at %v", name, got)
 		}
 		if got := testutil.ToFloat64(a.metrics.lastSuccess.WithLabelValues("other")); got != 1_700_000_000 {
 			t.Errorf("%s in another account: %v", name, got)
+		}
+	}
+}
+
+// The verifications of many owners are spread over the day, and none is left out for long.
+func TestVerificationsAreSpread(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	for _, c := range []struct{ owners, most int }{{1, 1}, {20, 20}, {3000, 20}, {30_000, 208}} {
+		l := &login{}
+		for i := range c.owners {
+			of := schema.Stream{Account: "main", OwnerID: fmt.Sprint(i)}
+			l.streams = append(l.streams, stream.Stream{Stream: of, Source: source.NewCaller(nil, nil, nil, source.Policy{}, nil)})
+			l.ledger = append(l.ledger, sink.StreamSummary{Stream: of})
+		}
+		var last time.Time
+		for at := now; len(l.verified) < c.owners; at = at.Add(5 * time.Minute) {
+			due := l.toVerify(at, 5*time.Minute)
+			if len(due) == 0 || len(due) > c.most {
+				t.Fatalf("%d of %d owners are verified at once", len(due), c.owners)
+			}
+			for _, of := range due {
+				l.verified = append(l.verified, sink.Verification{Stream: of.Stream, FinishedAt: at})
+			}
+			last = at
+		}
+		if last.Sub(now) > verifyEvery {
+			t.Errorf("all of %d owners are verified after %s", c.owners, last.Sub(now))
+		}
+		if due := l.toVerify(last, 5*time.Minute); len(due) > 0 {
+			t.Errorf("%d owners are verified again", len(due))
+		}
+		due := l.toVerify(now.Add(verifyEvery), 5*time.Minute)
+		if len(due) == 0 || due[0].OwnerID != "0" {
+			t.Errorf("a day later: %v", due)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
@@ -91,7 +92,7 @@ func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *stream.P
 		s.metrics.rechecked.WithLabelValues(s.login.name, rechecks[0]).Add(float64(o.Rechecked))
 	}
 	if err == nil {
-		s.metrics.ran(out, s.login.lists(), time.Now())
+		s.metrics.ran(s.login.name, out, s.login.lists(), time.Now())
 	}
 	return out, err
 }
@@ -149,27 +150,35 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 	if l.verified, err = a.warehouse.LastAccountVerifications(ctx, l.name); err != nil {
 		return err
 	}
+	configured := make(map[string]int, len(l.streams)) // owners, by id; there may be tens of thousands
+	for i, of := range l.streams {
+		configured[of.OwnerID] = i
+	}
 	l.verified = slices.DeleteFunc(l.verified, func(v sink.Verification) bool { // of an owner that is configured no more
-		return !slices.ContainsFunc(l.streams, func(s stream.Stream) bool { return s.OwnerID == v.OwnerID })
+		_, known := configured[v.OwnerID]
+		return !known
 	})
 	findings, err := a.warehouse.AccountFindingCounts(ctx, l.name)
 	if err != nil {
 		return err
 	}
 	findings = slices.DeleteFunc(findings, func(f sink.FindingCount) bool {
-		return !slices.ContainsFunc(l.streams, func(s stream.Stream) bool { return s.OwnerID == f.OwnerID })
+		_, known := configured[f.OwnerID]
+		return !known
 	})
 	if l.lists() {
 		streams := make([]sink.StreamSummary, len(l.streams)) // one that the ledger does not know yet is behind all others
-		for i, of := range l.streams {
-			for _, s := range l.ledger {
-				if s.OwnerID == of.OwnerID {
-					streams[i] = s
-				}
+		for _, s := range l.ledger {
+			if i, known := configured[s.OwnerID]; known {
+				streams[i] = s
 			}
 		}
-		a.metrics.ledger(l.name, streams)
+		allowed, err := status.Allowances(ctx, a.warehouse.Narrowed(l.streams[0].Filters), l.name, len(l.streams), a.cfg.Schedule, time.Now())
+		if err != nil {
+			return err
+		}
+		a.metrics.ledger(l.name, streams, allowed)
 	}
 	a.metrics.verified(l.name, l.verified, findings)
-	return a.scrubState(ctx, l)
+	return a.scrubState(ctx, l, configured)
 }

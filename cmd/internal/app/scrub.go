@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
@@ -68,8 +67,9 @@ func (a *App) scrubDue(ctx context.Context, l *login, now, deadline time.Time) {
 	}
 }
 
-// scrubState brings up to date how stale an account's orders can be, and within what time they are to be compared again.
-func (a *App) scrubState(ctx context.Context, l *login) error {
+// scrubState brings up to date how stale an account's orders can be, of the owners that are configured, and within what time they are to
+// be compared again.
+func (a *App) scrubState(ctx context.Context, l *login, configured map[string]int) error {
 	var compared, detailed time.Time
 	orders := uint64(0)
 	oldest := func(all *time.Time, at time.Time) {
@@ -91,7 +91,7 @@ func (a *App) scrubState(ctx context.Context, l *login) error {
 		}
 	}
 	for _, s := range l.ledger {
-		if slices.ContainsFunc(l.streams, func(of stream.Stream) bool { return of.OwnerID == s.OwnerID }) {
+		if _, known := configured[s.OwnerID]; known {
 			orders += s.Orders
 			oldest(&compared, s.Compared)
 			oldest(&detailed, s.Detailed)

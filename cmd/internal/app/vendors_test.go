@@ -9,6 +9,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/audit"
@@ -114,6 +115,7 @@ func TestEverySourceIsWired(t *testing.T) {
 func TestEveryVendorSideBySide(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
+	c.cfg.Schedule.Quiet = 0 // each owner is to be asked in the run below
 	log := newLines()
 	a := newApp(t, c.cfg, log)
 	if err := a.Open(t.Context()); err != nil {
@@ -218,6 +220,49 @@ func TestForeignOwnerFailsAlone(t *testing.T) {
 	}
 	if errors := c.logins["reseller"].Calls()["QueryOrders"].Failed; errors > 20 {
 		t.Errorf("%d calls for an owner that is refused", errors)
+	}
+}
+
+// Of a reseller's customers the daemon asks those that order, and says that the others are quiet. They do not look as if they were
+// behind.
+func TestQuietCustomers(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	c.cfg.Accounts = c.cfg.Accounts[2:3]
+	reseller, login := &c.cfg.Accounts[0], c.logins["reseller"]
+	for i := 3; i < 20; i++ {
+		login.AddOwner(fmt.Sprint(1000+i), simulator.NewAccount(simulator.Options{Seed: uint64(100 + i), From: c.from, To: c.to}))
+		reseller.OwnerIDs = append(reseller.OwnerIDs, fmt.Sprint(1000+i))
+	}
+	c.truths[schema.Stream{Source: config.SourceBSS, Account: "reseller", OwnerID: "1000"}].Add(1, c.to.Add(-10*time.Second))
+	log := newLines()
+	a := newApp(t, c.cfg, log)
+	if err := a.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.backfill(a); s.Err() != nil {
+		t.Fatal(s.Err())
+	}
+	login.ResetCounters()
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const runs = 3
+	log.wait(t, "owners that were asked", runs)
+	if calls := login.Calls()["QueryOrders"].Total; calls == 0 || calls > runs*20 {
+		t.Errorf("%d list calls in about %d runs, where all owners in each are at least %d", calls, runs, runs*2*21)
+	}
+	if wrong := log.count("something is wrong"); wrong > 0 {
+		t.Errorf("%d lines say that something is wrong", wrong)
+	}
+	metrics := get(t, a.URL()+"/metrics")
+	for _, bad := range []string{`ordersync_lag_seconds{account="reseller"} +Inf`, `ordersync_last_success_timestamp_seconds{account="reseller"} 0`} {
+		if strings.Contains(metrics, bad+"\n") {
+			t.Error(bad)
+		}
+	}
+	if r, err := a.Status(t.Context(), status.Query{}); err != nil || !r.OK {
+		t.Errorf("%v: %+v", err, r)
 	}
 }
 

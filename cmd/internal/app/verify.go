@@ -24,6 +24,8 @@ const (
 	verifyAgain = time.Hour
 	// verifyLimit bounds one that finds more and more: the scheduled runs wait for it.
 	verifyLimit = 15 * time.Minute
+	// verifyAtOnce is how many streams are verified behind one run in any case.
+	verifyAtOnce = 20
 	// loggedDifferences are named one by one; of more than that the number is enough.
 	loggedDifferences = 10
 )
@@ -203,10 +205,7 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *stream.Pro
 // verifyDue verifies the streams of an account whose last verification is too long ago; of one that was never synced the
 // scheduled run has said why. Scheduled runs call it, so it never runs beside one of the same account.
 func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
-	due := slices.DeleteFunc(slices.Clone(l.streams), func(of stream.Stream) bool {
-		synced := slices.ContainsFunc(l.ledger, func(s sink.StreamSummary) bool { return s.OwnerID == of.OwnerID })
-		return !of.Lists() || !synced || now.Before(l.nextVerification(of.Stream))
-	})
+	due := l.toVerify(now, a.daemon.NextRun(now).Sub(now))
 	if len(due) == 0 {
 		return
 	}
@@ -234,18 +233,33 @@ func (a *App) verifyDue(ctx context.Context, l *login, now time.Time) {
 	}
 }
 
-// nextVerification is when a stream is to be verified; the zero time where it never was.
-func (l *login) nextVerification(of schema.Stream) time.Time {
-	for _, v := range l.verified {
-		if v.Account != of.Account || v.OwnerID != of.OwnerID {
-			continue
-		}
-		if v.Differences > 0 || v.Error != "" {
-			return v.FinishedAt.Add(verifyAgain)
-		}
-		return v.FinishedAt.Add(verifyEvery)
+// toVerify returns the streams that are to be verified now, of which those come first that wait longest. Of many it is no more
+// than a run's share of a day, twice, so that the verifications of tens of thousands of owners do not come all at once.
+func (l *login) toVerify(now time.Time, every time.Duration) []stream.Stream {
+	due := make(map[string]time.Time, len(l.ledger)) // by owner
+	for _, s := range l.ledger {
+		due[s.OwnerID] = time.Time{} // never
 	}
-	return time.Time{}
+	for _, v := range l.verified {
+		if _, synced := due[v.OwnerID]; synced {
+			due[v.OwnerID] = nextVerification(v)
+		}
+	}
+	out := slices.DeleteFunc(slices.Clone(l.streams), func(of stream.Stream) bool {
+		at, synced := due[of.OwnerID]
+		return !of.Lists() || !synced || now.Before(at)
+	})
+	slices.SortStableFunc(out, func(a, b stream.Stream) int { return due[a.OwnerID].Compare(due[b.OwnerID]) })
+	share := 2 * float64(len(l.streams)) * every.Seconds() / verifyEvery.Seconds()
+	return out[:min(len(out), max(verifyAtOnce, int(share)))]
+}
+
+// nextVerification is when the stream of a verification is to be verified again.
+func nextVerification(last sink.Verification) time.Time {
+	if last.Differences > 0 || last.Error != "" {
+		return last.FinishedAt.Add(verifyAgain)
+	}
+	return last.FinishedAt.Add(verifyEvery)
 }
 
 // tell logs what a verification found.

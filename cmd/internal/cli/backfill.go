@@ -169,6 +169,12 @@ type backfillAccount struct {
 	Error       string                 `json:"error,omitempty"`
 }
 
+// idle reports whether nothing came of it for the account or owner: no window is further than it was, and no order is new or has
+// changed. That the open hour was listed again is not worth a line.
+func (a backfillAccount) idle() bool {
+	return a.Windows[schema.Complete]+a.Windows[schema.Short]+a.Windows[schema.Failed]+a.Changed+a.Items+a.Rejected+a.Pending == 0 && a.Error == ""
+}
+
 func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s stream.Summary, planned int64, took time.Duration) backfillResult {
 	aligned := r.Clip(window.Interval{Start: r.Start, End: now}).Align(cfg.Schedule.Window)
 	windows := int64(0)
@@ -197,15 +203,23 @@ func (p *program) backfillTable(r backfillResult) {
 	}
 	fmt.Fprintln(p.out)
 	rows := [][]any{{"account", "complete", "open", "short", "failed", "orders", "changed", "items", "rejected", "pending", "list calls", "detail calls"}}
-	for _, a := range r.Accounts {
+	busy := slices.DeleteFunc(slices.Clone(r.Accounts), backfillAccount.idle)
+	for _, a := range busy {
 		rows = append(rows, []any{
 			schema.Stream{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
 			a.Windows[schema.Short], a.Windows[schema.Failed], a.Orders, a.Changed, a.Items, a.Rejected, a.Pending,
 			a.ListCalls, a.DetailCalls,
 		})
 	}
+	if len(busy) == 0 {
+		fmt.Fprintln(p.out, "There was nothing new.")
+		return
+	}
 	p.table(rows)
-	if slices.ContainsFunc(r.Accounts, func(a backfillAccount) bool { return a.Windows[schema.Open] > 0 }) {
+	if idle := len(r.Accounts) - len(busy); idle > 0 {
+		fmt.Fprintf(p.out, "%s more had nothing new.\n", count(idle))
+	}
+	if slices.ContainsFunc(busy, func(a backfillAccount) bool { return a.Windows[schema.Open] > 0 }) {
 		fmt.Fprintln(p.out, "open: the window, or its time to settle, is not over yet; a later run completes it")
 	}
 }

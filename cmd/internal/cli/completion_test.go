@@ -52,7 +52,8 @@ var completed = []struct {
 	{"ordersync backfill -c other.yaml --account ", []string{"of-the-other-file"}},
 	{"ordersync sql --format Pa", []string{"Parquet"}},
 	{"ordersync status --from last-", []string{"last-month", "last-week"}},
-	{"ordersync monitoring ", []string{"dashboard", "rules"}},
+	{"ordersync monitoring ", []string{"business", "dashboard", "rules"}},
+	{"ordersync sql --format x", []string{"xlsx"}},
 	{"ordersync init --site ", []string{"china", "international"}},
 }
 

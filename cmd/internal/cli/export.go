@@ -44,7 +44,7 @@ be done is said; what was never to be copied is left out by --from.`,
 	f := cmd.Flags()
 	f.StringVar(&every, "every", "month", "the `period` of a file; month is the one there is")
 	f.StringVar(&to, "to", "", "the `folder` for the files; it is made where it is missing")
-	f.StringVar(&from, "from", "", "begin with this `month`, such as 2026-01 (default: the first one of the ledger)")
+	f.StringVar(&from, "from", "", "begin with the month of this `time`: "+timeHelp+" (default: the first month of the ledger)")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
@@ -53,10 +53,12 @@ be done is said; what was never to be copied is left out by --from.`,
 		case to == "":
 			return usage(cmd, errors.New("--to is required: the folder for the files"))
 		}
-		if _, err := time.Parse(monthLayout, from); from != "" && err != nil {
-			return usage(cmd, fmt.Errorf("--from %s is no month, such as 2026-01", from))
+		now := time.Now()
+		r, err := parseRange(from, "", now)
+		if err != nil {
+			return usage(cmd, err)
 		}
-		report, err := p.runExport(cmd.Context(), to, from)
+		report, err := p.runExport(cmd.Context(), to, r.Start, now)
 		if report != nil { // what was written stays, whatever came then
 			if asJSON {
 				p.json(report)
@@ -108,7 +110,7 @@ func (p *program) exportText(r *exportReport) {
 }
 
 // runExport writes the months up to the first error. The report is nil where nothing was begun.
-func (p *program) runExport(ctx context.Context, folder, from string) (*exportReport, error) {
+func (p *program) runExport(ctx context.Context, folder string, from, now time.Time) (*exportReport, error) {
 	cfg, err := p.loadForReading()
 	if err != nil {
 		return nil, err
@@ -118,7 +120,7 @@ func (p *program) runExport(ctx context.Context, folder, from string) (*exportRe
 		return nil, err
 	}
 	defer w.Close()
-	months, err := months(ctx, w, app.Streams(cfg), from, time.Now())
+	months, err := months(ctx, w, app.Streams(cfg), from, now)
 	if err != nil {
 		return nil, err
 	}
@@ -186,10 +188,10 @@ type month struct {
 
 func (m *month) name() string { return m.Start.Format(monthLayout) }
 
-// months are those that are over, from the one that is named, or else the first of the ledger. A month is whole where each stream
+// months are those that are over, from the one of a date in UTC, or else the first of the ledger. A month is whole where each stream
 // that is expected has all of its windows complete, without rejects and orders whose items are missing. Where the configuration
 // names none, each stream of the ledger is expected.
-func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, from string, now time.Time) ([]month, error) {
+func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, from, now time.Time) ([]month, error) {
 	streams, err := w.Summaries(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -200,13 +202,11 @@ func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, f
 			first = s.Oldest
 		}
 	}
-	if from != "" {
-		if first, err = time.ParseInLocation(monthLayout, from, w.Zone()); err != nil {
-			return nil, err
-		}
+	year, number, _ := first.In(w.Zone()).Date()
+	if !from.IsZero() {
+		year, number, _ = from.Date() // 2026-01 means January in any zone
 	}
 	var out []month
-	year, number, _ := first.In(w.Zone()).Date()
 	beginning := func(i int) time.Time { return time.Date(year, number+time.Month(i), 1, 0, 0, 0, 0, w.Zone()) }
 	for i := 0; !beginning(i + 1).After(now); i++ {
 		out = append(out, month{Interval: window.Interval{Start: beginning(i), End: beginning(i + 1)}})

@@ -115,7 +115,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	r := w.run(0, "demo", "--orders", "1500", "--days", "40", "--dir", "kept")
-	contains(t, r.out, "1,500 orders", "orders came", "sum(pretax_amount)", "order_items: digest of all ids", "All equal, to the last digit.", "10 details a second", "--serve")
+	contains(t, r.out, "1,500 orders", "were paid or cancelled", "sum(pretax_amount)", "order_items: digest of all ids", "All equal, to the last digit.", "10 details a second", "--serve")
 	if strings.Contains(r.out, "DIFFERENT") {
 		t.Error(r.out)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// initFlags are what a new configuration is to say, as text of its file: ${NAME} is a variable.
+// initFlags are what a new configuration is to say, as text of its file: ${NAME} is a variable. Its template reads the fields.
 type initFlags struct {
 	Source, Site, Account, Endpoint string
 	KeyID, KeySecret                string
@@ -117,6 +117,9 @@ type question struct {
 // askInit asks for what no flag says, or says which flags are missing where there is nobody to ask.
 func (p *program) askInit(cmd *cobra.Command, f *initFlags) error {
 	flags, person := cmd.Flags(), isTerminal(p.in) && isTerminal(p.err)
+	if person {
+		fmt.Fprintln(p.console, "Enter takes what is in brackets. ${NAME} is the variable NAME of the environment,\nwhich is where secrets belong.")
+	}
 	var missing []string
 	for n := 0; ; n++ {
 		all := f.questions() // again, since they depend on the answers
@@ -175,15 +178,15 @@ func (f *initFlags) questions() []question {
 		{flag: "site", text: "Where the account was opened: china or international", answer: &f.Site, otherwise: config.SiteChina, field: account + "site",
 			needed: true, skip: f.Source != "" && f.Source != config.SourceBSS},
 		{flag: "account", text: "What to call the account, for ever", answer: &f.Account, otherwise: "main", field: account + "name"},
-		{flag: "access-key-id", text: "The access key's id, or ${NAME} for a variable of the environment" + chain, answer: &f.KeyID,
+		{flag: "access-key-id", text: "Access key id" + chain, answer: &f.KeyID,
 			otherwise: "${" + vendor + "_ACCESS_KEY_ID}", field: credentials + "access_key_id", skip: f.DefaultChain},
-		{flag: "access-key-secret", text: "Its secret, which is not shown, or a variable as well", answer: &f.KeySecret, hidden: true,
+		{flag: "access-key-secret", text: "Its secret, not shown", answer: &f.KeySecret, hidden: true,
 			otherwise: "${" + vendor + "_ACCESS_KEY_SECRET}", field: credentials + "access_key_secret", skip: f.DefaultChain},
-		{flag: "addr", text: "A ClickHouse server, host:port of the native protocol; - is one that ordersync starts in a folder here", answer: &f.Addr,
+		{flag: "addr", text: "ClickHouse server, host:port; - is one that ordersync starts itself", answer: &f.Addr,
 			otherwise: "-", field: clickhouse + "addr[0]", skip: f.Embedded != ""},
 		{flag: "embedded", text: "The folder of its data", answer: &f.Embedded, otherwise: "./ordersync-data", field: clickhouse + "embedded", skip: f.Server()},
 		{flag: "username", text: "The user of the server", answer: &f.Username, otherwise: "default", field: clickhouse + "username", skip: !f.Server()},
-		{flag: "password", text: "Its password, which is not shown, or ${NAME}", answer: &f.Password, hidden: true,
+		{flag: "password", text: "Its password, not shown", answer: &f.Password, hidden: true,
 			otherwise: "${CLICKHOUSE_PASSWORD}", field: clickhouse + "password", skip: !f.Server()},
 	}
 }
@@ -289,12 +292,12 @@ clickhouse:
 #http: {listen: "127.0.0.1:9464"}
 `))
 
-// plainText matches values that YAML takes as text without quotes.
+// plainText matches values that YAML takes as text without quotes, but for null.
 var plainText = regexp.MustCompile(`^(\$\{[A-Za-z_]\w*\}|\.?[A-Za-z/][A-Za-z0-9_./-]*)$`)
 
 // yamlText writes a value. JSON's text is text of YAML, too.
 func yamlText(value string) (string, error) {
-	if plainText.MatchString(value) {
+	if plainText.MatchString(value) && !strings.EqualFold(value, "null") {
 		return value, nil
 	}
 	quoted, err := json.Marshal(value)

@@ -84,8 +84,8 @@ func TestInitInAPipe(t *testing.T) {
 	}
 
 	contains(t, w.run(2, "init", "--source", "domain").err, "ordersync.yaml is there already: --force writes over it, -c names another file")
-	w.run(2, "init", "-c", "uni.yaml", "--source", "unicloud")
-	if _, cfg, _ := w.written("uni.yaml"); cfg.Accounts[0].Credentials.AccessKeyID != "i" || cfg.Accounts[0].Site != "" {
+	w.run(2, "init", "-c", "uni.yaml", "--source", "unicloud", "--account", "null")
+	if _, cfg, _ := w.written("uni.yaml"); cfg.Accounts[0].Name != "null" || cfg.Accounts[0].Credentials.AccessKeyID != "i" || cfg.Accounts[0].Site != "" {
 		t.Errorf("%+v", cfg.Accounts[0])
 	}
 	contains(t, w.run(1, "init", "-c", "none/x.yaml", "--source", "domain").err, "the configuration is not written", "no such file")
@@ -146,6 +146,12 @@ func TestInitOnATerminal(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	if code := p.exit(); code != 130 {
 		t.Errorf("exit code %d", code)
+	}
+	p = w.terminal("init", "--source", "domain", "--account", "d", "--access-key-id", "x")
+	p.shows("[${ALIBABA_CLOUD_ACCESS_KEY_SECRET}]: ")
+	p.types(secret+interrupt, "there was no answer, so nothing is written")
+	if p.exit(); strings.Contains(p.out.String(), secret) {
+		t.Error("the secret is shown")
 	}
 	p = w.terminal("init", "--source", "domain", "--account", "d")
 	p.shows("[${ALIBABA_CLOUD_ACCESS_KEY_ID}]: ")

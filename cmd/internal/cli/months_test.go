@@ -80,6 +80,7 @@ func TestExport(t *testing.T) {
 	}
 	contains(t, w.run(2, "export", "--every", "week", "--to", "out").err, "--every week")
 	contains(t, w.run(2, "export", "--every", "month").err, "--to is required")
-	contains(t, w.run(2, "export", "--to", "out", "--from", "2026-13").err, "--from 2026-13")
+	contains(t, w.run(2, "export", "--to", "out", "--from", "2026-13").err, "--from: \"2026-13\"")
+	contains(t, w.run(0, "export", "--to", "out", "--from", "this-month").out, "0 months written")
 	contains(t, w.run(1, "export", "--to", "ordersync.yaml", "--from", name(-1)).err, "ordersync.yaml")
 }

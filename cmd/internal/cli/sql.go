@@ -19,9 +19,10 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 )
 
-// formats are names of our own for formats of the server, as --format takes them.
+// formats are names of our own, as --format takes them, for formats of the server.
 var formats = map[string]string{
 	"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "jsonl": "JSONEachRow", "csv": "CSVWithNames", "tsv": "TSVWithNames",
+	formatXLSX: sheetFormat,
 }
 
 // endings are the formats of files, by how their names end.
@@ -232,7 +233,7 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 		s.sheet = o.format
 	}
 	if o.format == "json" {
-		s.params.Set("output_format_json_array_of_rows", "1")
+		s.params.Set(arrayOfRows, "1")
 	}
 	if o.json {
 		s.params.Set("output_format_json_quote_64bit_integers", "1")
@@ -304,7 +305,9 @@ func (s *session) into(name string, run func() error) error {
 	if name == "" {
 		return s.formatted(s.to, run)
 	}
-	return writeFile(name, func(f io.Writer) error { return s.formatted(&resultFile{Writer: f}, run) })
+	return writeFile(name, func(f io.Writer) error {
+		return s.formatted(&resultFile{Writer: f, array: s.params.Has(arrayOfRows)}, run)
+	})
 }
 
 // formatted runs with the results going somewhere, through a spreadsheet where one is to be made of them.
@@ -315,6 +318,11 @@ func (s *session) formatted(to io.Writer, run func() error) error {
 	made := newSheet(s.sheet, to)
 	rows := &sheetRows{to: made}
 	s.to, s.format = rows, sheetFormat
+	for name, value := range sheetSettings {
+		if s.server.readonly != 1 { // else the user may not choose
+			s.params.Set(name, value)
+		}
+	}
 	err := run()
 	if err == nil {
 		err = made.finish()
@@ -325,9 +333,13 @@ func (s *session) formatted(to io.Writer, run func() error) error {
 	return err
 }
 
+// arrayOfRows is the setting that makes one array of the rows of a result.
+const arrayOfRows = "output_format_json_array_of_rows"
+
 // resultFile refuses a second result where that makes a file which nothing reads.
 type resultFile struct {
 	io.Writer
+	array   bool   // lines of JSON are the elements of one
 	format  string // of a format that takes no more
 	results int    // that have data
 	fresh   bool   // the result has had no data yet
@@ -336,7 +348,7 @@ type resultFile struct {
 // begin is part of answerer.
 func (f *resultFile) begin(h http.Header) error {
 	f.fresh, f.format = true, ""
-	if kind := h.Get("Content-Type"); !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "application/x-ndjson") {
+	if kind := h.Get("Content-Type"); !strings.HasPrefix(kind, "text/") && (f.array || !strings.HasPrefix(kind, "application/x-ndjson")) {
 		f.format = h.Get("X-ClickHouse-Format")
 	}
 	return nil

@@ -82,7 +82,7 @@ func TestSQLFiles(t *testing.T) {
 
 	// A second result would make a file that nobody reads.
 	w.run(0, "sql", "-o", "one.parquet", "SET max_threads = 1; SELECT 1 AS a")
-	for _, name := range []string{"two.parquet", "two.arrow", "two.xlsx", "two.xml"} {
+	for _, name := range []string{"two.parquet", "two.arrow", "two.xlsx", "two.xml", "two.json"} {
 		contains(t, w.run(1, "sql", "-o", name, "SELECT 1 AS a; SELECT 2 AS a").err, "one statement")
 		if _, err := os.Stat(filepath.Join(w.dir, name)); !os.IsNotExist(err) {
 			t.Errorf("%s is there: %v", name, err)
@@ -92,7 +92,7 @@ func TestSQLFiles(t *testing.T) {
 }
 
 // awkward is what spreadsheets spoil: ids, exact money, times, and texts that look like something else.
-const awkward = `SELECT '123456789012345678' AS id, '007' AS zeros, '1e5' AS exponent, '2026-11' AS month, '=1+1' AS ` + "`=formula`" + `, '+cmd' AS plus, '-x' AS minus, '@x' AS at,
+const awkward = `SELECT '123456789012345678' AS id, '007' AS zeros, '1e5' AS exponent, '2026-11' AS month, '=1+1' AS ` + "`=formula`" + `, '+cmd' AS plus, '-x' AS minus, '-5' AS five, '@x' AS at,
 	toInt8(-5) AS small, toInt64(-123456789012345) AS fifteen, toUInt64(12345678901234567890) AS big, toDecimal128('-1234.567890123', 12) AS money,
 	toNullable(toDecimal128('123456789012345678901234.000000000001', 12)) AS exact, 0.1 AS ratio, toDate('2026-11-03') AS day, toDate32('1900-01-15') AS old,
 	toDateTime64('2026-11-03 01:02:03', 3, 'UTC') AS utc, toDateTime('2026-11-03 01:02:03', 'Asia/Shanghai') AS local,
@@ -118,7 +118,7 @@ func TestSQLForSpreadsheets(t *testing.T) {
 	const text, number = excelize.CellTypeInlineString, excelize.CellTypeUnset
 	want := map[string]cell{
 		"id": {"123456789012345678", "123456789012345678", text}, "zeros": {"007", "007", text}, "exponent": {"1e5", "1e5", text}, "month": {"2026-11", "2026-11", text},
-		"=formula": {"=1+1", "=1+1", text}, "plus": {"+cmd", "+cmd", text}, "minus": {"-x", "-x", text}, "at": {"@x", "@x", text},
+		"=formula": {"=1+1", "=1+1", text}, "plus": {"+cmd", "+cmd", text}, "minus": {"-x", "-x", text}, "five": {"-5", "-5", text}, "at": {"@x", "@x", text},
 		"small": {"-5", "-5", number}, "fifteen": {"-123456789012345", "-123456789012345", number}, "big": {"12345678901234567890", "12345678901234567890", text},
 		"money": {"-1234.567890123", "-1234.567890123", number}, "exact": {"123456789012345678901234.000000000001", "123456789012345678901234.000000000001", text},
 		"ratio": {"0.1", "0.1", number}, "day": {"46329", "2026-11-03", number}, "old": {"1900-01-15", "1900-01-15", text},
@@ -169,9 +169,9 @@ func TestSQLForSpreadsheets(t *testing.T) {
 		t.Fatalf("%q, %v, %q", body, err, r.out)
 	}
 	if d := gocmp.Diff([][]string{
-		{"id", "zeros", "exponent", "month", "'=formula", "plus", "minus", "at", "small", "fifteen", "big", "money", "exact", "ratio", "day", "old", "utc", "local", "micro",
+		{"id", "zeros", "exponent", "month", "'=formula", "plus", "minus", "five", "at", "small", "fifteen", "big", "money", "exact", "ratio", "day", "old", "utc", "local", "micro",
 			"missing", "yes", "list", "lines", "weird", "name", "nothing", "nan"},
-		{`="123456789012345678"`, `="007"`, `="1e5"`, `="2026-11"`, "'=1+1", "'+cmd", "'-x", "'@x", "-5", "-123456789012345", `="12345678901234567890"`, "-1234.567890123",
+		{`="123456789012345678"`, `="007"`, `="1e5"`, `="2026-11"`, "'=1+1", "'+cmd", "'-x", "'-5", "'@x", "-5", "-123456789012345", `="12345678901234567890"`, "-1234.567890123",
 			`="123456789012345678901234.000000000001"`, "0.1", "2026-11-03", "1900-01-15", "2026-11-03 01:02:03", "2026-11-03 01:02:03", "2026-11-03 01:02:03.004005",
 			"", "true", "['a','=b']", "two\nlines, \"quoted\"", "wei\x00rd \\N", "块存储", "", "nan"},
 	}, rows); d != "" {

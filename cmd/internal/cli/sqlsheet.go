@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -22,6 +23,12 @@ import (
 
 // sheetFormat is the server's format that a spreadsheet is made of. It tells a NULL from every text.
 const sheetFormat = "TSVWithNamesAndTypes"
+
+// sheetSettings are how that format is read here, whatever the user's profile says.
+var sheetSettings = map[string]string{
+	"format_tsv_null_representation": `\N`, "output_format_tsv_crlf_end_of_line": "0", "date_time_output_format": "simple",
+	"bool_true_representation": "true", "bool_false_representation": "false",
+}
 
 // sheetDigits are the digits that a spreadsheet keeps of a number.
 const sheetDigits = 15
@@ -240,16 +247,16 @@ func (s *csvSheet) finish() error {
 func (s *csvSheet) close() error { return nil }
 
 // numberLike is a text that a spreadsheet takes for a number, a date or a time: an id loses its digits or its zeros by that.
-var numberLike = regexp.MustCompile(`^[+-]?[\d.,:/ -]*\d[\d.,:/ -]*(?:[eE][+-]?\d+)?%?$`)
+var numberLike = regexp.MustCompile(`^[\d.,:/ -]*\d[\d.,:/ -]*(?:[eE][+-]?\d+)?%?$`)
 
 // csvText is a text as a cell of CSV that a spreadsheet leaves as it is. What it would calculate gets an apostrophe: that marks a
 // text, though some show it.
 func csvText(text string) string {
-	switch {
+	switch first, _ := utf8.DecodeRuneInString(text); {
+	case strings.ContainsRune("=+-@\t\r\n＝＋－＠", first):
+		return "'" + text
 	case numberLike.MatchString(text):
 		return quotedText(text)
-	case text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]):
-		return "'" + text
 	}
 	return text
 }

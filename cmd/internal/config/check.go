@@ -228,6 +228,9 @@ func (c *checker) schedule(s *Schedule) {
 	}
 	c.scrub("schedule.scrub", s.Scrub)
 	c.scrub("schedule.scrub_details", s.ScrubDetails)
+	if c.span("schedule.quiet", s.Quiet, 0, maxSpan) && lookback && s.Quiet > s.Lookback {
+		c.fail("schedule.quiet", "is longer than the lookback, which is listed when an owner is asked (give at most %s)", spanText(s.Lookback))
+	}
 	switch {
 	case !lookback:
 	case window && s.Lookback < s.Window:

@@ -157,15 +157,17 @@ func (c *checker) bss(a *Account, path string) {
 
 // ids checks account numbers, which the API declares as int64.
 func (c *checker) ids(path string, ids []string) {
+	given := make(map[string]bool, len(ids))
 	for i, id := range ids {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		n, err := strconv.ParseInt(id, 10, 64)
 		switch {
 		case err != nil || n <= 0 || strconv.FormatInt(n, 10) != id:
 			c.fail(at, "%s is not an account number (digits only)", c.show(at, id))
-		case slices.Contains(ids[:i], id):
+		case given[id]:
 			c.fail(at, "%s is given twice (remove one)", c.show(at, id))
 		}
+		given[id] = true
 	}
 }
 

@@ -160,6 +160,9 @@ type Schedule struct {
 	// ScrubDetails is within what time the details of all of the past are fetched and compared again. It is zero for never. See
 	// DetailsWithin.
 	ScrubDetails time.Duration `yaml:"scrub_details"`
+	// Quiet is how seldom an owner may be asked that orders nothing, of an account with several. It is at most Lookback, and 0
+	// for every scheduled run.
+	Quiet time.Duration `yaml:"quiet"`
 }
 
 // defaultScrubDetails is what ScrubDetails is where the file says nothing.
@@ -211,6 +214,7 @@ func Default() *Config {
 			Sweep:    192 * time.Hour,
 			Recheck:  []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour},
 			Scrub:    30 * day, ScrubDetails: defaultScrubDetails,
+			Quiet: 6 * time.Hour,
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},

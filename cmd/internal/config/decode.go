@@ -14,16 +14,16 @@ import (
 
 // field is what is known about one field.
 type field struct {
-	line     int
-	raw      string // The text of a scalar as written: the variables are not filled in.
-	failed   bool   // It has a problem already, so it is not judged again.
-	variable bool   // It is set by a variable of the environment, not by the file.
+	line          int
+	raw           string // The text of a scalar as written: the variables are not filled in.
+	failed        bool   // It has a problem already, so it is not judged again.
+	inEnvironment bool   // It is set by a variable of its own, not by the file.
 }
 
 // problem is one with this field, or with one of a path that it is the nearest around.
 func (f field) problem(path, message string) Problem {
 	p := Problem{Line: f.line, Field: path, Message: message}
-	if f.variable {
+	if f.inEnvironment {
 		p.Variable = variableOf(path)
 		if !isSetting(path) {
 			p.Variable += "_*" // one of those below
@@ -180,11 +180,17 @@ func (d *decoder) sequence(n ast.Node, v reflect.Value, path string) {
 			d.fail(at, "is empty (give it a value or remove it)")
 			continue
 		}
-		if account, ok := v.Index(i).Addr().Interface().(*Account); ok {
-			*account = blankAccount()
-		}
+		v.Index(i).Set(blank(v.Type().Elem()))
 		d.value(element, v.Index(i), at)
 	}
+}
+
+// blank returns an element of a list before it is decoded.
+func blank(t reflect.Type) reflect.Value {
+	if t == reflect.TypeFor[Account]() {
+		return reflect.ValueOf(blankAccount())
+	}
+	return reflect.Zero(t)
 }
 
 // scalar decodes one value. Everything is text first, so that a variable can

@@ -102,26 +102,33 @@ func (d *decoder) environment(list []variable, text []byte, cfg *Config) {
 		mentioned[string(m[1])] = true
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(v variable) bool { return mentioned[v.name] })
-	d.addAccounts(list, cfg)
+	d.grow(list, cfg)
 	for _, v := range list {
-		d.variable(v, cfg)
+		d.setVariable(v, cfg)
 	}
 }
 
-// addAccounts makes the accounts that variables begin behind those of the file.
-func (d *decoder) addAccounts(list []variable, cfg *Config) {
-	begins := func(n int) bool {
-		beginning := fmt.Sprintf("%sACCOUNTS_%d_", Prefix, n)
-		return slices.ContainsFunc(list, func(v variable) bool { return strings.HasPrefix(v.name, beginning) })
-	}
-	for n := len(cfg.Accounts); begins(n); n++ {
-		cfg.Accounts = append(cfg.Accounts, blankAccount())
-		d.fields[fmt.Sprintf("accounts[%d]", n)] = field{variable: true}
+// grow appends to the lists of mappings the elements that variables begin behind those of the file.
+func (d *decoder) grow(list []variable, cfg *Config) {
+	for name, path := range settable {
+		beginning, _, inList := strings.Cut(name, "#")
+		if !inList {
+			continue
+		}
+		path, _, _ = strings.Cut(path, "[#]")
+		elements := at(reflect.ValueOf(cfg).Elem(), path)
+		begins := func(n int) bool {
+			return slices.ContainsFunc(list, func(v variable) bool { return strings.HasPrefix(v.name, fmt.Sprintf("%s%d_", beginning, n)) })
+		}
+		for n := elements.Len(); begins(n); n++ {
+			elements.Set(reflect.Append(elements, blank(elements.Type().Elem())))
+			d.fields[fmt.Sprintf("%s[%d]", path, n)] = field{inEnvironment: true}
+		}
 	}
 }
 
-// variable decodes one variable.
-func (d *decoder) variable(v variable, cfg *Config) {
+// setVariable gives a setting the value of its variable.
+func (d *decoder) setVariable(v variable, cfg *Config) {
 	pattern, index := v.name, ""
 	if m := variableIndex.FindStringSubmatchIndex(v.name); m != nil {
 		index = v.name[m[2]:m[3]]
@@ -139,20 +146,21 @@ func (d *decoder) variable(v variable, cfg *Config) {
 		d.unknownVariable(v.name, pattern, index)
 		return
 	}
+	list, _, inList := strings.Cut(path, "[#]")
 	path = strings.Replace(path, "#", index, 1)
-	if n, err := strconv.Atoi(index); err == nil && n >= len(cfg.Accounts) {
-		d.problems = append(d.problems, Problem{Variable: v.name, Message: fmt.Sprintf("there is no account %d before it (number them from 0, without a gap)", n-1)})
+	if n, _ := strconv.Atoi(index); inList && n >= at(reflect.ValueOf(cfg).Elem(), list).Len() {
+		d.problems = append(d.problems, Problem{Variable: v.name, Message: fmt.Sprintf("there is no %s[%d] before it (number them from 0, without a gap)", list, n-1)})
 		return
 	}
 	if d.offline && credential.MatchString(path) {
 		return
 	}
-	if f := d.fields[path]; f.variable {
+	if f := d.fields[path]; f.inEnvironment {
 		d.problems = append(d.problems, Problem{Variable: v.name, Field: path, Message: "is set as " + strings.TrimSuffix(v.name, fileSuffix) + ", too (unset one of the two)"})
 		return
 	}
 	d.variables = append(d.variables, v.name)
-	d.fields[path] = field{variable: true, raw: "${" + v.name + "}"}
+	d.fields[path] = field{inEnvironment: true, raw: "${" + v.name + "}"}
 	if fromFile {
 		var problem string
 		if v.value, problem = valueOfFile(v.value); problem != "" {
@@ -213,13 +221,13 @@ func valueOfFile(path string) (value, problem string) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), ""
 }
 
-// at returns the value at a path.
+// at returns the value at a path, whose elements of lists exist.
 func at(v reflect.Value, path string) reflect.Value {
 	for key := range strings.SplitSeq(path, ".") {
 		key, index, inList := strings.Cut(strings.TrimSuffix(key, "]"), "[")
 		v = fieldByKey(v, key)
 		if inList {
-			n, _ := strconv.Atoi(index) // The caller has seen that it is one of the list.
+			n, _ := strconv.Atoi(index)
 			v = v.Index(n)
 		}
 	}

@@ -177,7 +177,7 @@ func TestBadEnvironment(t *testing.T) {
 		"no number":       {[]string{"ORDERSYNC_ACCOUNTS_NAME=main"}, []string{"$ORDERSYNC_ACCOUNTS_NAME: sets nothing (did you mean ORDERSYNC_ACCOUNTS_0_NAME?)"}},
 		"nothing like it": {[]string{"ORDERSYNC_" + theSecret + "X=1", "ORDERSYNC_=1"}, []string{"sets nothing (a setting's variable is its path in capitals"}},
 		"a mapping":       {[]string{"ORDERSYNC_CLICKHOUSE=x"}, []string{"$ORDERSYNC_CLICKHOUSE: sets nothing"}},
-		"a gap":           {append(main, "ORDERSYNC_ACCOUNTS_2_NAME=x"), []string{"$ORDERSYNC_ACCOUNTS_2_NAME: there is no account 1 before it (number them from 0, without a gap)"}},
+		"a gap":           {append(main, "ORDERSYNC_ACCOUNTS_2_NAME=x"), []string{"$ORDERSYNC_ACCOUNTS_2_NAME: there is no accounts[1] before it (number them from 0, without a gap)"}},
 		"a strange number": {append(main, "ORDERSYNC_ACCOUNTS_00_NAME=x", "ORDERSYNC_ACCOUNTS_99999999999999999999_NAME=x"),
 			[]string{"$ORDERSYNC_ACCOUNTS_00_NAME: sets nothing", "$ORDERSYNC_ACCOUNTS_99999999999999999999_NAME: sets nothing"}},
 		"missing":   {[]string{"ORDERSYNC_ACCOUNTS_0_SITE=china"}, []string{"$ORDERSYNC_ACCOUNTS_0_NAME: accounts[0].name: is required", "$ORDERSYNC_ACCOUNTS_0_SOURCE: accounts[0].source: is required"}},

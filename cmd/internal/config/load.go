@@ -26,9 +26,9 @@ const (
 	EnvFile = "ORDERSYNC_CONFIG"
 )
 
-// maxSize bounds a file. A hundred accounts fit ten times; the parser's time
+// maxSize bounds a file. The ids of 100,000 owners fit; the parser's time
 // grows with the square of the nesting, so an unbounded file could hang it.
-const maxSize = 256 << 10
+const maxSize = 4 << 20
 
 // howToBegin is the remedy for a configuration that does not exist.
 const howToBegin = "`ordersync init` writes one"
@@ -136,7 +136,7 @@ func (in *input) read() (*Config, error) {
 	cfg.File = in.name
 	d := newDecoder(in.env, root)
 	d.offline = in.offline
-	d.fields[""] = field{line: startLine(root), variable: root == nil && len(in.settings) > 0}
+	d.fields[""] = field{line: startLine(root), inEnvironment: root == nil && len(in.settings) > 0}
 	d.value(root, reflect.ValueOf(cfg).Elem(), "")
 	d.environment(in.settings, in.data, cfg)
 	cfg.Variables = d.variables
@@ -148,6 +148,9 @@ func (in *input) read() (*Config, error) {
 	// a file that names both contradicts itself.
 	if _, given := d.fields["clickhouse.embedded"]; !given && len(cfg.ClickHouse.Addr) > 0 {
 		cfg.ClickHouse.Embedded = ""
+	}
+	if _, given := d.fields["schedule.quiet"]; !given {
+		cfg.Schedule.Quiet = min(cfg.Schedule.Quiet, cfg.Schedule.Lookback)
 	}
 	c := &checker{fields: d.fields, problems: d.problems, offline: in.offline}
 	c.config(cfg)

@@ -126,6 +126,7 @@ schedule:
   lookback: 1d12h
   sweep: 30d
   recheck: [30s, 2h]
+  quiet: 1h
 reporting:
   timezone: Asia/Shanghai
 http: {listen: ":0"}
@@ -158,7 +159,7 @@ log:
 		},
 		Schedule: Schedule{
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
-			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour}, Scrub: 30 * day, ScrubDetails: 180 * day,
+			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour}, Scrub: 30 * day, ScrubDetails: 180 * day, Quiet: time.Hour,
 		},
 		Reporting: Reporting{Timezone: "Asia/Shanghai"}, HTTP: HTTP{Listen: ":0"},
 		Log: Log{Level: "debug", Format: FormatJSON},
@@ -236,6 +237,34 @@ func TestLoad(t *testing.T) {
 		if _, err := Load(Sources{File: "-", Stdin: tt.in}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("standard input: %v, want %s", err, tt.want)
 		}
+	}
+}
+
+// The ids of tens of thousands of owners are read at once, each of them checked.
+func TestManyOwners(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("accounts:\n  - name: a\n    source: bss\n    owner_ids:\n")
+	const owners = 30_000
+	for i := range owners {
+		fmt.Fprintf(&text, "      - %d\n", 1_000_000_000_000_000+i)
+	}
+	began := time.Now()
+	cfg := parse(t, text.String())
+	t.Log(len(text.String()), "bytes in", time.Since(began))
+	if n := len(cfg.Accounts[0].OwnerIDs); n != owners {
+		t.Errorf("%d owners", n)
+	}
+}
+
+// Whoever shortens the lookback need not know of owners.
+func TestQuietIsWithinTheLookback(t *testing.T) {
+	t.Parallel()
+	if got := parse(t, "schedule: {lookback: 2h}").Schedule.Quiet; got != 2*time.Hour {
+		t.Errorf("quiet: %s", got)
+	}
+	if got := parse(t, "schedule: {quiet: 0}").Schedule.Quiet; got != 0 {
+		t.Errorf("quiet: %s", got)
 	}
 }
 

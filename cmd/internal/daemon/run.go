@@ -41,6 +41,7 @@ func (d *Daemon) runOnce(ctx context.Context, now, deadline time.Time, a Account
 		err = errors.Join(err, a.Refresh(ctx))
 	}
 	d.Troubles.Report(ctx, sink.RunTick, s)
+	d.Troubles.turns(ctx, a.Name(), s)
 	return s, err
 }
 

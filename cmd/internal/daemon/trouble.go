@@ -144,6 +144,9 @@ func (t *Troubles) hear(account string, c *source.Caller) {
 	t.now(context.Background(), "vendor of "+account, []any{"account", account}, wrong...)
 }
 
+// mostLines is how many streams of a run have a line each. Of more, those have one that changed, and the others at the level debug.
+const mostLines = 20
+
 // Report writes one line a stream about a run of a kind, and tells what is wrong with it.
 func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s stream.Summary) {
 	for _, l := range s.Streams {
@@ -154,9 +157,32 @@ func (t *Troubles) Report(ctx context.Context, kind sink.RunKind, s stream.Summa
 			t.log.InfoContext(ctx, string(kind)+": stopped before its end", attrs...)
 			continue
 		}
-		t.log.InfoContext(ctx, string(kind), append(attrs, "ok", err == nil)...)
+		level := slog.LevelInfo
+		if len(s.Streams) > mostLines && l.Changed == 0 && err == nil {
+			level = slog.LevelDebug
+		}
+		t.log.Log(ctx, level, string(kind), append(attrs, "ok", err == nil)...)
 		t.now(ctx, fmt.Sprint(kind, " of ", l.Stream), []any{"kind", kind, l.Stream.LogAttr()}, troublesOf(l)...)
 	}
+}
+
+// turns writes one line about which of the streams of an account a run has asked, where that is not all, and tells of those that
+// wait for the list quota.
+func (t *Troubles) turns(ctx context.Context, account string, s stream.Summary) {
+	all := len(s.Streams) + s.Quiet + s.Left
+	if all < 2 || ctx.Err() != nil {
+		return
+	}
+	who := []any{"account", account}
+	if len(s.Streams) < all {
+		t.log.InfoContext(ctx, "owners that were asked", append(who, "asked", len(s.Streams), "quiet", s.Quiet, "waiting", s.Left)...)
+	}
+	var wrong []trouble
+	if s.Left > 0 {
+		const what = "owners wait longer than they should: the list quota is too small to ask all whose turn it is"
+		wrong = append(wrong, trouble{what, []any{"error", what, "waiting", s.Left, "remedy", "raise quota.list as far as the vendor allows, or schedule.quiet"}})
+	}
+	t.now(ctx, "turns of "+account, who, wrong...)
 }
 
 // windows are the counts by verdict, as a group of a log line.

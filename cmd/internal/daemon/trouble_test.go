@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +59,34 @@ func TestTroubles(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// Which owners of an account were asked is said where that is not all, and that some wait when that begins and ends.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	told := NewTroubles(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if slices.Contains([]string{slog.TimeKey, slog.LevelKey, "error", "cause", "remedy", "after", "runs"}, a.Key) {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	for _, s := range []stream.Summary{
+		{Streams: make([]stream.Outcome, 1)}, {Streams: make([]stream.Outcome, 3)}, {Streams: make([]stream.Outcome, 2), Quiet: 1},
+		{Streams: make([]stream.Outcome, 1), Quiet: 1, Left: 1}, {Streams: make([]stream.Outcome, 1), Quiet: 1, Left: 1}, {Quiet: 3},
+	} {
+		told.turns(t.Context(), "main", s)
+	}
+	want := `msg="owners that were asked" account=main asked=2 quiet=1 waiting=0
+msg="owners that were asked" account=main asked=1 quiet=1 waiting=1
+msg="something is wrong" account=main waiting=1
+msg="owners that were asked" account=main asked=1 quiet=1 waiting=1
+msg="owners that were asked" account=main asked=0 quiet=3 waiting=0
+msg="what was wrong has ended" account=main
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestCauses(t *testing.T) {

@@ -96,11 +96,19 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
 		ReportingZone: w.Zone().String(),
 	}
+	allowed, err := allAllowances(ctx, w, times, expected, now)
+	if err != nil {
+		return nil, err
+	}
 	streams = withExpected(streams, expected)
+	tracked := map[schema.Stream]bool{}
+	for _, e := range expected {
+		tracked[key(e.Stream)] = e.ByID
+	}
 	orders := map[string]uint64{} // of each account
 	for i := range streams {
 		l := &streams[i]
-		if slices.ContainsFunc(expected, func(e Expected) bool { return e.ByID && same(e.Stream, l.Stream) }) {
+		if tracked[key(l.Stream)] {
 			if err := byID(ctx, w, l); err != nil {
 				return nil, err
 			}
@@ -110,7 +118,8 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	for _, l := range streams {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
-		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter())
+		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter()+allowed[key(l.Stream)])
+		stream.allowed = allowed[key(l.Stream)]
 		if i >= 0 {
 			stream.Filters = expected[i].Filters.String()
 			within := times.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
@@ -247,7 +256,7 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 			if l.Oldest != nil {
 				oldest = *l.Oldest
 			}
-			due := r.Now.Add(-s.grace())
+			due := r.Now.Add(-s.grace() - l.allowed)
 			if l.Unconfigured { // nothing comes after what there is
 				due = *l.Newest
 			}

@@ -70,6 +70,8 @@ type Stream struct {
 	Freshness    Freshness              `json:"freshness"`
 	Problems     []string               `json:"problems"`
 	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
+
+	allowed time.Duration // how much longer than the others it may go unasked
 }
 
 // Name is the stream as people see it.

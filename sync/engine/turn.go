@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
+	"github.com/ordersync/ordersync/sync/window"
+)
+
+// answersShare is the part of the time between two scheduled runs in which streams may be asked what is new. The rest of it is
+// left to gaps, rechecks and verifications, and lets the run end before the next one.
+const answersShare = 0.9
+
+// turn is which streams a scheduled run asks, where an account has several: those whose turn it is by [window.Turns], until the
+// time to the next run, and with it the list quota, is used up.
+type turn struct {
+	streams []stream.Stream // in the order in which they are asked
+	quiet   []stream.Stream // whose turn it is not
+	stored  map[schema.Stream]schema.Activity
+	now     time.Time     // the run's, by the vendor's clock
+	until   time.Time     // no stream is begun after it; zero for whenever
+	places  chan struct{} // of those that are asked at the same time; nil for all
+}
+
+// turn chooses the streams of a scheduled run. It goes by what is stored of them, so that a restart forgets nothing.
+func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) {
+	t := &turn{streams: e.streams, stored: map[schema.Stream]schema.Activity{}}
+	if len(e.streams) < 2 || !e.streams[0].Lists() {
+		return t, nil
+	}
+	t.streams, t.places = nil, make(chan struct{}, max(1, e.streams[0].InFlight))
+	rule := window.Turns{Quiet: e.Quiet}
+	if !until.IsZero() {
+		rule.Every = max(0, time.Until(until))
+		t.until = time.Now().Add(time.Duration(answersShare * float64(rule.Every)))
+	}
+	read := map[string]bool{}
+	for _, s := range e.streams {
+		if read[s.Account] {
+			continue
+		}
+		read[s.Account] = true
+		stored, err := e.store.Activities(ctx, s.Account, now.Add(-rule.Horizon()))
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range stored {
+			t.stored[a.Stream] = a
+		}
+	}
+	t.now = now.Add(e.streams[0].Offset())
+	asked := make([]window.Asked, len(e.streams))
+	for i, s := range e.streams {
+		asked[i] = e.tries.asked(key(s.Stream), t.stored[key(s.Stream)], t.now.Add(-rule.Every))
+	}
+	due := make([]bool, len(e.streams))
+	for _, i := range rule.Due(t.now, asked) {
+		t.streams = append(t.streams, e.streams[i])
+		due[i] = true
+	}
+	for i, s := range e.streams {
+		if !due[i] {
+			t.quiet = append(t.quiet, s)
+		}
+	}
+	return t, nil
+}
+
+// key names a stream without its source, which is its account's.
+func key(s schema.Stream) schema.Stream { return schema.Stream{Account: s.Account, OwnerID: s.OwnerID} }
+
+// begin waits for a place among those that are asked. It reports false where no stream is to be begun any more.
+func (t *turn) begin(ctx context.Context) (answered func(), ok bool) {
+	if t.places == nil {
+		return func() {}, true
+	}
+	select {
+	case t.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false
+	}
+	if !t.until.IsZero() && time.Now().After(t.until) {
+		<-t.places
+		return nil, false
+	}
+	return sync.OnceFunc(func() { <-t.places }), true
+}
+
+// end adds to the summary of the run the streams that it did not ask, with what is left undone of them (I8).
+func (t *turn) end(s *stream.Summary) {
+	left := t.streams[len(s.Streams):]
+	s.Quiet, s.Left = len(t.quiet), len(left)
+	for _, of := range [][]stream.Stream{t.quiet, left} {
+		for _, l := range of {
+			if a := t.stored[key(l.Stream)]; a.Undone+a.Rejected+a.Pending > 0 {
+				s.Unasked = append(s.Unasked, stream.Outcome{Stream: l.Stream, Waiting: a.Undone, Rejected: a.Rejected, Pending: a.Pending})
+			}
+		}
+	}
+}
+
+// tries is what the runs of this process know of streams beyond what is stored: of which of them not all could be done, and
+// since when those wait that were never asked.
+type tries struct {
+	mu sync.Mutex
+	of map[schema.Stream]window.Asked
+}
+
+// asked is what is known of a stream. One of which nothing is known is as if it had ordered, and been asked, at first.
+func (t *tries) asked(s schema.Stream, stored schema.Activity, first time.Time) window.Asked {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tried, known := t.of[s]
+	switch {
+	case tried.Failed > 0:
+		tried.Ordered = stored.Ordered
+	case !stored.Answered.IsZero():
+		return window.Asked{At: stored.Answered, Ordered: stored.Ordered}
+	case !known:
+		if t.of == nil {
+			t.of = map[schema.Stream]window.Asked{}
+		}
+		tried = window.Asked{At: first, Ordered: first}
+		t.of[s] = tried
+	}
+	return tried
+}
+
+// note takes over what the run of a time did. Windows that fail, or for which there was no time, bring their stream's turn
+// forward.
+func (t *tries) note(now time.Time, outcomes []stream.Outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range outcomes {
+		k := key(l.Stream)
+		if l.Err == nil && l.Windows[schema.Failed]+l.Windows[schema.Short]+l.Waiting == 0 {
+			delete(t.of, k)
+			continue
+		}
+		if t.of == nil {
+			t.of = map[schema.Stream]window.Asked{}
+		}
+		t.of[k] = window.Asked{At: now, Failed: t.of[k].Failed + 1}
+	}
+}
