@@ -54,6 +54,8 @@ func columnType(t reflect.Type, option string) string {
 		return "UInt32"
 	case t.Kind() == reflect.Uint64, t.Kind() == reflect.Int: // counts, which are never negative
 		return "UInt64"
+	case t.Kind() == reflect.Float64: // never money (I5)
+		return "Float64"
 	}
 	panic(fmt.Sprintf("no column can hold a %s", t))
 }

@@ -17,9 +17,10 @@ import (
 // viewFiles holds the views, one plain SELECT a file. The number in a file's name is the order in which they are made: a
 // view comes after those that it reads. The first paragraph of the comment at the top is the view's own comment in the
 // warehouse, what follows is why it is as it is. There is no list of columns: it is made of what the server says of the
-// SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike.
+// SELECT, with comments from the glossary. ${state} stands for StateSQL, so that SQL and Go read a payment status alike, and
+// ${closed_at}, ${facts} and ${fact_names} for what close.go says of closes.
 // ${zone} stands for the reporting zone, as a string of SQL: it is filled in when a view is made. A file whose name ends in
-// _as_of is a comment alone: the SELECT is that of the view without this ending, as of a moment.
+// _as_of or _at_close is a comment alone: the SELECT is that of the view without this ending, as of a moment.
 //
 //go:embed views/*.sql
 var viewFiles embed.FS
@@ -44,6 +45,7 @@ var Views = sync.OnceValue(func() []View {
 		panic(err)
 	}
 	slices.Sort(names)
+	marks := strings.NewReplacer("${state}", StateSQL(), "${closed_at}", closedAt(), "${facts}", factTexts(), "${fact_names}", factNames())
 	views := make([]View, len(names))
 	for i, name := range names {
 		text, err := viewFiles.ReadFile(name)
@@ -52,11 +54,14 @@ var Views = sync.OnceValue(func() []View {
 		}
 		_, view, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
 		views[i] = View{Name: view}
-		views[i].Comment, views[i].Select = cutComment(strings.ReplaceAll(string(text), "${state}", StateSQL()))
+		views[i].Comment, views[i].Select = cutComment(marks.Replace(string(text)))
 	}
 	for i, v := range views {
-		if v.IsAsOf() {
+		switch {
+		case v.IsAsOf():
 			views[i].Select = asOf(views, v.Base())
+		case v.Name != v.Base():
+			views[i].Select = atClose(views, v.Base())
 		}
 	}
 	return views

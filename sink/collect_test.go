@@ -91,6 +91,7 @@ func readings(now time.Time) []reading {
 			return some(s.Counts(ctx, stream, time.Hour, from, to))
 		}},
 		{"CountOrders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.CountOrders(ctx, stream)) }},
+		{"OrdersSince", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OrdersSince(ctx, from)) }},
 		{"Summaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Summaries(ctx, nil)) }},
 		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectWindows(ctx, stream, time.Hour, time.Time{}, to))
@@ -127,7 +128,14 @@ func readings(now time.Time) []reading {
 		{"RunningRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RunningRuns(ctx, now, from)) }},
 		{"FailedRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FailedRuns(ctx, now, from, 10)) }},
 		{"LastSuccesses", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastSuccesses(ctx, from)) }},
+		{"Streaks", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Streaks(ctx, from, "auth")) }},
+		{"WindowFaults", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.WindowFaults(ctx, "[0-9]+")) }},
+		{"LastLeases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastLeases(ctx)) }},
 		{"Leases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Leases(ctx)) }},
+		{"Closes", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Closes(ctx, time.Time{})) }},
+		{"Figures", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.Figures(ctx, from, to, day.AddDate(1, 0, 0), "main"))
+		}},
 		{"ProductsFetched", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ProductsFetched(ctx, "main")) }},
 		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) {
 			days, products, err := s.Spend(ctx, from, to)
@@ -136,9 +144,9 @@ func readings(now time.Time) []reading {
 	}
 }
 
-// notRead are the methods of a sink that give something and that nobody tries again: a person's own statement, and a claim,
-// of which the next renewal comes soon.
-var notRead = map[string]bool{"Query": true, "ClaimLeases": true}
+// notRead are the methods of a sink that give something and that nobody tries again: a person's own statement, a claim,
+// of which the next renewal comes soon, and why a server would take no rows, which it need not tell.
+var notRead = map[string]bool{"Query": true, "ClaimLeases": true, "Refusal": true}
 
 // Every read there is is tested here.
 func TestReadingsAreComplete(t *testing.T) {
@@ -175,7 +183,8 @@ func fill(t *testing.T, s *sink.Sink) {
 			b.Items = append(b.Items, item(o, 1), item(o, 2))
 		}
 	}
-	b.Windows = append(b.Windows, ledgerRow(day.AddDate(0, 1, 0), day.AddDate(0, 1, 0).Add(time.Hour), nil, 0))
+	b.Windows = append(b.Windows, ledgerRow(day.AddDate(0, 1, 0), day.AddDate(0, 1, 0).Add(time.Hour), nil, 0),
+		schema.Window{Stream: stream, Start: day.AddDate(0, 2, 0), End: day.AddDate(0, 2, 0).Add(time.Hour), Verdict: schema.Failed, Error: "503", Version: 1})
 	write(t, s, b)
 	ctx := t.Context()
 	if err := errors.Join(
@@ -187,6 +196,7 @@ func fill(t *testing.T, s *sink.Sink) {
 			{ID: "b", Kind: sink.RunTick, State: sink.RunFailed, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, FinishedAt: day, Version: 1},
 			{ID: "c", Kind: sink.RunBackfill, State: sink.RunRunning, Accounts: []string{"main"}, StartedAt: day, UpdatedAt: day, Version: 1},
 		}),
+		s.WriteClose(ctx, []sink.Close{{Month: day, Start: day, End: day, ClosedAt: day, Figures: sink.Figures{Account: "main", Digest: "d"}}}),
 		s.WriteProducts(ctx, []schema.Product{{Source: "bss", Account: "main", ProductCode: "rds", ProductName: "RDS", FetchedAt: day, Version: 1}}),
 	); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"math/bits"
 	"reflect"
@@ -41,6 +42,10 @@ func encodeColumn(c schema.Field, rows []reflect.Value, native *proto.Buffer) (b
 			} else {
 				native.PutUInt64(v.Uint())
 			}
+		}
+	case "Float64":
+		for _, r := range rows {
+			native.PutUInt64(math.Float64bits(c.Of(r).Float()))
 		}
 	case "Array(String)":
 		putTexts(c, rows, native)

@@ -20,8 +20,12 @@ type Lease struct {
 // LeaseLife is how long a claim lives without being renewed. All daemons of a warehouse must agree on it.
 const LeaseLife = 40 * time.Second
 
-// live is the claims that were renewed in time. All times are of the server's clock: those of hosts differ.
-var live = fmt.Sprintf(" sync_leases FINAL WHERE NOT released AND renewed_at > now64(6) - toIntervalMillisecond(%d) ", LeaseLife.Milliseconds())
+// lives is the condition that a claim was renewed in time, and live the claims that were. All times are of the server's clock: those
+// of hosts differ.
+var (
+	lives = fmt.Sprintf("NOT released AND renewed_at > now64(6) - toIntervalMillisecond(%d) ", LeaseLife.Milliseconds())
+	live  = " sync_leases FINAL WHERE " + lives
+)
 
 // ClaimLeases claims accounts for a holder, or renews its claims, and returns the claim that leads each of them. A claim
 // that was not renewed in time has lost its place and is a new one.
@@ -51,6 +55,36 @@ func (s *Sink) Leases(ctx context.Context) (map[string]Lease, error) {
 		return nil, fmt.Errorf("read the claims on the accounts: %w", err)
 	}
 	out := map[string]Lease{}
+	for _, l := range leads {
+		out[l.Account] = l
+	}
+	return out, nil
+}
+
+// LastLease is the claim that leads an account, or the last one that did.
+type LastLease struct {
+	Lease
+	Live     bool
+	Renewed  time.Time // its last sign of life, by the server's clock
+	Released bool      // it ended by a stop, and not by silence
+}
+
+// LastLeases returns, by account, the claim that leads it, or the last one of the past day where none does.
+func (s *Sink) LastLeases(ctx context.Context) (map[string]LastLease, error) {
+	leads, err := collect(ctx, s, `SELECT account, holder, process, toUnixTimestamp64Milli(since), toUnixTimestamp64Milli(renewed_at), released,
+		`+lives+`AS lives
+		FROM sync_leases FINAL ORDER BY account, lives DESC, if(lives, toUnixTimestamp64Micro(since), -toUnixTimestamp64Micro(renewed_at)), holder
+		LIMIT 1 BY account`, nil, func(rows driver.Rows) (l LastLease, err error) {
+		var since, renewed int64
+		var released, lives uint8
+		err = rows.Scan(&l.Account, &l.Holder, &l.Process, &since, &renewed, &released, &lives)
+		l.Since, l.Renewed, l.Released, l.Live = fromMilliseconds(since), fromMilliseconds(renewed), released != 0, lives != 0
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the claims on the accounts: %w", err)
+	}
+	out := map[string]LastLease{}
 	for _, l := range leads {
 		out[l.Account] = l
 	}

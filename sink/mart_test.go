@@ -113,6 +113,8 @@ func TestMart(t *testing.T) {
 		{"Renew", "ProductSubOrder", "paid", "o0", "u2", money("100", "80", "", "88", "")},       // the tax is the rest
 		{"Refund", "RefundSubOrder", "", "o0", "", money("50", "40", "4", "44", "5.75")},         // sent without a sign
 		{"Refund", "RefundSubOrder", "", "o0", "u1", money("-5", "-4", "-0.4", "-4.4", "-0.57")}, // and with one
+		{"Refund", "RefundSubOrder", "", "o0", "", money("50", "", "4", "44", "")},               // the amount before tax is the rest
+		{"Refund", "RefundSubOrder", "", "o0", "", money("50", "40", "4", "", "")},               // that after tax is the sum
 		{"New", "ProductSubOrder", "Unpaid", "", "u3", money("1000", "900", "90", "990", "1")},
 		{"New", "ProductSubOrder", "Cancelled", "", "u1", money("1000", "900", "90", "990", "1")},
 		{"New", "ProductSubOrder", "Paid", "", "u1", money("", "7", "", "", "")},
@@ -133,12 +135,14 @@ func TestMart(t *testing.T) {
 		"('paid','100','20','80','8','88',NULL,'0','0','o0','Björk')",
 		"('refund','-50','-10','-40','-4','-44','-5.75','0','0','o0','')",
 		"('refund','-5','-1','-4','-0.4','-4.4','-0.57','0','0','o0','Anna O\\'Neil')",
+		"('refund','-50','-10','-40','-4','-44',NULL,'0','0','o0','')",
+		"('refund','-50','-10','-40','-4','-44',NULL,'0','0','o0','')",
 		"('unpaid','0','0','0','0','0','0','900','990','','')",
 		"('cancelled','0','0','0','0','0','0','0','0','','Anna O\\'Neil')",
 		"('paid',NULL,NULL,'7',NULL,NULL,NULL,'0','0','','Anna O\\'Neil')",
 	})
 	equal(t, texts(t, s.Conn(), "SELECT count(), uniqExact(payment_time), any(payment_currency), any(quantity) > 0, any(instance_ids) != [] FROM spend"),
-		[]string{"(7,7,'USD',1,1)"})
+		[]string{"(9,9,'USD',1,1)"})
 }
 
 // monthly spreads an amount by the days of its months, as a person would do it: with fractions, and the rest to the last.

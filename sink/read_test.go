@@ -68,7 +68,7 @@ func TestVerifications(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), []sink.Verification{second, other})
+	equal(t, must[[]sink.Verification](t)(s.LastVerifications(t.Context())), []sink.Verification{second, first, other})
 	equal(t, texts(t, s.Conn(), "SELECT count(), countIf(whole = 1) FROM sync_verifications"), []string{"(4,3)"})
 }
 

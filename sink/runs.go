@@ -22,16 +22,19 @@ type Run struct {
 	UpdatedAt  time.Time `ch:"updated_at"`           // the last sign of life
 	FinishedAt time.Time `ch:"finished_at,optional"` // zero while it runs
 
-	Planned     uint64 `ch:"windows_planned"`
-	Done        uint64 `ch:"windows_done"` // windows; ranges of windows in a replay, orders in track and fetch
-	Orders      uint64 `ch:"orders"`       // that the listings showed
-	Changed     uint64 `ch:"changed"`      // of these, new or changed
-	Items       uint64 `ch:"items"`
-	Rejected    uint64 `ch:"rejected"` // records left without a row
-	ListCalls   uint64 `ch:"list_calls"`
-	DetailCalls uint64 `ch:"detail_calls"`
-	Error       string `ch:"error"` // what it left undone
-	Version     uint64 `ch:"version"`
+	Planned     uint64    `ch:"windows_planned"`
+	Done        uint64    `ch:"windows_done"` // windows; ranges of windows in a replay, orders in track and fetch
+	Orders      uint64    `ch:"orders"`       // that the listings showed
+	Changed     uint64    `ch:"changed"`      // of these, new or changed
+	Items       uint64    `ch:"items"`
+	Rejected    uint64    `ch:"rejected"` // records left without a row
+	ListCalls   uint64    `ch:"list_calls"`
+	DetailCalls uint64    `ch:"detail_calls"`
+	Share       float64   `ch:"share"`                // of the work that is done, from 0 to 1; 0 while nobody knows
+	EndsAt      time.Time `ch:"ends_at,optional"`     // when it will end as it seems; zero where nobody knows, and at its end
+	ClockOffset float64   `ch:"clock_offset_seconds"` // the vendor's clock minus this machine's; 0 where they agree or that is not known
+	Error       string    `ch:"error"`                // what it left undone
+	Version     uint64    `ch:"version"`
 }
 
 // RunKind says what ran.
@@ -109,6 +112,52 @@ func (s *Sink) LastSuccesses(ctx context.Context, since time.Time) (map[string]t
 	out := map[string]time.Time{}
 	for _, r := range rows {
 		out[r.account] = fromMilliseconds(r.at)
+	}
+	return out, nil
+}
+
+// Streak is how the runs that bring an account up to date have ended of late: scheduled ones and backfills.
+type Streak struct {
+	Account     string
+	Last        time.Time // when the newest of them that has ended began
+	Failed      bool      // it left something undone
+	Error       string    // what, with the cause
+	Since       time.Time // when the first run began of those that have ended in the same way since then
+	ClockOffset float64   // the vendor's clock minus the machine's in the newest run, in seconds
+	Ticked      time.Time // when a scheduled run last began; zero for never
+}
+
+// Streaks returns, by account, how runs have ended that began since a time. Two failures are of one way where the first match
+// of the pattern in their errors is the same, such as the reason of a vendor's refusal. A run that was stopped says nothing.
+func (s *Sink) Streaks(ctx context.Context, since time.Time, pattern string) (map[string]Streak, error) {
+	streaks, err := collect(ctx, s, `SELECT account, toUnixTimestamp64Milli(max(started_at)), argMax(state, started_at) = 'failed', argMax(error, started_at),
+			toUnixTimestamp64Milli(minIf(started_at, started_at > changed)), argMax(clock_offset_seconds, started_at),
+			toUnixTimestamp64Milli(maxIf(started_at, kind = 'tick'))
+		FROM (
+			SELECT *, max(if(way != newest, started_at, toDateTime64(0, 3, 'UTC'))) OVER (PARTITION BY account) AS changed
+			FROM (
+				SELECT account, kind, state, error, started_at, clock_offset_seconds, concat(toString(state), extract(error, ?)) AS way,
+					last_value(way) OVER (PARTITION BY account ORDER BY started_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS newest
+				FROM sync_run_rows FINAL ARRAY JOIN accounts AS account
+				WHERE kind IN ('tick', 'backfill') AND state IN ('ok', 'failed') AND started_at >= fromUnixTimestamp64Milli(?, 'UTC')
+			)
+		)
+		GROUP BY account`, []any{pattern, bound(since)}, func(rows driver.Rows) (x Streak, err error) {
+		var last, from, ticked int64
+		var failed uint8
+		err = rows.Scan(&x.Account, &last, &failed, &x.Error, &from, &x.ClockOffset, &ticked)
+		x.Last, x.Failed, x.Since = fromMilliseconds(last), failed != 0, fromMilliseconds(from)
+		if ticked != 0 {
+			x.Ticked = fromMilliseconds(ticked)
+		}
+		return x, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the history of runs: %w", err)
+	}
+	out := map[string]Streak{}
+	for _, x := range streaks {
+		out[x.Account] = x
 	}
 	return out, nil
 }

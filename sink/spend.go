@@ -65,3 +65,24 @@ func (s *Sink) CountOrders(ctx context.Context, stream schema.Stream) (n uint64,
 	}
 	return n, nil
 }
+
+// OrdersSince counts the stored orders that were created since a time, by account and owner.
+func (s *Sink) OrdersSince(ctx context.Context, since time.Time) (map[schema.Stream]uint64, error) {
+	type counted struct {
+		schema.Stream
+		n uint64
+	}
+	rows, err := collect(ctx, s, "SELECT account, owner_id, count() FROM order_rows"+final+"WHERE create_time >= fromUnixTimestamp64Milli(?, 'UTC')"+
+		" GROUP BY account, owner_id"+finalSettings, []any{bound(since)}, func(rows driver.Rows) (c counted, err error) {
+		err = rows.Scan(&c.Account, &c.OwnerID, &c.n)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the orders: %w", err)
+	}
+	out := map[schema.Stream]uint64{}
+	for _, c := range rows {
+		out[c.Stream] = c.n
+	}
+	return out, nil
+}

@@ -32,8 +32,9 @@ func (s *Sink) WriteVerification(ctx context.Context, v Verification) error {
 	return write(ctx, s, verificationTable, []Verification{v})
 }
 
-// LastVerifications returns the newest verification of each stream that covered all of its ledger, by account and owner. One
-// of a part says nothing about the rest, so it is left out.
+// LastVerifications returns the newest verification of each stream that covered all of its ledger, by account and owner, and
+// after it the newest that was finished, where that is another one: a verification that ended early compared nothing of the
+// rest (I12). One of a part says nothing about the rest either, so it is left out.
 func (s *Sink) LastVerifications(ctx context.Context) ([]Verification, error) {
 	return s.lastVerifications(ctx, "1", nil)
 }
@@ -46,7 +47,7 @@ func (s *Sink) LastAccountVerifications(ctx context.Context, account string) ([]
 // lastVerifications returns the newest verifications among those that fulfil a condition.
 func (s *Sink) lastVerifications(ctx context.Context, where string, args []any) ([]Verification, error) {
 	out, err := collect(ctx, s, verificationTable.all()+" WHERE whole = 1 AND "+where+`
-		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id`, args, verificationTable.scan)
+		ORDER BY account, owner_id, finished_at DESC LIMIT 1 BY account, owner_id, error = ''`, args, verificationTable.scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the verifications: %w", err)
 	}

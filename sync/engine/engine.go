@@ -135,7 +135,7 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 	if err != nil {
 		return stream.Summary{}, err
 	}
-	s, err := e.runOn(ctx, now, p, turn.streams, turn.begin, func(ctx context.Context, r *stream.Run, answered func()) error {
+	s, err := e.runTurn(ctx, now, p, turn, func(ctx context.Context, r *stream.Run, answered func()) error {
 		if !r.Stream.Lists() {
 			if err := e.refreshTracked(ctx, r); err != nil {
 				return err
@@ -187,13 +187,17 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 
 // Run does one run over all streams: work is called for each of them, side by side.
 func (e *Engine) Run(ctx context.Context, now time.Time, p *stream.Progress, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
-	return e.runOn(ctx, now, p, e.streams, nil, func(ctx context.Context, r *stream.Run, _ func()) error { return work(ctx, r) })
+	return e.runOn(ctx, now, p, e.streams, work)
 }
 
-// runOn does one run over some streams, side by side: what fails in one does not touch the others. begin, where it is not nil,
-// waits until the next stream may begin; it reports false where none may any more. What it returns is called once the
-// others need not wait for that stream, by the work or at the work's end.
-func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, on []stream.Stream, begin func(context.Context) (func(), bool),
+// runOn does one run over some streams, side by side.
+func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, on []stream.Stream, work func(context.Context, *stream.Run) error) (stream.Summary, error) {
+	return e.runTurn(ctx, now, p, &turn{streams: on}, func(ctx context.Context, r *stream.Run, _ func()) error { return work(ctx, r) })
+}
+
+// runTurn does one run over the streams whose turn it is, side by side: what fails in one does not touch the others. The work calls
+// answered once the others need not wait for its stream any more; its end does so, too.
+func (e *Engine) runTurn(ctx context.Context, now time.Time, p *stream.Progress, t *turn,
 	work func(ctx context.Context, r *stream.Run, answered func()) error) (stream.Summary, error) {
 	if !e.one.TryLock() {
 		return stream.Summary{}, ErrBusy
@@ -207,17 +211,14 @@ func (e *Engine) runOn(ctx context.Context, now time.Time, p *stream.Progress, o
 	ctx, done := stream.Lasting(ctx, stopGrace)
 	defer done()
 	c := newCommitter(ctx, e, stop)
-	summary := stream.Summary{Started: now, Streams: make([]stream.Outcome, len(on))}
+	summary := stream.Summary{Started: now, Streams: make([]stream.Outcome, len(t.streams))}
 	owners := new(stream.Owners)
 	var streams errgroup.Group
 	var runs []*stream.Run
-	for i, s := range stream.Limit(on) {
-		answered := func() {}
-		if begin != nil {
-			var more bool
-			if answered, more = begin(ctx); !more {
-				break
-			}
+	for i, s := range stream.Limit(t.streams) {
+		answered, more := t.begin(ctx)
+		if !more {
+			break
 		}
 		r := stream.New(stream.Config{
 			Stream: s, Given: now, Window: e.Window, Lateness: e.Settle, Log: e.Log, Leases: e.Claims,

@@ -30,7 +30,7 @@ func (e *Engine) Fetch(ctx context.Context, now time.Time, of schema.Stream, ids
 	for _, id := range ids {
 		asked[id] = true
 	}
-	return e.runOn(ctx, now, p, on, nil, func(ctx context.Context, r *stream.Run, _ func()) error {
+	return e.runOn(ctx, now, p, on, func(ctx context.Context, r *stream.Run) error {
 		r.ForceRetry, r.Asked = true, asked
 		r.Progress.Plan(len(asked))
 		refs, err := e.store.Find(ctx, of, ids)

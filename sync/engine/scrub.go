@@ -189,7 +189,7 @@ func (e *Engine) RunScrub(ctx context.Context, s *Scrubbing, p *stream.Progress)
 	}
 	on := slices.DeleteFunc(slices.Clone(e.streams), func(of stream.Stream) bool { return s.parts[of.Stream] == nil })
 	var mu sync.Mutex
-	summary, err := e.runOn(ctx, s.now, p, on, nil, func(ctx context.Context, r *stream.Run, _ func()) error {
+	summary, err := e.runOn(ctx, s.now, p, on, func(ctx context.Context, r *stream.Run) error {
 		part := s.parts[r.Stream.Stream]
 		err := e.scrub(source.WithPriority(ctx, source.Scrub), r, part)
 		if err != nil && errors.Is(context.Cause(ctx), errScrubTime) {

@@ -31,7 +31,7 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 	if len(e.streams) < 2 || !e.streams[0].Lists() {
 		return t, nil
 	}
-	t.streams, t.places = nil, make(chan struct{}, max(1, e.streams[0].InFlight))
+	t.streams, t.places = nil, make(chan struct{}, atOnce(e.streams))
 	rule := window.Turns{Quiet: e.Quiet}
 	if !until.IsZero() {
 		rule.Every = max(0, time.Until(until))
@@ -43,7 +43,7 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 			continue
 		}
 		read[s.Account] = true
-		stored, err := e.store.Activities(ctx, s.Account, now.Add(-rule.Horizon()))
+		stored, err := e.store.Activities(ctx, s.Account, now.Add(-rule.Horizon()-e.Lookback))
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +67,16 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 		}
 	}
 	return t, nil
+}
+
+// atOnce is how many streams of a login are asked at the same time: enough to use its list quota while each waits two seconds for
+// an answer, and few enough that those that were begun are soon done.
+func atOnce(streams []stream.Stream) int {
+	n := streams[0].InFlight
+	if quota := streams[0].ListQuota * float64(len(streams)); quota > 0 {
+		n = min(n, max(8, int(2*quota)))
+	}
+	return max(1, n)
 }
 
 // key names a stream without its source, which is its account's.

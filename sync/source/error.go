@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -82,6 +83,27 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// ReasonPattern finds the reason of an [Error], or of a call that a pause kept back, in its text: ledger and history keep texts.
+const ReasonPattern = `: (throttled|unavailable|timeout|auth|bad_request|not_found|malformed|unknown)(?::| \[|; |$)`
+
+var reasonInText = regexp.MustCompile(ReasonPattern)
+
+// ReasonIn returns the reason of the first [Error] in a text, or "" where there is none.
+func ReasonIn(text string) Reason {
+	if m := reasonInText.FindStringSubmatch(text); m != nil {
+		return Reason(m[1])
+	}
+	return ""
+}
+
+// Varying is what differs in the text of an error each time although its cause is one: the vendor's id of a call, numbers.
+const Varying = ` ?\[request [^\]]*\]|[0-9]+`
+
+var varying = regexp.MustCompile(Varying)
+
+// Cause is an error's text without what differs each time that the same thing is wrong.
+func Cause(text string) string { return varying.ReplaceAllString(text, "") }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

@@ -10,7 +10,8 @@ import (
 func ExampleSummary_Err() {
 	s := stream.Summary{Streams: []stream.Outcome{{
 		Stream: schema.Stream{Account: "main"}, Windows: map[schema.Verdict]int{schema.Complete: 22, schema.Short: 2}, Pending: 1,
+		Faults: []stream.Fault{{Verdict: schema.Short, Error: "TotalCount says 5 and 4 came", Windows: 2}},
 	}}}
 	fmt.Println(s.Err())
-	// Output: main: 2 windows short, 1 orders without their items
+	// Output: main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
 }

@@ -15,6 +15,8 @@ type Progress struct {
 
 	// Of a listing: seconds of creation time that are to be listed and that were, and orders of these that need a detail.
 	toList, listed, found atomic.Int64
+
+	pace Pace
 }
 
 // Plan adds windows that are to be done.

@@ -1,16 +1,17 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/source"
 )
 
 // Outcome is what a run did to one stream.
@@ -46,15 +47,9 @@ type Fault struct {
 	First, Last time.Time // starts of the earliest and the latest of the windows
 }
 
-// varying is what differs in an error from window to window although its cause is one: the vendor's id of a call, numbers.
-var varying = regexp.MustCompile(` ?\[request [^\]]*\]|[0-9]+`)
-
-// Cause is an error's text without what differs each time that the same thing is wrong.
-func Cause(text string) string { return varying.ReplaceAllString(text, "") }
-
 // fault counts a window that is short or failed.
 func (s *Outcome) fault(w schema.Window) {
-	cause := Cause(w.Error)
+	cause := source.Cause(w.Error)
 	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.Verdict == w.Verdict && f.Cause == cause })
 	if i < 0 {
 		s.Faults = append(s.Faults, Fault{w.Verdict, cause, w.Error, 1, w.Start, w.Start})
@@ -114,9 +109,20 @@ func (s Outcome) err() error {
 	case s.Err != nil:
 		return fmt.Errorf("%s: %w", s.Stream, s.Err)
 	case len(undone) > 0:
-		return fmt.Errorf("%s: %s", s.Stream, strings.Join(undone, ", "))
+		return fmt.Errorf("%s: %s%s", s.Stream, strings.Join(undone, ", "), s.because())
 	}
 	return nil
+}
+
+// because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first.
+func (s Outcome) because() string {
+	if len(s.Faults) == 0 {
+		return ""
+	}
+	worst := slices.MaxFunc(s.Faults, func(a, b Fault) int {
+		return cmp.Or(strings.Compare(string(b.Verdict), string(a.Verdict)), a.Windows-b.Windows) // failed is before short
+	})
+	return ", because: " + worst.Error
 }
 
 // Count changes the stream's summary; ranges run side by side.

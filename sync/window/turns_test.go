@@ -57,10 +57,9 @@ func TestTurns(t *testing.T) {
 // owner orders at random, at a rate of its own.
 type owner struct {
 	window.Asked
-	rate    float64   // orders a day
-	next    time.Time // when it orders next
-	waiting []time.Time
-	bound   time.Duration // that held when it was last asked
+	rate  float64       // orders a day
+	next  time.Time     // when it orders next
+	bound time.Duration // that held when it was last asked
 }
 
 // account is one with many owners, under scheduled runs every five minutes with ten list calls a second.

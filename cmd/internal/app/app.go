@@ -229,6 +229,7 @@ func (a *App) start(ctx context.Context) error {
 	}
 	a.daemon.Start(ctx)
 	a.cleanups.add("schedule", a.daemon.Stop)
+	a.watch()
 	return nil
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -38,6 +40,8 @@ type Metrics struct {
 	scrubbed    *prometheus.CounterVec   // account
 	scrubFound  *prometheus.CounterVec   // account
 	rechecked   *prometheus.CounterVec   // account, why
+	openRejects *prometheus.GaugeVec     // account, reason
+	diagnosis   *prometheus.GaugeVec     // account, state, cause, says, cure: one series an account
 	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
 
@@ -108,6 +112,9 @@ func newMetrics(accounts []config.Account) *Metrics {
 		scrubFound: counter("scrub_changed_total", "Orders that a scrub found to be new or changed.", "account"),
 		rechecked: counter("details_rechecked_total",
 			"Details that were fetched again without a sign of a change: because they may have come too early (age), or in their turn (scrub).", "account", "why"),
+		openRejects: gauge("open_rejects", "Records that could not become rows and wait for an operator.", "account", "reason"),
+		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
+			"cures it.", "account", "state", "cause", "says", "cure"),
 		waiting: gauge("owners_waiting",
 			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
@@ -142,6 +149,7 @@ func (m *Metrics) begin(account string) {
 	for _, why := range rechecks {
 		m.rechecked.WithLabelValues(account, why)
 	}
+	m.diagnosis.WithLabelValues(account, "", "", "", "") // until the first look
 	m.waiting.WithLabelValues(account)
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v))
@@ -150,13 +158,47 @@ func (m *Metrics) begin(account string) {
 		for _, api := range calls {
 			m.apiCalls.WithLabelValues(account, api, string(r))
 		}
+	}
+	for _, r := range rejectReasons() {
+		m.rejects.WithLabelValues(account, r)
+		m.openRejects.WithLabelValues(account, r)
+	}
+}
+
+// rejectReasons are why records are rejected, as far as that is known beforehand.
+func rejectReasons() []string {
+	out := slices.Clone(source.RejectReasons)
+	for _, r := range source.Reasons {
 		if r != source.OK && r != source.Cancelled && r != source.Auth { // with these no reject is made
-			m.rejects.WithLabelValues(account, string(r))
+			out = append(out, string(r))
 		}
 	}
-	for _, r := range source.RejectReasons {
-		m.rejects.WithLabelValues(account, r)
+	return out
+}
+
+// rejected takes over how many records of each account wait for an operator.
+func (m *Metrics) rejected(accounts []config.Account, open []status.Reject) {
+	for i := range accounts {
+		sums := map[string]int{}
+		for _, r := range rejectReasons() {
+			sums[r] = 0
+		}
+		for _, x := range open {
+			if x.Account == accounts[i].Name {
+				sums[x.Reason] += x.Count
+			}
+		}
+		for reason, n := range sums {
+			m.openRejects.WithLabelValues(accounts[i].Name, reason).Set(float64(n))
+		}
 	}
+}
+
+// diagnosed takes over how an account stands. What differs in a text each time is left out, so that a cause has one series.
+func (m *Metrics) diagnosed(account string, d *diagnosis.Diagnosis) {
+	m.diagnosis.DeletePartialMatch(prometheus.Labels{"account": account})
+	m.diagnosis.WithLabelValues(account, string(d.State), string(d.Cause), source.Cause(d.Says), source.Cause(d.Cure)).
+		Set(float64(max(0, diagnosis.Filling.Rank()-d.State.Rank())))
 }
 
 // end is where the end of an account's newest complete stretch is kept.
@@ -189,7 +231,7 @@ func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.B
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -272,7 +314,7 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.scrubbed, m.scrubFound, m.rechecked, m.waiting,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting,
 	} {
 		v.DeletePartialMatch(of)
 	}

@@ -93,7 +93,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	root.AddCommand(p.demo(), p.init(), p.run(), p.plan(), p.backfill(), p.verify(), p.status(), p.sql(), p.export(), p.rejects(), p.replay(),
-		p.products(), p.operators(), p.track(), p.cancel(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.healthcheck(), p.simulate(), p.version())
+		p.products(), p.operators(), p.track(), p.cancel(), p.close(), p.check(), p.migrate(), p.grants(), p.monitoring(), p.notify(), p.healthcheck(), p.simulate(), p.version())
 	root.InitDefaultCompletionCmd()
 	p.completions(root)
 	for _, c := range root.Commands() {

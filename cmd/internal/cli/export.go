@@ -16,6 +16,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -138,9 +139,11 @@ func (p *program) runExport(ctx context.Context, folder string, from, now time.T
 	}
 	r := &exportReport{Folder: folder, Zone: w.Zone().String(), Written: []exportedMonth{}, Skipped: []exportedMonth{}, Refused: []refusedMonth{}}
 	var done atomic.Int64
+	var pace stream.Pace
 	stop := p.follow(ctx, &task{verb: "export", state: func() state {
 		n, all := done.Load(), int64(len(months))
-		return state{share: float64(n) / float64(max(all, 1)), known: true, done: n, total: all, unit: "month"}
+		share := float64(n) / float64(max(all, 1))
+		return state{share: share, ends: pace.Ends(time.Now(), share), done: n, total: all, unit: "month"}
 	}})
 	defer stop()
 	for i := range months {

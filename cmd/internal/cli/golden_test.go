@@ -107,7 +107,7 @@ func TestStatusTellsWhatIsBehind(t *testing.T) {
 	w.configure()
 	w.run(0, "backfill", "--from", "-24h", "--to", "-20h")
 	w.run(0, "backfill", "--from", "-16h", "--to", "-12h")
-	contains(t, w.run(1, "status").out, "behind by", "1 gaps", "main:", "!!!!", "! missing", "not all is well")
+	contains(t, w.run(1, "status").out, "no daemon works on it", "behind by", "1 gap, ", "main:", "!!!!", "! missing", "not all is well")
 	contains(t, w.run(1, "status", "--json").out, `"ok": false`)
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -29,9 +30,9 @@ type task struct {
 
 // state is how far a task is.
 type state struct {
-	share  float64 // of the work that is done, from 0 to 1
-	known  bool    // whether that is known
-	done   int64   // of total units, for people; total is 0 where there are no units
+	share  float64   // of the work that is done, from 0 to 1; 0 while nobody knows
+	ends   time.Time // when all of it will be, as it seems; zero while nobody knows
+	done   int64     // of total units, for people; total is 0 where there are no units
 	total  int64
 	unit   string // "window"
 	counts []counted
@@ -89,7 +90,7 @@ func ordersTask(verb string, p *stream.Progress, a *app.App) *task {
 // windowsOf is what an engine's run says of itself.
 func windowsOf(p *stream.Progress, unit string) state {
 	s := state{done: p.Done.Load(), total: p.Windows.Load(), unit: unit}
-	s.share, s.known = p.Share()
+	s.share, s.ends = p.Look(time.Now())
 	return s
 }
 
@@ -107,9 +108,9 @@ func calls(a *app.App) []counted { return []counted{{a.Calls(), "calls"}} }
 // elsewhere, and such lines as JSON where a program reads. When the run's context ends it says what happens then.
 func (p *program) follow(ctx context.Context, t *task) (stop func()) {
 	told := context.AfterFunc(ctx, func() {
-		text := "stopping; once more ends at once"
+		text := "stopping; press Ctrl-C again to quit at once"
 		if t.commits {
-			text = "stopping: what is in hand is being committed; once more ends at once"
+			text = "stopping: what is in hand is being committed; press Ctrl-C again to quit at once"
 		}
 		if p.machine {
 			p.events().Info(text)
@@ -149,14 +150,12 @@ func (p *program) bar(t *task) (stop func()) {
 		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return text.after(s) })),
 		mpb.BarFillerMiddleware(text.bar),
 	)
-	before := p.console.redirect(container)
+	before := p.console.redirect(fromTheLeft{container})
 	shown := int64(0)
 	update := func() {
 		text.set(t.pieces(time.Now()))
 		s := t.state()
-		if s.known {
-			shown = max(shown, int64(s.share*barTotal)) // a bar never goes back
-		}
+		shown = max(shown, int64(s.share*barTotal)) // a bar never goes back
 		bar.SetTotal(barTotal+1, false)
 		bar.SetCurrent(shown)
 	}
@@ -175,6 +174,19 @@ func (p *program) bar(t *task) (stop func()) {
 		p.console.redirect(before)
 	}
 }
+
+// fromTheLeft begins what is written above a bar in the first column: a terminal that shows ^C leaves the cursor behind that.
+type fromTheLeft struct{ io.Writer }
+
+func (w fromTheLeft) Write(b []byte) (int, error) {
+	if _, err := w.Writer.Write(append([]byte(leftmost), b...)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// leftmost takes the cursor to the first column and clears the line.
+const leftmost = "\r\x1b[K"
 
 // every calls do again and again until stop is called; after stop has returned it is not called any more.
 func every(d time.Duration, do func()) (stop func()) {

@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,7 +20,7 @@ func someway() *task {
 	return &task{verb: "backfill", commits: true, state: func() state {
 		seconds := time.Since(start).Seconds()
 		return state{
-			share: min(1, seconds/40), known: true, done: int64(36 * seconds), total: 1440, unit: "window",
+			share: min(1, seconds/40), ends: start.Add(40 * time.Second), done: int64(36 * seconds), total: 1440, unit: "window",
 			counts: []counted{{int64(100 * seconds), "orders"}, {int64(250 * seconds), "items"}}, limit: 120,
 		}
 	}}
@@ -99,38 +97,6 @@ func decodeLine(t *testing.T, line string) map[string]any {
 		t.Fatalf("%v: %s", err, line)
 	}
 	return v
-}
-
-// A work whose speed halves and doubles from second to second, and whose end is known only roughly: what is shown stays
-// calm, and is right in the end.
-func TestETAIsCalm(t *testing.T) {
-	t.Parallel()
-	const whole = 20 * time.Minute
-	rnd := rand.New(rand.NewPCG(1, 1))
-	start := time.Unix(0, 0)
-	var p pace
-	p.begin(start)
-	share, before := 0.0, time.Duration(0)
-	for at := time.Second; share < 1; at += time.Second {
-		share += (0.5 + 1.5*rnd.Float64()) / 1.25 / whole.Seconds()
-		now := start.Add(at)
-		guess := share * (1 + 0.03*math.Sin(at.Seconds()/7))
-		p.see(now, state{share: min(1, guess), known: true})
-		left, ok := p.left(now)
-		if !ok {
-			if at > 2*etaFirst && share < 0.99 {
-				t.Fatalf("nothing is said after %s: %+v", at, p)
-			}
-			continue
-		}
-		if truth := whole - at; at > time.Minute && truth > time.Minute && math.Abs(float64(left-truth)) > 0.2*float64(truth)+float64(20*time.Second) {
-			t.Errorf("after %s: %s, and it is %s", at, left, truth)
-		}
-		if jump := left - before; before > 0 && at > time.Minute && math.Abs(float64(jump)) > 0.05*float64(before)+float64(5*time.Second) {
-			t.Errorf("after %s: from %s to %s in a second", at, before, left)
-		}
-		before = left
-	}
 }
 
 // A task that stands still says no rate, and its end does not come nearer and nearer for ever.

@@ -29,7 +29,7 @@ func (t *task) words(now time.Time) words {
 	s := t.state()
 	t.pace.see(now, s)
 	var w words
-	if s.known {
+	if s.share > 0 {
 		w.share = strconv.Itoa(int(100*s.share)) + "%"
 	}
 	if s.total > 0 {
@@ -47,7 +47,7 @@ func (t *task) words(now time.Time) words {
 	}
 	if s.waits != "" {
 		w.eta = s.waits
-	} else if left, ok := t.pace.left(now); ok {
+	} else if left := s.ends.Sub(now); left > 0 {
 		w.eta = "ETA " + span(roughly(left))
 	}
 	return w
@@ -80,7 +80,7 @@ func (t *task) attrs(now time.Time) []slog.Attr {
 	s := t.state()
 	t.pace.see(now, s)
 	attrs := []slog.Attr{slog.String("verb", t.verb)}
-	if s.known {
+	if s.share > 0 {
 		attrs = append(attrs, slog.Float64("share", s.share))
 	}
 	if s.total > 0 {
@@ -98,7 +98,7 @@ func (t *task) attrs(now time.Time) []slog.Attr {
 	}
 	if s.waits != "" {
 		attrs = append(attrs, slog.String("waits", s.waits))
-	} else if left, ok := t.pace.left(now); ok {
+	} else if left := s.ends.Sub(now); left > 0 {
 		attrs = append(attrs, slog.Float64("eta_seconds", left.Seconds()), slog.Time("ends_at", now.Add(left).UTC().Truncate(time.Second)))
 	}
 	return attrs
@@ -129,11 +129,11 @@ func (p *pieces) set(verb string, w words) {
 	p.verb, p.words = verb, w
 }
 
-// before is the text to the left of the bar.
+// before is the text to the left of the bar, which begins in the first column wherever the cursor is.
 func (p *pieces) before(decor.Statistics) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return joined([]string{p.verb, p.words.share}, " ")
+	return "\r" + joined([]string{p.verb, p.words.share}, " ")
 }
 
 // after is the text to its right: as much as there is room for, and what matters most in any case.

@@ -69,7 +69,7 @@ page, and --json prints what its /api/status gives.`,
 		if asJSON {
 			p.json(report)
 		} else {
-			p.statusText(report)
+			p.statusText(report, account)
 		}
 		if !report.OK {
 			return &exitError{code: exitFailure}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
@@ -18,6 +19,9 @@ const (
 	terminalDays = 14 // of a heat map: two weeks leave room for the rest
 	terminalRuns = 5
 	terminalTop  = 5 // products
+	// fewStreams are shown in all detail; of more there is a line each, and who wants to know more names one.
+	fewStreams = 3
+	manyRuns   = 3 // of runs and products, beside many streams
 )
 
 // marks are how a heat map shows states: each is told from the others without colour.
@@ -30,6 +34,7 @@ var marks = map[status.State]struct {
 	status.Short:    {"s", text.Colors{text.FgBlack, text.BgYellow}},
 	status.Failed:   {"F", text.Colors{text.FgHiWhite, text.BgMagenta}},
 	status.Missing:  {"!", text.Colors{text.FgHiWhite, text.BgRed}},
+	status.Filling:  {"~", text.Colors{text.FgBlue}},
 	status.NotYet:   {".", text.Colors{text.FgHiBlack}},
 	status.Before:   {" ", nil},
 }
@@ -42,49 +47,87 @@ func (p *program) paint(s string, colors ...text.Color) string {
 	return text.Colors(colors).Sprint(s)
 }
 
-// statusText prints a report within 80 columns, but for problems and errors, which are as long as they are.
-func (p *program) statusText(r *status.Report) {
+// statusText prints a report within 80 columns, but for problems and errors, which are as long as they are. only is the one
+// stream that was asked for; empty for all.
+func (p *program) statusText(r *status.Report, only string) {
 	if len(r.Accounts) == 0 {
 		fmt.Fprintln(p.out, "The ledger is empty, and no account is configured.")
 		return
 	}
-	p.problems(r)
-	for i := range r.Accounts {
-		p.stream(&r.Accounts[i])
+	streams := r.Glance()
+	if only != "" {
+		streams = slices.DeleteFunc(streams, func(l *status.Stream) bool { return l.Name() != only })
 	}
-	fmt.Fprintf(p.out.painted(), "\n%s\n", p.legend())
+	few := len(streams) <= fewStreams
+	for _, text := range r.Problems {
+		fmt.Fprintln(p.out, text)
+	}
+	if few {
+		p.problems(r, streams)
+	}
+	p.glance(r, streams, few)
+	if few {
+		for _, l := range streams {
+			p.stream(l)
+		}
+		fmt.Fprintf(p.out.painted(), "\n%s\n", p.legend())
+	}
 	for i := range r.Running {
 		p.running(&r.Running[i])
 	}
-	p.runs("failed runs", r.Failures)
-	p.runs("last runs", r.Runs)
+	most := terminalRuns
+	if !few {
+		most = manyRuns
+	}
+	p.runs("failed runs", r.Failures, most, few)
+	if few || len(r.Failures) == 0 {
+		p.runs("last runs", r.Runs, most, few)
+	}
 	for _, x := range r.Rejects {
-		fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
+		if few && slices.ContainsFunc(streams, func(l *status.Stream) bool { return l.Name() == x.Name() }) {
+			fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
+		}
 	}
 	for i := range r.Spend {
-		p.spend(&r.Spend[i], r.ReportingZone)
+		p.spend(&r.Spend[i], r.ReportingZone, min(most, terminalTop))
 	}
 	fmt.Fprintln(p.out)
-	if !r.NextTick.IsZero() {
-		fmt.Fprintf(p.out, "the next tick of `ordersync run` is due in %s\n", span(r.NextTick.Sub(r.Now)))
+	if !few {
+		fmt.Fprintln(p.out, "`ordersync status --account NAME` says all of one, with its hours")
 	}
-	if r.OK {
-		fmt.Fprintf(p.out.painted(), "%s; times are UTC\n", p.paint("all is well", text.FgGreen))
-	} else {
-		fmt.Fprintf(p.out.painted(), "%s, see above; times are UTC\n", p.paint("not all is well", text.FgRed))
+	p.ending(r)
+}
+
+// ending says in a line how all stands.
+func (p *program) ending(r *status.Report) {
+	live := slices.ContainsFunc(r.Accounts, func(l status.Stream) bool { return l.Daemon != nil && l.Daemon.Live })
+	idle := slices.ContainsFunc(r.Accounts, func(l status.Stream) bool { return l.Diagnosis.State == diagnosis.Idle })
+	next := ""
+	if live && !r.NextTick.IsZero() {
+		next = ", the next tick is due in " + span(r.NextTick.Sub(r.Now))
+	}
+	switch {
+	case !r.OK:
+		fmt.Fprintf(p.out.painted(), "%s, see above%s; times are UTC\n", p.paint("not all is well", text.FgRed), next)
+	case idle:
+		fmt.Fprintf(p.out.painted(), "%s, and no daemon keeps it so: `ordersync run`; times are UTC\n", p.paint("up to date", text.FgGreen))
+	default:
+		fmt.Fprintf(p.out.painted(), "%s%s; times are UTC\n", p.paint("all is well", text.FgGreen), next)
 	}
 }
 
 // problems come first: they are what the report is read for.
-func (p *program) problems(r *status.Report) {
-	for _, text := range r.Problems {
-		fmt.Fprintln(p.out, text)
-	}
-	for i := range r.Accounts {
-		if l := &r.Accounts[i]; len(l.Problems) > 0 {
-			fmt.Fprintln(p.out.painted(), p.paint(l.Name()+":", text.FgRed, text.Bold))
+func (p *program) problems(r *status.Report, streams []*status.Stream) {
+	said := false
+	for _, l := range streams {
+		if len(l.Problems) > 0 {
+			fmt.Fprintln(p.out.painted(), p.paint(printable(l.Name())+":", text.FgRed, text.Bold), l.Diagnosis.Headline(r.Now))
 			fmt.Fprintf(p.out, "  %s\n", strings.Join(l.Problems, "\n  "))
+			said = true
 		}
+	}
+	if said {
+		fmt.Fprintln(p.out)
 	}
 }
 
@@ -184,21 +227,21 @@ func (p *program) legend() string {
 
 // running prints how far a run is.
 func (p *program) running(r *status.Run) {
-	fmt.Fprintf(p.out, "\nrunning: %s of process %s for %s, %s of %s windows, %s orders, %s items", r.Kind, r.Process, span(r.Took()),
-		count(r.WindowsDone), count(r.WindowsPlanned), count(r.Orders), count(r.Items))
+	fmt.Fprintf(p.out, "\nrunning: %s of process %s for %s, %d %%, %s of %s windows, %s orders, %s items", r.Kind, r.Process, span(r.Took()),
+		int(100*r.Share), count(r.WindowsDone), count(r.WindowsPlanned), count(r.Orders), count(r.Items))
 	if left, ok := r.ETA(); ok {
 		fmt.Fprintf(p.out, ", done in %s", span(left.Round(time.Second)))
 	}
 	fmt.Fprintln(p.out)
 }
 
-// runs prints the newest of some runs.
-func (p *program) runs(title string, runs []status.Run) {
+// runs prints the newest of some runs, most of them, and why those failed that did.
+func (p *program) runs(title string, runs []status.Run, most int, why bool) {
 	if len(runs) == 0 {
 		return
 	}
 	fmt.Fprintf(p.out, "\n%-16s %-8s %-16s %-7s %8s %7s %11s\n", title, "what", "account", "result", "took", "windows", "changed")
-	for _, r := range runs[:min(len(runs), terminalRuns)] {
+	for _, r := range runs[:min(len(runs), most)] {
 		accounts := []rune(printable(strings.Join(r.Accounts, ", ")))
 		if len(accounts) > 16 {
 			accounts = append(accounts[:15], '…')
@@ -206,6 +249,7 @@ func (p *program) runs(title string, runs []status.Run) {
 		fmt.Fprintf(p.out, "%-16s %-8s %-16s %-7s %8s %7s %11s\n", shortTime(&r.StartedAt), r.Kind, string(accounts), r.State, span(r.Took()),
 			count(r.WindowsDone), count(r.Changed))
 		switch {
+		case !why:
 		case r.Error != "":
 			fmt.Fprintf(p.out, "  %s\n", strings.Join(strings.Fields(r.Error), " "))
 		case r.State == status.Lost:
@@ -214,15 +258,15 @@ func (p *program) runs(title string, runs []status.Run) {
 	}
 }
 
-// spend prints what was ordered in a currency, in days of a zone.
-func (p *program) spend(s *status.Spend, zone string) {
+// spend prints what was ordered in a currency, in days of a zone, and most of the products that cost the most.
+func (p *program) spend(s *status.Spend, zone string, most int) {
 	of := ""
 	if zone != schema.DefaultZone {
 		of = " of " + zone
 	}
-	fmt.Fprintf(p.out, "\nlast %d days%s: %s, %s %s before tax, paid or refunded\n", len(s.Days), of, plural(s.Orders, "order"),
+	fmt.Fprintf(p.out, "\nlast %d days%s: %s created\n  %s %s before tax by those that are neither unpaid nor cancelled\n", len(s.Days), of, plural(s.Orders, "order"),
 		format.Amount(s.Amount), s.Currency)
-	for _, x := range s.Products[:min(len(s.Products), terminalTop)] {
+	for _, x := range s.Products[:min(len(s.Products), most)] {
 		name := x.Code
 		if x.Name != "" {
 			name = x.Name + " (" + x.Code + ")"

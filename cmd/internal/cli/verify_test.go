@@ -56,7 +56,7 @@ func TestVerify(t *testing.T) {
 	if r.err != "" {
 		t.Errorf("standard error: %s", r.err)
 	}
-	contains(t, w.run(1, "status").out, "2 differences between the stored rows and the ledger, 1 difference between stored rows and the payloads", "`ordersync verify --repair`")
+	contains(t, w.run(1, "status").out, "2 differences between the stored rows and the ledger, 1 difference between stored rows and the payloads", "`ordersync verify --repair --account main`")
 	if got := w.run(0, "sql", "--format", "tsv", "SELECT differences, deep, whole FROM sync_verifications ORDER BY finished_at DESC LIMIT 1").out; got != "differences\tdeep\twhole\n5\t1\t1\n" {
 		t.Errorf("recorded: %q", got)
 	}
@@ -183,7 +183,7 @@ func TestRejects(t *testing.T) {
 		return script.Fault(f)
 	})
 	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 records rejected", "1 orders without their items")
-	contains(t, w.run(1, "status").out, "2 records could not be stored: `ordersync rejects`", "1 orders are without their items")
+	contains(t, w.run(1, "status").out, "2 records could not be stored: `ordersync rejects`", "1 order is without line items")
 
 	type line struct {
 		ID, Account, Status, Stage, Reason, Message string
@@ -224,7 +224,7 @@ func TestRejects(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	r = w.run(1, "status")
-	contains(t, r.out, "main: 1 reject accepted by an operator", "1 records could not be stored")
+	contains(t, r.out, "main: 1 reject accepted by an operator", "1 record could not be stored")
 	if problems, _, _ := strings.Cut(r.out, "\n\n"); strings.Contains(problems, "without their items") {
 		t.Errorf("an accepted reject is still a problem:\n%s", r.out)
 	}
@@ -236,7 +236,7 @@ func TestRejects(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	contains(t, w.run(1, "rejects", "accept", open[money].ID, "--note", "x").err, "became a row after all")
-	contains(t, w.run(0, "status").out, "all is well")
+	contains(t, w.run(0, "status").out, "up to date")
 }
 
 // Prefixes that fit several are refused, with the ids that they fit.

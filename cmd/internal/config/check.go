@@ -103,8 +103,23 @@ func (c *checker) config(cfg *Config) {
 			c.fail(path, "%s is not a host's name or address (write it without http:// and without a port, such as ordersync.example.com)", c.show(path, host))
 		}
 	}
+	c.notify(&cfg.Notify)
 	c.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	c.oneOf("log.format", cfg.Log.Format, FormatAuto, FormatText, FormatJSON)
+}
+
+func (c *checker) notify(n *Notify) {
+	known := c.oneOf("notify.format", n.Format, NotifyJSON, NotifyDingTalk, NotifyFeishu, NotifyWeCom, NotifySlack)
+	u, err := url.Parse(n.URL.Reveal())
+	switch {
+	case n.URL == "" && n.Secret != "":
+		c.fail("notify.url", "is missing, and notify.secret is given (give the address too)")
+	case n.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
+		c.fail("notify.url", "is not an address (write http(s)://host/path, as the robot's settings show it)") // which is never shown (I10)
+	}
+	if known && n.Secret != "" && n.Format != NotifyDingTalk && n.Format != NotifyFeishu {
+		c.fail("notify.secret", "is not used with format %s (remove it: %s and %s sign)", n.Format, NotifyDingTalk, NotifyFeishu)
+	}
 }
 
 var (

@@ -55,6 +55,7 @@ type Config struct {
 	Schedule   Schedule   `yaml:"schedule"`
 	Reporting  Reporting  `yaml:"reporting"`
 	HTTP       HTTP       `yaml:"http"`
+	Notify     Notify     `yaml:"notify"`
 	Log        Log        `yaml:"log"`
 }
 
@@ -191,6 +192,25 @@ type HTTP struct {
 	Hosts []string `yaml:"hosts"`
 }
 
+// The values of notify.format.
+const (
+	NotifyJSON     = "json"
+	NotifyDingTalk = "dingtalk"
+	NotifyFeishu   = "feishu"
+	NotifyWeCom    = "wecom"
+	NotifySlack    = "slack"
+)
+
+// Notify is where the daemon tells of a diagnosis that changes; nowhere where URL is empty.
+type Notify struct {
+	// URL is where messages are posted. That of a robot holds its key, so it is shown nowhere.
+	URL Secret `yaml:"url"`
+	// Format is one of NotifyJSON and so on.
+	Format string `yaml:"format"`
+	// Secret signs messages for NotifyDingTalk and NotifyFeishu. It is empty where the robot has none.
+	Secret Secret `yaml:"secret"`
+}
+
 // Log says what is logged and how.
 type Log struct {
 	Level  string `yaml:"level"`
@@ -218,6 +238,7 @@ func Default() *Config {
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},
+		Notify:    Notify{Format: NotifyJSON},
 		Log:       Log{Level: "info", Format: FormatAuto},
 	}
 }

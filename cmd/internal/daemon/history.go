@@ -37,8 +37,9 @@ func NewHistory(log *slog.Logger, s *sink.Sink) *History { return &History{log: 
 // Outcome is what came of a run, for the history.
 type Outcome struct {
 	Summary     stream.Summary
-	Windows     int // verified
-	Differences int // left
+	Windows     int           // verified
+	Differences int           // left
+	ClockOffset time.Duration // the vendor's clock minus this machine's, as far as it is known
 	Err         error
 }
 
@@ -85,6 +86,7 @@ func progressOf(r *sink.Run, p *stream.Progress) {
 	r.Planned, r.Done = uint64(p.Windows.Load()), uint64(p.Done.Load())
 	r.Orders, r.Items = uint64(p.Orders.Load()), uint64(p.Items.Load())
 	r.ListCalls, r.DetailCalls = uint64(p.ListCalls.Load()), uint64(p.Details.Load())
+	r.Share, r.EndsAt = p.Look(r.UpdatedAt)
 }
 
 // end says how a run ended.
@@ -101,6 +103,7 @@ func (o Outcome) end(ctx context.Context, r *sink.Run) {
 	if o.Windows > 0 {
 		r.Planned, r.Done = uint64(o.Windows), uint64(o.Windows)
 	}
+	r.EndsAt, r.ClockOffset = time.Time{}, o.ClockOffset.Seconds()
 	err := errors.Join(o.Err, o.Summary.Err())
 	if o.Differences > 0 {
 		err = errors.Join(fmt.Errorf("%d differences are left", o.Differences), err)
@@ -111,7 +114,7 @@ func (o Outcome) end(ctx context.Context, r *sink.Run) {
 	case err != nil:
 		r.State = sink.RunFailed
 	default:
-		r.State = sink.RunOK
+		r.State, r.Share = sink.RunOK, 1
 	}
 	if err != nil {
 		r.Error = err.Error()

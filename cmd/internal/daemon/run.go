@@ -30,7 +30,10 @@ func (d *Daemon) runOnce(ctx context.Context, now, deadline time.Time, a Account
 	}
 	p := new(stream.Progress)
 	end := d.History.Record(ctx, sink.RunTick, []string{a.Name()}, now.Add(-d.current().Lookback), now, p)
-	defer func() { end(Outcome{Summary: s, Err: err}) }()
+	defer func() {
+		offset, _ := a.Clock()
+		end(Outcome{Summary: s, ClockOffset: offset, Err: err})
+	}()
 	s, err = a.Run(ctx, now, deadline, p)
 	busy := errors.Is(err, engine.ErrBusy)
 	if all := errors.Join(err, StreamErrors(s)); all != nil && !busy && ctx.Err() == nil && d.Ping(ctx) != nil {

@@ -101,7 +101,7 @@ func causeOf(err error) string {
 	if e, ok := errors.AsType[*source.Error](err); ok {
 		return fmt.Sprintf("%s %s: %s %s", e.Vendor, e.API, e.Reason, e.Code)
 	}
-	return stream.Cause(err.Error())
+	return source.Cause(err.Error())
 }
 
 const (

@@ -44,6 +44,15 @@ func Span(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
+// Clock writes a time in UTC as short as it can be understood at another time: without the date where that is the same.
+func Clock(t, now time.Time) string {
+	t, now = t.UTC(), now.UTC()
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
 // Amount writes an amount of money to the cent, for reading: reports for machines carry all digits.
 func Amount(d decimal.Decimal) string {
 	whole, cents, _ := strings.Cut(d.Abs().StringFixed(2), ".")

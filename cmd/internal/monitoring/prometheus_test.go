@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/monitoring"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 	"github.com/ordersync/ordersync/sync/simulator"
@@ -117,7 +118,7 @@ func TestRulesAreTested(t *testing.T) {
 
 // daemon starts ordersync on a simulated account and a database of its own, with a scheduled run every second, and returns the
 // address of its metrics.
-func daemon(t *testing.T) string {
+func daemon(t *testing.T, change ...func(*config.Config)) string {
 	t.Helper()
 	addr, database := warehousetest.Database(t)
 	server := simulator.New(simulator.NewAccount(simulator.Options{Orders: 200, From: time.Now().Add(-20 * time.Hour), To: time.Now()}))
@@ -128,6 +129,9 @@ func daemon(t *testing.T) string {
 	cfg := simulated(server, addr, database)
 	cfg.Schedule.Cron = "@every 1s"
 	cfg.HTTP.Listen = "127.0.0.1:0"
+	for _, f := range change {
+		f(cfg)
+	}
 	d, err := app.New(app.Options{Config: cfg})
 	if err != nil {
 		t.Fatal(err)
@@ -315,4 +319,21 @@ func TestPrometheusScrapesADaemon(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// The alert of an account that stands still says why, in the vendor's words, and what cures it.
+func TestPrometheusTellsTheCause(t *testing.T) {
+	t.Parallel()
+	program(t, "prometheus")
+	p := startPrometheus(t, daemon(t, func(c *config.Config) { c.Accounts[0].Credentials.AccessKeySecret = "another" }))
+	var alerts []map[string]string
+	p.until("the alert", func() bool {
+		alerts = p.query(`ALERTS{alertname="OrdersyncAccountStopped"}`)
+		return len(alerts) > 0
+	})
+	a := alerts[0]
+	if a["account"] != "main" || a["state"] != "stopped" || a["cause"] != "credentials" || !strings.Contains(a["says"], "SignatureDoesNotMatch") ||
+		!strings.Contains(a["cure"], "secret does not belong") || strings.Contains(a["says"], "request") || a["instance"] != "" {
+		t.Errorf("%v", a)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // Query says what the heat maps show; the zero Query is the usual view.
@@ -26,7 +27,7 @@ type Query struct {
 const (
 	DefaultDays = 35
 	MaxDays     = 100
-	maxMaps     = 8
+	maxMaps     = 3 // where there are more streams, a map is shown of the one that is asked for
 	spendDays   = 30
 	topProducts = 10
 	runsShown   = 20
@@ -53,54 +54,93 @@ type Expected struct {
 // that the ledger knows should be.
 func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
-		streams                   []sink.StreamSummary
-		rejects                   []sink.RejectCount
-		groups                    []sink.RejectGroup
-		verified                  []sink.Verification
-		findings                  []sink.FindingCount
-		recent, failures, running []sink.Run
-		days, products            []sink.Spend
-		successes                 map[string]time.Time
-		year, month, day          = now.In(w.Zone()).Date()
-		spendFrom                 = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
+		have             stored
+		recent, failures []sink.Run
+		days, products   []sink.Spend
+		year, month, day = now.In(w.Zone()).Date()
+		midnight         = func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
+		spendFrom        = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
 	)
-	asked := map[string]schema.Filters{}
-	for _, e := range expected {
-		asked[e.Account] = e.Filters
-	}
+	asked := askedOf(expected)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) {
-		midnight := func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
 		days, products, err = w.Spend(gctx, midnight(day+1-spendDays), midnight(day+1))
 		return err
 	})
-	g.Go(func() (err error) { streams, err = w.Summaries(gctx, asked); return err })
-	g.Go(func() (err error) { rejects, err = w.RejectCounts(gctx); return err })
-	g.Go(func() (err error) { groups, err = w.RejectGroups(gctx); return err })
-	g.Go(func() (err error) { verified, err = w.LastVerifications(gctx); return err })
-	g.Go(func() (err error) { findings, err = w.FindingCounts(gctx); return err })
 	g.Go(func() (err error) { recent, err = w.RecentRuns(gctx, now.Add(-runsSince), runsShown); return err })
 	g.Go(func() (err error) {
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
 		return err
 	})
-	g.Go(func() (err error) { successes, err = w.LastSuccesses(gctx, now.Add(-runsSince)); return err })
-	g.Go(func() (err error) { running, err = w.RunningRuns(gctx, now, now.Add(-runningFor)); return err })
+	g.Go(func() (err error) { have, err = ask(gctx, w, asked, midnight(day), now); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	s := newSchedule(times, now)
-	r := &Report{
-		Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
-		Running: newRuns(running, now), Failures: newRuns(failures, now), Runs: newRuns(recent, now), Spend: newSpend(days, products, spendFrom),
-		ReportingZone: w.Zone().String(),
-	}
-	allowed, err := allAllowances(ctx, w, times, expected, now)
+	r, err := diagnose(ctx, w, &have, s, expected, now)
 	if err != nil {
 		return nil, err
 	}
-	streams = withExpected(streams, expected)
+	r.Failures, r.Runs, r.Spend = newRuns(failures, now), newRuns(recent, now), newSpend(days, products, spendFrom)
+	if err := r.maps(ctx, w, s, q, asked); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// ask reads what diagnoses are made of. Orders of today are those created since midnight.
+func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, midnight, now time.Time) (s stored, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	g.Go(func() (err error) { s.streams, err = w.Summaries(ctx, asked); return err })
+	g.Go(func() (err error) { s.rejects, err = w.RejectCounts(ctx); return err })
+	g.Go(func() (err error) { s.groups, err = w.RejectGroups(ctx); return err })
+	g.Go(func() (err error) { s.verified, err = w.LastVerifications(ctx); return err })
+	g.Go(func() (err error) { s.findings, err = w.FindingCounts(ctx); return err })
+	g.Go(func() (err error) { s.faults, err = w.WindowFaults(ctx, varying); return err })
+	g.Go(func() (err error) { s.successes, err = w.LastSuccesses(ctx, now.Add(-runsSince)); return err })
+	g.Go(func() (err error) { s.streaks, err = w.Streaks(ctx, now.Add(-runsSince), reasonPattern); return err })
+	g.Go(func() (err error) { s.leases, err = w.LastLeases(ctx); return err })
+	g.Go(func() (err error) { s.today, err = w.OrdersSince(ctx, midnight); return err })
+	g.Go(func() (err error) { s.running, err = w.RunningRuns(ctx, now, now.Add(-runningFor)); return err })
+	g.Go(func() error { s.refusal.Why, s.refusal.Cure = w.Refusal(ctx); return nil })
+	return s, g.Wait()
+}
+
+// Diagnose makes a report of nothing but how each stream stands, and of the rejects.
+func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time) (*Report, error) {
+	year, month, day := now.In(w.Zone()).Date()
+	have, err := ask(ctx, w, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
+	if err != nil {
+		return nil, err
+	}
+	return diagnose(ctx, w, &have, newSchedule(times, now), expected, now)
+}
+
+// askedOf are the filters of each account that is expected.
+func askedOf(expected []Expected) map[string]schema.Filters {
+	asked := map[string]schema.Filters{}
+	for _, e := range expected {
+		asked[e.Account] = e.Filters
+	}
+	return asked
+}
+
+// diagnose says how each stream stands, those that the configuration names and those that the ledger knows.
+func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected, now time.Time) (*Report, error) {
+	r := &Report{
+		OK: true, Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
+		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
+	}
+	for _, x := range have.groups {
+		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
+	}
+	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
+	if err != nil {
+		return nil, err
+	}
+	streams := withExpected(have.streams, expected)
 	tracked := map[schema.Stream]bool{}
 	for _, e := range expected {
 		tracked[key(e.Stream)] = e.ByID
@@ -118,25 +158,15 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 	for _, l := range streams {
 		i := slices.IndexFunc(expected, func(e Expected) bool { return same(e.Stream, l.Stream) })
 		byID := i >= 0 && expected[i].ByID
-		stream := newStream(l, byID, of(rejects, l.Stream), verification(verified, l.Stream), findingsOf(findings, l.Stream), successes[l.Account], now, s.behindAfter()+allowed[key(l.Stream)])
-		stream.allowed = allowed[key(l.Stream)]
+		stream := have.stream(l, byID, i >= 0 || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
 		if i >= 0 {
 			stream.Filters = expected[i].Filters.String()
-			within := times.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
-			stream.Freshness = newFreshness(l.Compared, l.Detailed, now, times.Scrub, within, within != times.ScrubDetails)
+			within := s.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
+			stream.Freshness = newFreshness(l.Compared, l.Detailed, now, s.Scrub, within, within != s.ScrubDetails)
 		}
-		if i < 0 && len(expected) > 0 { // nobody works on it any more: it stands here with what it holds
-			stream.Unconfigured, stream.LagSeconds, stream.Problems = true, nil, []string{}
-		}
+		r.OK = r.OK && !stream.Diagnosis.State.Bad()
 		r.Accounts = append(r.Accounts, stream)
 	}
-	for _, x := range groups {
-		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
-	}
-	if err := r.maps(ctx, w, s, q, asked); err != nil {
-		return nil, err
-	}
-	r.judge(expected)
 	return r, nil
 }
 
@@ -176,22 +206,6 @@ func of(counts []sink.RejectCount, stream schema.Stream) sink.RejectCount {
 	return sink.RejectCount{}
 }
 
-func verification(all []sink.Verification, stream schema.Stream) *Verification {
-	for _, v := range all {
-		if same(v.Stream, stream) {
-			x := &Verification{
-				From: v.From, To: v.To, Finished: v.FinishedAt, Compared: ComparedCounts, Windows: v.Windows, LeftOut: v.LeftOut,
-				Calls: v.Calls, Differences: v.Differences, Error: v.Error,
-			}
-			if v.Deep {
-				x.Compared = ComparedRows
-			}
-			return x
-		}
-	}
-	return nil
-}
-
 func findingsOf(all []sink.FindingCount, stream schema.Stream) []Findings {
 	out := []Findings{}
 	for _, f := range all {
@@ -202,8 +216,7 @@ func findingsOf(all []sink.FindingCount, stream schema.Stream) []Findings {
 	return out
 }
 
-// maps makes the heat maps of the streams that are shown: the one that was asked for, or the first ones, where those with
-// problems come first.
+// maps makes the heat maps of the stream that was asked for, or of all where they are few.
 func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, asked map[string]schema.Filters) error {
 	days := q.Days
 	if days == 0 {
@@ -232,10 +245,9 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 	if !known && q.Stream != "" {
 		return &StreamError{q.Stream}
 	}
-	slices.SortStableFunc(shown, func(a, b int) int {
-		return min(len(r.Accounts[b].Problems), 1) - min(len(r.Accounts[a].Problems), 1)
-	})
-	shown = shown[:min(len(shown), max(1, maxMaps*DefaultDays/max(days, DefaultDays)))]
+	if len(shown) > max(1, maxMaps*DefaultDays/max(days, DefaultDays)) {
+		shown = nil
+	}
 	r.Map.Streams = len(shown)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
@@ -260,11 +272,21 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 			if l.Unconfigured { // nothing comes after what there is
 				due = *l.Newest
 			}
-			l.Coverage = span{from: from, days: days, cell: cell, due: due}.cover(oldest, windows)
+			l.Coverage = span{from: from, days: days, cell: cell, due: due, filled: r.filled(l.Account)}.cover(oldest, windows)
 			return err
 		})
 	}
 	return g.Wait()
+}
+
+// filled is what backfills under way fill of an account.
+func (r *Report) filled(account string) (out []window.Interval) {
+	for _, x := range r.Running {
+		if x.Kind == sink.RunBackfill && x.From != nil && x.To != nil && slices.Contains(x.Accounts, account) {
+			out = append(out, window.Interval{Start: *x.From, End: *x.To})
+		}
+	}
+	return out
 }
 
 // first is the one of two times that comes first in an order; null is none.
@@ -273,30 +295,6 @@ func first(a, b *time.Time, before func(time.Time, time.Time) bool) *time.Time {
 		return b
 	}
 	return a
-}
-
-// judge says whether all is well. What is wrong with an account is said there; its last scheduled run matters where that failed and
-// nothing else says why.
-func (r *Report) judge(expected []Expected) {
-	said := map[string]bool{}
-	for i := range r.Accounts {
-		if l := &r.Accounts[i]; len(l.Problems) > 0 {
-			said[l.Account] = true
-		}
-	}
-	r.OK = len(said) == 0
-	for i := range r.Runs {
-		x := &r.Runs[i]
-		account := strings.Join(x.Accounts, ", ")
-		configured := len(expected) == 0 || slices.ContainsFunc(expected, func(e Expected) bool { return e.Account == account })
-		if x.Kind == sink.RunTick && x.FinishedAt != nil && configured && !said[account] {
-			said[account] = true // the newest comes first
-			if x.State == string(sink.RunFailed) {
-				r.Problems = append(r.Problems, "the last tick of "+account+" failed: "+oneLine(x.Error))
-				r.OK = false
-			}
-		}
-	}
 }
 
 func newRuns(runs []sink.Run, now time.Time) []Run {
@@ -312,7 +310,7 @@ func newRun(x *sink.Run, now time.Time) Run {
 		ID: x.ID, Kind: x.Kind, State: string(x.State), Process: x.Process, Accounts: x.Accounts, From: format.TimeOrNull(x.From),
 		To: format.TimeOrNull(x.To), StartedAt: x.StartedAt, UpdatedAt: x.UpdatedAt, FinishedAt: format.TimeOrNull(x.FinishedAt),
 		WindowsPlanned: x.Planned, WindowsDone: x.Done, Orders: x.Orders, Changed: x.Changed, Items: x.Items, Rejected: x.Rejected,
-		ListCalls: x.ListCalls, DetailCalls: x.DetailCalls, Error: strings.TrimSpace(x.Error),
+		ListCalls: x.ListCalls, DetailCalls: x.DetailCalls, Share: x.Share, Error: strings.TrimSpace(x.Error),
 	}
 	until := x.FinishedAt
 	switch {
@@ -320,10 +318,8 @@ func newRun(x *sink.Run, now time.Time) Run {
 		r.State, until = Lost, x.UpdatedAt
 	case until.IsZero():
 		until = now
-		if x.Done > 0 && x.Done < x.Planned {
-			// The windows to come take as long as those before, as of its last sign of life.
-			took := x.UpdatedAt.Sub(x.StartedAt).Seconds()
-			left := max(0, took/float64(x.Done)*float64(x.Planned-x.Done)-now.Sub(x.UpdatedAt).Seconds())
+		if !x.EndsAt.IsZero() { // as of its last sign of life
+			left := max(0, x.EndsAt.Sub(now).Seconds())
 			r.ETASeconds = &left
 		}
 	}

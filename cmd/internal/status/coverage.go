@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,16 +21,19 @@ const (
 	Short    = State(schema.Short)
 	Failed   = State(schema.Failed)
 	Missing  = State("missing") // the ledger has nothing of it, and should
+	Filling  = State("filling") // a backfill that is under way fills it
 	NotYet   = State("not_yet") // it lies ahead, or the daemon has had no time for it
 	Before   = State("before")  // it lies before all that was ever synced
 )
 
 // States are all of them.
-var States = []State{Complete, Open, Short, Failed, Missing, NotYet, Before}
+var States = []State{Complete, Open, Short, Failed, Missing, Filling, NotYet, Before}
 
 // Word is the state as people read it.
 func (s State) Word() string {
 	switch s {
+	case Filling:
+		return "being filled"
 	case NotYet:
 		return "not yet"
 	case Before:
@@ -67,6 +71,8 @@ type span struct {
 	days int
 	cell time.Duration // divides a day
 	due  time.Time     // what lies before this should be in the ledger
+	// filled is what is being filled now.
+	filled []window.Interval
 }
 
 // cover makes the heat map of a stream, the newest day first. The windows are those of the span, by start; oldest is where
@@ -104,6 +110,9 @@ func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell
 		lacking -= length(should.Clip(window.Interval{Start: w.Start, End: w.End}))
 	}
 	switch {
+	case len(windows) == 0 && slices.ContainsFunc(s.filled, func(iv window.Interval) bool { return length(iv.Clip(window.Interval{Start: start, End: end})) > 0 }):
+		c.State, c.Why = Filling, when(start, end)+": being filled by the backfill that is under way."
+		return c
 	case len(windows) == 0 && !start.Before(s.due):
 		c.State, c.Why = NotYet, when(start, end)+": not yet."
 		return c

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 )
@@ -46,32 +47,47 @@ type Map struct {
 
 // Stream is how one stream stands: an account, or an owner within it.
 type Stream struct {
-	Account      string                 `json:"account"`
-	OwnerID      string                 `json:"owner_id,omitempty"`
-	ByID         bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
-	Filters      string                 `json:"filters,omitempty"`        // of its orders only these are synced: product_code=rds
-	Unconfigured bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
-	Windows      map[schema.Verdict]int `json:"windows"`
-	LagSeconds   *float64               `json:"lag_seconds"` // null while nothing is complete; by id, since the last success
-	CompleteFrom *time.Time             `json:"complete_from"`
-	CompleteTo   *time.Time             `json:"complete_to"`
-	Oldest       *time.Time             `json:"oldest"`
-	Newest       *time.Time             `json:"newest"`
-	Gaps         int                    `json:"gaps"`
-	GapSeconds   float64                `json:"gap_seconds"`
-	Orders       uint64                 `json:"orders"`
-	OpenRejects  int                    `json:"open_rejects"`
-	Accepted     int                    `json:"accepted_rejects"`
-	Pending      uint64                 `json:"pending"`
-	LastRun      *time.Time             `json:"last_run"`
-	LastSuccess  *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
-	Verified     *Verification          `json:"last_verification"` // null where there was none
-	Findings     []Findings             `json:"findings"`          // of all verifications, that have not ended
-	Freshness    Freshness              `json:"freshness"`
-	Problems     []string               `json:"problems"`
-	Coverage     []Day                  `json:"coverage,omitempty"` // the newest day first
+	Account       string                 `json:"account"`
+	OwnerID       string                 `json:"owner_id,omitempty"`
+	ByID          bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
+	Filters       string                 `json:"filters,omitempty"`        // of its orders only these are synced: product_code=rds
+	Unconfigured  bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
+	Windows       map[schema.Verdict]int `json:"windows"`
+	TargetSeconds float64                `json:"target_seconds"` // the lag that a daemon in good health stays below
+	LagSeconds    *float64               `json:"lag_seconds"`    // null while nothing is complete; by id, since the last success
+	CompleteFrom  *time.Time             `json:"complete_from"`
+	CompleteTo    *time.Time             `json:"complete_to"`
+	Oldest        *time.Time             `json:"oldest"`
+	Newest        *time.Time             `json:"newest"`
+	Gaps          int                    `json:"gaps"`
+	GapSeconds    float64                `json:"gap_seconds"`
+	Orders        uint64                 `json:"orders"`
+	OrdersToday   uint64                 `json:"orders_today"` // created today, in the reporting zone
+	OpenRejects   int                    `json:"open_rejects"`
+	Accepted      int                    `json:"accepted_rejects"`
+	Pending       uint64                 `json:"pending"`
+	LastRun       *time.Time             `json:"last_run"`
+	LastSuccess   *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
+	Verified      *Verification          `json:"last_verification"` // null where there was none
+	// ComparedAt is when a verification of all that the ledger covers was last finished; null for never.
+	ComparedAt *time.Time          `json:"compared_at"`
+	Daemon     *Daemon             `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
+	Findings   []Findings          `json:"findings"` // of all verifications, that have not ended
+	Freshness  Freshness           `json:"freshness"`
+	Diagnosis  diagnosis.Diagnosis `json:"diagnosis"`
+	Problems   []string            `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
+	Coverage   []Day               `json:"coverage,omitempty"` // the newest day first
 
 	allowed time.Duration // how much longer than the others it may go unasked
+}
+
+// Daemon is a process that works on an account by a schedule, or last did.
+type Daemon struct {
+	Live    bool      `json:"live"`
+	Process string    `json:"process"` // host name and process id
+	Since   time.Time `json:"since"`
+	Seen    time.Time `json:"seen_at"` // its last sign of life
+	Stopped bool      `json:"stopped"` // it ended by a stop, and not by silence
 }
 
 // Name is the stream as people see it.
@@ -125,8 +141,9 @@ type Run struct {
 	StartedAt  time.Time    `json:"started_at"`
 	UpdatedAt  time.Time    `json:"updated_at"` // its last sign of life
 	FinishedAt *time.Time   `json:"finished_at"`
-	Seconds    float64      `json:"seconds"` // until now, or until its end
-	ETASeconds *float64     `json:"eta_seconds"`
+	Seconds    float64      `json:"seconds"`     // until now, or until its end
+	Share      float64      `json:"share"`       // of its work, from 0 to 1, as it says itself; 0 while nobody knows
+	ETASeconds *float64     `json:"eta_seconds"` // as it says itself; null while nobody knows
 
 	WindowsPlanned uint64 `json:"windows_planned"`
 	WindowsDone    uint64 `json:"windows_done"`

@@ -113,7 +113,7 @@ func newSite(t *testing.T) *site {
 	}
 	if err := s.WriteRuns(t.Context(), []sink.Run{
 		{ID: "1", Kind: sink.RunBackfill, State: sink.RunFailed, StartedAt: now.Add(-time.Hour), UpdatedAt: now, FinishedAt: now, Error: strings.Repeat("x", 200)},
-		{ID: "2", Kind: sink.RunBackfill, State: sink.RunRunning, StartedAt: now.Add(-time.Hour), UpdatedAt: now, Planned: 10, Done: 5},
+		{ID: "2", Kind: sink.RunBackfill, State: sink.RunRunning, StartedAt: now.Add(-time.Hour), UpdatedAt: now, Planned: 10, Done: 2, Share: 0.5, EndsAt: now.Add(time.Hour)},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -154,10 +154,10 @@ func TestGapIsRed(t *testing.T) {
 	s.lose(t, lost)
 	hour, before := cell(lost), cell(lost.Add(-time.Hour))
 	do(t, ctx, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(s.URL()))
-	if got := style(t, ctx, hour, "", "background-color"); got != "rgb(229, 56, 59)" {
+	if got := style(t, ctx, hour, "", "background-image"); !strings.Contains(got, "rgb(184, 20, 27)") {
 		t.Errorf("the gap is %s", got)
 	}
-	if got := style(t, ctx, before, "", "background-color"); got != "rgb(211, 235, 219)" {
+	if got := style(t, ctx, before, "", "background-color"); got != "rgb(63, 143, 98)" {
 		t.Errorf("the complete hour before it is %s", got)
 	}
 	const why = `missing. The ledger has no window here.`
@@ -206,7 +206,7 @@ func TestPageWithoutJavaScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"problems", "Coverage", "Running: backfill", "50 %", "done in 1h0m", "Failed runs", "slowed to 7.0/s", "Top products", "1 gap"} {
+	for _, want := range []string{"1 of 1 need you", "What is wrong", "Coverage", "Running: backfill", "50 %", "done in 1h0m", "Failed runs", "slowed to 7.0/s", "Top products", "1 gap"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page:\n%s", want, text)
 		}

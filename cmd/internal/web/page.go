@@ -48,12 +48,6 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		return format.Span(lag.Round(time.Second))
 	},
 	"hundred": func(share float64) int { return int(100*share + 0.5) },
-	"percent": func(part, whole uint64) int {
-		if whole == 0 {
-			return 0
-		}
-		return int(100 * part / whole)
-	},
 }).Parse(pageText))
 
 // prose is text in which commands stand between backticks.
@@ -110,7 +104,7 @@ func (p *page) html(w http.ResponseWriter, r *http.Request) {
 		_ = pageTemplate.ExecuteTemplate(&body, "error", map[string]any{"Code": code, "Text": err.Error()})
 	}
 	w.Header().Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	answer(w, code, "text/html; charset=utf-8", body.Bytes())
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sink"
@@ -15,18 +16,29 @@ import (
 // view is a report as the template shows it.
 type view struct {
 	*status.Report
-	Worst               *status.Stream // the one that is furthest behind; nil for none
+	Worst               *status.Stream // the one that is furthest behind, and none is so far as one that was never whole; nil for none
+	Never               int            // how many were never whole
 	Maps                []mapView
-	Others              []*status.Stream // without a map
-	Older, Newer, Today string           // links; empty where there is nothing
+	Table               []*status.Stream // the streams that are shown, in their order
+	Shown               string           // the state that they have; empty for any
+	Find                string           // what is in their names
+	States, Heads       []link           // of the table: how many there are of each state, and by what it is sorted
+	Causes              []cause
+	Every               int    // seconds until the page is loaded again
+	Older, Newer, Today string // links; empty where there is nothing
 	Ranges              []link
 	Only                string // the stream that was asked for
-	Live                bool   // something runs that is worth watching
 	Orders              uint64
 	OpenRejects         int
 	Legend              []status.State
 	Charts              []chart
 }
+
+// How often the page is loaded again: by itself, since it has no script.
+const (
+	refreshEvery   = 60
+	refreshRunning = 10 // while something runs that is worth watching
+)
 
 type link struct {
 	Text, URL string
@@ -34,26 +46,31 @@ type link struct {
 }
 
 func newView(r *status.Report, asked url.Values) *view {
-	v := &view{Report: r, Only: asked.Get("lane"), Legend: status.States}
+	v := &view{Report: r, Only: asked.Get("lane"), Legend: status.States, Every: refreshEvery}
 	for i := range r.Accounts {
 		l := &r.Accounts[i]
 		lag, ok := l.Lag()
 		if worst, _ := v.worstLag(); ok && (v.Worst == nil || lag > worst) {
 			v.Worst = l
 		}
+		if !ok && !l.Unconfigured {
+			v.Never++
+		}
 		v.Orders += l.Orders
 		if !l.Unconfigured {
 			v.OpenRejects += l.OpenRejects
 		}
-		if l.Coverage == nil {
-			v.Others = append(v.Others, l)
-		} else {
+		if l.Coverage != nil {
 			v.Maps = append(v.Maps, newMapView(l, time.Duration(r.Map.CellSeconds)*time.Second))
 		}
 	}
 	for _, x := range r.Running {
-		v.Live = v.Live || x.Kind != sink.RunTick
+		if x.Kind != sink.RunTick {
+			v.Every = refreshRunning
+		}
 	}
+	v.tabulate(asked)
+	v.Causes = causes(r)
 	for i := range r.Spend {
 		v.Charts = append(v.Charts, newChart(&r.Spend[i]))
 	}
@@ -102,19 +119,39 @@ func (v *view) Lag() time.Duration {
 	return lag.Round(time.Second)
 }
 
+// Usual is the lag that the worst stream stays below in good health.
+func (v *view) Usual() time.Duration {
+	if v.Worst == nil {
+		return 0
+	}
+	return time.Duration(v.Worst.TargetSeconds) * time.Second
+}
+
+// Many reports whether there are so many streams that their causes do not fit beside them.
+func (v *view) Many() bool { return len(v.Table) > manyRows }
+
+// manyRows is from how many rows on the table has the kind of each cause only; the text is above and where the name leads.
+const manyRows = 40
+
 // Last is the last day of the maps.
 func (v *view) Last() time.Time { return v.Map.To.AddDate(0, 0, -1) }
 
 // NextIn is the time until the next scheduled run is due.
 func (v *view) NextIn() time.Duration { return v.NextTick.Sub(v.Now).Round(time.Second) }
 
-// ProblemCount counts all problems.
-func (v *view) ProblemCount() int {
-	n := len(v.Problems)
+// Wrong counts the streams that somebody should look at.
+func (v *view) Wrong() (n int) {
 	for i := range v.Accounts {
-		n += len(v.Accounts[i].Problems)
+		if v.Accounts[i].Diagnosis.State.Bad() {
+			n++
+		}
 	}
 	return n
+}
+
+// Idle reports whether no daemon keeps up to date what is.
+func (v *view) Idle() bool {
+	return slices.ContainsFunc(v.Accounts, func(l status.Stream) bool { return l.Diagnosis.State == diagnosis.Idle })
 }
 
 // Ago is how long ago a time was.

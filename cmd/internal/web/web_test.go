@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/cmd/internal/web"
 	"github.com/ordersync/ordersync/sink/sinktest"
@@ -171,7 +172,7 @@ func TestQueries(t *testing.T) {
 func TestNotConfigured(t *testing.T) {
 	t.Parallel()
 	to := time.Date(2024, 1, 31, 5, 0, 0, 0, time.UTC)
-	old := status.Stream{Account: "old", Unconfigured: true, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
+	old := status.Stream{Account: "old", Unconfigured: true, Diagnosis: diagnosis.Diagnosis{State: diagnosis.Unconfigured}, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
 	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
 		r := &status.Report{OK: true, Map: status.Map{CellSeconds: 3600}, Accounts: []status.Stream{old}}
 		if q.Stream != "" {
@@ -180,7 +181,7 @@ func TestNotConfigured(t *testing.T) {
 		return r, nil
 	}})
 	_, body := get(t, s.URL()+"/")
-	for _, part := range []string{`<a href="/?lane=old#coverage">old</a>: not configured, 1,234 orders, complete to 2024-01-31 05:00</li>`, "no record waits for you"} {
+	for _, part := range []string{`<a href="/?lane=old#coverage">old</a></td>`, `<td class="wide">2024-01-31</td>`, "no record waits for you"} {
 		if !strings.Contains(body, part) {
 			t.Errorf("no %s in\n%s", part, body)
 		}

@@ -1,0 +1,1 @@
+-- spend of the closed months, each as it was known when the month was last closed, with the product names of today
