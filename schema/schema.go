@@ -183,7 +183,8 @@ type Window struct {
 	Error       string    `ch:"error"`
 	StartedAt   time.Time `ch:"started_at,optional"`
 	FinishedAt  time.Time `ch:"finished_at,optional"`
-	ListedAt    time.Time `ch:"listed_at,optional"` // when it was last listed whole, each row held against the stored one; zero in rows of before there was this
+	ListedAt    time.Time `ch:"listed_at,optional"`   // when it was last listed whole, each row held against the stored one; zero in rows of before there was this
+	DetailedAt  time.Time `ch:"detailed_at,optional"` // when the detail was fetched that was not for the longest time, or a time before that; zero where there is none, or nobody knows
 	Version     uint64    `ch:"version"`
 }
 
@@ -303,6 +304,7 @@ type Known struct {
 	Fingerprint  uint64
 	DetailStatus string
 	ItemCount    uint32
+	FetchedAt    time.Time
 	Version      uint64
 }
 

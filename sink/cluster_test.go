@@ -186,6 +186,7 @@ var joins = []string{
 	"SELECT count() FROM orders WHERE (account, order_id) NOT IN (SELECT account, order_id FROM order_items WHERE endsWith(item_id, '-2'))",
 	"SELECT count() FROM order_history AS h LEFT JOIN orders AS o ON o.order_id = h.order_id WHERE h.payment_status != o.payment_status",
 	"SELECT countIf(agrees), count() FROM window_audit",
+	"SELECT account, count(), max(last_compared), min(oldest_detail) FROM freshness GROUP BY account ORDER BY account",
 	"SELECT (SELECT max(order_id) FROM orders), (SELECT count() FROM order_rows FINAL WHERE order_id IN (SELECT order_id FROM orders ORDER BY order_id LIMIT 100))",
 }
 

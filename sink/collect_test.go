@@ -44,6 +44,12 @@ func readings(now time.Time) []reading {
 		{"Provisional", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.Provisional(ctx, stream, []time.Duration{time.Minute, 24 * time.Hour}, from, to))
 		}},
+		{"DetailAges", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.DetailAges(ctx, stream, time.Hour, from, to))
+		}},
+		{"OldDetails", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.OldDetails(ctx, stream, from, to, time.Now(), 100))
+		}},
 		{"First", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.First(ctx, stream, from, to)) }},
 		{"Orders", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Orders(ctx, stream, from, to)) }},
 		{"OrdersByID", func(ctx context.Context, s *sink.Sink) (any, error) {

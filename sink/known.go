@@ -66,11 +66,12 @@ func (s *Sink) Known(ctx context.Context, stream schema.Stream, from, to time.Ti
 		schema.Known
 	}
 	where, args := s.listed(stream, from, to)
-	rows, err := collect(ctx, s, "SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items, version FROM order_rows"+final+
+	rows, err := collect(ctx, s, `SELECT order_id, toUnixTimestamp64Milli(create_time), fingerprint, detail_status, items,
+		toUnixTimestamp64Milli(fetched_at), version FROM order_rows`+final+
 		"WHERE "+where+finalSettings, args, func(rows driver.Rows) (r row, err error) {
-		var created int64
-		err = rows.Scan(&r.id, &created, &r.Fingerprint, &r.DetailStatus, &r.ItemCount, &r.Version)
-		r.CreateTime = fromMilliseconds(created)
+		var created, fetched int64
+		err = rows.Scan(&r.id, &created, &r.Fingerprint, &r.DetailStatus, &r.ItemCount, &fetched, &r.Version)
+		r.CreateTime, r.FetchedAt = fromMilliseconds(created), fromMilliseconds(fetched)
 		return r, err
 	})
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // places finds the live rows of some orders of an account. It takes the newest version of each key by itself and not with
 // FINAL, which would read the keys of the whole account: nearly always there is nothing to find (I11).
 const places = `SELECT owner_id, order_id, toUnixTimestamp64Milli(create_time) AS created,
-	argMax(fingerprint, version), argMax(detail_status, version), argMax(items, version), max(version) AS newest
+	argMax(fingerprint, version), argMax(detail_status, version), argMax(items, version),
+	argMax(toUnixTimestamp64Milli(fetched_at), version), max(version) AS newest
 	FROM order_rows WHERE account = ? AND order_id IN (?)
 	GROUP BY owner_id, order_id, create_time HAVING argMax(is_deleted, version) = 0 ORDER BY newest`
 
@@ -24,9 +25,9 @@ func (s *Sink) Places(ctx context.Context, account string, orderIDs []string) ([
 	var out []schema.Place
 	for ids := range slices.Chunk(orderIDs, maxIDs) {
 		some, err := collect(ctx, s, places, []any{account, ids}, func(rows driver.Rows) (p schema.Place, err error) {
-			var created int64
-			err = rows.Scan(&p.OwnerID, &p.OrderID, &created, &p.Fingerprint, &p.DetailStatus, &p.ItemCount, &p.Version)
-			p.CreateTime = fromMilliseconds(created)
+			var created, fetched int64
+			err = rows.Scan(&p.OwnerID, &p.OrderID, &created, &p.Fingerprint, &p.DetailStatus, &p.ItemCount, &fetched, &p.Version)
+			p.CreateTime, p.FetchedAt = fromMilliseconds(created), fromMilliseconds(fetched)
 			return p, err
 		})
 		if err != nil {

@@ -39,8 +39,8 @@ func TestKnown(t *testing.T) {
 
 	known := must[map[string]schema.Known](t)(s.Known(t.Context(), stream, day.Add(time.Minute), day.Add(time.Hour)))
 	equal(t, known, map[string]schema.Known{
-		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, Version: 1},
-		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, Version: 9},
+		b.Orders[0].OrderID: {CreateTime: b.Orders[0].CreateTime, Fingerprint: 2, DetailStatus: schema.DetailOK, ItemCount: 2, FetchedAt: b.Orders[0].FetchedAt, Version: 1},
+		b.Orders[1].OrderID: {CreateTime: b.Orders[1].CreateTime, Fingerprint: 77, DetailStatus: schema.DetailPending, ItemCount: 1, FetchedAt: again.FetchedAt, Version: 9},
 	})
 	pending := must[[]schema.OrderRef](t)(s.Pending(t.Context(), stream, schema.OrderRef{}, 1_000_000))
 	equal(t, pending, []schema.OrderRef{{OrderID: again.OrderID, CreateTime: again.CreateTime}})
@@ -333,9 +333,9 @@ func TestSummaries(t *testing.T) {
 	owner := func(id string) schema.Stream { return schema.Stream{Source: "bss", Account: "main", OwnerID: id} }
 	equal(t, must[[]sink.StreamSummary](t)(s.Summaries(t.Context(), nil)), []sink.StreamSummary{
 		{Stream: owner(""), Windows: map[schema.Verdict]int{schema.Complete: 3, schema.Short: 1, schema.Open: 1}, Orders: 5, Pending: 10,
-			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6)},
+			Rejected: 15, Oldest: at(0), Newest: at(5), CompleteFrom: at(2), CompleteTo: at(4), LastFinished: at(6), Compared: at(2)},
 		{Stream: owner("1"), Windows: map[schema.Verdict]int{schema.Complete: 4}, Orders: 4, Pending: 8, Rejected: 12, Oldest: at(0),
-			Newest: at(9), CompleteFrom: at(8), CompleteTo: at(9), Gaps: 2, Missing: 5 * time.Hour, LastFinished: at(10)},
+			Newest: at(9), CompleteFrom: at(8), CompleteTo: at(9), Gaps: 2, Missing: 5 * time.Hour, LastFinished: at(10), Compared: at(2)},
 		{Stream: owner("2"), Windows: map[schema.Verdict]int{schema.Failed: 1}, Orders: 1, Pending: 2, Rejected: 3, Oldest: at(3),
 			Newest: at(4), LastFinished: at(5)},
 	})

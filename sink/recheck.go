@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"github.com/ordersync/ordersync/schema"
 )
 
@@ -62,6 +64,49 @@ func (s *Sink) Provisional(ctx context.Context, stream schema.Stream, ages []tim
 	refs, err := collect(ctx, s, query+finalSettings, args, scanRef)
 	if err != nil {
 		return nil, fmt.Errorf("look for details that may have come too early: %w", err)
+	}
+	return refs, nil
+}
+
+// details selects the orders of a stream that were created in [from, to), that its listings show and whose detail is stored: order_id,
+// when it was created and when its detail was last fetched, in milliseconds.
+func (s *Sink) details(stream schema.Stream, from, to time.Time) (query string, args []any) {
+	where, args := s.listed(stream, from, to)
+	return fmt.Sprintf(`SELECT order_id, created, greatest(fetched, checked) AS at FROM (
+			SELECT order_id, toUnixTimestamp64Milli(create_time) AS created, toUnixTimestamp64Milli(fetched_at) AS fetched
+			FROM order_rows FINAL WHERE %s AND detail_status = 'ok'
+		) AS o
+		GLOBAL LEFT JOIN (
+			SELECT order_id, toUnixTimestamp64Milli(max(checked_at)) AS checked FROM detail_check_rows WHERE %s GROUP BY order_id
+		) AS c USING order_id`, where, inRange), append(args, rangeArgs(stream, from, to)...)
+}
+
+// DetailAges counts the orders of a stream that were created in [from, to) and whose detail is stored, by windows, and says when that
+// was last fetched of the order for which it is the longest ago. Of the windows, the oldest first, nothing else is told.
+func (s *Sink) DetailAges(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.Window, error) {
+	details, args := s.details(stream, from, to)
+	out, err := collect(ctx, s, fmt.Sprintf("SELECT intDiv(created, %d) * %[1]d AS start, count(), min(at) FROM (%s) GROUP BY start ORDER BY start",
+		window.Milliseconds(), details)+finalSettings, args, func(rows driver.Rows) (schema.Window, error) {
+		var start, oldest int64
+		var orders uint64
+		err := rows.Scan(&start, &orders, &oldest)
+		at := fromMilliseconds(start)
+		return schema.Window{Stream: stream, Start: at, End: at.Add(window), Stored: uint32(orders), DetailedAt: fromMilliseconds(oldest)}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look how old the details are: %w", err)
+	}
+	return out, nil
+}
+
+// OldDetails returns orders of a stream that were created in [from, to) and whose detail was last fetched before a time, the oldest look
+// first; at most so many.
+func (s *Sink) OldDetails(ctx context.Context, stream schema.Stream, from, to, before time.Time, most int) ([]schema.OrderRef, error) {
+	details, args := s.details(stream, from, to)
+	refs, err := collect(ctx, s, fmt.Sprintf("SELECT order_id, created FROM (%s) WHERE at < ? ORDER BY at, created, order_id LIMIT %d", details, most)+
+		finalSettings, append(args, bound(before)), scanRef)
+	if err != nil {
+		return nil, fmt.Errorf("look for old details: %w", err)
 	}
 	return refs, nil
 }

@@ -85,3 +85,35 @@ func TestProvisional(t *testing.T) {
 		t.Errorf("without ages: %v, %v", refs, err)
 	}
 }
+
+// How old a detail is follows from when it was written and when it was last found as it is stored; orders without one do not count.
+func TestDetailAges(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	b := smallBatch() // an order each minute, fetched an hour after it was created
+	pending := order(30)
+	pending.DetailStatus = schema.DetailPending
+	b.Orders = append(b.Orders, pending, order(70))
+	write(t, s, b)
+	late := day.Add(48 * time.Hour)
+	if err := s.WriteChecks(t.Context(), []schema.Check{
+		{Stream: stream, OrderID: order(1).OrderID, CreateTime: order(1).CreateTime, CheckedAt: late, Version: 1},
+		{Stream: stream, OrderID: order(70).OrderID, CreateTime: order(70).CreateTime, CheckedAt: late, Version: 1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ages := must[[]schema.Window](t)(s.DetailAges(t.Context(), stream, time.Hour, day, day.Add(24*time.Hour)))
+	equal(t, ages, []schema.Window{
+		{Stream: stream, Start: day, End: day.Add(time.Hour), Stored: 2, DetailedAt: order(2).FetchedAt},
+		{Stream: stream, Start: day.Add(time.Hour), End: day.Add(2 * time.Hour), Stored: 1, DetailedAt: late},
+	})
+	old := func(before time.Time, most int) []schema.OrderRef {
+		return must[[]schema.OrderRef](t)(s.OldDetails(t.Context(), stream, day, day.Add(24*time.Hour), before, most))
+	}
+	ref := func(n int) schema.OrderRef {
+		return schema.OrderRef{OrderID: order(n).OrderID, CreateTime: order(n).CreateTime}
+	}
+	equal(t, old(late, 10), []schema.OrderRef{ref(2)})
+	equal(t, old(late.Add(time.Second), 10), []schema.OrderRef{ref(2), ref(1), ref(70)})
+	equal(t, old(late.Add(time.Second), 1), []schema.OrderRef{ref(2)})
+}

@@ -49,6 +49,7 @@ const (
 	RunTrack    RunKind = "track"
 	RunFetch    RunKind = "fetch" // of orders by their ids, before they are cancelled
 	RunProducts RunKind = "products"
+	RunScrub    RunKind = "scrub" // a part of the past compared again
 )
 
 // RunState says how a run stands.

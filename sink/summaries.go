@@ -33,6 +33,10 @@ type StreamSummary struct {
 	Missing time.Duration
 
 	LastFinished time.Time // when the newest walk of any window ended
+
+	// Compared is when the list rows of the window were last compared that were not for the longest time, and Detailed when the detail
+	// was last fetched that was not for the longest time; zero where nobody knows.
+	Compared, Detailed time.Time
 }
 
 // summaries adds the ledger up on the server. covered is where the windows before one end, and whole where the complete
@@ -44,14 +48,17 @@ SELECT
     sum(stored), sum(rejected), sum(pending), min(start), max(end),
     maxIf(start, verdict = 'complete' AND (whole = 0 OR start > whole)), maxIf(end, verdict = 'complete'),
     countIf(covered != 0 AND start > covered), sumIf(start - covered, covered != 0 AND start > covered),
-    max(ifNull(finished, 0))
+    max(ifNull(finished, 0)),
+    ifNull(min(multiIf(verdict = '', NULL, isNotNull(listed), listed, verdict IN ('complete', 'open'), finished, NULL)), 0),
+    ifNull(minIf(detailed, verdict != ''), 0)
 FROM (
     SELECT *, %[3]s
     FROM (
         SELECT source, account, owner_id, rejected, pending,
             if(%[1]s, toString(verdict), '') AS verdict, if(%[1]s, stored, 0) AS stored,
             toUnixTimestamp64Milli(window_start) AS start, toUnixTimestamp64Milli(window_end) AS end,
-            toUnixTimestamp64Milli(finished_at) AS finished
+            toUnixTimestamp64Milli(finished_at) AS finished,
+            toUnixTimestamp64Milli(listed_at) AS listed, toUnixTimestamp64Milli(detailed_at) AS detailed
         FROM sync_window_rows FINAL WHERE %[2]s
     )
     WINDOW before AS (PARTITION BY account, owner_id ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
@@ -97,9 +104,9 @@ func (s *Sink) summaries(ctx context.Context, gaps, proven string, provenArgs []
 		l := StreamSummary{Windows: map[schema.Verdict]int{}}
 		var verdicts map[string]uint64
 		var places uint64
-		var oldest, newest, from, to, missing, finished int64
+		var oldest, newest, from, to, missing, finished, compared, detailed int64
 		if err := rows.Scan(&l.Source, &l.Account, &l.OwnerID, &verdicts, &l.Orders, &l.Rejected, &l.Pending, &oldest, &newest,
-			&from, &to, &places, &missing, &finished); err != nil {
+			&from, &to, &places, &missing, &finished, &compared, &detailed); err != nil {
 			return l, err
 		}
 		for v, n := range verdicts {
@@ -113,8 +120,10 @@ func (s *Sink) summaries(ctx context.Context, gaps, proven string, provenArgs []
 		if l.Windows[schema.Complete] > 0 {
 			l.CompleteFrom, l.CompleteTo = fromMilliseconds(from), fromMilliseconds(to)
 		}
-		if finished != 0 {
-			l.LastFinished = fromMilliseconds(finished)
+		for at, ms := range map[*time.Time]int64{&l.LastFinished: finished, &l.Compared: compared, &l.Detailed: detailed} {
+			if ms != 0 {
+				*at = fromMilliseconds(ms)
+			}
 		}
 		l.Gaps, l.Missing = int(places), time.Duration(missing)*time.Millisecond
 		return l, nil

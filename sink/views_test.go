@@ -133,3 +133,61 @@ func TestEverythingHasAComment(t *testing.T) {
 	equal(t, texts(t, s.Conn(), `SELECT name FROM system.tables WHERE database = currentDatabase()
 		AND comment = '' AND name != 'goose_db_version'`), nil)
 }
+
+// The bound on how stale a window can be follows from the ledger, and from the orders of an account that has none.
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	b := smallBatch()
+	byID := order(5)
+	byID.Account = "byid"
+	b.Orders = append(b.Orders, byID)
+	listed, detailed := day.Add(50*time.Hour), day.Add(40*time.Hour)
+	at := func(hour int, v schema.Verdict, listed, detailed time.Time) schema.Window {
+		return schema.Window{
+			Stream: stream, Start: day.Add(time.Duration(hour) * time.Hour), End: day.Add(time.Duration(hour+1) * time.Hour), Verdict: v, Stored: 1,
+			FinishedAt: day.Add(60 * time.Hour), ListedAt: listed, DetailedAt: detailed, Version: 1,
+		}
+	}
+	b.Windows = []schema.Window{
+		at(10, schema.Complete, listed, detailed),
+		at(11, schema.Complete, time.Time{}, time.Time{}), // of before the ledger knew
+		at(12, schema.Failed, time.Time{}, time.Time{}),   // never listed
+		at(13, schema.Short, listed.Add(-time.Hour), detailed.Add(time.Hour)),
+	}
+	write(t, s, b)
+	if err := s.WriteChecks(t.Context(), []schema.Check{{Stream: byID.Stream, OrderID: byID.OrderID, CreateTime: byID.CreateTime, CheckedAt: listed, Version: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, texts(t, s.Conn(), `SELECT account || ' ' || formatDateTime(window_start, '%H', 'UTC') || ' ' || ifNull(toString(dateDiff('hour', toDateTime64('`+
+		day.Format(time.DateTime)+`', 3, 'UTC'), last_compared)), '-') || ' ' || ifNull(toString(dateDiff('hour', toDateTime64('`+day.Format(time.DateTime)+
+		`', 3, 'UTC'), oldest_detail)), '-') FROM freshness WHERE window_start >= '`+day.Format(time.DateTime)+`' ORDER BY account, window_start`),
+		[]string{"('byid 00 50 50')", "('main 10 50 40')", "('main 11 60 -')", "('main 12 - -')", "('main 13 49 41')"})
+	equal(t, number(t, s.Conn(), `SELECT count() FROM freshness WHERE status_seconds != amounts_seconds
+		OR status_seconds NOT BETWEEN age('second', last_compared, now64(3, 'UTC')) - 5 AND age('second', last_compared, now64(3, 'UTC'))
+		OR instances_seconds NOT BETWEEN age('second', oldest_detail, now64(3, 'UTC')) - 5 AND age('second', oldest_detail, now64(3, 'UTC'))`), 0)
+	sums := must[[]sink.StreamSummary](t)(s.Summaries(t.Context(), nil))
+	if len(sums) != 1 || !sums[0].Compared.Equal(listed.Add(-time.Hour)) || !sums[0].Detailed.Equal(detailed) {
+		t.Errorf("%+v", sums)
+	}
+}
+
+// Ten years of hours are read in well under a second, however many orders they hold.
+func TestFreshnessIsCheap(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	if err := s.Conn().Exec(t.Context(), `INSERT INTO sync_window_rows (source, account, owner_id, window_start, window_end, verdict, stored, finished_at, listed_at, detailed_at, version)
+		SELECT 'bss', 'main', '', toDateTime64('2016-01-01 00:00:00', 3, 'UTC') + INTERVAL number HOUR AS start, start + INTERVAL 1 HOUR, 'complete', 4000,
+			now64(3), now64(3), now64(3), 1 FROM numbers(87600)`); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if n := number(t, s.Conn(), "SELECT count() FROM (SELECT max(status_seconds), max(instances_seconds) FROM freshness GROUP BY account, owner_id)"); n != 1 {
+		t.Error(n)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it takes %s", took)
+	} else {
+		t.Log(took)
+	}
+}

@@ -48,9 +48,19 @@ func (v *verification) compare(ctx context.Context, all window.Interval) error {
 			}
 			v.looks.listing(&l)
 		}
+		if err := v.run.Compared(ctx, v.equal(part)); err != nil {
+			return err
+		}
 		v.run.Progress.Done.Add(int64(len(part.Tile(v.run.Window))))
 	}
 	return nil
+}
+
+// equal returns the windows of a range whose list rows were compared, all of them, and are as they are stored.
+func (v *verification) equal(part window.Interval) []window.Interval {
+	return slices.DeleteFunc(part.Tile(v.run.Window), func(w window.Interval) bool {
+		return !v.looks.covers(ByRows, w) || slices.ContainsFunc(v.found, func(d Difference) bool { return d.Depth == ByRows && !d.Clip(w).Empty() })
+	})
 }
 
 // extra looks at the stored orders that a listing does not show.
@@ -114,6 +124,7 @@ func (v *verification) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var checks []schema.Check
 		e := enrich.Enricher{Detailer: v.run.Stream.Source, Parallel: v.run.Stream.InFlight}
 		for d, err := range e.Enrich(ctx, stream.Pointers(orders), nil) {
 			if err != nil {
@@ -127,12 +138,16 @@ func (v *verification) ask(ctx context.Context) error {
 				found.Kind, found.Note = Undone, d.Err.Error()
 				v.looks.cannot(ByDetail, found.OrderID)
 			case !b.ChangedBy(d):
+				checks = append(checks, v.run.Check(d.Order))
 				continue
 			}
 			v.differ(ByDetail, window.At(b.Order.CreateTime, v.run.Window), found)
 			differ = append(differ, schema.OrderRef{OrderID: found.OrderID, CreateTime: b.Order.CreateTime})
 		}
 		v.looks.add(ByDetail, part)
+		if err := v.run.Store.WriteChecks(ctx, checks); err != nil {
+			return err
+		}
 	}
 	if !v.Repair || len(differ) == 0 {
 		return nil

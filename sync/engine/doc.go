@@ -41,13 +41,18 @@
 //     for, or the whole range is listed again, whichever costs less;
 //   - tracked by its id and unpaid: by the next run that asks for it, which is the next one within Options.Sweep of its
 //     creation, and ever rarer ones after that, down to one a day;
-//   - any other change: by the next deep [audit.Audit.Verify], and until then not at all. A change that the list row of an
-//     order does not show is never noticed.
+//   - any other change that its list row shows: within Bounds.Rows, since all of the past is listed again within that, or by a
+//     deep [audit.Audit.Verify] before. Where the quota is not enough for that, within as long as it takes: the ledger says when
+//     each window was listed (listed_at);
+//   - what only its detail shows, such as instances: at the ages of Options.Recheck, and then within Bounds.Details, or as long
+//     as the quota of details takes (detailed_at). Where details are not fetched again by themselves, as is the default of an
+//     account with more orders than a fifth of its quota is enough for, it is never noticed;
+//   - tracked by its id and paid or cancelled: within Bounds.Details.
 //
 // All of that is of a stream that a run asks. Where an account has several, one that orders nothing is asked more and more seldom,
 // down to Options.Quiet, and what changes of its orders is noticed by the next run that asks it; see [window.Turns].
 //
-// An order that appears in a window before the lookback is found by the next verification, which counts.
+// An order that appears in a window before the lookback is found by the next verification, which counts, or by a scrub.
 //
 // # An order is one row
 //

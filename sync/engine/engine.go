@@ -28,6 +28,8 @@ type Store interface {
 	Unsettled(ctx context.Context, stream schema.Stream) ([]schema.OrderRef, error)
 	// Provisional returns the orders whose detail is due to be fetched again at some ages; see Options.Recheck.
 	Provisional(ctx context.Context, stream schema.Stream, ages []time.Duration, from, now time.Time) ([]schema.OrderRef, error)
+	// OldDetails returns orders of a range whose detail was last fetched before a time, the oldest look first; at most so many.
+	OldDetails(ctx context.Context, stream schema.Stream, from, to, before time.Time, most int) ([]schema.OrderRef, error)
 	// Undone returns, oldest first, what is not done before a time: windows that are not complete, and the ranges after the
 	// ledger's first window that no window covers, as windows without a verdict.
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
@@ -69,6 +71,7 @@ type Engine struct {
 	turns   turns
 	tries   tries
 	memory  map[string]*stream.Memory // by account
+	scrubs  scrubs
 }
 
 // ErrBusy means that another run of this engine is under way.

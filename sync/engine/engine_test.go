@@ -46,6 +46,7 @@ type world struct {
 	// listQuota of new engines' streams; zero is without a bound.
 	listQuota float64
 	recheck   []time.Duration                   // of new engines
+	bounds    engine.Bounds                     // of scheduled
 	source    func(stream.Source) stream.Source // what they have around theirs
 	store     engine.Store                      // what new engines write to: sink, or something around it
 

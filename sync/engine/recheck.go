@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 // recheckAtOnce is how many orders are fetched again before the run looks whether it is time for the next one.
@@ -24,13 +27,21 @@ func (e *Engine) recheck(ctx context.Context, r *stream.Run, until time.Time) er
 		return err
 	}
 	ctx = source.WithPriority(ctx, source.Backfill)
-	for len(due) > 0 && ctx.Err() == nil && (until.IsZero() || time.Now().Before(until)) {
-		some := due[:min(len(due), recheckAtOnce)]
-		due = due[len(some):]
-		r.Count(func(s *stream.Outcome) { s.Rechecked += len(some) })
-		if err := r.Fetch(ctx, some); err != nil {
+	done := map[window.Interval]bool{}
+	for some := range slices.Chunk(due, recheckAtOnce) {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if !until.IsZero() && time.Now().After(until) {
+			break
+		}
+		r.Count(func(s *stream.Outcome) { s.Rechecked += len(some) })
+		if err := r.Fetch(ctx, slices.Clone(some)); err != nil {
+			return err
+		}
+		for _, o := range some {
+			done[window.At(o.CreateTime, r.Window)] = true
+		}
 	}
-	return context.Cause(ctx)
+	return r.Detailed(ctx, slices.SortedFunc(maps.Keys(done), stream.Earliest))
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Priority orders those who wait for a call budget: live traffic before backfill before verification.
+// Priority orders those who wait for a call budget: live traffic before backfill before verification before scrub.
 type Priority int
 
 // Priorities, the most urgent first.
@@ -14,6 +14,7 @@ const (
 	Live Priority = iota
 	Backfill
 	Verify
+	Scrub
 	priorities
 )
 

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,7 @@ func TestBudgetServesLiveTrafficFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []Priority{Verify, Backfill, Live} {
+		for _, p := range []Priority{Scrub, Verify, Backfill, Live} {
 			wg.Go(func() {
 				permit, err := b.Acquire(WithPriority(t.Context(), p))
 				if err != nil {
@@ -36,7 +37,7 @@ func TestBudgetServesLiveTrafficFirst(t *testing.T) {
 		}
 		hold.Done(OK, 0)
 		wg.Wait()
-		if order[0] != Live || order[1] != Backfill || order[2] != Verify {
+		if !slices.Equal(order, []Priority{Live, Backfill, Verify, Scrub}) {
 			t.Errorf("served in the order %v", order)
 		}
 	})

@@ -51,6 +51,58 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	return r.Commits.Add(out)
 }
 
+// Detailed records how old the details of some windows, sorted, are.
+func (r *Run) Detailed(ctx context.Context, windows []window.Interval) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	if err := r.Commits.Flush(); err != nil {
+		return err
+	}
+	for _, iv := range window.Ranges(windows) {
+		ages, err := r.Store.DetailAges(ctx, r.Stream.Stream, r.Window, iv.Start, iv.End)
+		if err != nil {
+			return err
+		}
+		ledger, err := r.Store.Windows(ctx, r.Stream.Stream, iv.Start, iv.End)
+		if err != nil {
+			return err
+		}
+		var out schema.Batch
+		for _, w := range ledger {
+			for _, a := range ages {
+				if a.Start.Equal(w.Start) && w.Verdict != "" && !a.DetailedAt.Equal(w.DetailedAt) {
+					w.DetailedAt, w.Version = a.DetailedAt, NextVersion(w.Version)
+					out.Windows = append(out.Windows, w)
+				}
+			}
+		}
+		if err := r.Commits.Add(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Compared records that all list rows of some windows, which lie close together, were compared with the stored ones since the run began.
+func (r *Run) Compared(ctx context.Context, windows []window.Interval) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, windows[0].Start, windows[len(windows)-1].End)
+	if err != nil {
+		return err
+	}
+	var out schema.Batch
+	for _, w := range ledger {
+		if w.Verdict != "" && w.Listing().Before(r.Now) && slices.Contains(windows, window.Interval{Start: w.Start, End: w.End}) {
+			w.ListedAt, w.Version = r.Now, NextVersion(w.Version)
+			out.Windows = append(out.Windows, w)
+		}
+	}
+	return r.Commits.Add(out)
+}
+
 // windowCounter adds up the ledger rows of one range while its listings are worked off, in the order of time. One goroutine uses
 // it.
 type windowCounter struct {
@@ -143,21 +195,24 @@ func worse(a, b schema.Verdict) bool {
 	return rank[a] > rank[b]
 }
 
-// order counts an order that is stored, or is about to be.
-func (t *windowCounter) order(o *schema.Order, items uint32, status string) {
+// order counts an order that is stored, or is about to be, whose detail is not older than a time.
+func (t *windowCounter) order(o *schema.Order, items uint32, status string, fetched time.Time) {
 	w := t.at(o.CreateTime)
 	w.Listed++
 	w.Stored++
 	w.Items += items
 	w.IDDigest ^= schema.Digest(o.OrderID)
-	if status != schema.DetailOK {
+	switch {
+	case status != schema.DetailOK:
 		w.Pending++
+	case w.DetailedAt.IsZero() || fetched.Before(w.DetailedAt):
+		w.DetailedAt = fetched
 	}
 }
 
 // detail counts an order whose detail was asked for.
 func (t *windowCounter) detail(res enrich.Result) {
-	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus)
+	t.order(res.Order, res.Order.ItemCount, res.Order.DetailStatus, res.Order.FetchedAt)
 	t.at(res.Order.CreateTime).DetailCalls++
 }
 
@@ -187,6 +242,10 @@ func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Wind
 			w.Verdict = schema.Open
 		}
 		prior := t.job.prior[w.Start.Unix()]
+		// Both are no later than any detail of the window: the rows do not tell of fetches that found nothing new.
+		if d := prior.DetailedAt; !d.IsZero() && (!Sound(w) || !w.DetailedAt.IsZero() && d.After(w.DetailedAt)) {
+			w.DetailedAt = d
+		}
 		if missing := t.missing[w.Start.Unix()]; len(missing) > 0 && w.Verdict != schema.Short && w.Verdict != schema.Failed {
 			w.FinishedAt, w.Version = t.run.clock(), NextVersion(prior.Version)
 			w.ListedAt = w.FinishedAt

@@ -54,7 +54,6 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 		todo := Pointers(orders)
 		for _, o := range todo {
 			o.Version = Newer(NextVersion(o.Version), o.Version)
-			o.FetchedAt = time.Now().UTC() // what is written then is of this call, not of the old listing
 		}
 		out, err := r.rows(ctx, todo)
 		if err != nil {
@@ -78,7 +77,7 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 			r.fetched(d)
 			changed := b.ChangedBy(d)
 			if !changed && d.Err == nil {
-				checks = append(checks, check(d.Order))
+				checks = append(checks, r.Check(d.Order))
 			}
 			if err := out.take(ctx, d, []time.Time{b.Order.CreateTime}, changed); err != nil {
 				return out.end(err)
@@ -111,9 +110,9 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 	return nil
 }
 
-// check is that the detail of a stored order was fetched and says nothing new.
-func check(o *schema.Order) schema.Check {
-	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: o.FetchedAt, Version: uint64(o.FetchedAt.UnixNano())}
+// Check is that the detail of a stored order was fetched just now and says nothing new.
+func (r *Run) Check(o *schema.Order) schema.Check {
+	return schema.Check{Stream: o.Stream, OrderID: o.OrderID, CreateTime: o.CreateTime, CheckedAt: r.clock(), Version: NextVersion(0)}
 }
 
 // suspect is a stored order whose detail says another creation time than it did before.

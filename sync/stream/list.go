@@ -154,7 +154,7 @@ func (r *Run) diff(ctx context.Context, l *walk.Listing, t *windowCounter) ([]*s
 		moved := ok && !Same(k.CreateTime, o.CreateTime)
 		if ok && k.Fingerprint == o.Fingerprint && !moved && !again {
 			if k.DetailStatus == schema.DetailOK || rejects.Waits(o.OrderID, r.Now, r.ForceRetry) {
-				t.order(o, k.ItemCount, k.DetailStatus)
+				t.order(o, k.ItemCount, k.DetailStatus, k.FetchedAt)
 				continue
 			}
 		}
@@ -195,6 +195,10 @@ func (r *Run) details(ctx context.Context, iv window.Interval, todo []*schema.Or
 		for d, err := range e.Enrich(ctx, todo, stored) {
 			if err == nil {
 				r.Progress.Details.Add(1)
+				d.Order.FetchedAt = r.clock() // the vendor's: the ages of details are counted by it
+				for i := range d.Items {
+					d.Items[i].FetchedAt = d.Order.FetchedAt
+				}
 			}
 			if !yield(d, err) {
 				return

@@ -219,6 +219,9 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 		if !known {
 			w.ListedAt = w.FinishedAt // all of it was listed
 		}
+		if prior.Stored == 0 && w.Stored > 0 {
+			w.DetailedAt = l.run.Now // all its details were fetched since
+		}
 		w.Verdict = schema.Complete
 		if w.End.Add(l.run.Lateness).After(l.run.Past()) {
 			w.Verdict = schema.Open

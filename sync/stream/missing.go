@@ -256,7 +256,7 @@ func (m *missing) remove(ctx context.Context, l walk.Listing, ids []string) erro
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC()
+	now := m.run.clock()
 	for i := range orders {
 		orders[i].Deleted, orders[i].Version, orders[i].FetchedAt = true, NextVersion(orders[i].Version), now
 	}

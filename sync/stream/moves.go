@@ -197,6 +197,9 @@ func (mv *Moves) restore(ctx context.Context) error {
 		case w.IDDigest, w.IDDigest ^ m.digest:
 			w.Listed = uint32(max(0, int64(w.Listed)+int64(c.Stored)-int64(w.Stored)))
 			w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
+			if before.Stored == 0 && w.Stored > 0 {
+				w.DetailedAt = mv.run.Now // the detail of an order that moves is fetched
+			}
 		default:
 			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those of the walk"
 		}
@@ -258,7 +261,7 @@ func (mv *Moves) unite(ctx context.Context) error {
 	}
 	var out schema.Batch
 	for id, p := range newest {
-		o := schema.Order{Stream: mv.run.Stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: time.Now().UTC()}
+		o := schema.Order{Stream: mv.run.Stream.Stream, OrderID: id, CreateTime: p.CreateTime, Version: p.Version, FetchedAt: mv.run.clock()}
 		orders, items, err := mv.Leave(ctx, &o, places[id])
 		if err != nil {
 			return err

@@ -88,8 +88,8 @@ func (r *Run) Commit(b schema.Batch) error {
 	return nil
 }
 
-// clock is the time that goes into the ledger: the run's now, and what has passed since. Back-offs are counted from it,
-// so it must be of the same clock as the now of later runs.
+// clock is the time that goes into the ledger and onto rows: the run's now, and what has passed since. Back-offs and the ages of
+// details are counted from it, so it must be of the same clock as the now of later runs.
 func (r *Run) clock() time.Time { return r.Now.Add(time.Since(r.began)).UTC() }
 
 // Past is the time before which everything is over at the vendor: the run's now by the vendor's clock, which the first

@@ -35,6 +35,9 @@ type Orders interface {
 	HasOrders(ctx context.Context, account string) (bool, error)
 	// Count counts the orders of a range.
 	Count(ctx context.Context, stream schema.Stream, from, to time.Time) (int, error)
+	// DetailAges counts the orders of a range whose detail is stored, by windows, and says when it was last fetched of the order for
+	// which that is the longest ago.
+	DetailAges(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.Window, error)
 	// WriteChecks records that the details of stored orders were fetched and say nothing new.
 	WriteChecks(ctx context.Context, checks []schema.Check) error
 	Doubled(ctx context.Context, stream schema.Stream) ([]string, error)

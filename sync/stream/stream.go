@@ -33,6 +33,8 @@ type Stream struct {
 	InFlight int // listings, and details, under way at once
 	// ListQuota is the list calls a second that the stream may make, its share of its account's; 0 is without a bound.
 	ListQuota float64
+	// DetailQuota is the same of detail calls.
+	DetailQuota float64
 	// Clock tells the vendor's clock minus this machine's, as far as it is known by now; nil for none.
 	Clock func() (offset time.Duration, known bool)
 }

@@ -35,6 +35,8 @@ type login struct {
 	// What only the login's scheduled runs use, one at a time, after the start:
 	ledger   []sink.StreamSummary // as of the last refresh
 	verified []sink.Verification  // as of the last refresh
+	bounds   engine.Bounds        // as of the last refresh
+	scrubbed scrubbed             // since the last line about it
 }
 
 // newLogin wires an account: client, budgets, retries, metrics.
@@ -60,7 +62,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 		l.streams = append(l.streams, stream.Stream{
 			Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner},
 			Source: calls, Filters: Filters(a), Decoder: v.decoder(a), PageSize: a.PageSize, InFlight: inFlight, Clock: l.clock,
-			ListQuota: a.Quota.List / float64(len(all)),
+			ListQuota: a.Quota.List / float64(len(all)), DetailQuota: a.Quota.Detail / float64(len(all)),
 		})
 	}
 	return l, nil

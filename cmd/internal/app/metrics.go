@@ -37,6 +37,9 @@ type Metrics struct {
 	retries     *prometheus.CounterVec   // table
 	differences *prometheus.GaugeVec     // account
 	verifiedAt  *prometheus.GaugeVec     // account, owner_id
+	scrubbed    *prometheus.CounterVec   // account
+	scrubFound  *prometheus.CounterVec   // account
+	rechecked   *prometheus.CounterVec   // account, why
 	openRejects *prometheus.GaugeVec     // account, reason
 	diagnosis   *prometheus.GaugeVec     // account, state, cause, says, cure: one series an account
 	waiting     *prometheus.GaugeVec     // account
@@ -47,7 +50,21 @@ type Metrics struct {
 	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds (*atomic.Int64); 0 for none.
 	completeTo sync.Map
 	calls      atomic.Int64
+	// looks are how old the oldest looks of each account are, and how old they may be (*looks).
+	looks sync.Map
 }
+
+// looks are when the oldest look at an account was, and within what time each is to come round, by what is looked at; see stale.
+type looks struct {
+	oldest [len(looked)]atomic.Int64 // Unix nanoseconds; 0 where nothing is known
+	bound  [len(looked)]atomic.Int64 // nanoseconds; 0 for never
+}
+
+// rechecks are why details are fetched again.
+var rechecks = [...]string{"age", "scrub"}
+
+// looked is what is looked at: list rows and details.
+var looked = [...]string{"list", "detail"}
 
 // Label values that are known beforehand.
 var (
@@ -91,6 +108,10 @@ func newMetrics(accounts []config.Account) *Metrics {
 			"Differences that verifications found and that no look of the same depth has ended.", "account"),
 		verifiedAt: gauge("verification_timestamp_seconds",
 			"When the source's counts, or more, were last compared with everything; 0 where that is not known.", "account", "owner_id"),
+		scrubbed:   counter("scrub_windows_total", "Windows of the past that were compared with the source again.", "account"),
+		scrubFound: counter("scrub_changed_total", "Orders that a scrub found to be new or changed.", "account"),
+		rechecked: counter("details_rechecked_total",
+			"Details that were fetched again without a sign of a change: because they may have come too early (age), or in their turn (scrub).", "account", "why"),
 		openRejects: gauge("open_rejects", "Records that could not become rows and wait for an operator.", "account", "reason"),
 		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
 			"cures it.", "account", "state", "cause", "says", "cure"),
@@ -123,6 +144,11 @@ func (m *Metrics) begin(account string) {
 	m.orders.WithLabelValues(account)
 	m.items.WithLabelValues(account)
 	m.differences.WithLabelValues(account)
+	m.scrubbed.WithLabelValues(account)
+	m.scrubFound.WithLabelValues(account)
+	for _, why := range rechecks {
+		m.rechecked.WithLabelValues(account, why)
+	}
 	m.diagnosis.WithLabelValues(account, "", "", "", "") // until the first look
 	m.waiting.WithLabelValues(account)
 	for _, v := range verdicts {
@@ -181,11 +207,31 @@ func (m *Metrics) end(account string) *atomic.Int64 {
 	return v.(*atomic.Int64)
 }
 
+// look is where the looks at an account are kept.
+func (m *Metrics) look(account string) *looks {
+	v, _ := m.looks.LoadOrStore(account, new(looks))
+	return v.(*looks)
+}
+
+// stale takes over when the oldest looks at an account were, and within what time they are to come round.
+func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.Bounds) {
+	l := m.look(account)
+	for i, at := range [...]time.Time{compared, detailed} {
+		ns := int64(0)
+		if !at.IsZero() {
+			ns = at.UnixNano()
+		}
+		l.oldest[i].Store(ns)
+	}
+	l.bound[0].Store(int64(b.Rows))
+	l.bound[1].Store(int64(b.Details))
+}
+
 // register hands everything that is not of one account to a registry, with what is computed when it is asked for.
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())
@@ -225,6 +271,27 @@ func (m *Metrics) account(to prometheus.Registerer, l *login, leases *daemon.Lea
 			return 0
 		}),
 	}
+	for i, what := range looked {
+		if !l.lists() && what == "list" {
+			continue
+		}
+		labels, of := prometheus.Labels{"account": l.name, "what": what}, m.look(l.name)
+		l.computed = append(l.computed,
+			computed("staleness_seconds", "How long ago the list rows, or the detail, were last compared of the order for which that is the longest; NaN while nothing is known.",
+				labels, func() float64 {
+					if at := of.oldest[i].Load(); at != 0 {
+						return time.Since(time.Unix(0, at)).Seconds()
+					}
+					return math.NaN()
+				}),
+			computed("staleness_bound_seconds", "Within what time each comes round by the configuration; +Inf for never.",
+				labels, func() float64 {
+					if d := of.bound[i].Load(); d != 0 {
+						return time.Duration(d).Seconds()
+					}
+					return math.Inf(1)
+				}))
+	}
 	for i, b := range []*source.Budget{l.list, l.detail} {
 		labels := prometheus.Labels{"account": l.name, "api": apis[i]}
 		l.computed = append(l.computed,
@@ -247,11 +314,12 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 	}
 	of := prometheus.Labels{"account": l.name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.waiting,
+		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting,
 	} {
 		v.DeletePartialMatch(of)
 	}
 	m.completeTo.Delete(l.name)
+	m.looks.Delete(l.name)
 }
 
 func registerAll(to prometheus.Registerer, cs []prometheus.Collector) error {

@@ -88,16 +88,20 @@ func (s scheduled) Name() string { return s.login.name }
 // Run is part of daemon.Account.
 func (s scheduled) Run(ctx context.Context, now, deadline time.Time, p *stream.Progress) (stream.Summary, error) {
 	out, err := s.login.engine.Scheduled(ctx, now, deadline, p)
+	for _, o := range out.Streams {
+		s.metrics.rechecked.WithLabelValues(s.login.name, rechecks[0]).Add(float64(o.Rechecked))
+	}
 	if err == nil {
 		s.metrics.ran(s.login.name, out, s.login.lists(), time.Now())
 	}
 	return out, err
 }
 
-// Due is part of daemon.Account: product names and verifications.
-func (s scheduled) Due(ctx context.Context, now time.Time) {
+// Due is part of daemon.Account: product names, verifications, and the part of a scrub that there is time for.
+func (s scheduled) Due(ctx context.Context, now, deadline time.Time) {
 	s.productsDue(ctx, s.login, now)
 	s.verifyDue(ctx, s.login, now)
+	s.scrubDue(ctx, s.login, now, deadline)
 }
 
 // Clock is part of daemon.Account.
@@ -176,5 +180,5 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 		a.metrics.ledger(l.name, streams, allowed)
 	}
 	a.metrics.verified(l.name, l.verified, findings)
-	return nil
+	return a.scrubState(ctx, l, configured)
 }

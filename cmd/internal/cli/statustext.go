@@ -164,6 +164,9 @@ func (p *program) stream(l *status.Stream) {
 	if len(windows) > 0 {
 		fmt.Fprintf(p.out, "  windows: %s; last walked %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
 	}
+	if text := l.Freshness.String(); text != "" {
+		fmt.Fprintf(p.out, "  %s\n", text)
+	}
 	if v := l.Verified; v != nil && v.Error == "" {
 		fmt.Fprintf(p.out, "%s: %s of %s compared %s by %s", l.Name(), v.Compared, plural(v.Windows, "window"), shortTime(&v.Finished), plural(v.Calls, "call"))
 		switch {

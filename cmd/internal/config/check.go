@@ -241,6 +241,8 @@ func (c *checker) schedule(s *Schedule) {
 			c.fail(at, "is not longer than the one before it (order them, such as [10m, 1h, 24h])")
 		}
 	}
+	c.scrub("schedule.scrub", s.Scrub)
+	c.scrub("schedule.scrub_details", s.ScrubDetails)
 	if c.span("schedule.quiet", s.Quiet, 0, maxSpan) && lookback && s.Quiet > s.Lookback {
 		c.fail("schedule.quiet", "is longer than the lookback, which is listed when an owner is asked (give at most %s)", spanText(s.Lookback))
 	}
@@ -250,6 +252,13 @@ func (c *checker) schedule(s *Schedule) {
 		c.fail("schedule.lookback", "is shorter than the window (give at least %s)", s.Window)
 	case !c.failed("schedule.settle") && s.Settle <= day && s.Lookback < s.Settle:
 		c.fail("schedule.lookback", "is shorter than settle: late orders would never be seen (give at least %s)", s.Settle)
+	}
+}
+
+// scrub checks within what time everything is to be compared again. What is shorter than the time between two runs means in each.
+func (c *checker) scrub(path string, every time.Duration) {
+	if every != 0 {
+		c.span(path, every, 10*time.Second, 3660*day)
 	}
 }
 

@@ -156,9 +156,26 @@ type Schedule struct {
 	// Recheck are the ages, ascending, at which the detail of a young order is fetched again, because vendors deliver after the
 	// payment. It is empty for never.
 	Recheck []time.Duration `yaml:"recheck"`
+	// Scrub is within what time all of the past is listed and compared again. It is zero for never.
+	Scrub time.Duration `yaml:"scrub"`
+	// ScrubDetails is within what time the details of all of the past are fetched and compared again. It is zero for never. See
+	// DetailsWithin.
+	ScrubDetails time.Duration `yaml:"scrub_details"`
 	// Quiet is how seldom an owner may be asked that orders nothing, of an account with several. It is at most Lookback, and 0
 	// for every scheduled run.
 	Quiet time.Duration `yaml:"quiet"`
+}
+
+// defaultScrubDetails is what ScrubDetails is where the file says nothing.
+const defaultScrubDetails = 180 * day
+
+// DetailsWithin is within what time the details of so many orders are fetched again, where the quota is so many calls a second: zero
+// for never, as where the default would take more than a fifth of the quota. Who wants that says so.
+func (s *Schedule) DetailsWithin(orders uint64, quota float64) time.Duration {
+	if s.ScrubDetails == defaultScrubDetails && float64(orders) > quota/5*s.ScrubDetails.Seconds() {
+		return 0
+	}
+	return s.ScrubDetails
 }
 
 // Reporting says how the views and the status page tell days and months.
@@ -216,7 +233,8 @@ func Default() *Config {
 			Lookback: 24 * time.Hour,
 			Sweep:    192 * time.Hour,
 			Recheck:  []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour},
-			Quiet:    6 * time.Hour,
+			Scrub:    30 * day, ScrubDetails: defaultScrubDetails,
+			Quiet: 6 * time.Hour,
 		},
 		Reporting: Reporting{Timezone: "UTC"},
 		HTTP:      HTTP{Listen: "127.0.0.1:9464"},

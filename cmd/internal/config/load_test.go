@@ -159,7 +159,7 @@ log:
 		},
 		Schedule: Schedule{
 			Cron: "CRON_TZ=Asia/Shanghai */10 8-20 * * *", Window: 30 * time.Minute, Lookback: 36 * time.Hour, Sweep: 30 * 24 * time.Hour,
-			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour}, Quiet: time.Hour,
+			Recheck: []time.Duration{30 * time.Second, 2 * time.Hour}, Scrub: 30 * day, ScrubDetails: 180 * day, Quiet: time.Hour,
 		},
 		Reporting: Reporting{Timezone: "Asia/Shanghai"}, HTTP: HTTP{Listen: ":0"}, Notify: Notify{Format: NotifyJSON},
 		Log: Log{Level: "debug", Format: FormatJSON},

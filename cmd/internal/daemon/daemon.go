@@ -42,8 +42,9 @@ type Account interface {
 	Run(ctx context.Context, now, deadline time.Time, p *stream.Progress) (stream.Summary, error)
 	// Refresh brings the metrics up to date with the warehouse, where other processes have written, too.
 	Refresh(ctx context.Context) error
-	// Due does what comes more rarely than a run, such as a verification. What it cannot do it logs.
-	Due(ctx context.Context, now time.Time)
+	// Due does what comes more rarely than a run, such as a verification, or has time until the next one, which is due at the
+	// deadline, as in Run. What it cannot do it logs.
+	Due(ctx context.Context, now, deadline time.Time)
 	// Clock is the vendor's clock minus this machine's, where it is known.
 	Clock() (offset time.Duration, known bool)
 }

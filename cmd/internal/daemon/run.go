@@ -20,8 +20,8 @@ const longestWait = 2 * time.Minute
 // awayError says that the warehouse does not answer.
 type awayError struct{ error }
 
-// runOnce does one scheduled run of an account. now is the time of everything in it.
-func (d *Daemon) runOnce(ctx context.Context, now time.Time, a Account) (s stream.Summary, err error) {
+// runOnce does one scheduled run of an account. now is the time of everything in it; the next one is due at the deadline.
+func (d *Daemon) runOnce(ctx context.Context, now, deadline time.Time, a Account) (s stream.Summary, err error) {
 	if err := d.Ping(ctx); err != nil {
 		return s, awayError{err}
 	}
@@ -34,7 +34,7 @@ func (d *Daemon) runOnce(ctx context.Context, now time.Time, a Account) (s strea
 		offset, _ := a.Clock()
 		end(Outcome{Summary: s, ClockOffset: offset, Err: err})
 	}()
-	s, err = a.Run(ctx, now, d.deadline(now), p)
+	s, err = a.Run(ctx, now, deadline, p)
 	busy := errors.Is(err, engine.ErrBusy)
 	if all := errors.Join(err, StreamErrors(s)); all != nil && !busy && ctx.Err() == nil && d.Ping(ctx) != nil {
 		return s, awayError{all} // it went away during the run: nothing more can be asked of it, and one line says so
@@ -79,7 +79,8 @@ func (d *Daemon) run(ctx context.Context, a Account) {
 	defer done()
 	log, subject, who := d.Log.With("account", a.Name()), "run of "+a.Name(), []any{"account", a.Name()}
 	start := time.Now()
-	_, err := d.runOnce(ctx, start.UTC(), a)
+	deadline := d.deadline(start.UTC())
+	_, err := d.runOnce(ctx, start.UTC(), deadline, a)
 	d.checkClock(ctx, a)
 	switch {
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))):
@@ -111,7 +112,7 @@ func (d *Daemon) run(ctx context.Context, a Account) {
 		d.Log.InfoContext(ctx, "the warehouse answers again")
 	}
 	if err == nil && d.Leases.Leads(a.Name()) {
-		a.Due(ctx, start.UTC())
+		a.Due(ctx, start.UTC(), deadline)
 	}
 }
 

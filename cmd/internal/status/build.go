@@ -46,6 +46,8 @@ type Expected struct {
 	schema.Stream
 	ByID    bool // its orders cannot be listed, so they are tracked by their ids
 	Filters schema.Filters
+	// DetailQuota is the account's, in calls a second.
+	DetailQuota float64
 }
 
 // Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
@@ -149,23 +151,44 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	for i, e := range expected {
 		named[key(e.Stream)] = i
 	}
-	for _, l := range withExpected(have.streams, expected) {
-		i, configured := named[key(l.Stream)]
-		byID := configured && expected[i].ByID
-		if byID {
-			var err error
-			if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
+	streams := withExpected(have.streams, expected)
+	orders := map[string]uint64{} // of each account
+	for n := range streams {
+		l := &streams[n]
+		if i, configured := named[key(l.Stream)]; configured && expected[i].ByID {
+			if err := byID(ctx, w, l); err != nil {
 				return nil, err
 			}
 		}
+		orders[l.Account] += l.Orders
+	}
+	for _, l := range streams {
+		i, configured := named[key(l.Stream)]
+		byID := configured && expected[i].ByID
 		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
 		if configured {
 			stream.Filters = expected[i].Filters.String()
+			within := s.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
+			stream.Freshness = newFreshness(l.Compared, l.Detailed, now, s.Scrub, within, within != s.ScrubDetails)
 		}
 		r.OK = r.OK && !stream.Diagnosis.State.Bad()
 		r.Accounts = append(r.Accounts, stream)
 	}
 	return r, nil
+}
+
+// byID completes what the ledger does not know of a stream whose orders are tracked by their ids.
+func byID(ctx context.Context, w *sink.Sink, l *sink.StreamSummary) (err error) {
+	if l.Orders, err = w.CountOrders(ctx, l.Stream); err != nil {
+		return err
+	}
+	ages, err := w.DetailAges(ctx, l.Stream, 24*time.Hour, schema.MinTime, schema.MaxTime)
+	for _, a := range ages {
+		if l.Detailed.IsZero() || a.DetailedAt.Before(l.Detailed) {
+			l.Detailed = a.DetailedAt
+		}
+	}
+	return err
 }
 
 // withExpected adds the streams that have no line in the ledger: that is the worst case, not none.

@@ -73,6 +73,7 @@ type Stream struct {
 	ComparedAt *time.Time          `json:"compared_at"`
 	Daemon     *Daemon             `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
 	Findings   []Findings          `json:"findings"` // of all verifications, that have not ended
+	Freshness  Freshness           `json:"freshness"`
 	Diagnosis  diagnosis.Diagnosis `json:"diagnosis"`
 	Problems   []string            `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
 	Coverage   []Day               `json:"coverage,omitempty"` // the newest day first
