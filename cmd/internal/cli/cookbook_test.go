@@ -187,15 +187,17 @@ func TestReadmeCookbook(t *testing.T) {
 	c.mart()
 	c.history()
 	for title := range c.queries {
-		if !slices.Contains(answered, title) {
+		if !slices.Contains(answered, title) && !slices.Contains(ofCloses, title) {
 			t.Errorf("no test compares the answer of %q with the truth", title)
 		}
 	}
 }
 
+// ofCloses are the titles of what is asked of closed months, which TestClose compares. No demo closes one.
+var ofCloses = []string{"What moved in a closed month since it was closed?", "What did a closed month come to then, and what does it now?"}
+
 // answered are the titles that the functions below compare.
 var answered = []string{
-	"What moved in a closed month since it was closed?", "What did a closed month come to then, and what does it now?", // by TestClose
 	"When was what ordered?", "What did it cost, and is it paid?", "What did an order configure: how many, and which instances?",
 	"Which RAM user ordered it?", "What was spent by day?", "What was spent by product and region?",
 	"What is unpaid, and for how long?", "Which renewals are due within 30 days?",

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,7 +127,7 @@ func TestDemo(t *testing.T) {
 	answers := json.NewDecoder(strings.NewReader(w.runWith(all, "sql", "-c", "kept/ordersync.yaml", "--format", "json").out))
 	for _, title := range titles {
 		var rows []any
-		if err := answers.Decode(&rows); err != nil || len(rows) == 0 {
+		if err := answers.Decode(&rows); err != nil || len(rows) == 0 && !slices.Contains(ofCloses, title) {
 			t.Fatalf("%q returns %d rows, %v", title, len(rows), err)
 		}
 	}
@@ -145,6 +146,9 @@ func TestDemoLives(t *testing.T) {
 	titles, recipes := blocks(t, "sql")
 	deadline := time.Now().Add(5 * time.Minute)
 	for i, title := range titles {
+		if slices.Contains(ofCloses, title) {
+			continue
+		}
 		// A line names the columns. What is asked for a minute ago is an error within the first minute.
 		for strings.Count(w.runWith("", "sql", "-c", "kept/ordersync.yaml", "--format", "tsv", recipes[i]).out, "\n") < 2 {
 			if time.Now().After(deadline) {

@@ -214,7 +214,7 @@ func (p *program) heatMap(days []status.Day) {
 	}
 }
 
-// legend explains the marks.
+// legend explains the marks, in two lines that fit a terminal.
 func (p *program) legend() string {
 	var words []string
 	for _, s := range status.States {
@@ -222,7 +222,9 @@ func (p *program) legend() string {
 			words = append(words, p.paint(m.sign, m.colors...)+" "+s.Word())
 		}
 	}
-	return strings.Join(append(words, "blank: not synced"), "  ")
+	words = append(words, "blank: not synced")
+	half := (len(words) + 1) / 2
+	return strings.Join(words[:half], "  ") + "\n" + strings.Join(words[half:], "  ")
 }
 
 // running prints how far a run is.
