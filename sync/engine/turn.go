@@ -32,11 +32,12 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 		return t, nil
 	}
 	t.streams, t.places = nil, make(chan struct{}, atOnce(e.streams))
-	rule := window.Turns{Quiet: e.Quiet}
+	var every time.Duration
 	if !until.IsZero() {
-		rule.Every = max(0, time.Until(until))
-		t.until = time.Now().Add(time.Duration(answersShare * float64(rule.Every)))
+		every = max(0, time.Until(until))
+		t.until = time.Now().Add(time.Duration(answersShare * float64(every)))
 	}
+	rule := window.TurnsOf(len(e.streams), e.streams[0].ListQuota*float64(len(e.streams)), every, e.Quiet)
 	read := map[string]bool{}
 	for _, s := range e.streams {
 		if read[s.Account] {

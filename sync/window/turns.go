@@ -19,6 +19,21 @@ type Turns struct {
 	Quiet time.Duration // how seldom a stream may be asked; what is not longer than Every is every run
 }
 
+// fewShare is the part of the list quota that asking all streams in every scheduled run may take, at askCalls each. Streams that
+// are so few have no turns: what they save is not worth a row that comes late.
+const (
+	fewShare = 0.1
+	askCalls = 2
+)
+
+// TurnsOf returns the turns of so many streams of a login with a list quota, in calls a second; 0 is without a bound.
+func TurnsOf(streams int, quota float64, every, quiet time.Duration) Turns {
+	if streams < 2 || every > 0 && quota > 0 && askCalls*float64(streams) <= fewShare*quota*every.Seconds() {
+		quiet = 0
+	}
+	return Turns{Every: every, Quiet: quiet}
+}
+
 // Asked is what is known of a stream when it is decided whether it is its turn.
 type Asked struct {
 	At      time.Time // when it was last asked

@@ -201,3 +201,23 @@ func TestTurnsOfManyOwners(t *testing.T) {
 		})
 	}
 }
+
+// Few owners have no turns: their orders come with the next run, as those of an account without owners do.
+func TestFewHaveNoTurns(t *testing.T) {
+	t.Parallel()
+	const every, quiet = 5 * time.Minute, 6 * time.Hour
+	for _, c := range []struct {
+		streams int
+		quota   float64
+		every   time.Duration
+		turns   bool
+	}{
+		{1, 0, every, false}, {1, 0.01, every, false}, {3, 10, every, false}, {150, 10, every, false}, {151, 10, every, true}, {3, 0.1, every, true},
+		{150, 10, time.Minute, true}, {30_000, 10, every, true}, {30_000, 10_000, every, false}, {50, 0, every, true}, {50, 10, 0, true},
+	} {
+		turns := window.TurnsOf(c.streams, c.quota, c.every, quiet)
+		if turns.Every != c.every || (turns.Quiet == quiet) != c.turns {
+			t.Errorf("%+v: %+v", c, turns)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func Streams(c *config.Config) []status.Expected {
 		a := &c.Accounts[i]
 		byID := !source.CanList(vendors[a.Source].blank)
 		for _, owner := range owners(a) {
-			out = append(out, status.Expected{Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a), DetailQuota: a.Quota.Detail})
+			out = append(out, status.Expected{Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a), ListQuota: a.Quota.List, DetailQuota: a.Quota.Detail})
 		}
 	}
 	return out

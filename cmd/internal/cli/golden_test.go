@@ -60,7 +60,7 @@ func TestBackfillAndLook(t *testing.T) {
 
 	w.account.ResetCounters()
 	r = w.run(0, "backfill", "--from", "-24h")
-	contains(t, r.out, "windows were complete already and skipped", "main")
+	contains(t, r.out, "windows were complete already and skipped")
 	again := decode[done](t, w.run(0, "backfill", "--from", "-24h", "--force", "--json", "--account", "main").out)
 	if a := again.Accounts[0]; a.Orders != truth.Orders || a.Changed != 0 {
 		t.Errorf("forced backfill: %+v", again)
@@ -74,7 +74,7 @@ func TestBackfillAndLook(t *testing.T) {
 		t.Errorf("orders: %s", got)
 	}
 	r = w.run(0, "status")
-	contains(t, r.out, "all is well", "300")
+	contains(t, r.out, "up to date", "300")
 	type status struct {
 		OK       bool
 		Accounts []struct {

@@ -46,8 +46,8 @@ type Expected struct {
 	schema.Stream
 	ByID    bool // its orders cannot be listed, so they are tracked by their ids
 	Filters schema.Filters
-	// DetailQuota is the account's, in calls a second.
-	DetailQuota float64
+	// ListQuota and DetailQuota are the account's, in calls a second.
+	ListQuota, DetailQuota float64
 }
 
 // Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all

@@ -11,12 +11,12 @@ import (
 )
 
 // Allowances returns, by owner id, how much longer than from one scheduled run to the next the streams of an account may go
-// unasked, because they order nothing. An account of one stream has none.
-func Allowances(ctx context.Context, w *sink.Sink, account string, streams int, times config.Schedule, now time.Time) (map[string]time.Duration, error) {
-	if streams < 2 || times.Quiet == 0 {
+// unasked, because they order nothing, by the list quota of their account. An account of few streams has none.
+func Allowances(ctx context.Context, w *sink.Sink, account string, streams int, quota float64, times config.Schedule, now time.Time) (map[string]time.Duration, error) {
+	turns := window.TurnsOf(streams, quota, newSchedule(times, now).tick, times.Quiet)
+	if turns.Quiet == 0 {
 		return nil, nil
 	}
-	turns := window.Turns{Every: newSchedule(times, now).tick, Quiet: times.Quiet}
 	stored, err := w.Activities(ctx, account, now.Add(-turns.Horizon()))
 	out := make(map[string]time.Duration, len(stored))
 	for _, a := range stored {
@@ -29,14 +29,14 @@ func Allowances(ctx context.Context, w *sink.Sink, account string, streams int, 
 
 // allAllowances are those of all accounts, by account and owner id.
 func allAllowances(ctx context.Context, w *sink.Sink, times config.Schedule, expected []Expected, now time.Time) (map[schema.Stream]time.Duration, error) {
-	streams, out := map[string]int{}, map[schema.Stream]time.Duration{}
+	streams, quotas, out := map[string]int{}, map[string]float64{}, map[schema.Stream]time.Duration{}
 	filters := map[string]schema.Filters{}
 	for _, e := range expected {
 		streams[e.Account]++
-		filters[e.Account] = e.Filters
+		filters[e.Account], quotas[e.Account] = e.Filters, e.ListQuota
 	}
 	for account, n := range streams {
-		allowed, err := Allowances(ctx, w.Narrowed(filters[account]), account, n, times, now)
+		allowed, err := Allowances(ctx, w.Narrowed(filters[account]), account, n, quotas[account], times, now)
 		if err != nil {
 			return nil, err
 		}

@@ -31,15 +31,6 @@ func serve(t testing.TB, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// answer starts a server that answers every request the same.
-func answer(t testing.TB, status int, body string) string {
-	t.Helper()
-	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	})
-}
-
 // client makes a client of a vendor whose envelope is flat.
 func client(t testing.TB, endpoint string) *Client {
 	t.Helper()
