@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
-	"github.com/ordersync/ordersync/cmd/internal/format"
-	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
+	"github.com/ordersync/ordersync/sync/window"
 )
 
 const (
@@ -29,8 +28,12 @@ func (w *Warehouse) CloseMonth(ctx context.Context, c *config.Config, month time
 	if now := time.Now(); now.Before(end) {
 		return nil, fmt.Errorf("%s is not over: close it after %s", name, end.In(w.Zone()).Format(time.RFC3339))
 	}
-	if err := w.whole(ctx, c, start, end); err != nil {
-		return nil, fmt.Errorf("%s cannot be closed, because it is not whole:\n%w", name, err)
+	lacks, err := w.Lacks(ctx, Streams(c), window.Interval{Start: start, End: end})
+	if err != nil {
+		return nil, err
+	}
+	if lacks[0] != nil {
+		return nil, fmt.Errorf("%s cannot be closed, because it is not whole:\n%w", name, errors.Join(lacks[0]...))
 	}
 	moment := time.Now().UTC().Truncate(time.Millisecond)
 	if err := w.settled(ctx, moment, start, end, waits); err != nil {
@@ -63,95 +66,6 @@ func monthIn(month time.Time, zone *time.Location) (start, end time.Time) {
 		return at.UTC()
 	}
 	return begins(month.Year(), month.Month()), begins(month.Year(), month.Month()+1)
-}
-
-// whole says what of [start, end) is not known of the configured accounts, and how that is cured; nil where all of it is. Of
-// accounts whose orders cannot be listed nobody knows what is missing.
-func (w *Warehouse) whole(ctx context.Context, c *config.Config, start, end time.Time) error {
-	rejects, err := w.ListRejects(ctx, "")
-	if err != nil {
-		return err
-	}
-	var missing []error
-	for _, stream := range Streams(c) {
-		rejected := 0
-		for _, r := range rejects {
-			at := r.CreateTime
-			if at.IsZero() {
-				at = r.WindowStart
-			}
-			inside := at.IsZero() || !at.Before(start) && at.Before(end)
-			if r.Account == stream.Account && r.OwnerID == stream.OwnerID && !r.Resolved && r.AcceptedAt.IsZero() && inside {
-				rejected++
-			}
-		}
-		if rejected > 0 {
-			missing = append(missing, fmt.Errorf("%s: %s could not be stored: `ordersync rejects --account %s` shows what and why",
-				stream, format.Plural(rejected, "record"), stream.Account))
-		}
-		findings, err := w.OpenFindings(ctx, stream.Stream)
-		if err != nil {
-			return err
-		}
-		findings = slices.DeleteFunc(findings, func(f schema.Finding) bool { return !f.Start.Before(end) || !f.End.After(start) })
-		if n := len(findings); n > 0 {
-			missing = append(missing, fmt.Errorf("%s: %s from the source that a verification found: run `ordersync verify --repair --from %s --to %s --account %s`",
-				stream, format.Plural(n, "difference"), start.Format(time.RFC3339), end.Format(time.RFC3339), stream.Account))
-		}
-		if stream.ByID {
-			continue
-		}
-		if err := w.listed(ctx, c, stream, start, end); err != nil {
-			missing = append(missing, err)
-		}
-	}
-	return errors.Join(missing...)
-}
-
-// listed says which windows of a stream in [start, end) the ledger does not hold as complete (I12); nil for none.
-func (w *Warehouse) listed(ctx context.Context, c *config.Config, stream status.Expected, start, end time.Time) error {
-	windows, err := w.Narrowed(stream.Filters).Windows(ctx, stream.Stream, start.Add(-c.Schedule.Window), end)
-	if err != nil {
-		return err
-	}
-	var from, to time.Time // of what is not complete
-	var why string
-	lacks := func(a, b time.Time, reason string) {
-		if from.IsZero() {
-			from, why = a, reason
-		}
-		to = b
-	}
-	pending := 0
-	at := start
-	for _, window := range windows {
-		if !window.End.After(start) {
-			continue
-		}
-		if window.Start.After(at) {
-			lacks(at, window.Start, "missing")
-		}
-		switch {
-		case window.Verdict == "":
-			lacks(window.Start, window.End, "listed with other filters")
-		case window.Verdict != schema.Complete:
-			lacks(window.Start, window.End, string(window.Verdict))
-		}
-		pending += int(window.Pending)
-		at = window.End
-	}
-	if at.Before(end) {
-		lacks(at, end, "missing")
-	}
-	switch {
-	case !from.IsZero():
-		return fmt.Errorf("%s: the window of %s is %s: run `ordersync backfill --from %s --to %s --account %s`, which lists what is not complete",
-			stream, from.Format(time.RFC3339), why, from.Format(time.RFC3339), to.Format(time.RFC3339), stream.Account)
-	case pending > 0:
-		return fmt.Errorf("%s: the details of %s are not there yet: run `ordersync backfill --from %s --to %s --account %s`, or wait for the daemon",
-			stream, format.Plural(pending, "order"), start.Format(time.RFC3339), end.Format(time.RFC3339), stream.Account)
-	}
-	return nil
 }
 
 // settled waits until no run holds rows of [start, end) that it received before a moment: until each that was under way then has

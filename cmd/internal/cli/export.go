@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/status"
-	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -191,9 +189,8 @@ type month struct {
 
 func (m *month) name() string { return m.Start.Format(monthLayout) }
 
-// months are those that are over, from the one of a date in UTC, or else the first of the ledger. A month is whole where each stream
-// that is expected has all of its windows complete, without rejects and orders whose items are missing. Where the configuration
-// names none, each stream of the ledger is expected.
+// months are those that are over, from the one of a date in UTC, or else the first of the ledger. A month is whole where
+// nothing lacks of each expected stream. Where the configuration names none, each stream of the ledger is expected.
 func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, from, now time.Time) ([]month, error) {
 	streams, err := w.Summaries(ctx, nil)
 	if err != nil {
@@ -222,52 +219,18 @@ func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, f
 			expected = append(expected, status.Expected{Stream: s.Stream})
 		}
 	}
-	for _, e := range expected {
-		if e.ByID { // nobody knows which orders there are
-			continue
-		}
-		const longest = 24 * time.Hour // of a window, which may begin in the month before
-		windows, err := w.Narrowed(e.Filters).Windows(ctx, e.Stream, out[0].Start.Add(-longest), out[len(out)-1].End)
-		if err != nil {
-			return nil, err
-		}
-		for i := range out {
-			if why := undone(out[i].Interval, windows); why != "" {
-				out[i].undone = append(out[i].undone, e.Stream.String()+": "+why)
-			}
+	ranges := make([]window.Interval, len(out))
+	for i := range out {
+		ranges[i] = out[i].Interval
+	}
+	lacks, err := w.Lacks(ctx, expected, ranges...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		for _, l := range lacks[i] {
+			out[i].undone = append(out[i].undone, l.Error())
 		}
 	}
 	return out, nil
-}
-
-// undone says what a stream's windows, by start, lack of a month, and what to do; it is empty where they lack nothing.
-func undone(m window.Interval, windows []schema.Window) string {
-	var lacking window.Interval // from the first to the last place that is not complete
-	var rejected, pending int
-	at := m.Start
-	for _, w := range windows {
-		part := window.Interval{Start: w.Start, End: w.End}.Clip(m)
-		if part.Empty() {
-			continue
-		}
-		lacking = lacking.Extend(window.Interval{Start: at, End: part.Start})
-		if w.Verdict != schema.Complete {
-			lacking = lacking.Extend(part)
-		}
-		rejected, pending = rejected+int(w.Rejected), pending+int(w.Pending)
-		at = part.End
-	}
-	lacking = lacking.Extend(window.Interval{Start: at, End: m.End})
-	var why []string
-	if !lacking.Empty() {
-		start, end := lacking.Start.UTC().Format(time.RFC3339), lacking.End.UTC().Format(time.RFC3339)
-		why = append(why, fmt.Sprintf("windows from %s to %s are missing or not complete (ordersync backfill --from %[1]s --to %[2]s)", start, end))
-	}
-	if rejected > 0 {
-		why = append(why, plural(rejected, "record")+" rejected (ordersync rejects)")
-	}
-	if pending > 0 {
-		why = append(why, plural(pending, "order")+" without items (ordersync run fetches them)")
-	}
-	return strings.Join(why, "; ")
 }
