@@ -34,7 +34,8 @@ the reporting zone.
 A file is written once: a month that is there is left alone, whatever has changed
 since. It appears when it is complete. A month that the ledger does not hold whole
 of each configured account is refused: hours are missing or not complete, records
-were rejected, or orders have no items yet. The exit code is 1 then, and what is to
+were rejected and not accepted, a verification found differences, or orders have no
+items yet. The exit code is 1 then, and what is to
 be done is said; what was never to be copied is left out by --from.`,
 		Example: `  ordersync export --every month --to /srv/archive
   ordersync export --every month --to /srv/archive --from 2026-01 --json`,
