@@ -101,6 +101,7 @@ func TestWarehouseAwayAndBack(t *testing.T) {
 	account, cfg := vendor(t)
 	way := newProxy(t, cfg.ClickHouse.Addr[0], "")
 	cfg.ClickHouse.Addr = []string{way.addr}
+	cfg.Schedule.Scrub, cfg.Schedule.ScrubDetails = 0, 0 // what follows a run would be under way when the warehouse goes
 	log := newLines()
 	a := newApp(t, cfg, log)
 	if err := a.Start(t.Context()); err != nil {
