@@ -82,6 +82,9 @@ type looked struct {
 // DueScrub returns what is to be compared again now, so that all of the past comes round within the bounds; nil for nothing. now is
 // the time of the scheduled run before it, until when the next one is due, by [time.Now]: zero for never.
 func (e *Engine) DueScrub(ctx context.Context, b Bounds, now, until time.Time) (*Scrubbing, error) {
+	if b == (Bounds{}) {
+		return nil, nil
+	}
 	s := &Scrubbing{now: now, parts: map[schema.Stream]*scrubbed{}}
 	var left time.Duration
 	began := time.Now()
