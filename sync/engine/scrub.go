@@ -79,12 +79,10 @@ type looked struct {
 	cost float64
 }
 
-// DueScrub returns what is to be compared again now, so that all of the past comes round within the bounds; nil for nothing. now is
+// DueScrub returns what is to be compared again now, so that all of the past comes round within the bounds; nil for nothing. Without
+// bounds a ledger that does not know how old its details are learns that all the same, once. now is
 // the time of the scheduled run before it, until when the next one is due, by [time.Now]: zero for never.
 func (e *Engine) DueScrub(ctx context.Context, b Bounds, now, until time.Time) (*Scrubbing, error) {
-	if b == (Bounds{}) {
-		return nil, nil
-	}
 	s := &Scrubbing{now: now, parts: map[schema.Stream]*scrubbed{}}
 	var left time.Duration
 	began := time.Now()
