@@ -39,6 +39,9 @@ func (l Stream) String() string {
 	return l.Account + "/" + l.OwnerID
 }
 
+// Key names the stream without its source, which is its account's: what is known by account and owner alone is found by it.
+func (l Stream) Key() Stream { return Stream{Account: l.Account, OwnerID: l.OwnerID} }
+
 // LogAttr names the stream on a log line: account, which is the metrics' label, and owner_id where there is one.
 func (l Stream) LogAttr() slog.Attr {
 	if l.OwnerID == "" {

@@ -29,6 +29,9 @@ const (
 	// cheapLookback is how many list calls a lookback may take that is listed whole whatever the quota: not more than the
 	// calls that find out what changed in it.
 	cheapLookback = 4
+	// besidePages is how many list calls a range of up to a day takes beside its full pages: its last page is not full, and its
+	// first is read twice.
+	besidePages = 2
 )
 
 // recent is what a scheduled run has to do in the lookback.
@@ -92,8 +95,7 @@ func listingCost(size int, windows []window.Interval, rows map[int64]schema.Wind
 	for _, w := range windows {
 		orders += int(rows[w.Start.Unix()].Listed)
 	}
-	// The last page is not full, and the first is read twice.
-	return float64(orders)/float64(max(1, size)) + 2*float64(len(window.Ranges(windows)))
+	return float64(orders)/float64(max(1, size)) + besidePages*float64(len(window.Ranges(windows)))
 }
 
 // inTurn chooses which windows are listed whole again, as far as the calls that were earned go: those first that were not for

@@ -91,7 +91,7 @@ func (e *Engine) DueScrub(ctx context.Context, b Bounds, now, until time.Time) (
 		s.end = until.Add(-min(scrubMargin, left/10))
 	}
 	calls := math.Inf(1) // that there is time for, of the login
-	if quota := e.streams[0].ListQuota * float64(len(e.streams)); quota > 0 && !until.IsZero() {
+	if quota, _ := stream.Quotas(e.streams); quota > 0 && !until.IsZero() {
 		calls = scrubQuota * quota * left.Seconds()
 	}
 	if e.scrubs.idle == nil {
@@ -155,7 +155,7 @@ func (e *Engine) lookedAt(ctx context.Context, of stream.Stream, now time.Time) 
 			continue
 		}
 		iv := window.Interval{Start: w.Start, End: w.End}
-		rows = append(rows, looked{iv, w.Listing(), float64(w.Listed)/float64(max(1, of.PageSize)) + perDay*iv.End.Sub(iv.Start).Hours()/24})
+		rows = append(rows, looked{iv, w.Listing(), float64(w.Listed)/float64(max(1, of.PageSize)) + besidePages*iv.End.Sub(iv.Start).Hours()/24})
 		switch orders := float64(w.Stored) - float64(w.Pending); {
 		case orders <= 0:
 		case !w.DetailedAt.IsZero():
@@ -246,10 +246,6 @@ func (e *Engine) scrub(ctx context.Context, r *stream.Run, part *scrubbed) error
 	}
 	return audit.EndFindings(ctx, e.store, r, findings)
 }
-
-// perDay is how many list calls a range of up to a day takes beside its full pages: its last page is not full, and its first is
-// read twice.
-const perDay = 2
 
 // dueLooks chooses the windows that are to be looked at again: what the pace asks for now, and what must be done before a time ahead
 // so that it comes round within every; oldest first. Those of a day are looked at in parts that take least calls or more, and all

@@ -40,7 +40,7 @@ func TestScrubComesRound(t *testing.T) {
 				if a.looked != nil {
 					l.at = l.at.Add(a.looked(i))
 				}
-				l.cost = math.Abs(a.perDay)/24/20 + perDay/24.
+				l.cost = math.Abs(a.perDay)/24/20 + besidePages/24.
 				if a.perDay < 0 && i%24 == 9 {
 					l.cost += 300
 				}
@@ -77,7 +77,7 @@ func TestScrubComesRound(t *testing.T) {
 				if cost > 0 {
 					calls++
 					// What a listing of so many ranges really takes.
-					spent += real + float64(len(window.Ranges(ranges)))*perDay - perDay*float64(len(due))/24
+					spent += real + float64(len(window.Ranges(ranges)))*besidePages - besidePages*float64(len(due))/24
 					byDay[int(at/(24*time.Hour))] += real
 				}
 				if oldest := slices.MinFunc(looks, func(x, y looked) int { return x.at.Compare(y.at) }); now.Sub(oldest.at) > every && a.off == nil {

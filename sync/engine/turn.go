@@ -37,7 +37,8 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 		every = max(0, time.Until(until))
 		t.until = time.Now().Add(time.Duration(answersShare * float64(every)))
 	}
-	rule := window.TurnsOf(len(e.streams), e.streams[0].ListQuota*float64(len(e.streams)), every, e.Quiet)
+	quota, _ := stream.Quotas(e.streams)
+	rule := window.TurnsOf(len(e.streams), quota, every, e.Quiet)
 	read := map[string]bool{}
 	for _, s := range e.streams {
 		if read[s.Account] {
@@ -55,7 +56,7 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 	t.now = now.Add(e.streams[0].Offset())
 	asked := make([]window.Asked, len(e.streams))
 	for i, s := range e.streams {
-		asked[i] = e.tries.asked(key(s.Stream), t.stored[key(s.Stream)], t.now.Add(-rule.Every))
+		asked[i] = e.tries.asked(s.Key(), t.stored[s.Key()], t.now.Add(-rule.Every))
 	}
 	due := make([]bool, len(e.streams))
 	for _, i := range rule.Due(t.now, asked) {
@@ -74,14 +75,11 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 // an answer, and few enough that those that were begun are soon done.
 func atOnce(streams []stream.Stream) int {
 	n := streams[0].InFlight
-	if quota := streams[0].ListQuota * float64(len(streams)); quota > 0 {
+	if quota, _ := stream.Quotas(streams); quota > 0 {
 		n = min(n, max(8, int(2*quota)))
 	}
 	return max(1, n)
 }
-
-// key names a stream without its source, which is its account's.
-func key(s schema.Stream) schema.Stream { return schema.Stream{Account: s.Account, OwnerID: s.OwnerID} }
 
 // begin waits for a place among those that are asked. It reports false where no stream is to be begun any more.
 func (t *turn) begin(ctx context.Context) (answered func(), ok bool) {
@@ -106,7 +104,7 @@ func (t *turn) end(s *stream.Summary) {
 	s.Quiet, s.Left = len(t.quiet), len(left)
 	for _, of := range [][]stream.Stream{t.quiet, left} {
 		for _, l := range of {
-			if a := t.stored[key(l.Stream)]; a.Undone+a.Rejected+a.Pending > 0 {
+			if a := t.stored[l.Key()]; a.Undone+a.Rejected+a.Pending > 0 {
 				s.Unasked = append(s.Unasked, stream.Outcome{Stream: l.Stream, Waiting: a.Undone, Rejected: a.Rejected, Pending: a.Pending})
 			}
 		}
@@ -146,7 +144,7 @@ func (t *tries) note(now time.Time, outcomes []stream.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range outcomes {
-		k := key(l.Stream)
+		k := l.Key()
 		if l.Err == nil && l.Windows[schema.Failed]+l.Windows[schema.Short]+l.Waiting == 0 {
 			delete(t.of, k)
 			continue

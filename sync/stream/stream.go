@@ -56,5 +56,12 @@ func (l Stream) Total(ctx context.Context, asked window.Interval) (int, error) {
 	return p.Total, err
 }
 
+// Quotas returns the list and detail calls a second of the login of some streams, each of which has an equal share; 0 is without a
+// bound.
+func Quotas(streams []Stream) (list, details float64) {
+	n := float64(len(streams))
+	return streams[0].ListQuota * n, streams[0].DetailQuota * n
+}
+
 // Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.
 func (l Stream) Lists() bool { return l.Source.CanList() }

@@ -23,12 +23,13 @@ const (
 // closes. It refuses a month that is not over or not whole for each configured account, and says how that is cured. What was
 // received until its moment and is not written yet is waited for: waits is told of the run that holds it.
 func (w *Warehouse) CloseMonth(ctx context.Context, c *config.Config, month time.Time, by string, waits func(sink.Run)) ([]sink.Close, error) {
-	start, end := monthIn(month, w.Zone())
+	in := w.Month(month)
+	start, end := in.Start, in.End
 	name := month.Format("2006-01")
 	if now := time.Now(); now.Before(end) {
 		return nil, fmt.Errorf("%s is not over: close it after %s", name, end.In(w.Zone()).Format(time.RFC3339))
 	}
-	lacks, err := w.Lacks(ctx, Streams(c), window.Interval{Start: start, End: end})
+	lacks, err := w.Lacks(ctx, Streams(c), in)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +56,10 @@ func (w *Warehouse) CloseMonth(ctx context.Context, c *config.Config, month time
 	return rows, w.WriteClose(ctx, rows)
 }
 
-// monthIn is when a month of the calendar, given by its first day, begins and ends in a zone, in UTC. Where a clock is put forward
-// at midnight, the day begins at that moment.
-func monthIn(month time.Time, zone *time.Location) (start, end time.Time) {
+// Month is when a month of the calendar, given by its first day, begins and ends in the reporting zone, in UTC. Where a clock is
+// put forward at midnight, the day begins at that moment.
+func (w *Warehouse) Month(month time.Time) window.Interval {
+	zone := w.Zone()
 	begins := func(year int, month time.Month) time.Time {
 		at := time.Date(year, month, 1, 0, 0, 0, 0, zone)
 		if at.Day() != 1 {
@@ -65,7 +67,7 @@ func monthIn(month time.Time, zone *time.Location) (start, end time.Time) {
 		}
 		return at.UTC()
 	}
-	return begins(month.Year(), month.Month()), begins(month.Year(), month.Month()+1)
+	return window.Interval{Start: begins(month.Year(), month.Month()), End: begins(month.Year(), month.Month()+1)}
 }
 
 // settled waits until no run holds rows of [start, end) that it received before a moment: until each that was under way then has

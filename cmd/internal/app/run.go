@@ -173,7 +173,8 @@ func (a *App) refresh(ctx context.Context, l *login) (err error) {
 				streams[i] = s
 			}
 		}
-		allowed, err := status.Allowances(ctx, a.warehouse.Narrowed(l.streams[0].Filters), l.name, len(l.streams), l.streams[0].ListQuota*float64(len(l.streams)), a.cfg.Schedule, time.Now())
+		quota, _ := stream.Quotas(l.streams)
+		allowed, err := status.Allowances(ctx, a.warehouse.Narrowed(l.streams[0].Filters), l.name, len(l.streams), quota, a.cfg.Schedule, time.Now())
 		if err != nil {
 			return err
 		}

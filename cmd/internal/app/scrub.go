@@ -98,7 +98,8 @@ func (a *App) scrubState(ctx context.Context, l *login, configured map[string]in
 		}
 	}
 	schedule := &a.cfg.Schedule
-	l.bounds = engine.Bounds{Rows: schedule.Scrub, Details: schedule.DetailsWithin(orders, l.streams[0].DetailQuota*float64(len(l.streams)))}
+	_, quota := stream.Quotas(l.streams)
+	l.bounds = engine.Bounds{Rows: schedule.Scrub, Details: schedule.DetailsWithin(orders, quota)}
 	a.metrics.stale(l.name, compared, detailed, l.bounds)
 	return nil
 }

@@ -20,8 +20,13 @@ func (w *Warehouse) Lacks(ctx context.Context, expected []status.Expected, range
 	if err != nil || len(ranges) == 0 {
 		return out, err
 	}
+	unresolved := map[schema.Stream][]schema.Reject{}
+	for _, r := range rejects {
+		if !r.Resolved {
+			unresolved[r.Key()] = append(unresolved[r.Key()], r)
+		}
+	}
 	for _, e := range expected {
-		own := slices.DeleteFunc(slices.Clone(rejects), func(r schema.Reject) bool { return r.Account != e.Account || r.OwnerID != e.OwnerID || r.Resolved })
 		findings, err := w.OpenFindings(ctx, e.Stream)
 		if err != nil {
 			return nil, err
@@ -35,7 +40,7 @@ func (w *Warehouse) Lacks(ctx context.Context, expected []status.Expected, range
 			}
 		}
 		for i, iv := range ranges {
-			accepted, more := lacksRecords(e.Stream, iv, own, findings)
+			accepted, more := lacksRecords(e.Stream, iv, unresolved[e.Key()], findings)
 			out[i] = append(out[i], more...)
 			if !e.ByID {
 				out[i] = append(out[i], lacksWindows(e.Stream, iv, windows, accepted)...)

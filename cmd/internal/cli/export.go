@@ -182,13 +182,14 @@ func (s *session) month(ctx context.Context, folder string, m *month, r *exportR
 	return nil
 }
 
-// month is a month that is over. Its bounds are in the reporting zone.
+// month is a month that is over. It begins and ends in the reporting zone.
 type month struct {
 	window.Interval
-	undone []string // what keeps it from being whole, and what to do; nil for a whole one
+	first  time.Time // its first day
+	undone []string  // what keeps it from being whole, and what to do; nil for a whole one
 }
 
-func (m *month) name() string { return m.Start.Format(monthLayout) }
+func (m *month) name() string { return m.first.Format(monthLayout) }
 
 // months are those that are over, from the one of a date in UTC, or else the first of the ledger. A month is whole where
 // nothing lacks of each expected stream. Where the configuration names none, each stream of the ledger is expected.
@@ -208,9 +209,12 @@ func months(ctx context.Context, w *app.Warehouse, expected []status.Expected, f
 		year, number, _ = from.Date() // 2026-01 means January in any zone
 	}
 	var out []month
-	beginning := func(i int) time.Time { return time.Date(year, number+time.Month(i), 1, 0, 0, 0, 0, w.Zone()) }
-	for i := 0; !beginning(i + 1).After(now); i++ {
-		out = append(out, month{Interval: window.Interval{Start: beginning(i), End: beginning(i + 1)}})
+	for i := 0; ; i++ {
+		m := month{first: time.Date(year, number+time.Month(i), 1, 0, 0, 0, 0, time.UTC)}
+		if m.Interval = w.Month(m.first); m.End.After(now) {
+			break
+		}
+		out = append(out, m)
 	}
 	if len(out) == 0 {
 		return nil, nil

@@ -94,18 +94,30 @@ func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, mid
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) { s.streams, err = w.Summaries(ctx, asked); return err })
-	g.Go(func() (err error) { s.rejects, err = w.RejectCounts(ctx); return err })
-	g.Go(func() (err error) { s.groups, err = w.RejectGroups(ctx); return err })
 	g.Go(func() error {
-		all, err := w.LastVerifications(ctx)
-		s.verified = map[schema.Stream][]sink.Verification{}
-		for _, v := range all {
-			s.verified[key(v.Stream)] = append(s.verified[key(v.Stream)], v)
+		all, err := w.RejectCounts(ctx)
+		s.rejects = make(map[schema.Stream]sink.RejectCount, len(all))
+		for _, c := range all {
+			s.rejects[c.Key()] = c
 		}
 		return err
 	})
-	g.Go(func() (err error) { s.findings, err = w.FindingCounts(ctx); return err })
-	g.Go(func() (err error) { s.faults, err = w.WindowFaults(ctx, varying); return err })
+	g.Go(func() (err error) { s.groups, err = w.RejectGroups(ctx); return err })
+	g.Go(func() error {
+		all, err := w.LastVerifications(ctx)
+		s.verified = byStream(all, func(v sink.Verification) schema.Stream { return v.Stream })
+		return err
+	})
+	g.Go(func() error {
+		all, err := w.FindingCounts(ctx)
+		s.findings = byStream(all, func(f sink.FindingCount) schema.Stream { return f.Stream })
+		return err
+	})
+	g.Go(func() error {
+		all, err := w.WindowFaults(ctx, varying)
+		s.faults = byStream(all, func(x sink.WindowFault) schema.Stream { return x.Stream })
+		return err
+	})
 	g.Go(func() (err error) { s.successes, err = w.LastSuccesses(ctx, now.Add(-runsSince)); return err })
 	g.Go(func() (err error) { s.streaks, err = w.Streaks(ctx, now.Add(-runsSince), reasonPattern); return err })
 	g.Go(func() (err error) { s.leases, err = w.LastLeases(ctx); return err })
@@ -149,13 +161,13 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	}
 	named := make(map[schema.Stream]int, len(expected)) // there may be tens of thousands
 	for i, e := range expected {
-		named[key(e.Stream)] = i
+		named[e.Key()] = i
 	}
 	streams := withExpected(have.streams, expected)
 	orders := map[string]uint64{} // of each account
 	for n := range streams {
 		l := &streams[n]
-		if i, configured := named[key(l.Stream)]; configured && expected[i].ByID {
+		if i, configured := named[l.Key()]; configured && expected[i].ByID {
 			if err := byID(ctx, w, l); err != nil {
 				return nil, err
 			}
@@ -163,9 +175,9 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 		orders[l.Account] += l.Orders
 	}
 	for _, l := range streams {
-		i, configured := named[key(l.Stream)]
+		i, configured := named[l.Key()]
 		byID := configured && expected[i].ByID
-		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[key(l.Stream)])
+		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[l.Key()])
 		if configured {
 			stream.Filters = expected[i].Filters.String()
 			within := s.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
@@ -195,10 +207,10 @@ func byID(ctx context.Context, w *sink.Sink, l *sink.StreamSummary) (err error) 
 func withExpected(streams []sink.StreamSummary, expected []Expected) []sink.StreamSummary {
 	known := make(map[schema.Stream]bool, len(streams))
 	for _, l := range streams {
-		known[key(l.Stream)] = true
+		known[l.Key()] = true
 	}
 	for _, e := range expected {
-		if !known[key(e.Stream)] {
+		if !known[e.Key()] {
 			streams = append(streams, sink.StreamSummary{Stream: e.Stream, Windows: map[schema.Verdict]int{}})
 		}
 	}
@@ -206,23 +218,12 @@ func withExpected(streams []sink.StreamSummary, expected []Expected) []sink.Stre
 }
 
 // same compares streams as they are told apart: an account has one source.
-func same(a, b schema.Stream) bool { return a.Account == b.Account && a.OwnerID == b.OwnerID }
 
-func of(counts []sink.RejectCount, stream schema.Stream) sink.RejectCount {
-	for _, c := range counts {
-		if same(c.Stream, stream) {
-			return c
-		}
-	}
-	return sink.RejectCount{}
-}
-
-func findingsOf(all []sink.FindingCount, stream schema.Stream) []Findings {
-	out := []Findings{}
-	for _, f := range all {
-		if same(f.Stream, stream) {
-			out = append(out, Findings{f.Depth, f.Open, f.Found})
-		}
+// byStream groups what is known of streams.
+func byStream[T any](all []T, of func(T) schema.Stream) map[schema.Stream][]T {
+	out := map[schema.Stream][]T{}
+	for _, x := range all {
+		out[of(x).Key()] = append(out[of(x).Key()], x)
 	}
 	return out
 }

@@ -46,6 +46,3 @@ func allAllowances(ctx context.Context, w *sink.Sink, times config.Schedule, exp
 	}
 	return out, nil
 }
-
-// key names a stream without its source, which is its account's.
-func key(s schema.Stream) schema.Stream { return schema.Stream{Account: s.Account, OwnerID: s.OwnerID} }

@@ -15,11 +15,11 @@ import (
 // stored is what the warehouse's own tables say, from which the streams are made.
 type stored struct {
 	streams   []sink.StreamSummary
-	rejects   []sink.RejectCount
+	rejects   map[schema.Stream]sink.RejectCount
 	groups    []sink.RejectGroup
 	verified  map[schema.Stream][]sink.Verification // the newest first
-	findings  []sink.FindingCount
-	faults    []sink.WindowFault
+	findings  map[schema.Stream][]sink.FindingCount
+	faults    map[schema.Stream][]sink.WindowFault
 	running   []sink.Run
 	successes map[string]time.Time
 	streaks   map[string]sink.Streak
@@ -30,16 +30,19 @@ type stored struct {
 
 // stream says how one stands. allowed is how much longer than the others it may go unasked.
 func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule, allowed time.Duration) Stream {
-	rejects := of(w.rejects, l.Stream)
-	last, compared := verification(w.verified[key(l.Stream)])
+	rejects := w.rejects[l.Key()]
+	last, compared := verification(w.verified[l.Key()])
 	success := w.successes[l.Account]
 	a := Stream{
 		Account: l.Account, OwnerID: l.OwnerID, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
-		Orders: l.Orders, OrdersToday: w.today[schema.Stream{Account: l.Account, OwnerID: l.OwnerID}], OpenRejects: rejects.Open, Accepted: rejects.Accepted,
-		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: findingsOf(w.findings, l.Stream), TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
+		Orders: l.Orders, OrdersToday: w.today[l.Key()], OpenRejects: rejects.Open, Accepted: rejects.Accepted,
+		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: []Findings{}, TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
 		Oldest: format.TimeOrNull(l.Oldest), Newest: format.TimeOrNull(l.Newest), LastRun: format.TimeOrNull(l.LastFinished),
 		LastSuccess: format.TimeOrNull(success),
+	}
+	for _, x := range w.findings[l.Key()] {
+		a.Findings = append(a.Findings, Findings{x.Depth, x.Open, x.Found})
 	}
 	if lease, known := w.leases[l.Account]; known {
 		a.Daemon = &Daemon{Live: lease.Live, Process: lease.Process, Since: lease.Since, Seen: lease.Renewed, Stopped: lease.Released}
@@ -60,18 +63,18 @@ func (w *stored) facts(a *Stream, l sink.StreamSummary, now time.Time, s schedul
 		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter() + a.allowed, Tick: s.tick, Complete: l.CompleteTo, Newest: l.Newest,
 		Windows: l.Windows, Unproven: l.Unproven, Gaps: l.Gaps, Missing: l.Missing, Rejects: a.OpenRejects, Refusal: w.refusal,
 		// Those whose missing detail an operator accepted are no problem any more.
-		Pending: max(0, int(l.Pending)-of(w.rejects, l.Stream).AcceptedDetails),
+		Pending: max(0, int(l.Pending)-w.rejects[l.Key()].AcceptedDetails),
 	}
 	if a.ByID {
 		f.Complete = w.successes[l.Account]
 	}
-	for _, x := range w.faults {
-		if same(x.Stream, l.Stream) && l.Windows[x.Verdict] > 0 {
+	for _, x := range w.faults[l.Key()] {
+		if l.Windows[x.Verdict] > 0 {
 			f.Faults = append(f.Faults, diagnosis.Fault{Verdict: x.Verdict, Error: oneLine(x.Error), Windows: x.Windows, From: x.From, To: x.To})
 		}
 	}
 	for _, g := range w.groups {
-		if same(g.Stream, l.Stream) && (f.RejectsSince.IsZero() || g.FirstSeen.Before(f.RejectsSince)) {
+		if g.Key() == l.Key() && (f.RejectsSince.IsZero() || g.FirstSeen.Before(f.RejectsSince)) {
 			f.RejectsSince = g.FirstSeen
 		}
 	}
