@@ -33,6 +33,7 @@ var pins = []pin{
 	{"empty_result_for_aggregation_by_empty_set", 0, true, "a count of nothing is a row"},
 	{"prefer_column_name_to_alias", 0, true, "a name in a query is what the query says first, then a column"},
 	{"decimal_check_overflow", 1, true, "an amount that does not fit is an error, and no other amount"},
+	{"enable_named_columns_in_function_tuple", 0, true, "a tuple is cast by the place of its parts, and not by their names"},
 	{"enable_analyzer", 1, false, "the older one refuses two of the views"},
 	{"enable_global_with_statement", 1, false, "WITH holds in parts of a query too"},
 	{"union_default_mode", "", false, "a UNION without a word is a mistake"},

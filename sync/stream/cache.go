@@ -80,7 +80,7 @@ func (c *cache) itemIDs(ctx context.Context, iv window.Interval, orders []*schem
 		return nil, err
 	}
 	// Many orders of a few windows are most of those that are stored there, and it is cheaper not to name them.
-	if len(orders) > chunk && iv != always {
+	if len(orders) > lookUp && iv != always {
 		return c.run.Store.ItemIDs(ctx, c.run.Stream.Stream, iv.Start, iv.End)
 	}
 	return c.run.Store.ItemIDsByOrder(ctx, c.run.Stream.Stream, iv.Start, iv.End, OrderIDs(orders))

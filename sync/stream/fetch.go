@@ -34,7 +34,7 @@ func (r *Run) Fetch(ctx context.Context, refs []schema.OrderRef) error {
 	}
 	refs = refs[unknown:]
 	for len(refs) > 0 {
-		some := refs[:min(len(refs), chunk)]
+		some := refs[:min(len(refs), lookUp)]
 		refs = refs[len(some):]
 		var iv window.Interval
 		ids := make([]string, len(some))

@@ -13,6 +13,9 @@ import (
 // under way holds so many, hundreds of them take little memory.
 const chunk = 20
 
+// lookUp is how many stored orders are read at once, where they are named: a query costs the warehouse more than its rows.
+const lookUp = 100
+
 // rows gathers the rows of orders whose details were fetched, and hands them to the committer, a chunk at a time.
 type rows struct {
 	run     *Run

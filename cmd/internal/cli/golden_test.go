@@ -121,7 +121,7 @@ func TestDemo(t *testing.T) {
 		t.Error(r.out)
 	}
 	// Its data can be looked at afterwards, by the configuration that it wrote, and every recipe of the README returns rows on it.
-	contains(t, w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "json", "SELECT count() > 1500 AS more FROM orders").out, `{"more":1}`)
+	contains(t, w.run(0, "sql", "-c", "kept/ordersync.yaml", "--format", "json", "SELECT count() >= 1500 AS all FROM orders").out, `{"all":1}`)
 	titles, recipes := blocks(t, "sql")
 	all := strings.ReplaceAll(strings.Join(recipes, ";\n"), "now64(3, 'UTC') - INTERVAL 1 MINUTE", "now64(3, 'UTC')")
 	answers := json.NewDecoder(strings.NewReader(w.runWith(all, "sql", "-c", "kept/ordersync.yaml", "--format", "json").out))
