@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,16 +95,16 @@ func TestAsOfIsTheTruthOfThen(t *testing.T) {
 		what   string
 		change func() error
 	}{
-		{"paid", func() error { return w.account.Pay(unpaid[0]) }},
-		{"cancelled", func() error { return w.account.Cancel(unpaid[1]) }},
+		{"paid, and cancelled", func() error { return errors.Join(w.account.Pay(unpaid[0]), w.account.Cancel(unpaid[1])) }},
 		{"a line is gone", func() error { return w.account.DropItem(several[0]) }},
-		{"amounts and configuration", func() error { return w.account.Change(several[0]) }},
-		{"new orders", func() error { w.account.Add(3, now.Add(-time.Minute)); return nil }},
-		{"corrected to another hour", func() error {
-			o, _ := w.account.Order(several[1])
-			return w.account.Move(several[1], o.CreateTime.Add(-2*time.Hour))
+		{"amounts and configuration, and new orders", func() error {
+			w.account.Add(3, now.Add(-time.Minute))
+			return w.account.Change(several[0])
 		}},
-		{"vanished", func() error { return w.account.Vanish(several[2]) }},
+		{"corrected to another hour, and vanished", func() error {
+			o, _ := w.account.Order(several[1])
+			return errors.Join(w.account.Move(several[1], o.CreateTime.Add(-2*time.Hour)), w.account.Vanish(several[2]))
+		}},
 	} {
 		if err := step.change(); err != nil {
 			t.Fatal(step.what, err)

@@ -82,7 +82,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	orders := 300 + rnd.IntN(1200)
 	c := &campaign{
 		seed: seed, rnd: rnd, pageSize: []int{10, 20, 20, 50}[rnd.IntN(4)],
-		now: start.AddDate(0, 0, 2+rnd.IntN(3)), watcher: watcher{make(chan struct{}, 1)},
+		now: start.AddDate(0, 0, 2+rnd.IntN(2)), watcher: watcher{make(chan struct{}, 1)},
 	}
 	o := simulator.Options{
 		Seed: seed, Orders: orders, From: start, To: c.now, BusyHour: []int{0, -1, orders / 2}[rnd.IntN(3)],
@@ -161,7 +161,7 @@ func (c *campaign) run() {
 }
 
 // betweenRuns is how long after a run the next one is due.
-const betweenRuns = 12 * time.Hour
+const betweenRuns = 24 * time.Hour
 
 // scrub is what the daemon does after a scheduled run.
 func (c *campaign) scrub() (s stream.Summary, err error) {

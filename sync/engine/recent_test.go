@@ -19,7 +19,7 @@ type dense struct {
 const (
 	denseOrders = 2400 // a day
 	densePage   = 20
-	denseQuota  = 0.2 // list calls a second: six in five minutes for listing again
+	denseQuota  = 0.4 // list calls a second: twelve in five minutes for listing again
 )
 
 func newDense(t *testing.T, o simulator.Options) *dense {
@@ -160,13 +160,14 @@ func TestScheduledRunFindsWhatChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.account.Add(1, d.now.Add(-8*time.Hour-30*time.Minute))
-	// The lookback is 120 pages and two calls for each range; six calls are earned in five minutes.
+	// The lookback is 120 pages and two calls for each range; twelve calls are earned in five minutes.
 	inTurn := 0
-	for range 60 {
+	const runs = 30
+	for range runs {
 		_, n, _ := d.run(5 * time.Minute)
 		inTurn += n
 	}
-	if inTurn == 0 || inTurn > 60*6+20 {
+	if inTurn == 0 || inTurn > runs*12+20 {
 		t.Errorf("%d list calls in turn", inTurn)
 	}
 	d.equal(d.now.Truncate(time.Hour))

@@ -57,9 +57,9 @@ func (w *world) oldestLook() schema.Window {
 // that begins anew goes on where the one before was; and a round takes the calls that listing the past takes.
 func TestScrubFindsOldChanges(t *testing.T) {
 	t.Parallel()
-	const days, every, tick = 6, 4 * 24 * time.Hour, 4 * time.Hour
+	const days, every, tick = 5, 3 * 24 * time.Hour, 4 * time.Hour
 	end := start.AddDate(0, 0, days)
-	w := newWorld(t, simulator.Options{Seed: 51, Orders: 600, From: start, To: end})
+	w := newWorld(t, simulator.Options{Seed: 51, Orders: 500, From: start, To: end})
 	w.bounds.Rows, w.listQuota = every, 10
 	w.engine = w.newEngine(0, 20)
 	now := end
@@ -111,9 +111,9 @@ func TestScrubFindsOldChanges(t *testing.T) {
 // the ledger says of each window how old the oldest of its details is.
 func TestScrubFindsChangedDetails(t *testing.T) {
 	t.Parallel()
-	const days, every, tick = 6, 4 * 24 * time.Hour, 4 * time.Hour
+	const days, every, tick, all = 6, 4 * 24 * time.Hour, 4 * time.Hour, 300
 	end := start.AddDate(0, 0, days)
-	w := newWorld(t, simulator.Options{Seed: 55, Orders: 300, From: start, To: end})
+	w := newWorld(t, simulator.Options{Seed: 55, Orders: all, From: start, To: end})
 	w.bounds.Details = every
 	now := end
 	w.backfill(now)
@@ -170,8 +170,8 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 			twice++
 		}
 	}
-	if calls := w.account.Calls()["GetOrderDetail"].Total; calls > 300*11/10 || twice > len(old)/10 {
-		t.Errorf("%d details were fetched of 300 orders, and %d of %d twice", calls, twice, len(old))
+	if calls := w.account.Calls()["GetOrderDetail"].Total; calls > all*11/10 || twice > len(old)/10 {
+		t.Errorf("%d details were fetched of %d orders, and %d of %d twice", calls, all, twice, len(old))
 	}
 }
 

@@ -28,7 +28,7 @@ type reseller struct {
 }
 
 const (
-	resellerQuiet = 3 * time.Hour
+	resellerQuiet = 2 * time.Hour
 	resellerTick  = 5 * time.Minute
 )
 
@@ -103,14 +103,14 @@ func (r *reseller) run(after, within time.Duration) (int, stream.Summary) {
 	return r.account.Calls()["QueryOrders"].Total - before, s
 }
 
-// Of 50 customers of whom two order, a run asks two and now and then a quiet one. What a quiet one orders is stored within its
+// Of 25 customers of whom two order, a run asks two and now and then a quiet one. What a quiet one orders is stored within its
 // bound, and it is asked in each run from then on. A restart changes nothing.
 func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 	t.Parallel()
-	const busy, all = 2, 50
+	const busy, all = 2, 25
 	r := newReseller(t, busy, all)
 	calls, runs := 0, int(2*resellerQuiet/resellerTick)
-	begin, late, placed := r.now, r.customers["2049"], r.now.Add(resellerQuiet+17*time.Minute)
+	begin, late, placed := r.now, r.customers["2024"], r.now.Add(resellerQuiet+17*time.Minute)
 	var id string
 	var stored time.Time
 	for i := range runs {
@@ -130,7 +130,7 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 			t.Errorf("%v, %d are left", s.Err(), s.Left)
 		}
 		if id != "" && stored.IsZero() {
-			if found, err := r.sink.Find(t.Context(), schema.Stream{Account: "main", OwnerID: "2049"}, []string{id}); err != nil {
+			if found, err := r.sink.Find(t.Context(), schema.Stream{Account: "main", OwnerID: "2024"}, []string{id}); err != nil {
 				t.Fatal(err)
 			} else if len(found) == 1 {
 				stored = r.now
@@ -152,7 +152,7 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 			if n != runs {
 				t.Errorf("owner %s orders, and was asked in %d of %d runs", s.OwnerID, n, runs)
 			}
-		case "2049":
+		case "2024":
 			if since := slices.Index(r.asked[s.OwnerID], stored); n-since < int(r.now.Sub(stored)/resellerTick)-3 && r.now.Sub(stored) < time.Hour {
 				t.Errorf("after its order it was asked %d times", n-since)
 			}
@@ -178,10 +178,10 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 // Where the quota is too small to ask everybody in each run, they take turns: the next run begins with those that this one left.
 func TestOwnersTakeTurns(t *testing.T) {
 	t.Parallel()
-	const all = 49
+	const all = 25
 	r := newReseller(t, all, all)
-	// A run of a second is over before it has asked half of them, each of which takes two calls at least.
-	const within, quota, mostRuns = time.Second, 40, 100
+	// A run of half a second is over before it has asked half of them, each of which takes two calls at least.
+	const within, quota, mostRuns = 500 * time.Millisecond, 40, 100
 	r.quiet = 0 // everybody is to be asked in each run
 	r.limit(quota)
 	calls, runs, least, most := 0, 0, 0, 0
@@ -203,7 +203,7 @@ func TestOwnersTakeTurns(t *testing.T) {
 	if least < 2 {
 		t.Error("an owner starves")
 	}
-	if most := runs*quota + runs*4*4; calls > most { // those that are begun are asked to their end
+	if most := runs*quota/2 + runs*4*4; calls > most { // those that are begun are asked to their end
 		t.Errorf("%d list calls in %d runs, %d at the most", calls, runs, most)
 	}
 }
