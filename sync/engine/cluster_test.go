@@ -90,8 +90,9 @@ func TestCampaignOnTwoShards(t *testing.T) {
 
 // A shard goes away in the middle of a backfill: it fails with the remedy, records nothing that is not stored, and the
 // next one makes the rest.
-func TestShardAwayDuringABackfill(t *testing.T) {
+func TestShardAwayDuringABackfillSlow(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 2, Orders: 1500}, on(n, sinktest.TwoShards, 0, true))
 	end := start.AddDate(0, 0, 3)
@@ -157,9 +158,7 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 // calls. What is written then is above what it missed, so that both agree as soon as they have each other's rows.
 func TestSlowReplicaThatIsBehind(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("starts two servers of its own; ORDERSYNC_SLOW=1 runs it")
-	}
+	slow(t)
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 3, Orders: 600}, on(n, sinktest.TwoReplicas, 0, true))
 	now := start.AddDate(0, 0, 3)

@@ -19,6 +19,8 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
+	"github.com/ordersync/ordersync/sync/source/domain"
+	"github.com/ordersync/ordersync/sync/source/keys"
 	"github.com/ordersync/ordersync/sync/source/unicloud"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -29,6 +31,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	sinktest.Main(m)
+}
+
+// slow skips a test that takes too long for every day. Its name says so, too: see .ci/run.
+func slow(t *testing.T) {
+	t.Helper()
+	if os.Getenv("ORDERSYNC_SLOW") == "" {
+		t.Skip("takes long; ORDERSYNC_SLOW=1 runs it")
+	}
 }
 
 var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -99,9 +109,13 @@ func (w *world) newStream(timeout time.Duration, pageSize int) stream.Stream {
 		Close()
 	}
 	var err error
-	if key, secret := w.account.AccessKeyID(), w.account.AccessKeySecret(); w.stream.Source == unicloud.Vendor {
+	switch key, secret := w.account.AccessKeyID(), w.account.AccessKeySecret(); w.stream.Source {
+	case unicloud.Vendor:
 		client, err = unicloud.New(unicloud.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout, AccessKeyID: key, AccessKeySecret: secret})
-	} else {
+	case domain.Vendor:
+		client, err = domain.New(domain.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout,
+			Credentials: keys.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
+	default:
 		client, err = bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout,
 			Credentials: bss.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
 	}

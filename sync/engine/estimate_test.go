@@ -3,7 +3,6 @@ package engine_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
@@ -54,10 +53,18 @@ func (w *world) near(what string, estimated, came int) {
 // An estimate is within 10 % of what the backfill then makes, for any density, and for a range that is partly done.
 func TestEstimateIsWhatABackfillCosts(t *testing.T) {
 	t.Parallel()
-	last, most := uint64(6), 17
-	if os.Getenv("ORDERSYNC_SLOW") == "1" {
-		last, most = 150, 60
-	}
+	estimateAgainstCosts(t, 6, 17)
+}
+
+func TestEstimateIsWhatABackfillCostsSlow(t *testing.T) {
+	t.Parallel()
+	slow(t)
+	estimateAgainstCosts(t, 60, 60)
+}
+
+// estimateAgainstCosts estimates and makes backfills, one for each seed up to the last one, of 3 to as many days more.
+func estimateAgainstCosts(t *testing.T, last uint64, most int) {
+	t.Helper()
 	for seed := uint64(1); seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()

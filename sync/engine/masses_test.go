@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -54,13 +53,11 @@ func (w *world) rejectMany(n int, before, next time.Time) {
 		FROM numbers(%d)`, before.UnixMilli(), next.UnixMilli(), n)
 }
 
-// many is the large one of two numbers of which a run must not depend.
-func many() int {
-	if os.Getenv("ORDERSYNC_SLOW") != "" {
-		return 1_000_000
-	}
-	return 20_000
-}
+// many is the larger one of two numbers of which a run must not depend, and very many that of the slow tests.
+const (
+	many     = 20_000
+	veryMany = 1_000_000
+)
 
 // masses is a warehouse with some rejects, at a time at which a scheduled run is due.
 func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
@@ -77,14 +74,20 @@ func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
 
 // A vendor changes a format and every order becomes a reject. A scheduled run, red as it is (I8), costs what it looks at: it
 // reads no payload, counts in the server, and holds nothing that grows with the rejects.
-func TestRejectsInMasses(t *testing.T) {
-	// Not parallel: memory is that of the process.
+func TestRejectsInMasses(t *testing.T) { rejectsInMasses(t, many) }
+
+func TestRejectsInMassesSlow(t *testing.T) {
+	slow(t)
+	rejectsInMasses(t, veryMany)
+}
+
+func rejectsInMasses(t *testing.T, n int) {
+	t.Helper() // not parallel: memory is that of the process
 	few, now := masses(t, 1000, false)
 	less, s := few.tickCost(now)
 	if l := s.Streams[0]; l.Rejected != 750 || l.Pending != 250 || s.Err() == nil {
 		t.Errorf("%+v", l)
 	}
-	n := many()
 	all, now := masses(t, n, false)
 	more, s := all.tickCost(now)
 	if l := s.Streams[0]; l.Rejected != n*3/4 || l.Pending != n/4 || s.Err() == nil {
@@ -111,10 +114,17 @@ func notMore(t *testing.T, n int, less, more tickCosts) {
 }
 
 // Of those that are due a scheduled run tries a bounded number.
-func TestDueRejectsInMasses(t *testing.T) {
+func TestDueRejectsInMasses(t *testing.T) { dueRejectsInMasses(t, many) }
+
+func TestDueRejectsInMassesSlow(t *testing.T) {
+	slow(t)
+	dueRejectsInMasses(t, veryMany)
+}
+
+func dueRejectsInMasses(t *testing.T, n int) {
+	t.Helper()
 	few, now := masses(t, 1000, true)
 	less, _ := few.tickCost(now)
-	n := many()
 	all, now := masses(t, n, true)
 	all.account.ResetCounters()
 	more, s := all.tickCost(now)
@@ -129,7 +139,15 @@ func TestDueRejectsInMasses(t *testing.T) {
 }
 
 // A scheduled run looks at the tracked orders that are not settled, not at all that were ever tracked.
-func TestSettledOrdersInMasses(t *testing.T) {
+func TestSettledOrdersInMasses(t *testing.T) { settledOrdersInMasses(t, many) }
+
+func TestSettledOrdersInMassesSlow(t *testing.T) {
+	slow(t)
+	settledOrdersInMasses(t, veryMany)
+}
+
+func settledOrdersInMasses(t *testing.T, n int) {
+	t.Helper()
 	measure := func(n int) tickCosts {
 		w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 		now := start.AddDate(0, 0, 3)
@@ -153,6 +171,6 @@ func TestSettledOrdersInMasses(t *testing.T) {
 		t.Logf("%d settled orders: %+v", n, c)
 		return c
 	}
-	less, more := measure(1000), measure(many())
+	less, more := measure(1000), measure(n)
 	notMore(t, 0, less, more)
 }

@@ -7,9 +7,11 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
+	"github.com/ordersync/ordersync/sync/engine"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/domain"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -172,6 +174,78 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 	}
 	if calls := w.account.Calls()["GetOrderDetail"].Total; calls > all*11/10 || twice > len(old)/10 {
 		t.Errorf("%d details were fetched of %d orders, and %d of %d twice", calls, all, twice, len(old))
+	}
+}
+
+// Of orders that cannot be listed a scrub fetches the details, each once in the interval, and so finds what changed of those that
+// are paid or cancelled; there are no list rows to compare, and no interval for them.
+func TestScrubOfWhatCannotBeListed(t *testing.T) {
+	t.Parallel()
+	const days, every, tick, all = 20, 4 * 24 * time.Hour, 6 * time.Hour, 60
+	end := start.AddDate(0, 0, days)
+	w := newWorld(t, simulator.Options{Vendor: simulator.VendorDomain, Seed: 57, Orders: all, From: start, To: end})
+	w.stream.Source, w.decoder = domain.Vendor, domain.Decoder{}
+	w.engine = w.newEngine(0, 20)
+	ids := w.account.IDs(start, end)
+	tracked := make([]schema.Tracked, len(ids))
+	for i, id := range ids {
+		tracked[i] = schema.Tracked{Stream: w.stream, OrderID: id, AddedAt: end, Version: 1}
+	}
+	if err := w.sink.Track(t.Context(), tracked); err != nil {
+		t.Fatal(err)
+	}
+	now := end.AddDate(0, 0, 10)
+	w.bounds = engine.Bounds{Rows: time.Hour} // which is of no list
+	if s := w.scheduled(now, tick); len(s.Streams) > 0 {
+		t.Errorf("a scrub of list rows: %+v", s.Streams)
+	}
+	w.bounds = engine.Bounds{Details: every}
+	var changed []string
+	for i, id := range ids {
+		if o, _ := w.account.Order(id); i%5 == 2 && !schema.IsUnpaid(o.PaymentStatus) && w.account.ChangeDetail(id) == nil {
+			changed = append(changed, id)
+		}
+	}
+	w.account.ResetCounters()
+	settled, rechecked := 0, 0
+	for at := time.Duration(0); at <= every; at += tick {
+		now = now.Add(tick)
+		if at == every/2 {
+			w.engine = w.newEngine(0, 20)
+		}
+		for _, o := range w.scheduled(now, tick).Streams {
+			rechecked += o.Rechecked
+		}
+	}
+	for _, id := range ids {
+		o, _ := w.account.Order(id)
+		if schema.IsUnpaid(o.PaymentStatus) {
+			continue
+		}
+		settled++
+		if n := w.account.DetailCalls(id); n < 1 || n > 2 {
+			t.Errorf("the detail of order %s was fetched %d times in %s", id, n, every)
+		}
+	}
+	stored, err := w.sink.Items(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := w.sink.Orders(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range stored {
+		stored[i].ExtendInfos = nil // the truth has none of this vendor
+	}
+	if d := compare.Rows(orders, stored, w.account); len(d) > 0 || len(changed) < 5 {
+		t.Errorf("%d details changed: %v", len(changed), d)
+	}
+	if rechecked < settled || rechecked > settled*5/4 {
+		t.Errorf("%d details were fetched for %d orders", rechecked, settled)
+	}
+	if lists := w.account.Calls()["QueryOrders"].Total; lists > 0 {
+		t.Errorf("%d list calls", lists)
 	}
 }
 
