@@ -20,19 +20,19 @@ import (
 func (w *world) scheduled(now time.Time, tick time.Duration) (scrubbed stream.Summary) {
 	w.Helper()
 	until := time.Now().Add(tick)
-	s, err := w.engine.Scheduled(w.Context(), now, until, nil)
+	s, err := w.Engine.Scheduled(w.Context(), now, until, nil)
 	if err == nil {
 		err = s.Err()
 	}
 	if err != nil {
 		w.Fatal(err)
 	}
-	due, err := w.engine.DueScrub(w.Context(), w.bounds, now, until)
+	due, err := w.Engine.DueScrub(w.Context(), w.bounds, now, until)
 	if err != nil {
 		w.Fatal(err)
 	}
 	if due != nil {
-		if scrubbed, err = w.engine.RunScrub(w.Context(), due, nil); err != nil {
+		if scrubbed, err = w.Engine.RunScrub(w.Context(), due, nil); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func (w *world) scheduled(now time.Time, tick time.Duration) (scrubbed stream.Su
 // oldestLook is the window of the ledger that was not listed whole for the longest time.
 func (w *world) oldestLook() schema.Window {
 	w.Helper()
-	rows, err := w.sink.Windows(w.Context(), w.stream, schema.MinTime, schema.MaxTime)
+	rows, err := w.Sink.Windows(w.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -62,19 +62,19 @@ func TestScrubFindsOldChanges(t *testing.T) {
 	const days, every, tick = 5, 3 * 24 * time.Hour, 4 * time.Hour
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Seed: 51, Orders: 500, From: start, To: end})
-	w.bounds.Rows, w.listQuota = every, 10
-	w.engine = w.newEngine(0, 20)
+	w.bounds.Rows, w.ListQuota = every, 10
+	w.Engine = w.NewEngine(0, 20)
 	now := end
-	w.backfill(now)
+	w.Backfill(now)
 	w.scheduled(now, tick)
-	old := w.account.IDs(start, end.AddDate(0, 0, -2))
+	old := w.Account.IDs(start, end.AddDate(0, 0, -2))
 	gone := 0
 	for i, id := range old {
 		var err error
 		switch {
 		case i%20 == 3:
-			err = w.account.Change(id)
-		case i%60 == 7 && w.account.Vanish(id) == nil: // not of one that was given back
+			err = w.Account.Change(id)
+		case i%60 == 7 && w.Account.Vanish(id) == nil: // not of one that was given back
 			gone++
 		}
 		if err != nil {
@@ -85,7 +85,7 @@ func TestScrubFindsOldChanges(t *testing.T) {
 	for at := tick; at <= every; at += tick {
 		now = now.Add(tick)
 		if at == every/2 { // another process
-			w.engine = w.newEngine(0, 20)
+			w.Engine = w.NewEngine(0, 20)
 		}
 		s := w.scheduled(now, tick)
 		for _, o := range s.Streams {
@@ -96,7 +96,7 @@ func TestScrubFindsOldChanges(t *testing.T) {
 			t.Fatalf("%s was last listed %s ago", window.At(oldest.Start, time.Hour), now.Sub(oldest.Listing()))
 		}
 	}
-	w.equal(end)
+	w.Equal(end)
 	if gone == 0 || changed < len(old)/20 {
 		t.Errorf("%d orders vanished, and %d changed ones were found", gone, changed)
 	}
@@ -104,7 +104,7 @@ func TestScrubFindsOldChanges(t *testing.T) {
 	if most := (days + 3) * 8 * 11 / 10; calls > most+4*gone {
 		t.Errorf("%d list calls, %d at the most", calls, most+4*gone)
 	}
-	if r := w.verify(now, audit.Options{Deep: true}); r.Left() > 0 {
+	if r := w.Verify(now, audit.Options{Deep: true}); r.Left() > 0 {
 		t.Errorf("a deep verification finds %v", r.Differences)
 	}
 }
@@ -118,27 +118,27 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 55, Orders: all, From: start, To: end})
 	w.bounds.Details = every
 	now := end
-	w.backfill(now)
+	w.Backfill(now)
 	w.scheduled(now, tick)
-	old := w.account.IDs(start, end.AddDate(0, 0, -2))
+	old := w.Account.IDs(start, end.AddDate(0, 0, -2))
 	changed := 0
 	for i, id := range old {
-		if i%7 == 3 && w.account.ChangeDetail(id) == nil {
+		if i%7 == 3 && w.Account.ChangeDetail(id) == nil {
 			changed++
 		}
 	}
-	w.account.ResetCounters()
+	w.Account.ResetCounters()
 	for at := tick; at <= every; at += tick {
 		now = now.Add(tick)
 		if at == every/2 {
-			w.engine = w.newEngine(0, 20)
+			w.Engine = w.NewEngine(0, 20)
 		}
 		w.scheduled(now, tick)
-		rows, err := w.sink.Windows(t.Context(), w.stream, start, end)
+		rows, err := w.Sink.Windows(t.Context(), w.Stream, start, end)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ages, err := w.sink.DetailAges(t.Context(), w.stream, time.Hour, start, end)
+		ages, err := w.Sink.DetailAges(t.Context(), w.Stream, time.Hour, start, end)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,24 +155,24 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 			}
 		}
 	}
-	orders, err := w.sink.Orders(t.Context(), w.stream, start, end)
+	orders, err := w.Sink.Orders(t.Context(), w.Stream, start, end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := w.sink.Items(t.Context(), w.stream, start, end)
+	items, err := w.Sink.Items(t.Context(), w.Stream, start, end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := compare.Rows(orders, items, w.account); len(d) > 0 || changed < 5 {
+	if d := compare.Rows(orders, items, w.Account); len(d) > 0 || changed < 5 {
 		t.Errorf("%d details changed: %v", changed, d)
 	}
 	twice := 0
 	for _, id := range old {
-		if w.account.DetailCalls(id) > 1 {
+		if w.Account.DetailCalls(id) > 1 {
 			twice++
 		}
 	}
-	if calls := w.account.Calls()["GetOrderDetail"].Total; calls > all*11/10 || twice > len(old)/10 {
+	if calls := w.Account.Calls()["GetOrderDetail"].Total; calls > all*11/10 || twice > len(old)/10 {
 		t.Errorf("%d details were fetched of %d orders, and %d of %d twice", calls, all, twice, len(old))
 	}
 }
@@ -184,14 +184,14 @@ func TestScrubOfWhatCannotBeListed(t *testing.T) {
 	const days, every, tick, all = 20, 4 * 24 * time.Hour, 6 * time.Hour, 60
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Vendor: simulator.VendorDomain, Seed: 57, Orders: all, From: start, To: end})
-	w.stream.Source, w.decoder = domain.Vendor, domain.Decoder{}
-	w.engine = w.newEngine(0, 20)
-	ids := w.account.IDs(start, end)
+	w.Stream.Source, w.Decoder = domain.Vendor, domain.Decoder{}
+	w.Engine = w.NewEngine(0, 20)
+	ids := w.Account.IDs(start, end)
 	tracked := make([]schema.Tracked, len(ids))
 	for i, id := range ids {
-		tracked[i] = schema.Tracked{Stream: w.stream, OrderID: id, AddedAt: end, Version: 1}
+		tracked[i] = schema.Tracked{Stream: w.Stream, OrderID: id, AddedAt: end, Version: 1}
 	}
-	if err := w.sink.Track(t.Context(), tracked); err != nil {
+	if err := w.Sink.Track(t.Context(), tracked); err != nil {
 		t.Fatal(err)
 	}
 	now := end.AddDate(0, 0, 10)
@@ -202,49 +202,49 @@ func TestScrubOfWhatCannotBeListed(t *testing.T) {
 	w.bounds = engine.Bounds{Details: every}
 	var changed []string
 	for i, id := range ids {
-		if o, _ := w.account.Order(id); i%5 == 2 && !schema.IsUnpaid(o.PaymentStatus) && w.account.ChangeDetail(id) == nil {
+		if o, _ := w.Account.Order(id); i%5 == 2 && !schema.IsUnpaid(o.PaymentStatus) && w.Account.ChangeDetail(id) == nil {
 			changed = append(changed, id)
 		}
 	}
-	w.account.ResetCounters()
+	w.Account.ResetCounters()
 	settled, rechecked := 0, 0
 	for at := time.Duration(0); at <= every; at += tick {
 		now = now.Add(tick)
 		if at == every/2 {
-			w.engine = w.newEngine(0, 20)
+			w.Engine = w.NewEngine(0, 20)
 		}
 		for _, o := range w.scheduled(now, tick).Streams {
 			rechecked += o.Rechecked
 		}
 	}
 	for _, id := range ids {
-		o, _ := w.account.Order(id)
+		o, _ := w.Account.Order(id)
 		if schema.IsUnpaid(o.PaymentStatus) {
 			continue
 		}
 		settled++
-		if n := w.account.DetailCalls(id); n < 1 || n > 2 {
+		if n := w.Account.DetailCalls(id); n < 1 || n > 2 {
 			t.Errorf("the detail of order %s was fetched %d times in %s", id, n, every)
 		}
 	}
-	stored, err := w.sink.Items(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+	stored, err := w.Sink.Items(t.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, err := w.sink.Orders(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+	orders, err := w.Sink.Orders(t.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range stored {
 		stored[i].ExtendInfos = nil // the truth has none of this vendor
 	}
-	if d := compare.Rows(orders, stored, w.account); len(d) > 0 || len(changed) < 5 {
+	if d := compare.Rows(orders, stored, w.Account); len(d) > 0 || len(changed) < 5 {
 		t.Errorf("%d details changed: %v", len(changed), d)
 	}
 	if rechecked < settled || rechecked > settled*5/4 {
 		t.Errorf("%d details were fetched for %d orders", rechecked, settled)
 	}
-	if lists := w.account.Calls()["QueryOrders"].Total; lists > 0 {
+	if lists := w.Account.Calls()["QueryOrders"].Total; lists > 0 {
 		t.Errorf("%d list calls", lists)
 	}
 }
@@ -255,27 +255,27 @@ func TestScrubBelievesNoEmptySource(t *testing.T) {
 	end := start.AddDate(0, 0, 4)
 	w := newWorld(t, simulator.Options{Seed: 52, Orders: 800, From: start, To: end})
 	w.bounds.Rows = 10 * time.Second
-	w.engine = w.newEngine(0, 20)
-	w.backfill(end)
-	before, err := w.sink.Count(t.Context(), w.stream, start, end)
+	w.Engine = w.NewEngine(0, 20)
+	w.Backfill(end)
+	before, err := w.Sink.Count(t.Context(), w.Stream, start, end)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone := 0
-	for _, id := range w.account.IDs(start, start.AddDate(0, 0, 1)) {
-		if w.account.Vanish(id) == nil {
+	for _, id := range w.Account.IDs(start, start.AddDate(0, 0, 1)) {
+		if w.Account.Vanish(id) == nil {
 			gone++
 		}
 	}
-	due, err := w.engine.DueScrub(t.Context(), w.bounds, end.Add(time.Hour), time.Time{})
+	due, err := w.Engine.DueScrub(t.Context(), w.bounds, end.Add(time.Hour), time.Time{})
 	if err != nil || due == nil || gone < 60 {
 		t.Fatal(due, err, gone)
 	}
-	s, err := w.engine.RunScrub(t.Context(), due, nil)
+	s, err := w.Engine.RunScrub(t.Context(), due, nil)
 	if err != nil || s.Err() == nil || s.Streams[0].Windows[schema.Short] == 0 {
 		t.Errorf("%d orders vanished, and the run says %v, %v: %+v", gone, err, s.Err(), s.Streams)
 	}
-	if after, err := w.sink.Count(t.Context(), w.stream, start, end); err != nil || after != before {
+	if after, err := w.Sink.Count(t.Context(), w.Stream, start, end); err != nil || after != before {
 		t.Errorf("%d orders are left of %d, %v", after, before, err)
 	}
 }
@@ -285,20 +285,20 @@ func TestDeepVerificationCountsForScrub(t *testing.T) {
 	t.Parallel()
 	end := start.AddDate(0, 0, 4)
 	w := newWorld(t, simulator.Options{Seed: 53, Orders: 300, From: start, To: end})
-	w.backfill(end)
+	w.Backfill(end)
 	late := end.AddDate(0, 0, 20)
-	changed := w.account.IDs(start.Add(30*time.Hour), end)[0]
-	if err := w.account.Change(changed); err != nil {
+	changed := w.Account.IDs(start.Add(30*time.Hour), end)[0]
+	if err := w.Account.Change(changed); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.verifyRange(late, start, end, audit.Options{Deep: true}); r.Left() != 1 {
+	if r := w.VerifyRange(late, start, end, audit.Options{Deep: true}); r.Left() != 1 {
 		t.Fatal(r.Differences)
 	}
-	rows, err := w.sink.Windows(t.Context(), w.stream, start, end)
+	rows, err := w.Sink.Windows(t.Context(), w.Stream, start, end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, _ := w.account.Order(changed)
+	o, _ := w.Account.Order(changed)
 	for _, r := range rows {
 		differs := window.At(o.CreateTime, time.Hour).Start.Equal(r.Start)
 		if counted := !r.ListedAt.Before(late); counted == differs && r.Verdict == schema.Complete {
@@ -328,27 +328,27 @@ func TestScrubEndsInTime(t *testing.T) {
 	end := start.AddDate(0, 0, 4)
 	w := newWorld(t, simulator.Options{Seed: 54, Orders: 400, From: start, To: end})
 	takes := time.Duration(0)
-	w.source = func(s stream.Source) stream.Source { return slowSource{s, &takes} }
+	w.Source = func(s stream.Source) stream.Source { return slowSource{s, &takes} }
 	w.bounds.Rows = 10 * time.Second
-	w.engine = w.newEngine(0, 20)
-	w.backfill(end)
+	w.Engine = w.NewEngine(0, 20)
+	w.Backfill(end)
 	takes = 500 * time.Millisecond
 	until := time.Now().Add(2 * time.Second)
 	now := end.Add(time.Hour)
-	due, err := w.engine.DueScrub(t.Context(), w.bounds, now, until)
+	due, err := w.Engine.DueScrub(t.Context(), w.bounds, now, until)
 	if err != nil || due == nil {
 		t.Fatal(due, err)
 	}
-	s, err := w.engine.RunScrub(t.Context(), due, nil)
+	s, err := w.Engine.RunScrub(t.Context(), due, nil)
 	if over := time.Since(until); err != nil || s.Err() != nil || over > time.Second {
 		t.Errorf("%s after its end: %v, %v", over, err, s.Err())
 	}
 	takes = 0
-	due, err = w.engine.DueScrub(t.Context(), w.bounds, now, time.Time{})
+	due, err = w.Engine.DueScrub(t.Context(), w.bounds, now, time.Time{})
 	if err != nil || due == nil {
 		t.Fatal(due, err)
 	}
-	if s, err = w.engine.RunScrub(t.Context(), due, nil); err != nil || s.Err() != nil {
+	if s, err = w.Engine.RunScrub(t.Context(), due, nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	if oldest := w.oldestLook(); oldest.End.Before(now.Add(-24*time.Hour)) && oldest.Listing().Before(now) {
@@ -361,17 +361,17 @@ func TestScrubLearnsHowOldDetailsAre(t *testing.T) {
 	t.Parallel()
 	end := start.AddDate(0, 0, 4)
 	w := newWorld(t, simulator.Options{Seed: 56, Orders: 200, From: start, To: end})
-	w.backfill(end)
+	w.Backfill(end)
 	detailed := func() (n uint64) {
 		t.Helper()
-		if err := w.sink.Conn().QueryRow(t.Context(), `SELECT count() FROM sync_windows WHERE isNotNull(detailed_at) AND window_start < ?`,
+		if err := w.Sink.Conn().QueryRow(t.Context(), `SELECT count() FROM sync_windows WHERE isNotNull(detailed_at) AND window_start < ?`,
 			end.Add(-24*time.Hour)).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
 	before := detailed()
-	w.exec("ALTER TABLE sync_window_rows UPDATE detailed_at = NULL WHERE 1")
+	w.Exec("ALTER TABLE sync_window_rows UPDATE detailed_at = NULL WHERE 1")
 	if before == 0 || detailed() > 0 {
 		t.Fatal(before, detailed())
 	}
@@ -379,7 +379,7 @@ func TestScrubLearnsHowOldDetailsAre(t *testing.T) {
 	if after := detailed(); after != before {
 		t.Errorf("%d windows say how old their details are, %d did before", after, before)
 	}
-	if due, err := w.engine.DueScrub(t.Context(), w.bounds, end.Add(5*time.Minute), time.Time{}); err != nil || due != nil {
+	if due, err := w.Engine.DueScrub(t.Context(), w.bounds, end.Add(5*time.Minute), time.Time{}); err != nil || due != nil {
 		t.Errorf("it is asked again: %+v, %v", due, err)
 	}
 }
