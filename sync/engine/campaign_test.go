@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	quickSeeds = 2
-	slowSeeds  = 60
+	quickSeed = 6 // with which creation times are corrected and orders change under the runs, too
+	slowSeeds = 60
 	// seedsAtOnce is more than there are cores, because a seed with hanging calls mostly waits.
 	seedsAtOnce = 4
 )
@@ -33,12 +33,12 @@ const (
 // counted twice; after them the warehouse must equal the truth, order by order, within the bounds and by the daemon's own runs: nobody
 // verifies or repairs anything.
 //
-// ORDERSYNC_SLOW=1 runs many seeds, ORDERSYNC_SEED=17 that one alone, ORDERSYNC_SEED=1-40 these.
+// By default it runs one seed; ORDERSYNC_SLOW=1 runs many, ORDERSYNC_SEED=17 that one alone, ORDERSYNC_SEED=1-40 these.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
-	first, last := uint64(1), uint64(quickSeeds)
+	first, last := uint64(quickSeed), uint64(quickSeed)
 	if os.Getenv("ORDERSYNC_SLOW") == "1" {
-		last = slowSeeds
+		first, last = 1, slowSeeds
 	}
 	if s := os.Getenv("ORDERSYNC_SEED"); s != "" {
 		from, to, several := strings.Cut(s, "-")

@@ -29,7 +29,7 @@ type reseller struct {
 
 const (
 	resellerQuiet = 2 * time.Hour
-	resellerTick  = 5 * time.Minute
+	resellerTick  = 10 * time.Minute
 )
 
 // newReseller has that many customers, some of them busy, whose orders of the past are stored.
@@ -115,7 +115,7 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 	var stored time.Time
 	for i := range runs {
 		for b := range busy {
-			if i%6 == 0 {
+			if i%3 == 0 {
 				r.customers[fmt.Sprint(2000+b)].Add(1, r.now.Add(time.Minute))
 			}
 		}
