@@ -62,9 +62,9 @@ type Kind string
 
 // Kinds of Difference.
 const (
-	Missing Kind = "missing" // windows that were never walked
+	Missing Kind = "missing" // windows that were never listed
 	Undone  Kind = "undone"  // a window that the ledger itself holds as short, failed or open
-	Ledger  Kind = "ledger"  // the stored rows are not those that the walk of the window saw
+	Ledger  Kind = "ledger"  // the stored rows are not those that were listed
 	Count   Kind = "count"   // the source counts other than the warehouse
 	Absent  Kind = "absent"  // an order of the source that is not stored
 	Extra   Kind = "extra"   // a stored order that the source does not list, or one of several rows of an order

@@ -31,7 +31,7 @@ func (w *world) estimated(of stream.Stream, stored audit.Stored, now, from, to t
 	return audit.EstimateBackfill(w.Context(), of, stored, audit.EstimateOptions{Window: time.Hour, Now: now, From: from, To: to, Force: force})
 }
 
-// calls makes the backfill and gives the calls that it really made.
+// calls makes the backfill and returns the calls that it really made.
 func (w *world) calls(now, from, to time.Time, force bool) (list, detail int) {
 	w.Helper()
 	w.Account.ResetCounters()
@@ -80,7 +80,7 @@ func estimateAgainstCosts(t *testing.T, last uint64, most int) {
 			size := []int{10, 20, 20, 50}[rnd.IntN(4)]
 			w.Engine = w.NewEngine(0, size)
 			now := o.To.Add(time.Duration(rnd.IntN(48)) * 30 * time.Minute)
-			// Stretches of it are there already.
+			// Ranges of it are there already.
 			for range rnd.IntN(3) {
 				from := start.Add(time.Duration(rnd.IntN(days*24)) * time.Hour)
 				w.calls(now, from, from.Add(time.Duration(1+rnd.IntN(days*8))*time.Hour), false)

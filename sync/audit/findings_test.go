@@ -178,7 +178,7 @@ func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
 	if got := w.openFindings(); got != "changed undone missing changed" {
 		t.Errorf("open: %s", got)
 	}
-	if _, err := w.Engine.Backfill(t.Context(), now, start, now, false, nil); err != nil { // walks the two
+	if _, err := w.Engine.Backfill(t.Context(), now, start, now, false, nil); err != nil { // lists the two
 		t.Fatal(err)
 	}
 	if got := w.openFindings(); got != "changed" {
@@ -248,7 +248,7 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 	w.Equal(start.AddDate(0, 0, 3))
 }
 
-// Items that were altered by hand are not repaired while the order's detail cannot be had.
+// Items that were altered by hand are not repaired while the order's detail is unavailable.
 func TestAlteredItemsNeedTheirDetail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})

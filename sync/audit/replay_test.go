@@ -192,7 +192,7 @@ func TestReplayRebuildsFromRaw(t *testing.T) {
 	if err != nil || s.Streams[0].Changed < 290 || w.Account.Calls()["QueryOrders"].Total+w.Account.Calls()["GetOrderDetail"].Total > 0 {
 		t.Errorf("%+v, %v, calls %v", s.Streams[0], err, w.Account.Calls())
 	}
-	// The payload of the reject is as wrong as it was; a new walk brings the right one.
+	// The payload of the reject is as wrong as it was; a new list brings the right one.
 	w.Backfill(end.Add(2 * time.Minute))
 	w.Equal(end)
 	if again, err := w.Audit().Replay(t.Context(), end.Add(time.Hour), start, end, nil); err != nil || again.Streams[0].Changed != 0 {

@@ -175,7 +175,7 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 		w, ok := known[iv.Start.Unix()]
 		c := counts[iv.Start]
 		switch {
-		case !ok || w.Verdict == "": // never walked, or with other filters
+		case !ok || w.Verdict == "": // never listed, or with other filters
 			missing.Add(iv)
 			continue
 		case w.Verdict == schema.Open && iv.Start.After(newest):
@@ -184,7 +184,7 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 			v.differ(ByLedger, iv, Difference{Kind: Undone, Source: int(w.Listed), Stored: int(c.Stored), Note: string(w.Verdict) + ": " + w.Error})
 			continue
 		case w.Stored != c.Stored || w.IDDigest != c.IDDigest:
-			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those of the walk"})
+			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those that were listed"})
 		case w.Items != c.Items:
 			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored),
 				Note: fmt.Sprintf("%d items in the ledger, %d stored", w.Items, c.Items)})
@@ -202,9 +202,9 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 // neverWalked says of windows that the ledger does not prove anything about them.
 func (v *verification) neverWalked() string {
 	if f := v.run.Stream.Filters.String(); f != "" {
-		return "never walked with the filters " + f + "; backfill it"
+		return "never listed with the filters " + f + "; backfill it"
 	}
-	return "never walked; backfill it"
+	return "never listed; backfill it"
 }
 
 // doubled finds the orders that are stored with several creation times (I11). Which of them is right only the source knows.

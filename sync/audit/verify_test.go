@@ -37,7 +37,7 @@ func TestVerifyLeavesOpenWindowsToTheNextRun(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 2).Add(30 * time.Minute)
 	w.Backfill(now)
-	now = now.Add(40 * time.Minute) // between the end of a window and the tick after it
+	now = now.Add(40 * time.Minute) // between the end of a window and the run after it
 	if r := w.Verify(now, audit.Options{}); len(r.Differences) > 0 || r.Windows != 48 {
 		t.Errorf("%d windows, %v", r.Windows, r.Differences)
 	}

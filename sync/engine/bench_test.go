@@ -126,15 +126,24 @@ func BenchmarkMemory(b *testing.B) {
 			endpoint := startSimulator(b, 0, c.orders, days)
 			to := benchAccount.From.AddDate(0, 0, days)
 			for b.Loop() {
-				e, _ := benchEngineOf(b, c.accounts, endpoint, 256/c.accounts, float64(100_000/c.accounts), nil) // a budget takes memory by its quota
+				engines := make([]*engine.Engine, c.accounts)
+				s := benchSink(b)
+				for i := range engines { // a budget takes memory by its quota
+					engines[i] = benchEngine(b, s, fmt.Sprint("account", i), endpoint, 256/c.accounts, float64(100_000/c.accounts), nil)
+				}
 				debug.FreeOSMemory()
 				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins anew
 					b.Fatal(err)
 				}
-				sum, err := e.Backfill(b.Context(), to.Add(24*time.Hour), benchAccount.From, to, false, nil)
-				if err != nil || sum.Err() != nil {
-					b.Fatal(err, sum.Err())
+				var all sync.WaitGroup
+				for _, e := range engines {
+					all.Go(func() {
+						if sum, err := e.Backfill(b.Context(), to.Add(24*time.Hour), benchAccount.From, to, false, nil); err != nil || sum.Err() != nil {
+							b.Error(err, sum.Err())
+						}
+					})
 				}
+				all.Wait()
 				b.ReportMetric(peakRSS(b), "peak-MiB")
 			}
 		})
@@ -195,7 +204,7 @@ func BenchmarkQuota(b *testing.B) {
 			defer server.Close()
 			for b.Loop() {
 				var details, throttled, all atomic.Int64
-				e, _ := benchEngine(b, server.URL(), 20, quota, func(api string, reason source.Reason, _ time.Duration) {
+				e := benchEngine(b, benchSink(b), "main", server.URL(), 20, quota, func(api string, reason source.Reason, _ time.Duration) {
 					all.Add(1)
 					switch {
 					case reason == source.Throttled:
@@ -268,13 +277,8 @@ func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 	return client
 }
 
-func benchEngine(b *testing.B, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
-	b.Helper()
-	return benchEngineOf(b, 1, endpoint, inFlight, quota, observe)
-}
-
-// benchEngineOf is benchEngine for several accounts, all with the same orders.
-func benchEngineOf(b *testing.B, accounts int, endpoint string, inFlight int, quota float64, observe source.Observer) (*engine.Engine, *sink.Sink) {
+// benchSink opens an empty warehouse.
+func benchSink(b *testing.B) *sink.Sink {
 	b.Helper()
 	addr, database := sinktest.Database(b)
 	s, err := sink.Open(b.Context(), sink.Config{Addr: []string{addr}, Database: database})
@@ -282,21 +286,20 @@ func benchEngineOf(b *testing.B, accounts int, endpoint string, inFlight int, qu
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	streams := make([]stream.Stream, accounts)
-	for i := range streams {
-		name := "main"
-		if i > 0 {
-			name = fmt.Sprint("account", i)
-		}
-		caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
-		streams[i] = stream.Stream{Stream: schema.Stream{Source: bss.Vendor, Account: name}, Source: caller, PageSize: 20, InFlight: inFlight}
-	}
-	return engine.New(s, streams, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour}), s
+	return s
 }
 
-// pipeline is a backfill of everything. It also gives the CPU time that ClickHouse took meanwhile.
+func benchEngine(b *testing.B, s *sink.Sink, account, endpoint string, inFlight int, quota float64, observe source.Observer) *engine.Engine {
+	b.Helper()
+	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
+	return engine.New(s, []stream.Stream{{Stream: schema.Stream{Source: bss.Vendor, Account: account}, Source: caller, PageSize: 20, InFlight: inFlight}},
+		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour})
+}
+
+// pipeline is a backfill of everything. It also returns the CPU time that ClickHouse took meanwhile.
 func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server time.Duration) {
-	e, s := benchEngine(b, endpoint, inFlight, 100_000, nil)
+	s := benchSink(b)
+	e := benchEngine(b, s, "main", endpoint, inFlight, 100_000, nil)
 	before := serverCPU(b, s)
 	used = measure(func() {
 		sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
@@ -314,7 +317,8 @@ func BenchmarkItemHistory(b *testing.B) {
 	for b.Loop() {
 		var server [2]time.Duration
 		for i, without := range []string{"SELECT 1", "DROP VIEW order_item_versions_feed"} {
-			e, s := benchEngine(b, endpoint, 32, 100_000, nil)
+			s := benchSink(b)
+			e := benchEngine(b, s, "main", endpoint, 32, 100_000, nil)
 			if err := s.Conn().Exec(b.Context(), without); err != nil {
 				b.Fatal(err)
 			}

@@ -41,8 +41,8 @@ func TestBackfillWastesNoCall(t *testing.T) {
 	}
 }
 
-// A tick in which nothing happens lists the lookback and asks for no detail.
-func TestQuietTickListsTheLookback(t *testing.T) {
+// A scheduled run in which nothing happens lists the lookback and asks for no detail.
+func TestQuietRunListsTheLookback(t *testing.T) {
 	t.Parallel()
 	end := start.AddDate(0, 0, 10)
 	w := newWorld(t, simulator.Options{Seed: 12, Orders: 2_500, From: start, To: end})

@@ -80,7 +80,7 @@ func (w watcher) Inserted(table string, _ int, _ time.Duration) {
 
 func (watcher) Retried(string, string) {}
 
-// watch starts the watcher. The function that it gives ends it and waits.
+// watch starts the watcher. The function that it returns ends it and waits.
 func (c *campaign) watch() func() {
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() { // ends with the function below
@@ -137,7 +137,7 @@ func (w *world) history() {
 	}
 }
 
-// onlyWhatChanged fails unless a tick costs its pages and the sweep's listing, and a detail for each order that changed
+// onlyWhatChanged fails unless a scheduled run costs its pages and the sweep's listing, and a detail for each order that changed
 // where one of them shows it.
 func (c *campaign) onlyWhatChanged() {
 	c.Helper()
@@ -162,12 +162,12 @@ func (c *campaign) onlyWhatChanged() {
 			}
 		}
 		pages := 0
-		for _, span := range window.Ranges(live.Tile(time.Hour)) {
-			pages += c.pages(span.Clip(window.Interval{Start: span.Start, End: c.now}), false)
+		for _, iv := range window.Ranges(live.Tile(time.Hour)) {
+			pages += c.pages(iv.Clip(window.Interval{Start: iv.Start, End: c.now}), false)
 		}
 		pages += c.pages(window.Interval{Start: c.now.Add(-sweep), End: live.Start}, true)
 		c.Account.ResetCounters()
-		s, err := c.tick()
+		s, err := c.scheduledRun()
 		if err != nil || s.Err() != nil {
 			c.Fatal(err, s.Err())
 		}

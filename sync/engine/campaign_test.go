@@ -116,8 +116,8 @@ func (c *campaign) run() {
 	c.lossesShow("the backfill", s, err)
 	for i := range 4 + c.rnd.IntN(3) {
 		c.pass([]time.Duration{time.Minute, 5 * time.Minute, time.Hour, 7 * time.Hour}[c.rnd.IntN(4)])
-		s, err := c.livingTick(i)
-		c.lossesShow(fmt.Sprintf("tick %d", i), s, err)
+		s, err := c.livingRun(i)
+		c.lossesShow(fmt.Sprintf("run %d", i), s, err)
 		if c.Failed() {
 			return
 		}
@@ -133,7 +133,7 @@ func (c *campaign) run() {
 	for _, d := range []time.Duration{5 * time.Minute, 25 * time.Hour, 25 * time.Hour} {
 		c.pass(d)
 		c.living.Step(c.now)
-		s, err = c.tick()
+		s, err = c.scheduledRun()
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func (c *campaign) run() {
 	for at := time.Duration(0); at <= c.bounds.Details; at += betweenRuns {
 		c.pass(betweenRuns)
 		c.living.Step(c.now)
-		if s, err = c.tick(); err != nil || s.Err() != nil {
+		if s, err = c.scheduledRun(); err != nil || s.Err() != nil {
 			c.Fatal(err, s.Err())
 		}
 		if s, err = c.scrub(); err != nil || s.Err() != nil {
@@ -175,15 +175,15 @@ func (c *campaign) scrub() (s stream.Summary, err error) {
 // pass lets time pass.
 func (c *campaign) pass(d time.Duration) { c.now = c.now.Add(d) }
 
-func (c *campaign) tick() (stream.Summary, error) {
+func (c *campaign) scheduledRun() (stream.Summary, error) {
 	return c.Engine.Scheduled(c.Context(), c.now, time.Now().Add(time.Hour), nil)
 }
 
-// livingTick is a tick before which the source has changed; with every third seed it changes under the tick, too.
-func (c *campaign) livingTick(i int) (stream.Summary, error) {
+// livingRun is a scheduled run before which the source has changed; with every third seed it changes under the run, too.
+func (c *campaign) livingRun(i int) (stream.Summary, error) {
 	if c.seed%3 != 0 {
 		c.living.Step(c.now)
-		return c.tick()
+		return c.scheduledRun()
 	}
 	c.living.Step(c.now.Add(-30 * time.Second))
 	var under sync.WaitGroup
@@ -192,7 +192,7 @@ func (c *campaign) livingTick(i int) (stream.Summary, error) {
 		c.living.Step(c.now)
 	})
 	defer under.Wait()
-	return c.tick()
+	return c.scheduledRun()
 }
 
 // verified says what must be right once all has come round.

@@ -175,7 +175,7 @@ func TestSlowReplicaThatIsBehind(t *testing.T) {
 			}
 		}
 	}
-	tick := func() {
+	run := func() {
 		t.Helper()
 		now = now.Add(5 * time.Minute)
 		if s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
@@ -194,13 +194,13 @@ func TestSlowReplicaThatIsBehind(t *testing.T) {
 	}
 	change(ids[:30])
 	w.Account.Add(5, now.Add(time.Minute))
-	tick()
+	run()
 	w.Equal(now)
 
 	w.Open(on(n, sinktest.TwoReplicas, 1, false))
 	n.Stop(t, 0)
 	change(ids[20:50])
-	tick()
+	run()
 	w.Equal(now)
 
 	n.Start(t, 0)

@@ -21,13 +21,13 @@ import (
 func TestListingOfAnyDensity(t *testing.T) {
 	t.Parallel()
 	const halvings = 9  // of a day, down to what is listed whole
-	const questions = 4 // at the most, whether a count is a limit, for one walk
+	const questions = 4 // at the most, whether a count is a limit, for one list
 	day := window.Interval{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
 	for _, orders := range []int{0, 19, 300, 1100, 1600, 1700, 2100, 5000, 10_000} {
 		for _, percent := range []int{0, 30, 60, 90, 100} { // of all orders, in the burst
 			for _, hour := range []int64{0, 11, 23} {
 				for _, seconds := range []int64{60, 600, 3600} {
-					v := &invented{}
+					v := &generated{}
 					add := func(from, to int64, n int) {
 						if from < to {
 							v.parts = append(v.parts, part{start: day.Start.Unix() + from, length: to - from, first: v.total, n: n})
@@ -63,21 +63,21 @@ func TestListingOfAnyDensity(t *testing.T) {
 	}
 }
 
-// invented is a source of orders that lie where its parts say, evenly spread within each.
-type invented struct {
+// generated is a source of orders that lie where its parts say, evenly spread within each.
+type generated struct {
 	parts []part
 	total int
 	calls atomic.Int64
 }
 
-// part is a stretch with n orders, at whole seconds.
+// part is a range with n orders, at whole seconds.
 type part struct {
 	start, length int64 // Unix seconds
 	first, n      int   // the first order's number
 }
 
 // before counts the orders that were created before a time.
-func (v *invented) before(at time.Time) int {
+func (v *generated) before(at time.Time) int {
 	t := at.Unix()
 	if at.Nanosecond() > 0 {
 		t++
@@ -96,14 +96,14 @@ func (v *invented) before(at time.Time) int {
 }
 
 // at is when an order was created.
-func (v *invented) at(number int) time.Time {
+func (v *generated) at(number int) time.Time {
 	i := sort.Search(len(v.parts), func(i int) bool { return v.parts[i].first > number }) - 1
 	p := v.parts[i]
 	return time.Unix(p.start+(2*int64(number-p.first)+1)*p.length/int64(2*p.n), 0).UTC()
 }
 
 // List is part of Source.
-func (v *invented) List(ctx context.Context, q source.Query) (source.Page, error) {
+func (v *generated) List(ctx context.Context, q source.Query) (source.Page, error) {
 	v.calls.Add(1)
 	first, end := v.before(q.Start), v.before(q.End.Add(time.Second)) // both ends included
 	p := source.Page{Total: end - first}

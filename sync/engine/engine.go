@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +61,7 @@ type Options struct {
 	FlushEvery time.Duration
 }
 
-// Engine runs the sync of some streams. One run at a time.
+// Engine runs the sync of some streams of one account. One run at a time.
 type Engine struct {
 	Options
 	streams []stream.Stream
@@ -70,14 +69,14 @@ type Engine struct {
 	one     sync.Mutex
 	turns   turns
 	tries   tries
-	memory  map[string]*stream.Memory // by account
+	memory  stream.Memory
 	scrubs  scrubs
 }
 
 // ErrBusy means that another run of this engine is under way.
 var ErrBusy = errors.New("another run is under way")
 
-// New makes an engine.
+// New makes an engine of streams that have one account.
 func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -91,11 +90,7 @@ func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second
 	}
-	e := &Engine{Options: o, streams: streams, store: store, memory: map[string]*stream.Memory{}}
-	for _, s := range streams {
-		e.memory[s.Account] = new(stream.Memory)
-	}
-	return e
+	return &Engine{Options: o, streams: streams, store: store}
 }
 
 // Backfill lists the windows of [from, to) that the ledger does not hold as complete, or all of them with force, and
@@ -222,8 +217,7 @@ func (e *Engine) runTurn(ctx context.Context, now time.Time, p *stream.Progress,
 		}
 		r := stream.New(stream.Config{
 			Stream: s, Given: now, Window: e.Window, Lateness: e.Settle, Log: e.Log, Leases: e.Claims,
-			Siblings: slices.ContainsFunc(e.streams, func(o stream.Stream) bool { return o.Account == s.Account && o.Stream != s.Stream }),
-			Store:    e.store, Commits: c, Progress: p, Memory: e.memory[s.Account], Owners: owners,
+			Siblings: len(e.streams) > 1, Store: e.store, Commits: c, Progress: p, Memory: &e.memory, Owners: owners,
 		})
 		runs = append(runs, r)
 		streams.Go(func() error {

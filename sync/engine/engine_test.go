@@ -85,7 +85,7 @@ func TestBackfillAgainCostsNothing(t *testing.T) {
 	w.Account.ResetCounters()
 	w.Committed = nil
 	if s := w.Backfill(now); len(w.Account.Calls()) != 0 || len(s.Streams[0].Windows) != 1 {
-		// Only the window that is open at now is walked again.
+		// Only the window that is open at now is listed again.
 		if calls := w.Account.Calls(); calls["QueryOrders"].Total != 1 || calls["GetOrderDetail"].Total != 0 {
 			t.Errorf("%+v", calls)
 		}
@@ -170,12 +170,12 @@ func TestBackfillIntoABlankWarehouse(t *testing.T) {
 	}
 }
 
-func TestTickFollowsWhatChanges(t *testing.T) {
+func TestScheduledRunFollowsWhatChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
 	now := start.AddDate(0, 0, 3)
 	w.Backfill(now)
-	tick := func(d time.Duration) stream.Summary {
+	run := func(d time.Duration) stream.Summary {
 		now = now.Add(d)
 		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil {
@@ -189,14 +189,14 @@ func TestTickFollowsWhatChanges(t *testing.T) {
 	if err := w.Account.Change(recent[0]); err != nil {
 		t.Fatal(err)
 	}
-	if s := tick(5 * time.Minute); s.Streams[0].Changed != 4 || w.Account.Calls()["GetOrderDetail"].Total != 4 {
+	if s := run(5 * time.Minute); s.Streams[0].Changed != 4 || w.Account.Calls()["GetOrderDetail"].Total != 4 {
 		t.Errorf("%+v, %+v", s.Streams[0], w.Account.Calls())
 	}
 	w.Equal(now.Truncate(time.Hour).Add(time.Hour))
 
 	// A day later: what was open is closed, and the hours in between are there.
 	w.Account.Add(2, now.Add(3*time.Hour))
-	tick(50 * time.Hour)
+	run(50 * time.Hour)
 	w.Equal(now)
 	windows, err := w.Sink.Windows(t.Context(), w.Stream, start, now.Truncate(time.Hour))
 	if err != nil {

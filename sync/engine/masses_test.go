@@ -14,15 +14,15 @@ import (
 	"github.com/ordersync/ordersync/sync/stream"
 )
 
-// tickCosts is what a run took of the warehouse and of this process.
-type tickCosts struct {
+// runCosts is what a run took of the warehouse and of this process.
+type runCosts struct {
 	rows, bytes uint64 // that the server read
-	allocated   uint64 // bytes of memory, also those that were given back
+	allocated   uint64 // bytes of memory, also those that were freed
 	took        time.Duration
 }
 
-// tickCost makes a scheduled run and measures it.
-func (w *world) tickCost(now time.Time) (c tickCosts, s stream.Summary) {
+// runCost makes a scheduled run and measures it.
+func (w *world) runCost(now time.Time) (c runCosts, s stream.Summary) {
 	w.Helper()
 	var mu sync.Mutex
 	ctx := clickhouse.Context(w.Context(), clickhouse.WithProgress(func(p *clickhouse.Progress) {
@@ -87,12 +87,12 @@ func TestRejectsInMassesSlow(t *testing.T) {
 func rejectsInMasses(t *testing.T, n int) {
 	t.Helper() // not parallel: memory is that of the process
 	few, now := masses(t, 1000, false)
-	less, s := few.tickCost(now)
+	less, s := few.runCost(now)
 	if l := s.Streams[0]; l.Rejected != 750 || l.Pending != 250 || s.Err() == nil {
 		t.Errorf("%+v", l)
 	}
 	all, now := masses(t, n, false)
-	more, s := all.tickCost(now)
+	more, s := all.runCost(now)
 	if l := s.Streams[0]; l.Rejected != n*3/4 || l.Pending != n/4 || s.Err() == nil {
 		t.Errorf("%+v", l)
 	}
@@ -103,7 +103,7 @@ func rejectsInMasses(t *testing.T, n int) {
 
 // notMore fails unless a run with n rejects took what one with a thousand did, and for each reject beside that one narrow row of
 // each count in the server.
-func notMore(t *testing.T, n int, less, more tickCosts) {
+func notMore(t *testing.T, n int, less, more runCosts) {
 	t.Helper()
 	if most := less.rows + 2*uint64(n) + 100_000; more.rows > most {
 		t.Errorf("%d rows were read, and %d with 1000 rejects", more.rows, less.rows)
@@ -127,10 +127,10 @@ func TestDueRejectsInMassesSlow(t *testing.T) {
 func dueRejectsInMasses(t *testing.T, n int) {
 	t.Helper()
 	few, now := masses(t, 1000, true)
-	less, _ := few.tickCost(now)
+	less, _ := few.runCost(now)
 	all, now := masses(t, n, true)
 	all.Account.ResetCounters()
-	more, s := all.tickCost(now)
+	more, s := all.runCost(now)
 	if s.Err() == nil || s.Streams[0].Rejected+s.Streams[0].Pending < n/2 {
 		t.Errorf("%+v", s.Streams[0])
 	}
@@ -151,7 +151,7 @@ func TestSettledOrdersInMassesSlow(t *testing.T) {
 
 func settledOrdersInMasses(t *testing.T, n int) {
 	t.Helper()
-	measure := func(n int) tickCosts {
+	measure := func(n int) runCosts {
 		w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 		now := start.AddDate(0, 0, 3)
 		w.Backfill(now)
@@ -159,7 +159,7 @@ func settledOrdersInMasses(t *testing.T, n int) {
 			SELECT 'bss', 'main', 'old-' || toString(number), 'Paid', toDateTime64('2025-01-01 00:00:00', 3, 'UTC') + number, 'ok', now(), 1 FROM numbers(%d)`, n)
 		w.Exec(`INSERT INTO tracked_order_rows (source, account, order_id, added_at, version)
 			SELECT 'bss', 'main', 'old-' || toString(number), now(), 1 FROM numbers(%d)`, n)
-		if _, s := w.tickCost(now.Add(5 * time.Minute)); s.Err() != nil { // which finds out that they are settled
+		if _, s := w.runCost(now.Add(5 * time.Minute)); s.Err() != nil { // which finds out that they are settled
 			t.Fatal(s.Err())
 		}
 		w.Exec("OPTIMIZE TABLE tracked_order_rows FINAL") // as the server does within the hour
@@ -167,7 +167,7 @@ func settledOrdersInMasses(t *testing.T, n int) {
 		if err := w.Sink.Track(t.Context(), unknown); err != nil {
 			t.Fatal(err)
 		}
-		c, s := w.tickCost(now.Add(10 * time.Minute))
+		c, s := w.runCost(now.Add(10 * time.Minute))
 		if s.Streams[0].Details == 0 || s.Streams[0].Pending != 1 {
 			t.Errorf("the one that is not settled was not asked for: %+v", s.Streams[0])
 		}

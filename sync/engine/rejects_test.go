@@ -44,8 +44,8 @@ func TestARowWithoutATimeIsNotForgotten(t *testing.T) {
 	w.Equal(now)
 }
 
-// Two ticks may have the same time, as when a clock stands still: what the second one sees wins.
-func TestTwoTicksAtTheSameTime(t *testing.T) {
+// Two runs may have the same time, as when a clock stands still: what the second one sees wins.
+func TestTwoRunsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 3)
@@ -63,10 +63,10 @@ func TestTwoTicksAtTheSameTime(t *testing.T) {
 		}
 		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Streams[0].Rejected != 3*(i%2) {
-			t.Errorf("tick %d: %v, %v", i, err, s.Err())
+			t.Errorf("run %d: %v, %v", i, err, s.Err())
 		}
 		if n := w.Count("SELECT count() FROM rejects WHERE status = 'open'"); n != uint64(s.Streams[0].Rejected) {
-			t.Errorf("tick %d: %d rejects are open", i, n)
+			t.Errorf("run %d: %d rejects are open", i, n)
 		}
 	}
 	script.Off()
@@ -213,10 +213,10 @@ func TestRejectsGrowCheap(t *testing.T) {
 	w.Backfill(end)
 	calls := func() int { return w.Account.Calls()["GetOrderDetail"].Total }
 	now, before := end, calls()
-	for range 12 * 24 * 2 { // two days of ticks
+	for range 12 * 24 * 2 { // two days of runs
 		now = now.Add(5 * time.Minute)
 		if now.Sub(end) > time.Hour && now.Sub(now.Truncate(2*time.Hour)) > 0 {
-			continue // every tick of the first hour, then one in two hours
+			continue // every run of the first hour, then one in two hours
 		}
 		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 // pace, and with hardly more calls than one look at everything takes in each interval.
 func TestScrubComesRound(t *testing.T) {
 	t.Parallel()
-	const days, every, tick = 30, 30 * 24 * time.Hour, 30 * time.Minute
+	const days, every, between = 30, 30 * 24 * time.Hour, 30 * time.Minute
 	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, a := range map[string]struct {
 		perDay float64                          // orders
@@ -50,8 +50,8 @@ func TestScrubComesRound(t *testing.T) {
 			const rounds = 2
 			spent, byDay, calls := 0.0, map[int]float64{}, 0
 			var until time.Duration
-			for step := 0; step < rounds*int(every/tick); step++ {
-				at := time.Duration(step) * tick
+			for step := 0; step < rounds*int(every/between); step++ {
+				at := time.Duration(step) * between
 				now := begin.Add(at)
 				if a.others != nil {
 					if i, ok := a.others(step); ok {
@@ -61,7 +61,7 @@ func TestScrubComesRound(t *testing.T) {
 				if at < until || a.off != nil && a.off(at) {
 					continue
 				}
-				due, cost, wait := dueLooks(looks, every, now, tick*3/2, scrubPart, 2400)
+				due, cost, wait := dueLooks(looks, every, now, between*3/2, scrubPart, 2400)
 				until = at + min(wait, every/50)
 				real := 0.0
 				var ranges []window.Interval

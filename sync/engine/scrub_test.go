@@ -17,9 +17,9 @@ import (
 )
 
 // scheduled is a scheduled run and the scrub after it, as the daemon makes them, with as much time as lies between two runs.
-func (w *world) scheduled(now time.Time, tick time.Duration) (scrubbed stream.Summary) {
+func (w *world) scheduled(now time.Time, between time.Duration) (scrubbed stream.Summary) {
 	w.Helper()
-	until := time.Now().Add(tick)
+	until := time.Now().Add(between)
 	s, err := w.Engine.Scheduled(w.Context(), now, until, nil)
 	if err == nil {
 		err = s.Err()
@@ -59,14 +59,14 @@ func (w *world) oldestLook() schema.Window {
 // that begins anew goes on where the one before was; and a round takes the calls that listing the past takes.
 func TestScrubFindsOldChanges(t *testing.T) {
 	t.Parallel()
-	const days, every, tick = 5, 3 * 24 * time.Hour, 4 * time.Hour
+	const days, every, between = 5, 3 * 24 * time.Hour, 4 * time.Hour
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Seed: 51, Orders: 500, From: start, To: end})
 	w.bounds.Rows, w.ListQuota = every, 10
 	w.Engine = w.NewEngine(0, 20)
 	now := end
 	w.Backfill(now)
-	w.scheduled(now, tick)
+	w.scheduled(now, between)
 	old := w.Account.IDs(start, end.AddDate(0, 0, -2))
 	gone := 0
 	for i, id := range old {
@@ -82,12 +82,12 @@ func TestScrubFindsOldChanges(t *testing.T) {
 		}
 	}
 	changed, calls := 0, 0
-	for at := tick; at <= every; at += tick {
-		now = now.Add(tick)
+	for at := between; at <= every; at += between {
+		now = now.Add(between)
 		if at == every/2 { // another process
 			w.Engine = w.NewEngine(0, 20)
 		}
-		s := w.scheduled(now, tick)
+		s := w.scheduled(now, between)
 		for _, o := range s.Streams {
 			changed += o.Changed
 			calls += o.ListCalls
@@ -113,13 +113,13 @@ func TestScrubFindsOldChanges(t *testing.T) {
 // the ledger says of each window how old the oldest of its details is.
 func TestScrubFindsChangedDetails(t *testing.T) {
 	t.Parallel()
-	const days, every, tick, all = 6, 4 * 24 * time.Hour, 4 * time.Hour, 300
+	const days, every, between, all = 6, 4 * 24 * time.Hour, 4 * time.Hour, 300
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Seed: 55, Orders: all, From: start, To: end})
 	w.bounds.Details = every
 	now := end
 	w.Backfill(now)
-	w.scheduled(now, tick)
+	w.scheduled(now, between)
 	old := w.Account.IDs(start, end.AddDate(0, 0, -2))
 	changed := 0
 	for i, id := range old {
@@ -128,12 +128,12 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 		}
 	}
 	w.Account.ResetCounters()
-	for at := tick; at <= every; at += tick {
-		now = now.Add(tick)
+	for at := between; at <= every; at += between {
+		now = now.Add(between)
 		if at == every/2 {
 			w.Engine = w.NewEngine(0, 20)
 		}
-		w.scheduled(now, tick)
+		w.scheduled(now, between)
 		rows, err := w.Sink.Windows(t.Context(), w.Stream, start, end)
 		if err != nil {
 			t.Fatal(err)
@@ -181,7 +181,7 @@ func TestScrubFindsChangedDetails(t *testing.T) {
 // are paid or cancelled; there are no list rows to compare, and no interval for them.
 func TestScrubOfWhatCannotBeListed(t *testing.T) {
 	t.Parallel()
-	const days, every, tick, all = 20, 4 * 24 * time.Hour, 6 * time.Hour, 60
+	const days, every, between, all = 20, 4 * 24 * time.Hour, 6 * time.Hour, 60
 	end := start.AddDate(0, 0, days)
 	w := newWorld(t, simulator.Options{Vendor: simulator.VendorDomain, Seed: 57, Orders: all, From: start, To: end})
 	w.Stream.Source, w.Decoder = domain.Vendor, domain.Decoder{}
@@ -196,7 +196,7 @@ func TestScrubOfWhatCannotBeListed(t *testing.T) {
 	}
 	now := end.AddDate(0, 0, 10)
 	w.bounds = engine.Bounds{Rows: time.Hour} // which is of no list
-	if s := w.scheduled(now, tick); len(s.Streams) > 0 {
+	if s := w.scheduled(now, between); len(s.Streams) > 0 {
 		t.Errorf("a scrub of list rows: %+v", s.Streams)
 	}
 	w.bounds = engine.Bounds{Details: every}
@@ -208,12 +208,12 @@ func TestScrubOfWhatCannotBeListed(t *testing.T) {
 	}
 	w.Account.ResetCounters()
 	settled, rechecked := 0, 0
-	for at := time.Duration(0); at <= every; at += tick {
-		now = now.Add(tick)
+	for at := time.Duration(0); at <= every; at += between {
+		now = now.Add(between)
 		if at == every/2 {
 			w.Engine = w.NewEngine(0, 20)
 		}
-		for _, o := range w.scheduled(now, tick).Streams {
+		for _, o := range w.scheduled(now, between).Streams {
 			rechecked += o.Rechecked
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator/compare"
 )
 
-// TestHowStaleAnOrderCanBe holds the bound that the package's documentation gives, at the edges of what covers what.
+// TestHowStaleAnOrderCanBe holds the bound that the documentation of the package names, at the edges of what covers what.
 func TestHowStaleAnOrderCanBe(t *testing.T) {
 	t.Parallel()
 	now := start.AddDate(0, 0, 12)
 	w := newWorld(t, simulator.Options{Seed: 9, Orders: 1000, From: start, To: now})
-	tick := now.Add(5 * time.Minute)
-	lookback, sweep := tick.Add(-24*time.Hour).Truncate(time.Hour), tick.Add(-192*time.Hour)
+	next := now.Add(5 * time.Minute)
+	lookback, sweep := next.Add(-24*time.Hour).Truncate(time.Hour), next.Add(-192*time.Hour)
 	unpaid := func(at time.Time) string {
 		t.Helper()
 		for range 500 {
@@ -32,7 +32,7 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 		name   string
 		id     string
 		change func(string) error
-		seen   bool // by the next tick; otherwise by a deep verify
+		seen   bool // by the next run; otherwise by a deep verify
 	}{
 		{"changed within the lookback", w.Account.Add(1, lookback)[0], w.Account.Change, true},
 		{"paid within the lookback", unpaid(lookback), w.Account.Pay, true},
@@ -60,15 +60,15 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 		}
 		return len(orders) == 1 && len(compare.Rows(orders, items, w.Account)) == 0
 	}
-	if s, err := w.Engine.Scheduled(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.Engine.Scheduled(t.Context(), next, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	for _, c := range cases {
 		if fresh(c.id) != c.seen {
-			t.Errorf("%s: up to date after one tick: %t", c.name, !c.seen)
+			t.Errorf("%s: up to date after one run: %t", c.name, !c.seen)
 		}
 	}
-	if r := w.Verify(tick, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
+	if r := w.Verify(next, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	for _, c := range cases {

@@ -35,7 +35,7 @@ func TestSweepCostsWhatChanged(t *testing.T) {
 		}
 	}
 	w.Account.ResetCounters()
-	tick := func() stream.Outcome {
+	run := func() stream.Outcome {
 		now = now.Add(5 * time.Minute)
 		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil || s.Err() != nil {
@@ -43,14 +43,14 @@ func TestSweepCostsWhatChanged(t *testing.T) {
 		}
 		return s.Streams[0]
 	}
-	if l := tick(); l.Details != 4 || w.Account.Calls()["GetOrderDetail"].Total != 4 {
+	if l := run(); l.Details != 4 || w.Account.Calls()["GetOrderDetail"].Total != 4 {
 		t.Errorf("%+v", l)
 	}
 	w.Equal(end)
 	w.Account.ResetCounters()
-	tick()
+	run()
 	if calls := w.Account.Calls(); calls["GetOrderDetail"].Total != 0 || calls["QueryOrders"].Total > 20 {
-		t.Errorf("a tick without changes: %+v", calls)
+		t.Errorf("a run without changes: %+v", calls)
 	}
 	// The history shows each state once, however often it was seen.
 	var states uint64

@@ -39,19 +39,12 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 	}
 	quota, _ := stream.Quotas(e.streams)
 	rule := window.TurnsOf(len(e.streams), quota, every, e.Quiet)
-	read := map[string]bool{}
-	for _, s := range e.streams {
-		if read[s.Account] {
-			continue
-		}
-		read[s.Account] = true
-		stored, err := e.store.Activities(ctx, s.Account, now.Add(-rule.Horizon()-e.Lookback))
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range stored {
-			t.stored[a.Stream] = a
-		}
+	stored, err := e.store.Activities(ctx, e.streams[0].Account, now.Add(-rule.Horizon()-e.Lookback))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range stored {
+		t.stored[a.Stream] = a
 	}
 	t.now = now.Add(e.streams[0].Offset())
 	asked := make([]window.Asked, len(e.streams))

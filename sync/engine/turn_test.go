@@ -29,7 +29,7 @@ type reseller struct {
 
 const (
 	resellerQuiet = 2 * time.Hour
-	resellerTick  = 10 * time.Minute
+	resellerEvery = 10 * time.Minute
 )
 
 // newReseller has that many customers, some of them busy, whose orders of the past are stored.
@@ -109,7 +109,7 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 	t.Parallel()
 	const busy, all = 2, 25
 	r := newReseller(t, busy, all)
-	calls, runs := 0, int(2*resellerQuiet/resellerTick)
+	calls, runs := 0, int(2*resellerQuiet/resellerEvery)
 	begin, late, placed := r.now, r.customers["2024"], r.now.Add(resellerQuiet+17*time.Minute)
 	var id string
 	var stored time.Time
@@ -119,13 +119,13 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 				r.customers[fmt.Sprint(2000+b)].Add(1, r.now.Add(time.Minute))
 			}
 		}
-		if id == "" && r.now.Add(resellerTick).After(placed) {
+		if id == "" && r.now.Add(resellerEvery).After(placed) {
 			id = late.Add(1, placed)[0]
 		}
 		if i%10 == 5 {
 			r.restart()
 		}
-		n, s := r.run(resellerTick, resellerTick)
+		n, s := r.run(resellerEvery, resellerEvery)
 		if calls += n; s.Err() != nil || s.Left > 0 {
 			t.Errorf("%v, %d are left", s.Err(), s.Left)
 		}
@@ -153,7 +153,7 @@ func TestQuietOwnersAreAskedSeldom(t *testing.T) {
 				t.Errorf("owner %s orders, and was asked in %d of %d runs", s.OwnerID, n, runs)
 			}
 		case "2024":
-			if since := slices.Index(r.asked[s.OwnerID], stored); n-since < int(r.now.Sub(stored)/resellerTick)-3 && r.now.Sub(stored) < time.Hour {
+			if since := slices.Index(r.asked[s.OwnerID], stored); n-since < int(r.now.Sub(stored)/resellerEvery)-3 && r.now.Sub(stored) < time.Hour {
 				t.Errorf("after its order it was asked %d times", n-since)
 			}
 		default:
@@ -218,7 +218,7 @@ func TestRefusedOwnerIsAskedSeldom(t *testing.T) {
 	r.restart()
 	const runs = 100
 	for range runs {
-		if _, s := r.run(resellerTick, resellerTick); s.Err() == nil {
+		if _, s := r.run(resellerEvery, resellerEvery); s.Err() == nil {
 			t.Error("a run says that all is well")
 		}
 	}
@@ -226,8 +226,8 @@ func TestRefusedOwnerIsAskedSeldom(t *testing.T) {
 		t.Errorf("asked %d times in %d runs", n, runs)
 	}
 	r.Account.AddOwner("666", simulator.NewAccount(simulator.Options{Seed: 7, Orders: 5, From: r.now.Add(-time.Hour), To: r.now}))
-	for range int(resellerQuiet / resellerTick) {
-		r.run(resellerTick, resellerTick)
+	for range int(resellerQuiet / resellerEvery) {
+		r.run(resellerEvery, resellerEvery)
 	}
 	if n, err := r.Sink.CountOrders(t.Context(), schema.Stream{Account: "main", OwnerID: "666"}); err != nil || n != 5 {
 		t.Errorf("%d of its orders are stored once it is not refused any more: %v", n, err)

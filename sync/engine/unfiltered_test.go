@@ -18,8 +18,8 @@ func unfiltered(t *testing.T, o simulator.Options, pageSize int) *world {
 	return w
 }
 
-// Where the unpaid orders cannot be listed alone, few of them are asked for one by one, and many by listing the stretch
-// again. Either way those that moved on are noticed by the next tick, and an order that did not is not written.
+// Where the unpaid orders cannot be listed alone, few of them are asked for one by one, and many by listing the range
+// again. Either way those that moved on are noticed by the next run, and an order that did not is not written.
 func TestSweepWithoutAFilter(t *testing.T) {
 	t.Parallel()
 	for name, pageSize := range map[string]int{"few": 20, "many": 200} {

@@ -211,8 +211,8 @@ func (a *Account) SetFault(f Fault) {
 	a.fault.Store(&f)
 }
 
-// span is the index range of orders with from <= create < to. The caller holds mu.
-func (a *Account) span(from, to int64) (int, int) {
+// indexes is the index range of orders with from <= create < to. The caller holds mu.
+func (a *Account) indexes(from, to int64) (int, int) {
 	lo := sort.Search(len(a.orders), func(i int) bool { return a.orders[i].create >= from })
 	hi := sort.Search(len(a.orders), func(i int) bool { return a.orders[i].create >= to })
 	return lo, max(lo, hi)

@@ -16,7 +16,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	create := at.Unix()
-	_, i := a.span(create, create+1) // after those of the same second
+	_, i := a.indexes(create, create+1) // after those of the same second
 	id, end := idBase(create), idBase(create+1)
 	if a.moved {
 		for k := range a.orders {
@@ -104,7 +104,7 @@ func (a *Account) Revoke(id string) error {
 	})
 }
 
-// Settle settles an order of the Domain API now. It is Pay by the name that its documents give it.
+// Settle settles an order of the Domain API now. It is Pay by the name in its documents.
 func (a *Account) Settle(id string) error { return a.Pay(id) }
 
 // Cancel cancels an unpaid order.
@@ -152,7 +152,7 @@ func (a *Account) Move(id string, to time.Time) error {
 	moved.create = to.Unix()
 	a.drop(o)
 	a.moved = true
-	_, i := a.span(moved.create, moved.create+1)
+	_, i := a.indexes(moved.create, moved.create+1)
 	a.orders = slices.Insert(a.orders, i, moved)
 	return nil
 }

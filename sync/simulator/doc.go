@@ -8,7 +8,7 @@
 //
 // # Data
 //
-// An [Account] is a function of its [Options]: the same seed gives the same bytes. An order is a record of 64 bytes;
+// An [Account] is a function of its [Options]: the same seed makes the same bytes. An order is a record of 64 bytes;
 // amounts, configurations and the accidents of its wire form (numbers or strings, absent fields, spelling) are derived
 // from its id whenever they are needed, so a million orders fit in memory. [Account.Add], [Account.Pay],
 // [Account.Cancel], [Account.Change], [Account.ChangeDetail] and [Account.DropItem] change the data while it is being served;

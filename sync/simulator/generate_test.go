@@ -116,7 +116,7 @@ func TestAccountIsRealistic(t *testing.T) {
 	}
 }
 
-// Odd options still give exactly what was asked for.
+// Odd options still make exactly what was asked for.
 func TestAccountSizes(t *testing.T) {
 	for _, o := range []Options{
 		{Orders: 1}, {Orders: 19}, {Orders: 20}, {Orders: 500, BusyHour: 500}, {Orders: 300, BusyHour: -1},

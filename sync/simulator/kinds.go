@@ -16,7 +16,7 @@ type Kind struct {
 	scope scope
 	side  side
 	loses bool    // what it happens to is unavailable while it lasts
-	chaos float64 // the highest Probability that Chaos gives it; 0 keeps it out
+	chaos float64 // the highest Probability that Chaos sets; 0 keeps it out
 	act   func(*stream, *FaultRequest) Action
 	// alter changes a row or line of an order and returns nil where it leaves it alone. It makes the kind one about rows.
 	alter alteration

@@ -7,7 +7,7 @@ type line struct {
 	region     string
 	operator   string
 	quantity   int
-	instances  int // how many ids appendInstance gives
+	instances  int // how many ids appendInstance appends
 	usageStart int64
 	usageEnd   int64 // both are zero where nothing was paid or delivered
 }

@@ -17,7 +17,7 @@ func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page
 	if c.account.clock.Load() != nil {
 		to = min(to, c.account.now().Unix()+1)
 	}
-	p.lo, p.hi = a.span(from, to)
+	p.lo, p.hi = a.indexes(from, to)
 	p.total = p.hi - p.lo
 	if match != nil {
 		p.total = 0

@@ -67,7 +67,7 @@ func TestBoundaries(t *testing.T) {
 		}
 		for _, r := range [][2]time.Time{{end, start}, {start.Add(time.Minute), start.Add(time.Minute)}} {
 			if rows := list(t, New(a), a, r[0], r[1]); len(rows) != 0 {
-				t.Errorf("boundary %d: an empty range gives %d rows", boundary, len(rows))
+				t.Errorf("boundary %d: an empty range has %d rows", boundary, len(rows))
 			}
 		}
 	}
@@ -225,7 +225,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// The same seed, clock and questions give the same bytes; another seed gives others.
+// The same seed, clock and questions return the same bytes; another seed others.
 func TestDeterminism(t *testing.T) {
 	dump := func(seed uint64) string {
 		a := testAccount(300, func(o *Options) { o.Seed = seed })

@@ -128,7 +128,7 @@ func (l *Living) Step(now time.Time) Changes {
 func (a *Account) pick(s *stream, from, to time.Time) (id string, ok bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	lo, hi := a.span(seconds(from, to))
+	lo, hi := a.indexes(seconds(from, to))
 	if lo == hi {
 		return "", false
 	}

@@ -304,7 +304,7 @@ func (r *rule) meets(q *FaultRequest) bool {
 // names reports whether an order is one of those that the rule names.
 func (r *rule) names(id string) bool { return len(r.orders) == 0 || r.orders[id] }
 
-// draw decides about one thing. It gives the stream that decides what exactly happens to it, or zero for nothing.
+// draw decides about one thing. It returns the stream that decides what exactly happens to it, or zero for nothing.
 func (r *rule) draw(thing uint64) stream {
 	s := newStream(r.seed, thing, purposeFault)
 	if float64(s.next()>>11)/(1<<53) >= r.Probability {

@@ -214,10 +214,10 @@ func TestScriptSwitches(t *testing.T) {
 	expect := func(what, list, detail string) {
 		t.Helper()
 		if r := callAPI(t, s, a, "QueryOrders"); r.Code != list {
-			t.Errorf("%s: the listing gives %s, want %s", what, r.Code, list)
+			t.Errorf("%s: the listing returns %s, want %s", what, r.Code, list)
 		}
 		if r := callAPI(t, s, a, "GetOrderDetail", "OrderId", id); r.Code != detail {
-			t.Errorf("%s: the detail gives %s, want %s", what, r.Code, detail)
+			t.Errorf("%s: the detail returns %s, want %s", what, r.Code, detail)
 		}
 	}
 	expect("at first", "ServiceUnavailable", "NoPermission")
@@ -284,7 +284,7 @@ func TestChaos(t *testing.T) {
 		s := Chaos(seed)
 		text := s.String()
 		if text != Chaos(seed).String() {
-			t.Fatalf("seed %d gives two mixes", seed)
+			t.Fatalf("seed %d has two mixes", seed)
 		}
 		_, mix, _ := strings.Cut(text, ": ")
 		mixes[mix] = true
@@ -321,7 +321,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	if len(mixes) < 290 {
-		t.Errorf("300 seeds give %d mixes", len(mixes))
+		t.Errorf("300 seeds have %d mixes", len(mixes))
 	}
 	for _, k := range kinds {
 		if (k.chaos > 0) != (seen[k.Name] > 0) || k.chaos > 0 && k.chaos < 0.001 {

@@ -144,7 +144,7 @@ func (r rawRow) name(field string) string {
 }
 
 // set returns the row with another value for a field, or without the field where the value is empty. What is no object
-// gives nothing.
+// becomes nothing.
 func (r rawRow) set(field, value string) rawRow {
 	if len(r.json) == 0 || r.json[0] != '{' {
 		return rawRow{}

@@ -36,7 +36,7 @@ func (a *Account) Truth(from, to time.Time) Truth {
 	var text [20]byte
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	lo, hi := a.span(seconds(from, to))
+	lo, hi := a.indexes(seconds(from, to))
 	for i := lo; i < hi; i++ {
 		o := &a.orders[i]
 		a.amounts(o, a.form(o), &m)
@@ -220,7 +220,7 @@ func (a *Account) Unpaid() []string {
 func (a *Account) ids(from, to time.Time, match func(*order) bool) []string {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	lo, hi := a.span(seconds(from, to))
+	lo, hi := a.indexes(seconds(from, to))
 	// The ids share one string: a million of them would otherwise be a million allocations.
 	width := a.vendor.idWidth
 	text := make([]byte, 0, (hi-lo)*width)

@@ -27,7 +27,7 @@ func unicloudRows(m map[string]any) (rows []map[string]any) {
 	return rows
 }
 
-// unicloudList walks all pages over the wire.
+// unicloudList reads all pages over the wire.
 func unicloudList(t testing.TB, s *Server, a *Account, args ...string) (rows []map[string]any) {
 	t.Helper()
 	for page := 1; ; page++ {

@@ -60,7 +60,7 @@ func v1Signed(a *Account, method, base string, args ...string) *http.Request {
 	return r
 }
 
-// answer puts a request to the handler and gives the status and the body as JSON, numbers as they are written.
+// answer puts a request to the handler and returns the status and the body as JSON, numbers as they are written.
 func answer(t testing.TB, s http.Handler, r *http.Request) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -131,7 +131,7 @@ func callAPI(t testing.TB, s http.Handler, a *Account, action string, args ...st
 	return ask(t, s, signed(a, "", action, v))
 }
 
-// list walks all pages of a range.
+// list reads all pages of a range.
 func list(t testing.TB, s http.Handler, a *Account, from, to time.Time, args ...string) (rows []map[string]any) {
 	t.Helper()
 	for page := 1; ; page++ {

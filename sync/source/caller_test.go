@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// script is a client that gives these errors, one after the other, then answers.
+// script is a client that returns these errors, one after the other, then answers.
 type script struct {
 	errs  []error
 	calls int
@@ -56,7 +56,7 @@ func TestCallerRetriesByReason(t *testing.T) {
 		{Unknown, 1, 2, true},
 		{Throttled, 12, 13, true}, // throttles are no failures: the budget slows down
 		{Timeout, 1, 2, true},
-		{Timeout, 100, 2, false}, // the walk asks a smaller question
+		{Timeout, 100, 2, false}, // the caller asks a smaller question
 		{Auth, 100, 1, false},
 		{BadRequest, 100, 1, false},
 		{NotFound, 100, 1, false},

@@ -18,7 +18,7 @@ type Claims interface {
 	// Claim claims some of the ranges of a stream, at most that many. It returns which of them are this process's now, by
 	// index, and of those that are another's the name of its process.
 	Claim(ctx context.Context, stream schema.Stream, ranges []window.Interval, most int) (ours []int, others map[int]string)
-	// Release gives ranges up. What was fetched of them has been committed.
+	// Release releases ranges. What was fetched of them has been committed.
 	Release(ctx context.Context, stream schema.Stream, ranges []window.Interval)
 }
 

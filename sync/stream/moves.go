@@ -102,7 +102,7 @@ type Moves struct {
 	marks  map[int64]*mark // by the window's start, in Unix seconds
 }
 
-// mark is a window in which an order came or went otherwise than by its own walk.
+// mark is a window in which an order came or went otherwise than by its own list.
 type mark struct {
 	prior   schema.Window // what the ledger said before
 	digest  uint64        // of the ids that came or went
@@ -139,7 +139,7 @@ func (mv *Moves) doubt(ctx context.Context, id string, from, to time.Time) error
 			m = &mark{prior: ledger[0]}
 			mv.marks[start.Unix()] = m
 			if w := m.prior; w.Verdict == schema.Complete || w.Verdict == schema.Open {
-				m.doubted = fmt.Sprintf("order %s moves from %s to %s; the next run walks this window again", id,
+				m.doubted = fmt.Sprintf("order %s moves from %s to %s; the next run lists this window again", id,
 					from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
 				w.Verdict, w.Error, w.Version, w.FinishedAt = schema.Short, m.doubted, NextVersion(w.Version), mv.run.clock()
 				out.Windows = append(out.Windows, w)
@@ -201,7 +201,7 @@ func (mv *Moves) restore(ctx context.Context) error {
 				w.DetailedAt = mv.run.Now // the detail of an order that moves is fetched
 			}
 		default:
-			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those of the walk"
+			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those that were listed"
 		}
 		if w.Verdict == schema.Short && before.Verdict != schema.Short || w.Verdict == schema.Short && m.doubted != "" && before.Error == m.doubted {
 			mv.run.Count(func(s *Outcome) { s.Waiting++ })

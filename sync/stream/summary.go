@@ -94,7 +94,7 @@ func (s Outcome) err() error {
 		}
 	}
 	if s.Waiting > 0 {
-		undone = append(undone, fmt.Sprintf("%d windows to be walked by a later run", s.Waiting))
+		undone = append(undone, fmt.Sprintf("%d windows to be listed by a later run", s.Waiting))
 	}
 	if s.Rejected > 0 {
 		undone = append(undone, fmt.Sprintf("%d records rejected", s.Rejected))

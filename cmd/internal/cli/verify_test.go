@@ -144,7 +144,7 @@ func TestVerifyOfARange(t *testing.T) {
 		t.Errorf("a part is recorded as the whole: %q", got)
 	}
 	r := w.run(4, "verify", "--from", "-20h", "--account", "main")
-	contains(t, r.out, "missing", "never walked")
+	contains(t, r.out, "missing", "never listed")
 	contains(t, w.run(0, "verify", "--from", "-20h", "--repair").out, "1 difference, all repaired")
 	contains(t, w.run(0, "verify", "--from", "-20h").out, "counts agree")
 }

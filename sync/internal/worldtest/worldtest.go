@@ -1,4 +1,4 @@
-// Package worldtest gives the tests of engine and audit what they share: a simulated vendor on the wire, a real warehouse, and the
+// Package worldtest has what the tests of engine and audit share: a simulated vendor on the wire, a real warehouse, and the
 // production code between them.
 package worldtest
 

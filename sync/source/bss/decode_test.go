@@ -244,7 +244,7 @@ func TestOddRows(t *testing.T) {
 		}
 		_, again := DecodeOrder(testStream, tc.row)
 		if again == nil || !cmp.Equal(*again, r) {
-			t.Errorf("%s: stored payload gives %+v, the page %+v", tc.row, again, r)
+			t.Errorf("%s: stored payload becomes %+v, the page %+v", tc.row, again, r)
 		}
 	}
 	if _, r := DecodeOrder(testStream, `{"OrderId":`); r == nil || r.Reason != source.RejectJSON {

@@ -24,7 +24,7 @@ func (c *Client) Products(ctx context.Context, page, size int) (products []schem
 		size = MaxProductPage
 	}
 	if size > MaxProductPage {
-		return nil, 0, c.wire.Refuse(productList, fmt.Errorf("a page of %d products: the vendor gives at most %d", size, MaxProductPage))
+		return nil, 0, c.wire.Refuse(productList, fmt.Errorf("a page of %d products: the vendor returns at most %d", size, MaxProductPage))
 	}
 	// Without QueryTotalCount the vendor's TotalCount means nothing.
 	a, err := c.wire.Send(ctx, productList, append(paging(page, size), wire.Arg{Name: "QueryTotalCount", Value: "true"}))

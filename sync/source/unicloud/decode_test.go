@@ -195,7 +195,7 @@ func TestOddRows(t *testing.T) {
 			t.Errorf("%s: reject %+v, want reason %s", tc.row, r, tc.reason)
 		}
 		if _, again := (Decoder{}).Order(testStream, tc.row); again == nil || !cmp.Equal(*again, p.Rejects[0]) {
-			t.Errorf("%s: stored payload gives %+v", tc.row, again)
+			t.Errorf("%s: stored payload becomes %+v", tc.row, again)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 		e.Message = c.Show(strings.TrimSpace(a.Body), 120)
 		e.Hint = "the answer is not the vendor's: check endpoint; a proxy or a gateway on the way may have given it"
 	case a.Code == "" && a.Status < 300:
-		e.Message = "the answer says that the call has failed, and gives no code; " + e.Message
+		e.Message = "the answer says that the call has failed, and names no code; " + e.Message
 	case a.Code == "" && a.Text == "":
 		e.Message = c.Show(strings.TrimSpace(a.Body), 120)
 	}
@@ -152,7 +152,7 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 	var k *keys.Error
 	if errors.As(err, &k) && k.Unavailable {
 		e.Reason = source.Unavailable
-		e.Hint = "the service that gives the credentials does not answer: the instance's metadata service, STS, or the credentials URI"
+		e.Hint = "the service that provides the credentials does not answer: the instance's metadata service, STS, or the credentials URI"
 	}
 	return e
 }
