@@ -195,7 +195,7 @@ func TestClusterAnswersAsOneServer(t *testing.T) {
 	t.Parallel()
 	one := open(t)
 	fillCluster(t, one, one)
-	n := sinktest.Cluster(t)
+	n := warehousetest.Cluster(t, sinktest.TwoShards)
 	sinks := []*sink.Sink{openCluster(t, n, sinktest.TwoShards, 0), openCluster(t, n, sinktest.TwoShards, 1)}
 	fillCluster(t, sinks...)
 	want, wantAnswers := everything(t, one), answers(t, one)
@@ -242,8 +242,7 @@ func TestClusterAnswersAsOneServer(t *testing.T) {
 // A block that is sent again after a broken connection counts once.
 func TestClusterKeepsARepeatedBlockOnce(t *testing.T) {
 	t.Parallel()
-	n := sinktest.Cluster(t)
-	openCluster(t, n, sinktest.TwoShards, 0)
+	n := warehousetest.Cluster(t, sinktest.TwoShards)
 	b := stored()
 	p := newProxy(t, n.Addr(0))
 	seen := &inserts{}
@@ -302,7 +301,7 @@ func TestShardAway(t *testing.T) {
 // server they come through.
 func TestReadsSeeWritesInSpiteOfReplicas(t *testing.T) {
 	t.Parallel()
-	n := sinktest.Cluster(t)
+	n := warehousetest.Cluster(t, sinktest.TwoReplicas)
 	one := open(t)
 	fillCluster(t, one, one)
 	sinks := []*sink.Sink{openCluster(t, n, sinktest.TwoReplicas, 0), openCluster(t, n, sinktest.TwoReplicas, 1)}
@@ -318,8 +317,7 @@ func TestReadsSeeWritesInSpiteOfReplicas(t *testing.T) {
 // Tables of one kind are not taken for those of the other.
 func TestClusterThatIsNotTheTables(t *testing.T) {
 	t.Parallel()
-	n := sinktest.Cluster(t)
-	openCluster(t, n, sinktest.TwoShards, 0)
+	n := warehousetest.Cluster(t, sinktest.TwoShards)
 	other := sinktest.Cluster(t)
 	openAt(t, other.Addr(0), other.Database)
 	fresh := sinktest.Cluster(t)
@@ -363,7 +361,7 @@ func TestSlowMoveToACluster(t *testing.T) {
 	}
 	one := open(t)
 	fillCluster(t, one, one)
-	n := sinktest.Cluster(t)
+	n := warehousetest.Cluster(t, sinktest.TwoShards)
 	s := openCluster(t, n, sinktest.TwoShards, 0)
 	server := sinktest.Server(t).Addr()
 	var database string
