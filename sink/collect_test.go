@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -216,10 +217,25 @@ func fill(t *testing.T, s *sink.Sink) {
 	}
 }
 
-// The connection breaks anywhere in the result of a read, of whatever kind: the read is made again, and its result is whole
+// The connection breaks before or in the result of a read, of whatever kind: the read is made again, and its result is whole
 // and has nothing twice.
 func TestConnectionCutDuringRead(t *testing.T) {
 	t.Parallel()
+	cutDuringRead(t, func(size int64) []int64 { return []int64{0, size * 2 / 3} })
+}
+
+// The same at more places.
+func TestSlowConnectionCutDuringRead(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("ORDERSYNC_SLOW") == "" {
+		t.Skip("cuts each kind of read at four places; ORDERSYNC_SLOW=1 runs it")
+	}
+	cutDuringRead(t, func(size int64) []int64 { return []int64{0, size / 3, size * 2 / 3, size - 1} })
+}
+
+// cutDuringRead makes each kind of read over a connection that breaks after so many bytes of a result of that size.
+func cutDuringRead(t *testing.T, places func(size int64) []int64) {
+	t.Helper()
 	addr, database := warehousetest.Database(t)
 	fill(t, openAt(t, addr, database))
 	for i, r := range readings(day) {
@@ -244,7 +260,7 @@ func TestConnectionCutDuringRead(t *testing.T) {
 			if v := reflect.ValueOf(want); v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 || v.Kind() == reflect.Map && v.Len() == 0 {
 				t.Error("there is nothing to lose")
 			}
-			for _, limit := range []int64{0, size / 3, size * 2 / 3, size - 1} {
+			for _, limit := range places(size) {
 				cuts, tries := p.cuts.Load(), seen.n.Load()
 				p.received.Store(0)
 				p.download.Store(limit)

@@ -57,6 +57,11 @@ func (a *App) look(ctx context.Context, changes *notify.Changes) {
 	if ctx.Err() != nil {
 		return
 	}
+	a.swap.RLock()
+	if a.cfg != cfg { // An account that has gone meanwhile would have its metrics again. The next look goes by what is configured now.
+		a.swap.RUnlock()
+		return
+	}
 	var accounts []notify.Account
 	if err != nil {
 		a.log.DebugContext(ctx, "the diagnoses could not be made", "error", err) // that the warehouse is away the runs log
@@ -70,6 +75,7 @@ func (a *App) look(ctx context.Context, changes *notify.Changes) {
 	for _, x := range accounts {
 		a.metrics.diagnosed(x.Name, &x.Diagnosis)
 	}
+	a.swap.RUnlock()
 	accounts = slices.DeleteFunc(accounts, func(x notify.Account) bool { return !a.leases.Leads(x.Name) })
 	n := notify.New(cfg.Notify)
 	defer n.Close()

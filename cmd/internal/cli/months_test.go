@@ -35,7 +35,7 @@ func TestExport(t *testing.T) {
 	}
 	from := beginning(-2).UTC().Truncate(time.Hour) // a window that is in two months
 	w := newWorldWith(t, simulator.Options{Orders: 600, From: from})
-	w.configureNew(`"@every 1s"}`, `"@every 1s"}`+"\nreporting: {timezone: Asia/Kolkata}")
+	w.configure(`"@every 1s"}`, `"@every 1s"}`+"\nreporting: {timezone: Asia/Kolkata}")
 	w.run(0, "migrate")
 	contains(t, w.run(0, "export", "--every", "month", "--to", "out").out, "0 months written")
 

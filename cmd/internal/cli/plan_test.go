@@ -130,7 +130,8 @@ func TestPlanIsRefused(t *testing.T) {
 func TestPlanInAReportingZone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 100)
-	w.configureNew("http: {", "reporting: {timezone: Asia/Shanghai}\nhttp: {")
+	w.configure("http: {", "reporting: {timezone: Asia/Shanghai}\nhttp: {")
+	w.run(0, "migrate") // the test's tables are of UTC
 	w.run(0, "backfill", "--from", "-24h")
 	if p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out); p.Accounts[0].Streams[0].Skipped == 0 || p.DetailCalls != 0 {
 		t.Errorf("%+v", p)

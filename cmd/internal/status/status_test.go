@@ -325,8 +325,8 @@ func TestSpendInTheReportingZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr, database := sinktest.Database(t)
-		s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: name})
+		addr, database := warehousetest.Database(t)
+		s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: name, Rezone: true})
 		if err != nil {
 			t.Fatal(err)
 		}
