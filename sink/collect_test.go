@@ -111,6 +111,7 @@ func readings(now time.Time) []reading {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
 		}},
 		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, stream, from, to)) }},
+		{"LedgerMark", func(ctx context.Context, s *sink.Sink) (any, error) { return s.LedgerMark(ctx) }},
 		{"AccountSummaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AccountSummaries(ctx, "main")) }},
 		{"Activities", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Activities(ctx, "main", from)) }},
 		{"AccountFindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) {
