@@ -99,5 +99,5 @@ func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, id
 			return "settled"
 		})
 	}
-	return errors.Join(fetchError(ctx, summary, err), readErr)
+	return errors.Join(fetchError(ctx, summary, err), whyMissing(lines), readErr)
 }

@@ -253,3 +253,30 @@ func ExampleDiagnosis_Headline() {
 	fmt.Println(d.Headline(now))
 	// Output: failing since 14:05 (1h5m)
 }
+
+// A verb ends with the cures of the diagnosis, each once, and with none that its error says already.
+func TestCures(t *testing.T) {
+	t.Parallel()
+	const throttled = "bss QueryOrders (account main): throttled: Throttling.User: m [HTTP 429]"
+	for text, want := range map[string][]string{
+		"main: " + refused: nil,
+		"main: " + away:    {"every run tries again"},
+		"main: 5 windows failed, because: " + away + "\nb: 1 windows failed, because: " + away:           {"every run tries again"},
+		"something was left undone:\nmain: " + throttled + "\nb: " + away:                                {"what else uses the account's quota", "every run tries again"},
+		"main: commit: insert 3 rows into order_rows: code: 469, message: m":                             {"its own log says more"},
+		"commit: insert 3 rows into order_rows: given up after 2m0s, reason disk: code: 243, message: m": {"make room on its disk"},
+		"open no.such.file: no such file":                                                                nil,
+		"main: 5 windows short, because: TotalCount says 5 and 4 came":                                   nil,
+	} {
+		got := diagnosis.Cures(text)
+		if len(got) != len(want) {
+			t.Errorf("%s: %q instead of %q", text, got, want)
+			continue
+		}
+		for i := range want {
+			if !strings.Contains(got[i], want[i]) {
+				t.Errorf("%s: %q instead of %q", text, got[i], want[i])
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,13 +257,23 @@ func (f *Facts) run() *finding {
 	if f.reason() == "" && (partly || f.counted()) {
 		return nil // the ledger says it
 	}
-	x := &finding{state: Failing, since: f.Runs.Since, effect: f.lateness()}
-	x.says, x.cure = cureIn(cause)
+	x := blame(cause)
+	x.since, x.effect = f.Runs.Since, f.lateness()
 	if partly && !f.newest() {
-		x.state, x.effect = Incomplete, undone
+		x.effect = undone
+		if x.state == Failing {
+			x.state = Incomplete
+		}
 	}
+	return &x
+}
+
+// blame finds in what an error says who refused, in whose words, and what cures that.
+func blame(text string) (x finding) {
+	x.state = Failing
+	x.says, x.cure = cureIn(text)
 	cure := ""
-	switch f.reason() {
+	switch source.ReasonIn(text) {
 	case source.Auth:
 		x.state, x.cause = Stopped, Credentials
 		cure = "`ordersync check` says what is refused and why"
@@ -278,15 +289,30 @@ func (f *Facts) run() *finding {
 	default:
 		x.cause = Run
 		cure = "the log of the run says more"
-		if insert.MatchString(cause) {
+		if insert.MatchString(text) {
 			x.cause, x.state = Warehouse, Stopped
 			cure = "make the warehouse take rows again: its own log says more"
+			if strings.Contains(text, ", reason disk: ") {
+				cure = "make room on its disk"
+			}
 		}
 	}
 	if x.cure == "" {
 		x.cure = cure
 	}
 	return x
+}
+
+// Cures returns what cures that of which an error tells, line by line, where a vendor or the warehouse refused: what the diagnosis of
+// an account says whose runs end so. What the error says itself is left out.
+func Cures(text string) (cures []string) {
+	for line := range strings.Lines(text) {
+		x := blame(strings.TrimSpace(line))
+		if x.cause != Run && !strings.Contains(text, x.cure) && !slices.Contains(cures, x.cure) {
+			cures = append(cures, x.cure)
+		}
+	}
+	return cures
 }
 
 // counted reports whether the ledger names something that makes runs fail.
