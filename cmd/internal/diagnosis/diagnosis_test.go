@@ -171,6 +171,22 @@ func TestDiagnoses(t *testing.T) {
 			},
 			state: diagnosis.Failing, cause: diagnosis.Throttled, since: ago(time.Hour), says: []string{"Throttling.User", "what else uses the account's quota"}, symptoms: []string{"behind by 2h0m"},
 		},
+		"a quota that is shared, and nothing is late": {
+			change: func(f *diagnosis.Facts) { f.Slowed = []diagnosis.Slowed{{"list", 5.12, 10}} }, state: diagnosis.OK,
+		},
+		"a quota that is shared, with figures": {
+			change: func(f *diagnosis.Facts) {
+				f.Slowed = []diagnosis.Slowed{{"list", 5.12, 10}, {"detail", 2, 5}}
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: bss QueryOrders (account main): throttled: Throttling.User [HTTP 429]"
+			},
+			state: diagnosis.Failing, cause: diagnosis.Throttled, since: ago(time.Hour), says: []string{"Throttling.User", "list calls are made at 5.1 of 10 a second", "detail calls are made at 2.0 of 5", "what else uses the account's quota"},
+		},
+		"a quota that is shared, and something else is wrong": {
+			change: func(f *diagnosis.Facts) {
+				f.Gaps, f.Missing, f.Slowed = 1, time.Hour, []diagnosis.Slowed{{"list", 5.12, 10}}
+			},
+			state: diagnosis.Incomplete, cause: diagnosis.Gaps, symptoms: []string{"the account's quota is shared", "5.1 of 10 a second"},
+		},
 		"items are refused, orders are not": {
 			change: func(f *diagnosis.Facts) {
 				f.Pending = 40

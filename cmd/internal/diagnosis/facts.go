@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -38,6 +39,13 @@ type Facts struct {
 	Refusal      Refusal
 	Daemon       Daemon
 	Runs         Runs
+	Slowed       []Slowed // known to the process that makes the calls only
+}
+
+// Slowed are calls that are made more slowly than their quota allows, because the vendor throttles them; in calls a second.
+type Slowed struct {
+	API         string // list or detail
+	Rate, Quota float64
 }
 
 // Fault is one cause for which windows are short or failed.
@@ -92,6 +100,39 @@ const (
 
 // Diagnose says how a stream stands.
 func Diagnose(f Facts) Diagnosis {
+	d := f.diagnose()
+	slowed := SlowedText(f.Slowed)
+	switch {
+	case slowed == "" || f.Unconfigured:
+	case !d.State.Bad(): // it takes longer, and that is all
+		if d.Says != "" {
+			slowed = d.Says + "; " + slowed
+		}
+		d.Says, d.Cure = slowed, cmp.Or(d.Cure, Unshare)
+	case d.Cause == Throttled:
+		d.Says += "; " + slowed
+	default:
+		d.Symptoms = append(d.Symptoms, slowed+": "+Unshare)
+	}
+	return d
+}
+
+// Unshare is what cures that a vendor throttles.
+const Unshare = "look for what else uses the account's quota, or lower its quota in the configuration; calls are slower meanwhile and tried again"
+
+// SlowedText says that a quota is shared, with figures; it is empty where no calls are slowed.
+func SlowedText(slowed []Slowed) string {
+	if len(slowed) == 0 {
+		return ""
+	}
+	var rates []string
+	for _, x := range slowed {
+		rates = append(rates, fmt.Sprintf("%s calls are made at %.1f of %g a second", x.API, x.Rate, x.Quota))
+	}
+	return "the account's quota is shared, or lower than configured: the vendor throttles, and " + strings.Join(rates, ", ")
+}
+
+func (f *Facts) diagnose() Diagnosis {
 	if f.Unconfigured {
 		return Diagnosis{State: Unconfigured, Symptoms: []string{}}
 	}
@@ -279,7 +320,7 @@ func blame(text string) (x finding) {
 		cure = "`ordersync check` says what is refused and why"
 	case source.Throttled:
 		x.cause = Throttled
-		cure = "look for what else uses the account's quota, or lower its quota in the configuration; calls are slower meanwhile and tried again"
+		cure = Unshare
 	case source.Unavailable, source.Timeout, source.Malformed, source.Unknown:
 		x.cause = Vendor
 		cure = "nothing here: every run tries again; where it lasts, ask the vendor, with the id of the request"

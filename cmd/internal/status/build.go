@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
@@ -48,6 +49,7 @@ type Expected struct {
 	Filters schema.Filters
 	// ListQuota and DetailQuota are the account's, in calls a second.
 	ListQuota, DetailQuota float64
+	Slowed                 []diagnosis.Slowed // calls of the account, where this process makes them
 }
 
 // Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
@@ -176,7 +178,11 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	for _, l := range streams {
 		i, configured := named[l.Key()]
 		byID := configured && expected[i].ByID
-		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[l.Key()])
+		var slowed []diagnosis.Slowed
+		if configured {
+			slowed = expected[i].Slowed
+		}
+		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[l.Key()], slowed)
 		if configured {
 			stream.Filters = expected[i].Filters.String()
 			within := s.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
