@@ -123,6 +123,7 @@ func readings(now time.Time) []reading {
 		{"RejectCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectCounts(ctx)) }},
 		{"RejectGroups", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectGroups(ctx)) }},
 		{"OpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenFindings(ctx, stream)) }},
+		{"AllOpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AllOpenFindings(ctx)) }},
 		{"FindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindingCounts(ctx)) }},
 		{"LastVerifications", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastVerifications(ctx)) }},
 		{"RecentRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RecentRuns(ctx, from, 10)) }},
