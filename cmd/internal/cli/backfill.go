@@ -37,7 +37,7 @@ func (p *program) backfill() *cobra.Command {
 		Long: `Fill the range of creation times [from, to), in whole windows.
 
 Windows that the ledger holds as complete are skipped, so the same command goes
-on where one before it was stopped. --force walks them again; that costs list
+on where one before it was stopped. --force lists them again; that costs list
 calls, and detail calls only for orders that changed.`,
 		Example: `  ordersync backfill --from 2024-01-01
   ordersync backfill --from 2024-01-01 --to 2024-02-01T12:00:00Z --account main
@@ -52,7 +52,7 @@ calls, and detail calls only for orders that changed.`,
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
 	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
-	cmd.Flags().BoolVar(&f.force, "force", false, "walk complete windows again too")
+	cmd.Flags().BoolVar(&f.force, "force", false, "list complete windows again too")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

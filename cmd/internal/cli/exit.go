@@ -24,7 +24,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2 // the command line or the configuration is wrong
 	exitEnvironment = 3 // credentials are refused, or ClickHouse is unavailable
-	exitDifferences = 4 // verify found differences, and they are left; or a close cannot be had again
+	exitDifferences = 4 // verify found differences, and they are left; or a close cannot be reproduced
 	exitInterrupted = 130
 )
 

@@ -96,7 +96,7 @@ func TestDiagnoses(t *testing.T) {
 			},
 			state: diagnosis.Incomplete, cause: diagnosis.Vendor, since: ago(time.Hour), says: []string{"HTTP 503"},
 		},
-		"short hours while it ticks": {
+		"short hours while it runs": {
 			change: func(f *diagnosis.Facts) {
 				f.Complete, f.Windows = ago(312*time.Minute), map[schema.Verdict]int{schema.Complete: 95, schema.Short: 5}
 				f.Faults = []diagnosis.Fault{{schema.Short, "TotalCount says 5 and 4 came", 5, ago(310 * time.Minute), ago(10 * time.Minute)}}

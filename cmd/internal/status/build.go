@@ -52,7 +52,7 @@ type Expected struct {
 	Slowed                 []diagnosis.Slowed // calls of the account, where this process makes them
 }
 
-// Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
+// Build makes a report. The configuration has the schedule and the streams that should be there; where it names none, all
 // that the ledger knows should be.
 func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
