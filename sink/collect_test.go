@@ -19,7 +19,6 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
-	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
@@ -385,7 +384,7 @@ func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 // A server that takes connections and says nothing holds nobody who is told to stop, whatever he asks it.
 func TestStopWhileTheServerIsSilent(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	l := listen(t, func(c net.Conn) {
 		_, _ = io.Copy(io.Discard, c) // ends with the client
 		c.Close()

@@ -41,9 +41,10 @@ func lookAtAll(ctx context.Context, cfg Config) (nodes []*found, err error) {
 
 // object is a table, view or dictionary of the database on one server.
 type object struct {
-	name, engine, engineFull, comment, create string
-	columns                                   []schema.Column
-	comments                                  map[string]string // of the columns
+	name, engine, comment string
+	engineFull, create    string // of Distributed tables and materialized views only
+	columns               []schema.Column
+	comments              map[string]string // of the columns
 }
 
 // kind is what an object is for a person.
@@ -125,13 +126,26 @@ func (f *found) readObjects(ctx context.Context, conn driver.Conn) error {
 		return err
 	}
 	names := f.names()
-	err = each(ctx, conn, "SELECT "+node+", name, engine, engine_full, comment, create_table_query FROM "+f.everywhere("tables")+
+	err = each(ctx, conn, "SELECT "+node+", name, engine, comment FROM "+f.everywhere("tables")+
 		" WHERE database = ? AND name IN (?)", []any{f.cfg.Database, names}, func(rows driver.Rows) error {
 		var node string
 		o := &object{comments: map[string]string{}}
-		err := rows.Scan(&node, &o.name, &o.engine, &o.engineFull, &o.comment, &o.create)
+		err := rows.Scan(&node, &o.name, &o.engine, &o.comment)
 		if f.nodes[node] != nil {
 			f.nodes[node][o.name] = o
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// The server parses the whole definition for these columns, which for all views takes longer than the rest of a look.
+	err = each(ctx, conn, "SELECT "+node+", name, engine_full, create_table_query FROM "+f.everywhere("tables")+
+		" WHERE database = ? AND name IN (?) AND engine IN ('Distributed', 'MaterializedView')", []any{f.cfg.Database, names}, func(rows driver.Rows) error {
+		var node, name, engine, create string
+		err := rows.Scan(&node, &name, &engine, &create)
+		if o := f.nodes[node][name]; o != nil {
+			o.engineFull, o.create = engine, create
 		}
 		return err
 	})

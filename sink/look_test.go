@@ -8,6 +8,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // refused checks that a database is opened by nobody, that the error says why, and that nothing was changed.
@@ -127,7 +128,7 @@ func TestForeignObjectsOfACluster(t *testing.T) {
 // What was ours and is somebody else's now is not replaced, nor is a view that somebody put into the place of ours.
 func TestOursThatIsSomebodyElsesNow(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
 	s := openAt(t, addr, database)
 	exec(t, s.Conn(), "CREATE OR REPLACE VIEW tracked_orders AS SELECT 1 AS mine")
@@ -143,7 +144,7 @@ func TestOursThatIsSomebodyElsesNow(t *testing.T) {
 // A newer program may have given the tables another meaning: an older one neither reads nor writes them.
 func TestNewerWarehouseIsRefused(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
 	s := openAt(t, addr, database)
 	newer := schema.CurrentMark()
@@ -190,7 +191,7 @@ func makeAgain(t *testing.T, names []string) {
 	t.Helper()
 	fresh := open(t)
 	want := definitions(t, fresh.Conn())
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
 	s := openAt(t, addr, database)
 	write(t, s, smallBatch())

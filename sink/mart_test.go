@@ -13,13 +13,14 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 // A warehouse has one reporting zone. Another one is refused by whoever does not say that the views are to be made anew, so
 // that two processes with different zones do not answer the same question in turns.
 func TestReportingZone(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
+	addr, database := warehousetest.Database(t)
 	utc := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
 	shanghai := utc
 	shanghai.Timezone = "Asia/Shanghai"
@@ -168,8 +169,8 @@ func monthly(first, end time.Time, net decimal.Decimal) (rows []string) {
 
 func TestSpendByServiceMonth(t *testing.T) {
 	t.Parallel()
-	addr, database := sinktest.Database(t)
-	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: "Asia/Shanghai"})
+	addr, database := warehousetest.Database(t)
+	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: "Asia/Shanghai", Rezone: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
-	"github.com/ordersync/ordersync/sink/sinktest"
+	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
 var (
@@ -63,7 +63,7 @@ func TestRoundTripOfEveryColumn(t *testing.T) {
 	for name, host := range map[string]string{"compressed": "localhost", "local": "127.0.0.1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			addr, database := sinktest.Database(t)
+			addr, database := warehousetest.Database(t)
 			_, port, err := net.SplitHostPort(addr)
 			if err != nil {
 				t.Fatal(err)

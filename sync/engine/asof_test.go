@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ func TestAsOfIsTheTruthOfThen(t *testing.T) {
 	t.Parallel()
 	now := start.AddDate(0, 0, 3)
 	w := newWorld(t, simulator.Options{Seed: 21, Orders: 300, From: start, To: now})
-	conn := w.sink.Conn()
+	conn := w.Sink.Conn()
 	read := func(query string) (rows []string) {
 		t.Helper()
 		found, err := conn.Query(t.Context(), "SELECT toString(tuple(*)) FROM ("+query+") ORDER BY ALL")
@@ -61,16 +62,16 @@ func TestAsOfIsTheTruthOfThen(t *testing.T) {
 	var life []then
 	look := func(what string) {
 		t.Helper()
-		w.equal(now)
-		orders, err := w.sink.Orders(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+		w.Equal(now)
+		orders, err := w.Sink.Orders(t.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 		if err != nil {
 			t.Fatal(err)
 		}
-		items, err := w.sink.Items(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+		items, err := w.Sink.Items(t.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range compare.Rows(orders, items, w.account) {
+		for _, d := range compare.Rows(orders, items, w.Account) {
 			t.Error(what, d)
 		}
 		// Rows are stamped with the time of their run, and how long it took until then: a minute is enough.
@@ -78,15 +79,15 @@ func TestAsOfIsTheTruthOfThen(t *testing.T) {
 		now = now.Add(2 * time.Minute)
 		life = append(life, then{what, moment, known(time.Time{})})
 	}
-	w.backfill(now)
+	w.Backfill(now)
 	look("the backfill")
 
-	recent := w.account.IDs(now.Add(-20*time.Hour), now)
+	recent := w.Account.IDs(now.Add(-20*time.Hour), now)
 	several := slices.DeleteFunc(slices.Clone(recent), func(id string) bool {
-		o, _ := w.account.Order(id)
+		o, _ := w.Account.Order(id)
 		return len(o.Items) < 2 || !o.Items[len(o.Items)-1].Pretax.Decimal.IsPositive()
 	})
-	unpaid := w.account.Unpaid()
+	unpaid := w.Account.Unpaid()
 	if len(several) < 3 || len(unpaid) < 2 {
 		t.Fatalf("%d orders with several lines, %d unpaid: another seed is needed", len(several), len(unpaid))
 	}
@@ -94,21 +95,21 @@ func TestAsOfIsTheTruthOfThen(t *testing.T) {
 		what   string
 		change func() error
 	}{
-		{"paid", func() error { return w.account.Pay(unpaid[0]) }},
-		{"cancelled", func() error { return w.account.Cancel(unpaid[1]) }},
-		{"a line is gone", func() error { return w.account.DropItem(several[0]) }},
-		{"amounts and configuration", func() error { return w.account.Change(several[0]) }},
-		{"new orders", func() error { w.account.Add(3, now.Add(-time.Minute)); return nil }},
-		{"corrected to another hour", func() error {
-			o, _ := w.account.Order(several[1])
-			return w.account.Move(several[1], o.CreateTime.Add(-2*time.Hour))
+		{"paid, and cancelled", func() error { return errors.Join(w.Account.Pay(unpaid[0]), w.Account.Cancel(unpaid[1])) }},
+		{"a line is gone", func() error { return w.Account.DropItem(several[0]) }},
+		{"amounts and configuration, and new orders", func() error {
+			w.Account.Add(3, now.Add(-time.Minute))
+			return w.Account.Change(several[0])
 		}},
-		{"vanished", func() error { return w.account.Vanish(several[2]) }},
+		{"corrected to another hour, and vanished", func() error {
+			o, _ := w.Account.Order(several[1])
+			return errors.Join(w.Account.Move(several[1], o.CreateTime.Add(-2*time.Hour)), w.Account.Vanish(several[2]))
+		}},
 	} {
 		if err := step.change(); err != nil {
 			t.Fatal(step.what, err)
 		}
-		w.tickAt(now)
+		w.RunAt(now)
 		look(step.what)
 	}
 	for i, l := range life {

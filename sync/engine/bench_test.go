@@ -307,6 +307,41 @@ func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server ti
 	return used, serverCPU(b, s) - before
 }
 
+// BenchmarkItemHistory measures what keeping every state of the line items takes: bytes of disk for a state, once all is merged,
+// and how many times as much CPU time of ClickHouse a backfill takes as one that keeps none.
+func BenchmarkItemHistory(b *testing.B) {
+	endpoint := startSimulator(b, 0, benchAccount.Orders, 30)
+	for b.Loop() {
+		var server [2]time.Duration
+		for i, without := range []string{"SELECT 1", "DROP VIEW order_item_versions_feed"} {
+			e, s := benchEngine(b, endpoint, 32, 100_000, nil)
+			if err := s.Conn().Exec(b.Context(), without); err != nil {
+				b.Fatal(err)
+			}
+			before := serverCPU(b, s)
+			sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
+			if err != nil || sum.Err() != nil {
+				b.Fatal(err, sum.Err())
+			}
+			server[i] = serverCPU(b, s) - before
+			if err := s.Conn().Exec(b.Context(), "OPTIMIZE TABLE order_item_versions FINAL"); err != nil {
+				b.Fatal(err)
+			}
+			var bytes, states uint64
+			if err := s.Conn().QueryRow(b.Context(), `SELECT sum(bytes_on_disk), sum(rows) FROM system.parts
+				WHERE active AND database = currentDatabase() AND table = 'order_item_versions'`).Scan(&bytes, &states); err != nil {
+				b.Fatal(err)
+			}
+			if i == 0 {
+				b.ReportMetric(float64(bytes)/float64(states), "B/state")
+			} else if states > 0 {
+				b.Fatalf("%d states were kept", states)
+			}
+		}
+		b.ReportMetric(server[0].Seconds()/server[1].Seconds(), "clickhouse-cpu-ratio")
+	}
+}
+
 // serverCPU is the CPU time of ClickHouse so far, merges included.
 func serverCPU(b *testing.B, s *sink.Sink) time.Duration {
 	var us uint64

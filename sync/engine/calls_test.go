@@ -28,15 +28,15 @@ func TestBackfillWastesNoCall(t *testing.T) {
 			t.Parallel()
 			end := start.AddDate(0, 0, c.days)
 			w := newWorld(t, simulator.Options{Seed: 11, Orders: c.orders, BusyHour: c.busyHour, From: start, To: end})
-			if s := w.backfill(end); s.Err() != nil {
+			if s := w.Backfill(end); s.Err() != nil {
 				t.Fatal(s.Err())
 			}
 			w.cost(c.orders, c.days+1, c.orders)
 
 			// Again, there is nothing to ask for but the window that is open.
-			w.account.ResetCounters()
-			w.backfill(end)
-			w.cost(len(w.account.IDs(end.Add(-time.Hour), end)), 1, 0)
+			w.Account.ResetCounters()
+			w.Backfill(end)
+			w.cost(len(w.Account.IDs(end.Add(-time.Hour), end)), 1, 0)
 		})
 	}
 }
@@ -47,21 +47,21 @@ func TestQuietTickListsTheLookback(t *testing.T) {
 	end := start.AddDate(0, 0, 10)
 	w := newWorld(t, simulator.Options{Seed: 12, Orders: 2_500, From: start, To: end})
 	now := end.Add(-90 * time.Minute)
-	w.backfill(now)
-	w.account.ResetCounters()
-	if s, err := w.engine.Scheduled(t.Context(), now, now.Add(time.Hour), nil); err != nil || s.Err() != nil {
+	w.Backfill(now)
+	w.Account.ResetCounters()
+	if s, err := w.Engine.Scheduled(t.Context(), now, now.Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	lookback := now.Add(-24 * time.Hour).Truncate(time.Hour)
 	const unpaid = 3 // pages, at the most, of the listing of those that are older and unpaid
-	w.cost(len(w.account.IDs(lookback, now))+20*unpaid, 2, 0)
+	w.cost(len(w.Account.IDs(lookback, now))+20*unpaid, 2, 0)
 }
 
 // cost fails if more calls were made than a listing of so many orders, spread over so many days, and so many details
 // need: a tenth more list calls than full pages, and one a day.
 func (w *world) cost(orders, days, details int) {
 	w.Helper()
-	lists, detailed := w.account.Calls()["QueryOrders"].Total, w.account.Calls()["GetOrderDetail"].Total
+	lists, detailed := w.Account.Calls()["QueryOrders"].Total, w.Account.Calls()["GetOrderDetail"].Total
 	most := float64((orders+19)/20)*1.10 + float64(days)
 	got := fmt.Sprintf("%d list calls for %d orders in %d days, %.0f at the most; %d details", lists, orders, days, most, detailed)
 	if float64(lists) > most || detailed != details {

@@ -17,15 +17,15 @@ func (c *campaign) lossesShow(run string, s stream.Summary, err error) {
 		c.Fatalf("%s: %v", run, err)
 	}
 	ctx := c.Context()
-	open, err := warehousetest.OpenRejects(ctx, c.sink, c.stream)
+	open, err := warehousetest.OpenRejects(ctx, c.Sink, c.Stream)
 	if err != nil {
 		c.Fatal(err)
 	}
-	pending, err := c.sink.Pending(ctx, c.stream, schema.OrderRef{}, 1_000_000)
+	pending, err := c.Sink.Pending(ctx, c.Stream, schema.OrderRef{}, 1_000_000)
 	if err != nil {
 		c.Fatal(err)
 	}
-	ledger, err := c.sink.Windows(ctx, c.stream, schema.MinTime, schema.MaxTime)
+	ledger, err := c.Sink.Windows(ctx, c.Stream, schema.MinTime, schema.MaxTime)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func (c *campaign) lossesShow(run string, s stream.Summary, err error) {
 	for _, l := range c.script.Losses() {
 		at := l.At
 		if l.OrderID != "" {
-			o, ok := c.account.Order(l.OrderID)
+			o, ok := c.Account.Order(l.OrderID)
 			if !ok {
 				continue // it has vanished
 			}
@@ -92,7 +92,7 @@ func (c *campaign) watch() func() {
 			case <-c.watcher.changed:
 			}
 			var orders, items uint64
-			if err := c.sink.Conn().QueryRow(c.Context(), `SELECT
+			if err := c.Sink.Conn().QueryRow(c.Context(), `SELECT
 				(SELECT toUInt64(count() - uniqExact(account, order_id)) FROM orders),
 				(SELECT toUInt64(count() - uniqExact(account, order_id, item_id)) FROM order_items)`).Scan(&orders, &items); err != nil {
 				c.Errorf("read the views: %v", err)
@@ -119,7 +119,7 @@ func (w *world) history() {
 	w.Helper()
 	count := func(query string) (n uint64) {
 		w.Helper()
-		if err := w.sink.Conn().QueryRow(w.Context(), query).Scan(&n); err != nil {
+		if err := w.Sink.Conn().QueryRow(w.Context(), query).Scan(&n); err != nil {
 			w.Fatal(err)
 		}
 		return n
@@ -148,14 +148,14 @@ func (c *campaign) onlyWhatChanged() {
 		live := window.Interval{Start: c.now.Add(-lookback), End: c.now}.Align(time.Hour)
 		changed := map[string]bool{}
 		// What was created in the second of a run is the next run's.
-		for _, id := range c.account.IDs(before, before.Add(time.Second)) {
+		for _, id := range c.Account.IDs(before, before.Add(time.Second)) {
 			changed[id] = true
 		}
 		if change {
 			s := c.living.Step(c.now)
 			for _, ids := range [][]string{s.Added, s.Paid, s.Cancelled, s.Changed, s.Dropped} {
 				for _, id := range ids {
-					if o, _ := c.account.Order(id); !o.CreateTime.Before(c.now.Add(-sweep)) && o.CreateTime.Before(c.now) {
+					if o, _ := c.Account.Order(id); !o.CreateTime.Before(c.now.Add(-sweep)) && o.CreateTime.Before(c.now) {
 						changed[id] = true
 					}
 				}
@@ -166,12 +166,12 @@ func (c *campaign) onlyWhatChanged() {
 			pages += c.pages(span.Clip(window.Interval{Start: span.Start, End: c.now}), false)
 		}
 		pages += c.pages(window.Interval{Start: c.now.Add(-sweep), End: live.Start}, true)
-		c.account.ResetCounters()
+		c.Account.ResetCounters()
 		s, err := c.tick()
 		if err != nil || s.Err() != nil {
 			c.Fatal(err, s.Err())
 		}
-		calls := c.account.Calls()
+		calls := c.Account.Calls()
 		if n := calls["QueryOrders"].Total; n > pages {
 			c.Errorf("%d list calls where %d are enough", n, pages)
 		}
@@ -179,15 +179,15 @@ func (c *campaign) onlyWhatChanged() {
 			c.Errorf("%d detail calls for %d changes: %v", n, len(changed), changed)
 		}
 	}
-	c.equal(c.now)
+	c.Equal(c.now)
 }
 
 // pages is what listing an interval costs: its pages, once more page 1 where there is more than one, and a call for each
 // time that it has to be halved.
 func (c *campaign) pages(iv window.Interval, unpaid bool) int {
 	n := 0
-	for _, id := range c.account.IDs(iv.Start.Add(-time.Second), iv.End.Add(2*time.Second)) {
-		if o, _ := c.account.Order(id); !unpaid || schema.IsUnpaid(o.PaymentStatus) {
+	for _, id := range c.Account.IDs(iv.Start.Add(-time.Second), iv.End.Add(2*time.Second)) {
+		if o, _ := c.Account.Order(id); !unpaid || schema.IsUnpaid(o.PaymentStatus) {
 			n++
 		}
 	}

@@ -25,27 +25,27 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			t.Parallel()
 			now := time.Now().UTC()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 200, From: now.Add(-6 * time.Hour), To: now.Add(-3 * time.Hour)})
-			w.account.SetClock(ahead)
+			w.Account.SetClock(ahead)
 			process := func() *engine.Engine {
-				client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
-					AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+				client, err := bss.New(bss.Options{Account: "main", Endpoint: w.Endpoint, Credentials: bss.Credentials{
+					AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(),
 				}})
 				if err != nil {
 					t.Fatal(err)
 				}
 				t.Cleanup(client.Close)
 				caller := source.NewCaller(client, source.NewBudget(1e5), source.NewBudget(1e5), source.DefaultPolicy, nil)
-				return engine.New(w.sink, []stream.Stream{{
-					Stream: w.stream, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 4, Clock: client.Clock().Offset,
+				return engine.New(w.Sink, []stream.Stream{{
+					Stream: w.Stream, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 4, Clock: client.Clock().Offset,
 				}}, engine.Options{Window: 5 * time.Minute, Settle: settle, Lookback: 6 * time.Hour, Sweep: 7 * time.Hour})
 			}
 			vendor := func() time.Time { return time.Now().UTC().Add(ahead) }
-			late := w.account.Add(3, vendor().Add(90*time.Second)) // while, and after, the first run lists
+			late := w.Account.Add(3, vendor().Add(90*time.Second)) // while, and after, the first run lists
 			first := process()
 			if s, err := first.Backfill(t.Context(), now, now.Add(-7*time.Hour), now, false, nil); err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}
-			ledger, err := w.sink.Windows(t.Context(), w.stream, schema.MinTime, schema.MaxTime)
+			ledger, err := w.Sink.Windows(t.Context(), w.Stream, schema.MinTime, schema.MaxTime)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +64,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			}
 			// The vendor's clock goes on, and so does the schedule, in a new process and in the old one.
 			ahead += 8 * time.Minute
-			w.account.SetClock(ahead)
+			w.Account.SetClock(ahead)
 			for range 2 {
 				for _, e := range []*engine.Engine{process(), first} {
 					if s, err := e.Scheduled(t.Context(), time.Now().UTC(), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
@@ -72,11 +72,11 @@ func TestTheVendorsClockDecides(t *testing.T) {
 					}
 				}
 			}
-			orders, err := w.sink.OrdersByID(t.Context(), w.stream, schema.MinTime, schema.MaxTime, late)
+			orders, err := w.Sink.OrdersByID(t.Context(), w.Stream, schema.MinTime, schema.MaxTime, late)
 			if err != nil || len(orders) != len(late) {
 				t.Errorf("%d of %d late orders are stored, %v", len(orders), len(late), err)
 			}
-			if n := w.count("SELECT count() FROM window_audit WHERE verdict = 'complete' AND NOT agrees"); n != 0 {
+			if n := w.Count("SELECT count() FROM window_audit WHERE verdict = 'complete' AND NOT agrees"); n != 0 {
 				t.Errorf("%d windows do not agree", n)
 			}
 		})

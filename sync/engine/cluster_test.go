@@ -12,6 +12,7 @@ import (
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -38,10 +39,10 @@ func TestCampaignOnTwoShards(t *testing.T) {
 			n := sinktest.Cluster(t)
 			w := newWorldIn(t, simulator.Options{Seed: 1, Orders: 600}, on(n, sinktest.TwoShards, node, true))
 			now := start.AddDate(0, 0, 3)
-			if err := w.backfill(now).Err(); err != nil {
+			if err := w.Backfill(now).Err(); err != nil {
 				t.Error(err)
 			}
-			w.equal(now)
+			w.Equal(now)
 			for server := range 2 {
 				var rows uint64
 				if err := n.Conn(t, server).QueryRow(t.Context(), "SELECT count() FROM order_rows_local").Scan(&rows); err != nil || rows < 200 {
@@ -50,25 +51,25 @@ func TestCampaignOnTwoShards(t *testing.T) {
 			}
 
 			// The other server sees the same, and goes on from there.
-			w.open(on(n, sinktest.TwoShards, 1-node, false))
-			w.account.ResetCounters()
-			w.backfill(now)
-			if calls := w.account.Calls()["GetOrderDetail"].Total; calls > 0 {
+			w.Open(on(n, sinktest.TwoShards, 1-node, false))
+			w.Account.ResetCounters()
+			w.Backfill(now)
+			if calls := w.Account.Calls()["GetOrderDetail"].Total; calls > 0 {
 				t.Errorf("%d details were fetched again", calls)
 			}
-			ids := w.account.IDs(now.Add(-20*time.Hour), now)
+			ids := w.Account.IDs(now.Add(-20*time.Hour), now)
 			for _, id := range ids[:40] {
-				if err := w.account.Change(id); err != nil {
+				if err := w.Account.Change(id); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.account.Add(10, now.Add(time.Minute))
+			w.Account.Add(10, now.Add(time.Minute))
 			now = now.Add(time.Hour)
-			if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+			if s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 				t.Error(err, s.Err())
 			}
-			w.equal(now)
-			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
+			w.Equal(now)
+			if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
 
@@ -77,34 +78,35 @@ func TestCampaignOnTwoShards(t *testing.T) {
 				"ALTER TABLE order_item_rows_local DELETE WHERE toDate(create_time) < '2026-03-03' SETTINGS mutations_sync = 2"); err != nil {
 				t.Fatal(err)
 			}
-			if r := w.verify(now, audit.Options{}); len(r.Differences) == 0 {
+			if r := w.Verify(now, audit.Options{}); len(r.Differences) == 0 {
 				t.Error("a shard has lost items, and nothing is found")
 			}
-			if r := w.verify(now, audit.Options{Repair: true}); r.Left() > 0 {
+			if r := w.Verify(now, audit.Options{Repair: true}); r.Left() > 0 {
 				t.Errorf("after the repair: %v", r.Differences)
 			}
-			w.equal(now)
+			w.Equal(now)
 		})
 	}
 }
 
 // A shard goes away in the middle of a backfill: it fails with the remedy, records nothing that is not stored, and the
 // next one makes the rest.
-func TestShardAwayDuringABackfill(t *testing.T) {
+func TestShardAwayDuringABackfillSlow(t *testing.T) {
 	t.Parallel()
+	worldtest.Slow(t)
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 2, Orders: 1500}, on(n, sinktest.TwoShards, 0, true))
 	end := start.AddDate(0, 0, 3)
 	now := end.Add(time.Hour)
-	w.engine.FlushRows = 300
+	w.Engine.FlushRows = 300
 	var once, first sync.Once
 	reached, recorded, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	w.engine.Committed = func(b engine.Written) {
+	w.Engine.Committed = func(b engine.Written) {
 		if b.Windows > 0 {
 			first.Do(func() { close(recorded) })
 		}
 	}
-	w.account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+	w.Account.SetFault(func(r simulator.FaultRequest) simulator.Action {
 		if r.API == "GetOrderDetail" && r.Number == 700 {
 			once.Do(func() { close(reached) })
 			<-stopped
@@ -117,7 +119,7 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 	}
 	ended := make(chan outcome)
 	go func() {
-		s, err := w.engine.Backfill(t.Context(), now, start, now, false, nil)
+		s, err := w.Engine.Backfill(t.Context(), now, start, now, false, nil)
 		ended <- outcome{s, err}
 	}()
 	for _, c := range []chan struct{}{reached, recorded} { // a part is whole; the order that is held back keeps another from being so
@@ -139,31 +141,29 @@ func TestShardAwayDuringABackfill(t *testing.T) {
 	}
 	n.Start(t, 1)
 
-	before, err := w.sink.Windows(t.Context(), w.stream, start, end)
+	before, err := w.Sink.Windows(t.Context(), w.Stream, start, end)
 	if err != nil || len(before) == 0 || len(before) == 72 {
 		t.Fatalf("%d windows were recorded before, %v", len(before), err)
 	}
 	var disagree uint64
-	if err := w.sink.Conn().QueryRow(t.Context(), "SELECT count() FROM window_audit WHERE NOT agrees").Scan(&disagree); err != nil || disagree > 0 {
+	if err := w.Sink.Conn().QueryRow(t.Context(), "SELECT count() FROM window_audit WHERE NOT agrees").Scan(&disagree); err != nil || disagree > 0 {
 		t.Errorf("%d of the recorded windows are not whole, %v", disagree, err)
 	}
-	if err := w.backfill(now).Err(); err != nil {
+	if err := w.Backfill(now).Err(); err != nil {
 		t.Error(err)
 	}
-	w.equal(end)
+	w.Equal(end)
 }
 
 // After a replica has failed, the next one is read, which is behind: here it never heard of what changed last. That costs
 // calls. What is written then is above what it missed, so that both agree as soon as they have each other's rows.
 func TestSlowReplicaThatIsBehind(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("starts two servers of its own; ORDERSYNC_SLOW=1 runs it")
-	}
+	worldtest.Slow(t)
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 3, Orders: 600}, on(n, sinktest.TwoReplicas, 0, true))
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
+	w.Backfill(now)
 	// replicate does what replication would do in the end.
 	replicate := func(from, to int) {
 		t.Helper()
@@ -178,38 +178,38 @@ func TestSlowReplicaThatIsBehind(t *testing.T) {
 	tick := func() {
 		t.Helper()
 		now = now.Add(5 * time.Minute)
-		if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+		if s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 			t.Fatal(err, s.Err())
 		}
 	}
 	replicate(0, 1)
-	ids := w.account.IDs(now.Add(-20*time.Hour), now)
+	ids := w.Account.IDs(now.Add(-20*time.Hour), now)
 	change := func(ids []string) {
 		t.Helper()
 		for _, id := range ids {
-			if err := w.account.Change(id); err != nil {
+			if err := w.Account.Change(id); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	change(ids[:30])
-	w.account.Add(5, now.Add(time.Minute))
+	w.Account.Add(5, now.Add(time.Minute))
 	tick()
-	w.equal(now)
+	w.Equal(now)
 
-	w.open(on(n, sinktest.TwoReplicas, 1, false))
+	w.Open(on(n, sinktest.TwoReplicas, 1, false))
 	n.Stop(t, 0)
 	change(ids[20:50])
 	tick()
-	w.equal(now)
+	w.Equal(now)
 
 	n.Start(t, 0)
 	replicate(1, 0)
 	replicate(0, 1)
 	for node := range 2 {
-		w.open(on(n, sinktest.TwoReplicas, node, false))
-		w.equal(now)
-		if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
+		w.Open(on(n, sinktest.TwoReplicas, node, false))
+		w.Equal(now)
+		if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 			t.Errorf("%v", r.Differences)
 		}
 	}

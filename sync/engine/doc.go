@@ -46,8 +46,10 @@
 //     each window was listed (listed_at);
 //   - what only its detail shows, such as instances: at the ages of Options.Recheck, and then within Bounds.Details, or as long
 //     as the quota of details takes (detailed_at). Where details are not fetched again by themselves, as is the default of an
-//     account with more orders than a fifth of its quota is enough for, it is never noticed;
-//   - tracked by its id and paid or cancelled: within Bounds.Details.
+//     account with more orders than a fifth of its quota is enough for, a change of a detail alone is noticed when the order is
+//     fetched for another reason: its list row changes, or somebody asks for it by its id;
+//   - of a stream that cannot list, paid or cancelled: within Bounds.Details, because a scrub fetches all its details, and
+//     compares no list rows; without that bound it is noticed when somebody asks: a deep verification, or a fetch by its id.
 //
 // All of that is of a stream that a run asks. Where an account has several, one that orders nothing is asked more and more seldom,
 // down to Options.Quiet, and what changes of its orders is noticed by the next run that asks it; see [window.Turns].

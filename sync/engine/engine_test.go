@@ -13,13 +13,10 @@ import (
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sink/warehousetest"
-	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
+	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
-	"github.com/ordersync/ordersync/sync/simulator/compare"
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/bss"
-	"github.com/ordersync/ordersync/sync/source/unicloud"
 	"github.com/ordersync/ordersync/sync/stream"
 )
 
@@ -31,152 +28,23 @@ func TestMain(m *testing.M) {
 	sinktest.Main(m)
 }
 
-var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+var start = worldtest.Start
 
-// world is a simulated vendor with one account, a warehouse, and the production code between them.
+// world is a world with what the tests of this package do in it.
 type world struct {
-	*testing.T
-	account  *simulator.Account
-	endpoint string
-	sink     *sink.Sink
-	engine   *engine.Engine
-	stream   schema.Stream
-	decoder  source.Decoder // of new engines
-	filters  schema.Filters
-	// listQuota of new engines' streams; zero is without a bound.
-	listQuota float64
-	recheck   []time.Duration                   // of new engines
-	bounds    engine.Bounds                     // of scheduled
-	source    func(stream.Source) stream.Source // what they have around theirs
-	store     engine.Store                      // what new engines write to: sink, or something around it
-
-	mu        sync.Mutex
-	committed []engine.Written
+	*worldtest.World
+	bounds engine.Bounds // of scheduled
 }
 
 func newWorld(t *testing.T, o simulator.Options) *world {
 	t.Helper()
-	addr, database := warehousetest.Database(t)
-	return newWorldIn(t, o, sink.Config{Addr: []string{addr}, Database: database})
+	return &world{World: worldtest.New(t, o)}
 }
 
 // newWorldIn has the warehouse that is named.
 func newWorldIn(t *testing.T, o simulator.Options, warehouse sink.Config) *world {
 	t.Helper()
-	w := &world{T: t, decoder: bss.Decoder{}, source: func(s stream.Source) stream.Source { return s }, stream: schema.Stream{Source: bss.Vendor, Account: "main"}}
-	if o.To.IsZero() {
-		o.From, o.To = start, start.AddDate(0, 0, 3)
-	}
-	w.account = simulator.NewAccount(o)
-	server := simulator.New(w.account)
-	if err := server.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	w.endpoint = server.URL()
-	w.open(warehouse)
-	return w
-}
-
-// open opens a warehouse and makes an engine for it.
-func (w *world) open(c sink.Config) {
-	w.Helper()
-	s, err := sink.Open(w.Context(), c)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.Cleanup(func() { _ = s.Close() })
-	w.sink, w.store = s, s
-	w.engine = w.newEngine(0, 20)
-}
-
-// newStream is what a new process would have: a client and budgets of its own. A call may take as long as timeout; zero is the
-// client's default.
-func (w *world) newStream(timeout time.Duration, pageSize int) stream.Stream {
-	w.Helper()
-	var client interface {
-		source.Client
-		Close()
-	}
-	var err error
-	if key, secret := w.account.AccessKeyID(), w.account.AccessKeySecret(); w.stream.Source == unicloud.Vendor {
-		client, err = unicloud.New(unicloud.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout, AccessKeyID: key, AccessKeySecret: secret})
-	} else {
-		client, err = bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, MaxInFlight: 16, Timeout: timeout,
-			Credentials: bss.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
-	}
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.Cleanup(client.Close)
-	policy := source.Policy{Initial: time.Millisecond, MaxWait: 10 * time.Millisecond, MaxElapsed: 10 * time.Second, MaxTries: 6}
-	caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), policy, nil)
-	return stream.Stream{Stream: w.stream, Source: w.source(caller), Filters: w.filters, Decoder: w.decoder, PageSize: pageSize, InFlight: 8, ListQuota: w.listQuota}
-}
-
-// newEngine is an engine with a stream of its own.
-func (w *world) newEngine(timeout time.Duration, pageSize int) *engine.Engine {
-	w.Helper()
-	return engine.New(w.store, []stream.Stream{w.newStream(timeout, pageSize)}, engine.Options{
-		Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour, Recheck: w.recheck,
-		Committed: func(b engine.Written) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.committed = append(w.committed, b)
-		},
-	})
-}
-
-// audit checks what the engine's runs have stored.
-func (w *world) audit() *audit.Audit { return w.auditOf(w.engine) }
-
-func (w *world) auditOf(e *engine.Engine) *audit.Audit {
-	return audit.New(w.store, e, e.Window, e.Settle)
-}
-
-func (w *world) backfill(now time.Time) stream.Summary {
-	w.Helper()
-	s, err := w.engine.Backfill(w.Context(), now, start, now, false, nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return s
-}
-
-// equal fails unless the warehouse equals the truth and the ledger tiles the time from start to end.
-func (w *world) equal(end time.Time) {
-	w.Helper()
-	diff, err := compare.Warehouse(w.Context(), w.sink.Conn(), "main", start, end, w.account.Truth(start, end))
-	if err != nil {
-		w.Fatal(err)
-	}
-	for _, d := range diff {
-		w.Error(d)
-	}
-	windows, err := w.sink.Windows(w.Context(), w.stream, start, end)
-	if err != nil {
-		w.Fatal(err)
-	}
-	at, digest, stored := start, uint64(0), 0
-	for _, x := range windows {
-		if !x.Start.Equal(at) {
-			w.Errorf("the window %s follows one that ends at %s", x.Start, at)
-		}
-		at = x.End
-		digest ^= x.IDDigest
-		stored += int(x.Stored)
-	}
-	truth := w.account.Truth(start, end)
-	if at.Before(end) || stored != truth.Orders || digest != truth.IDDigest {
-		w.Errorf("the ledger ends at %s with %d orders of %d", at, stored, truth.Orders)
-	}
-	var disagree uint64
-	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count() FROM window_audit WHERE NOT agrees").Scan(&disagree); err != nil {
-		w.Fatal(err)
-	}
-	if disagree > 0 {
-		w.Errorf("%d windows do not agree with the stored orders", disagree)
-	}
+	return &world{World: worldtest.NewIn(t, o, warehouse)}
 }
 
 func TestBackfillEqualsTheTruth(t *testing.T) {
@@ -194,13 +62,13 @@ func TestBackfillEqualsTheTruth(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, o)
 			end := start.AddDate(0, 0, 3)
-			s := w.backfill(end.Add(time.Hour))
+			s := w.Backfill(end.Add(time.Hour))
 			if err := s.Err(); err != nil {
 				t.Error(err)
 			}
-			w.equal(end)
-			for _, id := range w.account.IDs(start, end) {
-				if n := w.account.DetailCalls(id); n != 1 {
+			w.Equal(end)
+			for _, id := range w.Account.IDs(start, end) {
+				if n := w.Account.DetailCalls(id); n != 1 {
 					t.Fatalf("the detail of order %s was fetched %d times", id, n)
 				}
 			}
@@ -213,27 +81,27 @@ func TestBackfillAgainCostsNothing(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
 	end := start.AddDate(0, 0, 3)
 	now := end.Add(time.Hour)
-	w.backfill(now)
-	w.account.ResetCounters()
-	w.committed = nil
-	if s := w.backfill(now); len(w.account.Calls()) != 0 || len(s.Streams[0].Windows) != 1 {
+	w.Backfill(now)
+	w.Account.ResetCounters()
+	w.Committed = nil
+	if s := w.Backfill(now); len(w.Account.Calls()) != 0 || len(s.Streams[0].Windows) != 1 {
 		// Only the window that is open at now is walked again.
-		if calls := w.account.Calls(); calls["QueryOrders"].Total != 1 || calls["GetOrderDetail"].Total != 0 {
+		if calls := w.Account.Calls(); calls["QueryOrders"].Total != 1 || calls["GetOrderDetail"].Total != 0 {
 			t.Errorf("%+v", calls)
 		}
 	}
-	if _, err := w.engine.Backfill(t.Context(), now, start, now, true, nil); err != nil {
+	if _, err := w.Engine.Backfill(t.Context(), now, start, now, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	if calls := w.account.Calls(); calls["GetOrderDetail"].Total != 0 {
+	if calls := w.Account.Calls(); calls["GetOrderDetail"].Total != 0 {
 		t.Errorf("forced again: %+v", calls)
 	}
-	for _, b := range w.committed {
+	for _, b := range w.Committed {
 		if b.Orders+b.Items+len(b.Rejects) > 0 {
 			t.Errorf("rows were written again: %+v", b)
 		}
 	}
-	w.equal(end)
+	w.Equal(end)
 }
 
 // asked counts what a run asks a warehouse about stored orders and items.
@@ -263,13 +131,13 @@ func (a *asked) ItemIDsByOrder(ctx context.Context, stream schema.Stream, from, 
 func TestFetchReadsOnlyWhatItWasAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 5, Orders: 300, From: start, To: start.AddDate(0, 0, 2)})
-	store := &asked{Store: w.sink}
-	w.store = store
-	w.engine = w.newEngine(0, 20)
+	store := &asked{Store: w.Sink}
+	w.Store = store
+	w.Engine = w.NewEngine(0, 20)
 	now := start.AddDate(0, 0, 2)
 	// New ones, and the same again as stored ones that lie far apart.
-	for _, ids := range [][]string{nil, {}, w.account.IDs(start, now), w.account.IDs(start, now)[:1]} {
-		s, err := w.engine.Fetch(t.Context(), now, w.stream, ids, nil)
+	for _, ids := range [][]string{nil, {}, w.Account.IDs(start, now), w.Account.IDs(start, now)[:1]} {
+		s, err := w.Engine.Fetch(t.Context(), now, w.Stream, ids, nil)
 		if err != nil || s.Streams[0].Details != len(ids) {
 			t.Fatalf("%d ids: %d details, %v", len(ids), s.Streams[0].Details, err)
 		}
@@ -286,17 +154,17 @@ func TestBackfillIntoABlankWarehouse(t *testing.T) {
 	const days = 20
 	w := newWorld(t, simulator.Options{Seed: 5, Orders: 600, From: start, To: start.AddDate(0, 0, days)})
 	now := start.AddDate(0, 0, days)
-	orders := w.account.IDs(start, now)
-	o, _ := w.account.Order(orders[len(orders)/2])
-	left := schema.Item{Stream: w.stream, OrderID: o.OrderID, ItemID: "gone", CreateTime: o.CreateTime, FetchedAt: start, Version: 1}
-	if err := w.sink.Write(t.Context(), schema.Batch{Items: []schema.Item{left}}); err != nil {
+	orders := w.Account.IDs(start, now)
+	o, _ := w.Account.Order(orders[len(orders)/2])
+	left := schema.Item{Stream: w.Stream, OrderID: o.OrderID, ItemID: "gone", CreateTime: o.CreateTime, FetchedAt: start, Version: 1}
+	if err := w.Sink.Write(t.Context(), schema.Batch{Items: []schema.Item{left}}); err != nil {
 		t.Fatal(err)
 	}
-	store := &asked{Store: w.sink}
-	w.store = store
-	w.engine = w.newEngine(0, 20)
-	w.backfill(now)
-	w.equal(now)
+	store := &asked{Store: w.Sink}
+	w.Store = store
+	w.Engine = w.NewEngine(0, 20)
+	w.Backfill(now)
+	w.Equal(now)
 	if store.known.Load() > days/4 || store.items.Load() > days/4 {
 		t.Errorf("asked %d times for orders and %d times for items", store.known.Load(), store.items.Load())
 	}
@@ -306,31 +174,31 @@ func TestTickFollowsWhatChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 500})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
+	w.Backfill(now)
 	tick := func(d time.Duration) stream.Summary {
 		now = now.Add(d)
-		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	w.account.ResetCounters()
-	w.account.Add(3, now.Add(time.Minute))
-	recent := w.account.IDs(now.Add(-20*time.Hour), now)
-	if err := w.account.Change(recent[0]); err != nil {
+	w.Account.ResetCounters()
+	w.Account.Add(3, now.Add(time.Minute))
+	recent := w.Account.IDs(now.Add(-20*time.Hour), now)
+	if err := w.Account.Change(recent[0]); err != nil {
 		t.Fatal(err)
 	}
-	if s := tick(5 * time.Minute); s.Streams[0].Changed != 4 || w.account.Calls()["GetOrderDetail"].Total != 4 {
-		t.Errorf("%+v, %+v", s.Streams[0], w.account.Calls())
+	if s := tick(5 * time.Minute); s.Streams[0].Changed != 4 || w.Account.Calls()["GetOrderDetail"].Total != 4 {
+		t.Errorf("%+v, %+v", s.Streams[0], w.Account.Calls())
 	}
-	w.equal(now.Truncate(time.Hour).Add(time.Hour))
+	w.Equal(now.Truncate(time.Hour).Add(time.Hour))
 
 	// A day later: what was open is closed, and the hours in between are there.
-	w.account.Add(2, now.Add(3*time.Hour))
+	w.Account.Add(2, now.Add(3*time.Hour))
 	tick(50 * time.Hour)
-	w.equal(now)
-	windows, err := w.sink.Windows(t.Context(), w.stream, start, now.Truncate(time.Hour))
+	w.Equal(now)
+	windows, err := w.Sink.Windows(t.Context(), w.Stream, start, now.Truncate(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,20 +215,20 @@ func TestAStopCommitsWhatWasFetched(t *testing.T) {
 	end := start.AddDate(0, 0, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	var once sync.Once
-	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 		if f.API == "GetOrderDetail" && f.Number > 120 {
 			once.Do(cancel)
 		}
 		return simulator.Action{}
 	})
-	if _, err := w.engine.Backfill(ctx, end, start, end, false, nil); err == nil {
+	if _, err := w.Engine.Backfill(ctx, end, start, end, false, nil); err == nil {
 		t.Error("a stopped run says that all is well")
 	}
-	fetched := w.account.Calls()["GetOrderDetail"].OK
-	w.account.SetFault(nil)
-	w.backfill(end)
-	w.equal(end)
-	if again := w.account.Calls()["GetOrderDetail"].OK - 500; again > 32 { // at most what was in flight
+	fetched := w.Account.Calls()["GetOrderDetail"].OK
+	w.Account.SetFault(nil)
+	w.Backfill(end)
+	w.Equal(end)
+	if again := w.Account.Calls()["GetOrderDetail"].OK - 500; again > 32 { // at most what was in flight
 		t.Errorf("%d details were fetched before the stop, %d of them again after it", fetched, again)
 	}
 }
@@ -369,8 +237,8 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	end := start.AddDate(0, 0, 3)
-	bad := w.account.IDs(start, end)[7]
-	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+	bad := w.Account.IDs(start, end)[7]
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 		switch {
 		case f.API == "QueryOrders" && f.Start.Day() == 2:
 			return simulator.Action{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"}
@@ -379,20 +247,20 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 		}
 		return simulator.Action{}
 	})
-	s := w.backfill(end)
+	s := w.Backfill(end)
 	l := s.Streams[0]
 	if s.Err() == nil || l.Windows[schema.Failed] == 0 || l.Pending != 1 {
 		t.Errorf("%+v: %v", l, s.Err())
 	}
-	w.account.SetFault(nil)
+	w.Account.SetFault(nil)
 	for i := range 3 {
 		now := end.Add(time.Duration(i*20) * time.Minute)
-		if _, err := w.engine.Backfill(t.Context(), now, start, end, i == 2, nil); err != nil {
+		if _, err := w.Engine.Backfill(t.Context(), now, start, end, i == 2, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.equal(end)
-	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
+	w.Equal(end)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.Sink, w.Stream)
 	if err != nil || len(rejects) > 0 {
 		t.Errorf("%v %v", rejects, err)
 	}
@@ -401,11 +269,11 @@ func TestAFailureIsVisibleAndHealed(t *testing.T) {
 func TestRefusedCredentialsEndTheRunAfterAFewCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300, DeniedActions: []string{"GetOrderDetail"}})
-	s := w.backfill(start.AddDate(0, 0, 3))
+	s := w.Backfill(start.AddDate(0, 0, 3))
 	if source.ReasonOf(s.Streams[0].Err) != source.Auth {
 		t.Errorf("%v", s.Streams[0].Err)
 	}
-	if n := w.account.Calls()["GetOrderDetail"].Total; n > 64 {
+	if n := w.Account.Calls()["GetOrderDetail"].Total; n > 64 {
 		t.Errorf("%d calls", n)
 	}
 }

@@ -17,28 +17,18 @@ import (
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/bss"
-	"github.com/ordersync/ordersync/sync/source/unicloud"
 	"github.com/ordersync/ordersync/sync/stream"
 )
-
-func (w *world) tickAt(now time.Time) stream.Summary {
-	w.Helper()
-	s, err := w.engine.Scheduled(w.Context(), now, time.Now().Add(time.Hour), nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return s
-}
 
 // once fails unless the views have one row of an order, or none, at the creation time of the source.
 func (w *world) once(id string) {
 	w.Helper()
 	var rows uint64
 	var created time.Time
-	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count(), max(create_time) FROM orders WHERE order_id = $1", id).Scan(&rows, &created); err != nil {
+	if err := w.Sink.Conn().QueryRow(w.Context(), "SELECT count(), max(create_time) FROM orders WHERE order_id = $1", id).Scan(&rows, &created); err != nil {
 		w.Fatal(err)
 	}
-	o, ok := w.account.Order(id)
+	o, ok := w.Account.Order(id)
 	if ok && (rows != 1 || !created.Equal(o.CreateTime)) || !ok && rows != 0 {
 		w.Errorf("%d rows of order %s, the newest created at %s; at the source %t, %s", rows, id, created, ok, o.CreateTime)
 	}
@@ -60,23 +50,23 @@ func TestAnOrderThatMovesIsOneRow(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 			now := start.AddDate(0, 0, 3)
-			id := w.account.Add(1, start.Add(c.from))[0]
-			w.backfill(now)
-			w.equal(now)
-			if err := w.account.Move(id, start.Add(c.from+c.by)); err != nil {
+			id := w.Account.Add(1, start.Add(c.from))[0]
+			w.Backfill(now)
+			w.Equal(now)
+			if err := w.Account.Move(id, start.Add(c.from+c.by)); err != nil {
 				t.Fatal(err)
 			}
-			if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+			if s := w.RunAt(now.Add(5 * time.Minute)); s.Err() != nil {
 				t.Error(s.Err())
 			}
 			w.once(id)
-			w.equal(now)
+			w.Equal(now)
 			w.history()
-			if r := w.verify(now.Add(5*time.Minute), audit.Options{Deep: true}); len(r.Differences) > 0 {
+			if r := w.Verify(now.Add(5*time.Minute), audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
-			w.account.ResetCounters()
-			if s := w.tickAt(now.Add(10 * time.Minute)); s.Err() != nil || s.Streams[0].Changed > 0 || s.Streams[0].Details > 0 {
+			w.Account.ResetCounters()
+			if s := w.RunAt(now.Add(10 * time.Minute)); s.Err() != nil || s.Streams[0].Changed > 0 || s.Streams[0].Details > 0 {
 				t.Errorf("the next run: %+v, %v", s.Streams[0], s.Err())
 			}
 		})
@@ -88,18 +78,18 @@ func TestHistoryGoesOnWhenAnOrderMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
 	now := start.AddDate(0, 0, 3)
-	id := w.account.Add(1, start.Add(60*time.Hour))[0]
-	w.backfill(now)
+	id := w.Account.Add(1, start.Add(60*time.Hour))[0]
+	w.Backfill(now)
 	for i, at := range []time.Duration{61, 50, 60} {
-		if err := w.account.Move(id, start.Add(at*time.Hour)); err != nil {
+		if err := w.Account.Move(id, start.Add(at*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(5 * time.Minute)
-		if s := w.tickAt(now); s.Err() != nil {
+		if s := w.RunAt(now); s.Err() != nil {
 			t.Error(i, s.Err())
 		}
 	}
-	rows, err := w.sink.Conn().Query(t.Context(), `SELECT change, formatDateTime(create_time, '%d %H'), isNull(valid_to),
+	rows, err := w.Sink.Conn().Query(t.Context(), `SELECT change, formatDateTime(create_time, '%d %H'), isNull(valid_to),
 		valid_from = lagInFrame(valid_to) OVER (ORDER BY change ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 		FROM order_history WHERE order_id = $1 ORDER BY change`, id)
 	if err != nil {
@@ -128,27 +118,27 @@ func TestAnOrderThatVanishesGoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	ids := w.account.IDs(now.Add(-20*time.Hour), now.Add(-time.Hour))[:3]
+	w.Backfill(now)
+	ids := w.Account.IDs(now.Add(-20*time.Hour), now.Add(-time.Hour))[:3]
 	for _, id := range ids {
-		if err := w.account.Vanish(id); err != nil {
+		if err := w.Account.Vanish(id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.account.ResetCounters()
+	w.Account.ResetCounters()
 	now = now.Add(5 * time.Minute)
-	if s := w.tickAt(now); s.Err() != nil {
+	if s := w.RunAt(now); s.Err() != nil {
 		t.Error(s.Err())
 	}
 	for _, id := range ids {
 		w.once(id)
 	}
-	w.equal(now)
+	w.Equal(now)
 	w.ended(ids)
-	if n := w.account.Calls()["GetOrderDetail"].Total; n > 3*len(ids) {
+	if n := w.Account.Calls()["GetOrderDetail"].Total; n > 3*len(ids) {
 		t.Errorf("%d detail calls for %d orders", n, len(ids))
 	}
-	if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
+	if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 }
@@ -157,7 +147,7 @@ func TestAnOrderThatVanishesGoes(t *testing.T) {
 func (w *world) ended(ids []string) {
 	w.Helper()
 	var open uint64
-	if err := w.sink.Conn().QueryRow(w.Context(), "SELECT count() FROM order_history WHERE order_id IN ($1) AND isNull(valid_to)", ids).Scan(&open); err != nil {
+	if err := w.Sink.Conn().QueryRow(w.Context(), "SELECT count() FROM order_history WHERE order_id IN ($1) AND isNull(valid_to)", ids).Scan(&open); err != nil {
 		w.Fatal(err)
 	}
 	if open > 0 {
@@ -192,29 +182,29 @@ func TestASickSourceEmptiesNothing(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: c.orders})
 			now := start.AddDate(0, 0, 3)
-			w.backfill(now)
+			w.Backfill(now)
 			if c.fault == nil {
 				script := simulator.NewScript(1, simulator.Rule{Kind: "lists-nothing", Most: 2})
 				c.fault = script.Fault
 			}
-			w.account.SetFault(c.fault)
-			w.account.ResetCounters()
+			w.Account.SetFault(c.fault)
+			w.Account.ResetCounters()
 			now = now.Add(5 * time.Minute)
-			s := w.tickAt(now)
+			s := w.RunAt(now)
 			if (s.Err() == nil) != c.green {
 				t.Errorf("%v", s.Err())
 			}
-			calls := w.account.Calls()
+			calls := w.Account.Calls()
 			if n := calls["QueryOrders"].Total + calls["GetOrderDetail"].Total; n > 150 {
 				t.Errorf("%d calls: %+v", n, calls)
 			}
 			w.stored(now)
-			w.account.SetFault(nil)
+			w.Account.SetFault(nil)
 			now = now.Add(20 * time.Minute) // what was short is tried again after a while
-			if s := w.tickAt(now); s.Err() != nil {
+			if s := w.RunAt(now); s.Err() != nil {
 				t.Errorf("when it is well again: %v", s.Err())
 			}
-			w.equal(now)
+			w.Equal(now)
 		})
 	}
 }
@@ -222,8 +212,8 @@ func TestASickSourceEmptiesNothing(t *testing.T) {
 // stored fails unless the stored orders are those of the source, whatever the ledger says.
 func (w *world) stored(end time.Time) {
 	w.Helper()
-	n, err := w.sink.Count(w.Context(), w.stream, start, end)
-	if err != nil || n != w.account.Truth(start, end).Orders {
+	n, err := w.Sink.Count(w.Context(), w.Stream, start, end)
+	if err != nil || n != w.Account.Truth(start, end).Orders {
 		w.Errorf("%d orders are stored, %v", n, err)
 	}
 }
@@ -233,14 +223,14 @@ func TestAContradictionIsShort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	id := w.account.IDs(now.Add(-20*time.Hour), now)[0]
-	hidden, _ := w.account.Order(id)
-	w.account.SetFault(func(q simulator.FaultRequest) simulator.Action {
+	w.Backfill(now)
+	id := w.Account.IDs(now.Add(-20*time.Hour), now)[0]
+	hidden, _ := w.Account.Order(id)
+	w.Account.SetFault(func(q simulator.FaultRequest) simulator.Action {
 		if q.OrderID != "" || q.Start.After(hidden.CreateTime) || q.End.Before(hidden.CreateTime) {
 			return simulator.Action{}
 		}
-		rows := w.account.IDs(q.Start, q.End.Add(time.Second)) // newest first, both ends included
+		rows := w.Account.IDs(q.Start, q.End.Add(time.Second)) // newest first, both ends included
 		return simulator.Action{
 			Total: func(n int) int { return n - 1 },
 			Drop:  func(row int) bool { return q.Page == 1 && rows[len(rows)-1-row] == id },
@@ -248,23 +238,23 @@ func TestAContradictionIsShort(t *testing.T) {
 	})
 	for i := range 12 {
 		now = now.Add(5 * time.Minute)
-		if s := w.tickAt(now); s.Err() == nil {
+		if s := w.RunAt(now); s.Err() == nil {
 			t.Fatalf("run %d is green", i)
 		}
 	}
 	var why string
-	if err := w.sink.Conn().QueryRow(t.Context(), "SELECT error FROM sync_windows WHERE verdict = 'short'").Scan(&why); err != nil || !strings.Contains(why, id) {
+	if err := w.Sink.Conn().QueryRow(t.Context(), "SELECT error FROM sync_windows WHERE verdict = 'short'").Scan(&why); err != nil || !strings.Contains(why, id) {
 		t.Errorf("%q, %v", why, err)
 	}
 	w.once(id)
-	if n := w.account.DetailCalls(id); n > 6 {
+	if n := w.Account.DetailCalls(id); n > 6 {
 		t.Errorf("%d detail calls in an hour", n)
 	}
-	w.account.SetFault(nil)
-	if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+	w.Account.SetFault(nil)
+	if s := w.RunAt(now.Add(5 * time.Minute)); s.Err() != nil {
 		t.Error(s.Err())
 	}
-	w.equal(now)
+	w.Equal(now)
 }
 
 // failing refuses a write that holds a row of an order, once it has let some such writes pass.
@@ -328,28 +318,28 @@ func TestACrashWhileAnOrderMoves(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, simulator.Options{Seed: 1, Orders: 200})
 				now := start.AddDate(0, 0, 3)
-				id := w.account.Add(1, start.Add(c.from))[0]
-				w.backfill(now)
-				if err := w.account.Move(id, start.Add(c.from+c.by)); err != nil {
+				id := w.Account.Add(1, start.Add(c.from))[0]
+				w.Backfill(now)
+				if err := w.Account.Move(id, start.Add(c.from+c.by)); err != nil {
 					t.Fatal(err)
 				}
-				w.store = &failing{Store: w.sink, order: id, half: half}
-				if _, err := w.newEngine(0, 20).Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); !errors.Is(err, errRefused) {
+				w.Store = &failing{Store: w.Sink, order: id, half: half}
+				if _, err := w.NewEngine(0, 20).Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); !errors.Is(err, errRefused) {
 					t.Fatal(err)
 				}
 				var rows uint64
-				if err := w.sink.Conn().QueryRow(t.Context(), "SELECT count() FROM orders WHERE order_id = $1", id).Scan(&rows); err != nil || rows > 1 {
+				if err := w.Sink.Conn().QueryRow(t.Context(), "SELECT count() FROM orders WHERE order_id = $1", id).Scan(&rows); err != nil || rows > 1 {
 					t.Errorf("%d rows after the crash, %v", rows, err)
 				}
-				w.store = w.sink
-				w.engine = w.newEngine(0, 20)
+				w.Store = w.Sink
+				w.Engine = w.NewEngine(0, 20)
 				for _, d := range []time.Duration{15 * time.Minute, 30 * time.Minute} { // a short window is tried again after a while
-					if s := w.tickAt(now.Add(d)); d == 30*time.Minute && s.Err() != nil {
+					if s := w.RunAt(now.Add(d)); d == 30*time.Minute && s.Err() != nil {
 						t.Error(s.Err())
 					}
 				}
 				w.once(id)
-				w.equal(now)
+				w.Equal(now)
 				w.history()
 			})
 		}
@@ -364,21 +354,21 @@ func TestAnOrderThatMovesUnderTheRun(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 600})
 			now := start.AddDate(0, 0, 3)
-			id := w.account.Add(1, start.Add(from))[0]
+			id := w.Account.Add(1, start.Add(from))[0]
 			to := start.Add(70*time.Hour - from)
 			var moved atomic.Bool
-			w.account.SetFault(func(q simulator.FaultRequest) simulator.Action {
+			w.Account.SetFault(func(q simulator.FaultRequest) simulator.Action {
 				if q.OrderID == id && moved.CompareAndSwap(false, true) {
-					_ = w.account.Move(id, to)
+					_ = w.Account.Move(id, to)
 				}
 				return simulator.Action{}
 			})
-			w.backfill(now)
-			if s, err := w.engine.Backfill(t.Context(), now, start, now, true, nil); err != nil || s.Err() != nil {
+			w.Backfill(now)
+			if s, err := w.Engine.Backfill(t.Context(), now, start, now, true, nil); err != nil || s.Err() != nil {
 				t.Error(err, s.Err())
 			}
 			w.once(id)
-			w.equal(now)
+			w.Equal(now)
 			w.history()
 		})
 	}
@@ -392,21 +382,21 @@ func TestAnOrderThatIsFetchedMoves(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 200})
 			now := start.AddDate(0, 0, 3)
-			id := w.account.Add(1, start.Add(12*time.Hour))[0]
-			w.backfill(now)
-			if err := w.account.Move(id, start.Add(12*time.Hour+by)); err != nil {
+			id := w.Account.Add(1, start.Add(12*time.Hour))[0]
+			w.Backfill(now)
+			if err := w.Account.Move(id, start.Add(12*time.Hour+by)); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
-				w.account.ResetCounters()
-				s, err := w.engine.Fetch(t.Context(), now.Add(time.Minute), w.stream, []string{id}, nil)
+				w.Account.ResetCounters()
+				s, err := w.Engine.Fetch(t.Context(), now.Add(time.Minute), w.Stream, []string{id}, nil)
 				if err != nil || s.Err() != nil {
 					t.Error(err, s.Err())
 				}
 				w.once(id)
-				w.equal(now)
+				w.Equal(now)
 			}
-			if calls := w.account.Calls(); calls["QueryOrders"].Total > 0 || calls["GetOrderDetail"].Total != 1 {
+			if calls := w.Account.Calls(); calls["QueryOrders"].Total > 0 || calls["GetOrderDetail"].Total != 1 {
 				t.Errorf("fetched again: %+v", calls)
 			}
 			w.history()
@@ -419,40 +409,19 @@ func TestAnUnpaidOrderThatVanishesGoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 600})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	id := w.account.Unpaid()[0]
-	if o, _ := w.account.Order(id); o.CreateTime.After(now.Add(-25 * time.Hour)) {
+	w.Backfill(now)
+	id := w.Account.Unpaid()[0]
+	if o, _ := w.Account.Order(id); o.CreateTime.After(now.Add(-25 * time.Hour)) {
 		t.Fatal("a test with no old unpaid order")
 	}
-	if err := w.account.Vanish(id); err != nil {
+	if err := w.Account.Vanish(id); err != nil {
 		t.Fatal(err)
 	}
-	if s := w.tickAt(now.Add(5 * time.Minute)); s.Err() != nil {
+	if s := w.RunAt(now.Add(5 * time.Minute)); s.Err() != nil {
 		t.Error(s.Err())
 	}
 	w.once(id)
-	w.equal(now)
-}
-
-// More orders than a run believes to be gone are asked for where somebody asks for a repair.
-func TestARepairRemovesWhatIsGone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
-	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	for _, id := range w.account.IDs(start, now)[200:280] {
-		if err := w.account.Vanish(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	now = now.Add(5 * time.Minute)
-	if s := w.tickAt(now); s.Err() == nil {
-		t.Error("80 orders are missing, and the run is green")
-	}
-	if r := w.verify(now, audit.Options{Repair: true}); r.Left() > 0 || len(r.Differences) == 0 {
-		t.Errorf("%v", r.Differences)
-	}
-	w.equal(now)
+	w.Equal(now)
 }
 
 // Two owners may see one order: it is stored for one of them, and the other has a reject that says so.
@@ -460,21 +429,21 @@ func TestAnOrderOfTwoOwners(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	w.account.AddOwner("42", w.account)
-	own := w.stream
-	w.stream.OwnerID = "42"
-	w.engine = w.newEngine(0, 20)
-	s := w.backfill(now)
+	w.Backfill(now)
+	w.Account.AddOwner("42", w.Account)
+	own := w.Stream
+	w.Stream.OwnerID = "42"
+	w.Engine = w.NewEngine(0, 20)
+	s := w.Backfill(now)
 	if s.Err() == nil || s.Streams[0].Rejected != 60 {
 		t.Errorf("%v", s.Err())
 	}
-	rejects, err := warehousetest.OpenRejects(t.Context(), w.sink, w.stream)
+	rejects, err := warehousetest.OpenRejects(t.Context(), w.Sink, w.Stream)
 	if err != nil || len(rejects) != 60 || rejects[0].Reason != "other_owner" {
 		t.Errorf("%d rejects, %v", len(rejects), err)
 	}
-	w.stream = own
-	w.equal(now)
+	w.Stream = own
+	w.Equal(now)
 }
 
 // The same where both are listed for the first time, in one run: each order is stored for one of them, and is a reject of
@@ -483,21 +452,21 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 60})
 	now := start.AddDate(0, 0, 3)
-	w.account.AddOwner("42", w.account)
+	w.Account.AddOwner("42", w.Account)
 	of := func(owner string) stream.Stream {
-		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.endpoint, Credentials: bss.Credentials{
-			AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(),
+		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.Endpoint, Credentials: bss.Credentials{
+			AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(),
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
 		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-		l := w.stream
+		l := w.Stream
 		l.OwnerID = owner
 		return stream.Stream{Stream: l, Source: caller, Decoder: bss.Decoder{}, PageSize: 20, InFlight: 8}
 	}
-	e := engine.New(w.sink, []stream.Stream{of(""), of("42")},
+	e := engine.New(w.Sink, []stream.Stream{of(""), of("42")},
 		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
 	for range 2 { // a second run says the same
 		s, err := e.Backfill(t.Context(), now, start, now, false, nil)
@@ -506,11 +475,11 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 		}
 		rows, rejects := 0, 0
 		for _, l := range s.Streams {
-			o, err := w.sink.Orders(t.Context(), l.Stream, start, now)
+			o, err := w.Sink.Orders(t.Context(), l.Stream, start, now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			open, err := warehousetest.OpenRejects(t.Context(), w.sink, l.Stream)
+			open, err := warehousetest.OpenRejects(t.Context(), w.Sink, l.Stream)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -522,43 +491,6 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 	}
 }
 
-// The rows are made again with another time zone: those of before do not stay (I11).
-func TestAReplayMovesOrders(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, simulator.Options{Vendor: simulator.VendorUniCloud, Seed: 1, Orders: 200, DatesAsText: true})
-	now := start.AddDate(0, 0, 4)
-	store := func(zone *time.Location) {
-		client, err := unicloud.New(unicloud.Options{
-			Account: "main", Endpoint: w.endpoint, AccessKeyID: w.account.AccessKeyID(), AccessKeySecret: w.account.AccessKeySecret(), Location: zone,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(client.Close)
-		caller := source.NewCaller(client, source.NewBudget(100_000), source.NewBudget(100_000), source.DefaultPolicy, nil)
-		w.stream.Source = unicloud.Vendor
-		w.engine = engine.New(w.sink, []stream.Stream{{
-			Stream: w.stream, Source: caller, Decoder: unicloud.Decoder{Location: zone}, PageSize: 20, InFlight: 8,
-		}}, engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Sweep: 192 * time.Hour})
-	}
-	store(time.UTC)
-	w.backfill(now)
-	store(time.FixedZone("UTC+8", 8*60*60))
-	s, err := w.audit().Replay(t.Context(), now, start, now, nil)
-	if err != nil || s.Err() != nil || s.Streams[0].Changed != 200 {
-		t.Errorf("%+v, %v", s.Streams[0], err)
-	}
-	w.equal(now)
-	w.account.ResetCounters()
-	if s, err := w.engine.Backfill(t.Context(), now, start.Add(-24*time.Hour), now, true, nil); err != nil || s.Err() != nil {
-		t.Error(err, s.Err())
-	}
-	if n := w.account.Calls()["OrderDetail"].Total; n > 0 {
-		t.Errorf("%d details were fetched again", n)
-	}
-	w.equal(now)
-}
-
 // A vendor that counts and lists up to a limit, with pages that agree, is read whole all the same.
 func TestALimitOfTheVendorHidesNothing(t *testing.T) {
 	t.Parallel()
@@ -566,13 +498,13 @@ func TestALimitOfTheVendorHidesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 900, BusyHour: busy})
-			w.account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "total-cap"}).Fault)
+			w.Account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "total-cap"}).Fault)
 			now := start.AddDate(0, 0, 3)
-			if s := w.backfill(now); s.Err() != nil {
+			if s := w.Backfill(now); s.Err() != nil {
 				t.Error(s.Err())
 			}
-			w.equal(now)
-			if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
+			w.Equal(now)
+			if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 				t.Errorf("%v", r.Differences)
 			}
 		})

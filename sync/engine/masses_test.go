@@ -1,14 +1,15 @@
 package engine_test
 
 import (
-	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -23,15 +24,16 @@ type tickCosts struct {
 // tickCost makes a scheduled run and measures it.
 func (w *world) tickCost(now time.Time) (c tickCosts, s stream.Summary) {
 	w.Helper()
+	var mu sync.Mutex
 	ctx := clickhouse.Context(w.Context(), clickhouse.WithProgress(func(p *clickhouse.Progress) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+		mu.Lock()
+		defer mu.Unlock()
 		c.rows, c.bytes = c.rows+p.Rows, c.bytes+p.Bytes
 	}))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
-	s, err := w.engine.Scheduled(ctx, now, time.Now().Add(time.Hour), nil)
+	s, err := w.Engine.Scheduled(ctx, now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func (w *world) tickCost(now time.Time) (c tickCosts, s stream.Summary) {
 // They may be tried again at next.
 func (w *world) rejectMany(n int, before, next time.Time) {
 	w.Helper()
-	w.exec(`INSERT INTO reject_rows (source, account, id, stage, order_id, window_start, create_time, reason, message, raw, first_seen,
+	w.Exec(`INSERT INTO reject_rows (source, account, id, stage, order_id, window_start, create_time, reason, message, raw, first_seen,
 			last_seen, attempts, next_attempt, version)
 		SELECT 'bss', 'main', hex(sipHash64(number)), ['list', 'list', 'item', 'detail'][1 + number %% 4], 'of-' || hex(sipHash64(number, 1)),
 			toStartOfHour(create_time), fromUnixTimestamp64Milli(toInt64(%d - number %% 480 * 3600000 - 1000), 'UTC') AS create_time,
@@ -54,19 +56,17 @@ func (w *world) rejectMany(n int, before, next time.Time) {
 		FROM numbers(%d)`, before.UnixMilli(), next.UnixMilli(), n)
 }
 
-// many is the large one of two numbers of which a run must not depend.
-func many() int {
-	if os.Getenv("ORDERSYNC_SLOW") != "" {
-		return 1_000_000
-	}
-	return 20_000
-}
+// many is the larger one of two numbers of which a run must not depend, and very many that of the slow tests.
+const (
+	many     = 20_000
+	veryMany = 1_000_000
+)
 
 // masses is a warehouse with some rejects, at a time at which a scheduled run is due.
 func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
 	w = newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now = start.AddDate(0, 0, 3)
-	w.backfill(now)
+	w.Backfill(now)
 	next := now.AddDate(1, 0, 0)
 	if due {
 		next = now.Add(-time.Hour)
@@ -77,14 +77,20 @@ func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
 
 // A vendor changes a format and every order becomes a reject. A scheduled run, red as it is (I8), costs what it looks at: it
 // reads no payload, counts in the server, and holds nothing that grows with the rejects.
-func TestRejectsInMasses(t *testing.T) {
-	// Not parallel: memory is that of the process.
+func TestRejectsInMasses(t *testing.T) { rejectsInMasses(t, many) }
+
+func TestRejectsInMassesSlow(t *testing.T) {
+	worldtest.Slow(t)
+	rejectsInMasses(t, veryMany)
+}
+
+func rejectsInMasses(t *testing.T, n int) {
+	t.Helper() // not parallel: memory is that of the process
 	few, now := masses(t, 1000, false)
 	less, s := few.tickCost(now)
 	if l := s.Streams[0]; l.Rejected != 750 || l.Pending != 250 || s.Err() == nil {
 		t.Errorf("%+v", l)
 	}
-	n := many()
 	all, now := masses(t, n, false)
 	more, s := all.tickCost(now)
 	if l := s.Streams[0]; l.Rejected != n*3/4 || l.Pending != n/4 || s.Err() == nil {
@@ -111,17 +117,24 @@ func notMore(t *testing.T, n int, less, more tickCosts) {
 }
 
 // Of those that are due a scheduled run tries a bounded number.
-func TestDueRejectsInMasses(t *testing.T) {
+func TestDueRejectsInMasses(t *testing.T) { dueRejectsInMasses(t, many) }
+
+func TestDueRejectsInMassesSlow(t *testing.T) {
+	worldtest.Slow(t)
+	dueRejectsInMasses(t, veryMany)
+}
+
+func dueRejectsInMasses(t *testing.T, n int) {
+	t.Helper()
 	few, now := masses(t, 1000, true)
 	less, _ := few.tickCost(now)
-	n := many()
 	all, now := masses(t, n, true)
-	all.account.ResetCounters()
+	all.Account.ResetCounters()
 	more, s := all.tickCost(now)
 	if s.Err() == nil || s.Streams[0].Rejected+s.Streams[0].Pending < n/2 {
 		t.Errorf("%+v", s.Streams[0])
 	}
-	if calls := all.account.Calls(); calls["QueryOrders"].Total > 200 || calls["GetOrderDetail"].Total > 1100 {
+	if calls := all.Account.Calls(); calls["QueryOrders"].Total > 200 || calls["GetOrderDetail"].Total > 1100 {
 		t.Errorf("%+v", calls)
 	}
 	t.Logf("1000 rejects: %+v", less)
@@ -129,21 +142,29 @@ func TestDueRejectsInMasses(t *testing.T) {
 }
 
 // A scheduled run looks at the tracked orders that are not settled, not at all that were ever tracked.
-func TestSettledOrdersInMasses(t *testing.T) {
+func TestSettledOrdersInMasses(t *testing.T) { settledOrdersInMasses(t, many) }
+
+func TestSettledOrdersInMassesSlow(t *testing.T) {
+	worldtest.Slow(t)
+	settledOrdersInMasses(t, veryMany)
+}
+
+func settledOrdersInMasses(t *testing.T, n int) {
+	t.Helper()
 	measure := func(n int) tickCosts {
 		w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 		now := start.AddDate(0, 0, 3)
-		w.backfill(now)
-		w.exec(`INSERT INTO order_rows (source, account, order_id, payment_status, create_time, detail_status, fetched_at, version)
+		w.Backfill(now)
+		w.Exec(`INSERT INTO order_rows (source, account, order_id, payment_status, create_time, detail_status, fetched_at, version)
 			SELECT 'bss', 'main', 'old-' || toString(number), 'Paid', toDateTime64('2025-01-01 00:00:00', 3, 'UTC') + number, 'ok', now(), 1 FROM numbers(%d)`, n)
-		w.exec(`INSERT INTO tracked_order_rows (source, account, order_id, added_at, version)
+		w.Exec(`INSERT INTO tracked_order_rows (source, account, order_id, added_at, version)
 			SELECT 'bss', 'main', 'old-' || toString(number), now(), 1 FROM numbers(%d)`, n)
 		if _, s := w.tickCost(now.Add(5 * time.Minute)); s.Err() != nil { // which finds out that they are settled
 			t.Fatal(s.Err())
 		}
-		w.exec("OPTIMIZE TABLE tracked_order_rows FINAL") // as the server does within the hour
-		unknown := []schema.Tracked{{Stream: w.stream, OrderID: "unknown", AddedAt: now, Version: 1}}
-		if err := w.sink.Track(t.Context(), unknown); err != nil {
+		w.Exec("OPTIMIZE TABLE tracked_order_rows FINAL") // as the server does within the hour
+		unknown := []schema.Tracked{{Stream: w.Stream, OrderID: "unknown", AddedAt: now, Version: 1}}
+		if err := w.Sink.Track(t.Context(), unknown); err != nil {
 			t.Fatal(err)
 		}
 		c, s := w.tickCost(now.Add(10 * time.Minute))
@@ -153,6 +174,6 @@ func TestSettledOrdersInMasses(t *testing.T) {
 		t.Logf("%d settled orders: %+v", n, c)
 		return c
 	}
-	less, more := measure(1000), measure(many())
+	less, more := measure(1000), measure(n)
 	notMore(t, 0, less, more)
 }

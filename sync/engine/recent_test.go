@@ -19,17 +19,17 @@ type dense struct {
 const (
 	denseOrders = 2400 // a day
 	densePage   = 20
-	denseQuota  = 0.2 // list calls a second: six in five minutes for listing again
+	denseQuota  = 0.4 // list calls a second: twelve in five minutes for listing again
 )
 
 func newDense(t *testing.T, o simulator.Options) *dense {
 	t.Helper()
 	o.Orders, o.From, o.To = denseOrders, start, start.AddDate(0, 0, 1)
 	w := newWorld(t, o)
-	w.listQuota = denseQuota
-	w.engine = w.newEngine(0, densePage)
+	w.ListQuota = denseQuota
+	w.Engine = w.NewEngine(0, densePage)
 	d := &dense{world: w, now: start.AddDate(0, 0, 1).Add(-20 * time.Minute)}
-	d.backfill(d.now)
+	d.Backfill(d.now)
 	d.run(time.Minute) // the first one lists the part of the lookback that the backfill left out
 	return d
 }
@@ -40,15 +40,15 @@ func (d *dense) run(after time.Duration) (needed, inTurn int, s stream.Summary) 
 	d.Helper()
 	d.now = d.now.Add(after)
 	before := d.listedAt()
-	d.account.ResetCounters()
-	s, err := d.engine.Scheduled(d.Context(), d.now, time.Now().Add(time.Hour), nil)
+	d.Account.ResetCounters()
+	s, err := d.Engine.Scheduled(d.Context(), d.now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		d.Fatal(err)
 	}
 	if err := s.Err(); err != nil {
 		d.Error(err)
 	}
-	needed = d.account.Calls()["QueryOrders"].Total
+	needed = d.Account.Calls()["QueryOrders"].Total
 	for at, w := range d.listedAt() {
 		// A window that was closed long ago and was listed again was listed in turn.
 		if b, ok := before[at]; ok && b.Verdict == schema.Complete && w.Listing().After(b.Listing()) && w.ListCalls > 0 && w.Version != b.Version {
@@ -60,7 +60,7 @@ func (d *dense) run(after time.Duration) (needed, inTurn int, s stream.Summary) 
 
 func (d *dense) listedAt() map[int64]schema.Window {
 	d.Helper()
-	rows, err := d.sink.Windows(d.Context(), d.stream, start, d.now.Add(time.Hour))
+	rows, err := d.Sink.Windows(d.Context(), d.Stream, start, d.now.Add(time.Hour))
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func (d *dense) listedAt() map[int64]schema.Window {
 
 func (d *dense) unpaid() int {
 	n := 0
-	for _, id := range d.account.IDs(start, d.now) {
-		if o, _ := d.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+	for _, id := range d.Account.IDs(start, d.now) {
+		if o, _ := d.Account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
 			n++
 		}
 	}
@@ -102,19 +102,19 @@ func TestScheduledRunCostsWhatChanged(t *testing.T) {
 				added int
 			}{{5 * time.Minute, 0}, {5 * time.Minute, 130}, {15 * time.Minute, 3}, {5 * time.Minute, 0}, {50 * time.Minute, 45}, {5 * time.Minute, 0}} {
 				for i := range 5 {
-					d.account.Add(c.added/5, d.now.Add(c.after*time.Duration(i+1)/6))
+					d.Account.Add(c.added/5, d.now.Add(c.after*time.Duration(i+1)/6))
 				}
 				needed, _, s := d.run(c.after)
 				if most := d.most(c.added); needed > most {
 					t.Errorf("%s later, with %d new orders: %d list calls, %d at the most", c.after, c.added, needed, most)
 				}
-				if n := d.account.Calls()["GetOrderDetail"].Total; n < c.added || n > c.added+d.unpaid() {
+				if n := d.Account.Calls()["GetOrderDetail"].Total; n < c.added || n > c.added+d.unpaid() {
 					t.Errorf("%d new orders cost %d details", c.added, n)
 				}
 				if s.Streams[0].Windows[schema.Short]+s.Streams[0].Windows[schema.Failed] > 0 {
 					t.Errorf("%+v", s.Streams[0])
 				}
-				d.equal(d.now.Truncate(time.Hour))
+				d.Equal(d.now.Truncate(time.Hour))
 			}
 			for at, w := range d.listedAt() {
 				if open := w.End.Add(2 * time.Minute).After(d.now); open != (w.Verdict == schema.Open) || w.Listed != w.Stored {
@@ -133,64 +133,65 @@ func TestScheduledRunFindsWhatChanged(t *testing.T) {
 	d := newDense(t, simulator.Options{Seed: 34})
 	d.run(5 * time.Minute)
 
-	late := d.account.Add(1, d.now.Add(-5*time.Hour))[0]
+	late := d.Account.Add(1, d.now.Add(-5*time.Hour))[0]
 	paid := ""
-	for _, id := range d.account.IDs(d.now.Add(-10*time.Hour), d.now.Add(-2*time.Hour)) {
-		if o, _ := d.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+	for _, id := range d.Account.IDs(d.now.Add(-10*time.Hour), d.now.Add(-2*time.Hour)) {
+		if o, _ := d.Account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
 			paid = id
 			break
 		}
 	}
-	if err := d.account.Pay(paid); err != nil {
+	if err := d.Account.Pay(paid); err != nil {
 		t.Fatal(err)
 	}
 	d.run(5 * time.Minute)
 	for _, id := range []string{late, paid} {
-		if n := d.account.DetailCalls(id); n != 1 {
+		if n := d.Account.DetailCalls(id); n != 1 {
 			t.Errorf("the detail of order %s was fetched %d times", id, n)
 		}
 	}
-	d.equal(d.now.Truncate(time.Hour))
+	d.Equal(d.now.Truncate(time.Hour))
 
-	changed := d.account.IDs(d.now.Add(-9*time.Hour), d.now.Add(-8*time.Hour))
-	if err := d.account.Change(changed[3]); err != nil {
+	changed := d.Account.IDs(d.now.Add(-9*time.Hour), d.now.Add(-8*time.Hour))
+	if err := d.Account.Change(changed[3]); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.account.Vanish(changed[5]); err != nil {
+	if err := d.Account.Vanish(changed[5]); err != nil {
 		t.Fatal(err)
 	}
-	d.account.Add(1, d.now.Add(-8*time.Hour-30*time.Minute))
-	// The lookback is 120 pages and two calls for each range; six calls are earned in five minutes.
+	d.Account.Add(1, d.now.Add(-8*time.Hour-30*time.Minute))
+	// The lookback is 120 pages and two calls for each range; twelve calls are earned in five minutes.
 	inTurn := 0
-	for range 60 {
+	const runs = 30
+	for range runs {
 		_, n, _ := d.run(5 * time.Minute)
 		inTurn += n
 	}
-	if inTurn == 0 || inTurn > 60*6+20 {
+	if inTurn == 0 || inTurn > runs*12+20 {
 		t.Errorf("%d list calls in turn", inTurn)
 	}
-	d.equal(d.now.Truncate(time.Hour))
+	d.Equal(d.now.Truncate(time.Hour))
 }
 
 // A window whose end cannot be listed is not closed by a count.
 func TestScheduledRunIsHonest(t *testing.T) {
 	t.Parallel()
 	d := newDense(t, simulator.Options{Seed: 35})
-	d.account.Add(30, d.now.Add(2*time.Minute))
+	d.Account.Add(30, d.now.Add(2*time.Minute))
 	script := simulator.NewScript(5, simulator.Rule{Kind: "bad-amount", Probability: 0.2, From: d.now, To: d.now.Add(time.Hour)})
-	d.account.SetFault(script.Fault)
+	d.Account.SetFault(script.Fault)
 	d.now = d.now.Add(5 * time.Minute)
-	s, err := d.engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil)
+	s, err := d.Engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(script.Losses()) == 0 || s.Err() == nil {
 		t.Errorf("%d losses, and the run says %v", len(script.Losses()), s.Err())
 	}
-	d.account.SetFault(nil)
+	d.Account.SetFault(nil)
 	d.now = d.now.Add(time.Hour)
-	if _, err = d.engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil); err != nil {
+	if _, err = d.Engine.Scheduled(t.Context(), d.now, time.Now().Add(time.Hour), nil); err != nil {
 		t.Fatal(err)
 	}
-	d.equal(d.now.Truncate(time.Hour))
+	d.Equal(d.now.Truncate(time.Hour))
 }

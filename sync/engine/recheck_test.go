@@ -13,14 +13,14 @@ import (
 func TestRecheckCostsOneCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 41, Orders: 400, From: start, To: start.AddDate(0, 0, 3)})
-	w.recheck = []time.Duration{10 * time.Minute, 24 * time.Hour}
-	w.engine = w.newEngine(0, 20)
+	w.Recheck = []time.Duration{10 * time.Minute, 24 * time.Hour}
+	w.Engine = w.NewEngine(0, 20)
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
+	w.Backfill(now)
 	young := map[string]bool{}
 	dropped := ""
-	for _, id := range w.account.IDs(now.Add(-30*time.Hour), now) {
-		o, _ := w.account.Order(id)
+	for _, id := range w.Account.IDs(now.Add(-30*time.Hour), now) {
+		o, _ := w.Account.Order(id)
 		settled := o.CreateTime
 		if o.PaymentTime.After(settled) {
 			settled = o.PaymentTime
@@ -38,14 +38,14 @@ func TestRecheckCostsOneCall(t *testing.T) {
 	if dropped == "" || len(young) < 30 {
 		t.Fatalf("%d young orders, %q", len(young), dropped)
 	}
-	if err := w.account.DropItem(dropped); err != nil {
+	if err := w.Account.DropItem(dropped); err != nil {
 		t.Fatal(err)
 	}
-	w.account.ResetCounters()
-	w.committed = nil
+	w.Account.ResetCounters()
+	w.Committed = nil
 	for range 4 {
 		now = now.Add(12 * time.Hour)
-		s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
+		s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil)
 		if err == nil {
 			err = s.Err()
 		}
@@ -53,22 +53,22 @@ func TestRecheckCostsOneCall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, id := range w.account.IDs(start, now) {
+	for _, id := range w.Account.IDs(start, now) {
 		want := 0
 		if young[id] {
 			want = 1
 		}
-		if n := w.account.DetailCalls(id); n != want {
-			o, _ := w.account.Order(id)
+		if n := w.Account.DetailCalls(id); n != want {
+			o, _ := w.Account.Order(id)
 			t.Errorf("order %s, created %s, paid %s, was fetched %d times", id, o.CreateTime, o.PaymentTime, n)
 		}
 	}
 	written := 0
-	for _, b := range w.committed {
+	for _, b := range w.Committed {
 		written += b.Orders
 	}
 	if written != 1 {
 		t.Errorf("%d orders were written again, and one has changed", written)
 	}
-	w.equal(start.AddDate(0, 0, 3))
+	w.Equal(start.AddDate(0, 0, 3))
 }

@@ -38,7 +38,7 @@ const (
 	// the most, the work ends: what was fetched is to be committed.
 	scrubQuota  = 0.8
 	scrubMargin = 15 * time.Second
-	// scrubDetails is how many details are fetched before it is looked whether there is time for more.
+	// scrubDetails is how many details are fetched at a time, of as many windows as hold them.
 	scrubDetails = 100
 )
 
@@ -226,11 +226,17 @@ func (e *Engine) scrub(ctx context.Context, r *stream.Run, part *scrubbed) error
 			return err
 		}
 	}
-	for _, l := range part.details {
+	// Windows hold few orders, or many: about as many details are fetched at a time.
+	var refs []schema.OrderRef
+	var of []window.Interval
+	for i, l := range part.details {
 		// Not those that were fetched since: a part of the window may have been.
-		refs, err := e.store.OldDetails(ctx, r.Stream.Stream, l.Start, l.End, l.at.Add(r.Now.Sub(l.at)/2), int(l.cost))
+		old, err := e.store.OldDetails(ctx, r.Stream.Stream, l.Start, l.End, l.at.Add(r.Now.Sub(l.at)/2), int(l.cost))
 		if err != nil {
 			return err
+		}
+		if refs, of = append(refs, old...), append(of, l.Interval); len(refs) < scrubDetails && i+1 < len(part.details) {
+			continue
 		}
 		for some := range slices.Chunk(refs, scrubDetails) {
 			r.Count(func(s *stream.Outcome) { s.Rechecked += len(some) })
@@ -239,10 +245,12 @@ func (e *Engine) scrub(ctx context.Context, r *stream.Run, part *scrubbed) error
 			}
 		}
 		if r.Stream.Lists() {
-			if err := r.Detailed(ctx, []window.Interval{l.Interval}); err != nil {
+			slices.SortFunc(of, stream.Earliest)
+			if err := r.Detailed(ctx, of); err != nil {
 				return err
 			}
 		}
+		refs, of = nil, nil
 	}
 	return audit.EndFindings(ctx, e.store, r, findings)
 }

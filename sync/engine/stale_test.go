@@ -20,8 +20,8 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 	unpaid := func(at time.Time) string {
 		t.Helper()
 		for range 500 {
-			id := w.account.Add(1, at)[0]
-			if o, _ := w.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+			id := w.Account.Add(1, at)[0]
+			if o, _ := w.Account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
 				return id
 			}
 		}
@@ -34,15 +34,15 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 		change func(string) error
 		seen   bool // by the next tick; otherwise by a deep verify
 	}{
-		{"changed within the lookback", w.account.Add(1, lookback)[0], w.account.Change, true},
-		{"paid within the lookback", unpaid(lookback), w.account.Pay, true},
-		{"paid before the lookback", unpaid(lookback.Add(-time.Second)), w.account.Pay, true},
-		{"cancelled within the sweep", unpaid(sweep), w.account.Cancel, true},
-		{"changed before the lookback", w.account.Add(1, lookback.Add(-time.Second))[0], w.account.Change, false},
-		{"cancelled before the sweep", unpaid(sweep.Add(-time.Second)), w.account.Cancel, false},
+		{"changed within the lookback", w.Account.Add(1, lookback)[0], w.Account.Change, true},
+		{"paid within the lookback", unpaid(lookback), w.Account.Pay, true},
+		{"paid before the lookback", unpaid(lookback.Add(-time.Second)), w.Account.Pay, true},
+		{"cancelled within the sweep", unpaid(sweep), w.Account.Cancel, true},
+		{"changed before the lookback", w.Account.Add(1, lookback.Add(-time.Second))[0], w.Account.Change, false},
+		{"cancelled before the sweep", unpaid(sweep.Add(-time.Second)), w.Account.Cancel, false},
 	}
-	w.backfill(now)
-	w.equal(now)
+	w.Backfill(now)
+	w.Equal(now)
 	for _, c := range cases {
 		if err := c.change(c.id); err != nil {
 			t.Fatal(c.name, err)
@@ -50,17 +50,17 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 	}
 	fresh := func(id string) bool {
 		t.Helper()
-		orders, err := w.sink.OrdersByID(t.Context(), w.stream, schema.MinTime, schema.MaxTime, []string{id})
+		orders, err := w.Sink.OrdersByID(t.Context(), w.Stream, schema.MinTime, schema.MaxTime, []string{id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		items, err := w.sink.ItemsByOrder(t.Context(), w.stream, schema.MinTime, schema.MaxTime, []string{id})
+		items, err := w.Sink.ItemsByOrder(t.Context(), w.Stream, schema.MinTime, schema.MaxTime, []string{id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(orders) == 1 && len(compare.Rows(orders, items, w.account)) == 0
+		return len(orders) == 1 && len(compare.Rows(orders, items, w.Account)) == 0
 	}
-	if s, err := w.engine.Scheduled(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.Engine.Scheduled(t.Context(), tick, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	for _, c := range cases {
@@ -68,7 +68,7 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 			t.Errorf("%s: up to date after one tick: %t", c.name, !c.seen)
 		}
 	}
-	if r := w.verify(tick, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
+	if r := w.Verify(tick, audit.Options{Deep: true, Repair: true}); r.Left() > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	for _, c := range cases {
@@ -76,5 +76,5 @@ func TestHowStaleAnOrderCanBe(t *testing.T) {
 			t.Errorf("%s: not up to date after a deep verify", c.name)
 		}
 	}
-	w.equal(now)
+	w.Equal(now)
 }

@@ -20,7 +20,7 @@ func TestTwoBackfillsAtOnceEqualOne(t *testing.T) {
 	c := &campaign{world: w}
 	stop := c.watch()
 	var both sync.WaitGroup
-	for _, e := range []*engine.Engine{w.newEngine(0, 20), w.newEngine(0, 50)} {
+	for _, e := range []*engine.Engine{w.NewEngine(0, 20), w.NewEngine(0, 50)} {
 		both.Go(func() {
 			s, err := e.Backfill(t.Context(), now, start, now, false, nil)
 			if err != nil || s.Err() != nil {
@@ -30,17 +30,17 @@ func TestTwoBackfillsAtOnceEqualOne(t *testing.T) {
 	}
 	both.Wait()
 	stop()
-	w.equal(now)
+	w.Equal(now)
 	w.history()
-	if r := w.verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
+	if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) > 0 {
 		t.Errorf("%v", r.Differences)
 	}
 	// And they have not left anything for a later run to do.
-	w.account.ResetCounters()
-	if s, err := w.engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	w.Account.ResetCounters()
+	if s, err := w.Engine.Scheduled(t.Context(), now, time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Errorf("%v, %v", err, s.Err())
 	}
-	if n := w.account.Calls()["GetOrderDetail"].Total; n > 0 {
+	if n := w.Account.Calls()["GetOrderDetail"].Total; n > 0 {
 		t.Errorf("%d details were fetched again", n)
 	}
 }

@@ -13,8 +13,8 @@ func unfiltered(t *testing.T, o simulator.Options, pageSize int) *world {
 	t.Helper()
 	o.Vendor = simulator.VendorUniCloud
 	w := newWorld(t, o)
-	w.stream.Source, w.decoder = unicloud.Vendor, unicloud.Decoder{}
-	w.engine = w.newEngine(0, pageSize)
+	w.Stream.Source, w.Decoder = unicloud.Vendor, unicloud.Decoder{}
+	w.Engine = w.NewEngine(0, pageSize)
 	return w
 }
 
@@ -27,11 +27,11 @@ func TestSweepWithoutAFilter(t *testing.T) {
 			t.Parallel()
 			w := unfiltered(t, simulator.Options{Orders: 1500, Seed: 5, From: start, To: start.AddDate(0, 0, 4)}, pageSize)
 			now := start.AddDate(0, 0, 4)
-			w.backfill(now)
+			w.Backfill(now)
 			old := start.AddDate(0, 0, 3) // before the lookback
 			var unpaid []string
-			for _, id := range w.account.IDs(start, old) {
-				if o, _ := w.account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
+			for _, id := range w.Account.IDs(start, old) {
+				if o, _ := w.Account.Order(id); schema.IsUnpaid(o.PaymentStatus) {
 					unpaid = append(unpaid, id)
 				}
 			}
@@ -39,25 +39,25 @@ func TestSweepWithoutAFilter(t *testing.T) {
 				t.Fatalf("a test with %d unpaid orders", len(unpaid))
 			}
 			for _, id := range unpaid[:3] {
-				if err := w.account.Pay(id); err != nil {
+				if err := w.Account.Pay(id); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.account.ResetCounters()
-			s, err := w.engine.Scheduled(t.Context(), now, now, nil)
+			w.Account.ResetCounters()
+			s, err := w.Engine.Scheduled(t.Context(), now, now, nil)
 			if err != nil || s.Err() != nil {
 				t.Fatal(err, s.Err())
 			}
 			if got := s.Streams[0].Changed; got != 3 {
 				t.Errorf("%d orders written, want the 3 that moved on", got)
 			}
-			w.equal(now)
-			details, lists := w.account.Calls()["OrderDetail"].Total, w.account.Calls()["QueryOrders"].Total
-			live := len(w.account.IDs(old, now))/pageSize + 6
+			w.Equal(now)
+			details, lists := w.Account.Calls()["OrderDetail"].Total, w.Account.Calls()["QueryOrders"].Total
+			live := len(w.Account.IDs(old, now))/pageSize + 6
 			if name == "few" && (details != len(unpaid) || lists > live) {
 				t.Errorf("%d details for %d unpaid orders, %d list calls for %d", details, len(unpaid), lists, live)
 			}
-			if name == "many" && (details != 3 || lists > live+len(w.account.IDs(start, old))/pageSize+12) {
+			if name == "many" && (details != 3 || lists > live+len(w.Account.IDs(start, old))/pageSize+12) {
 				t.Errorf("%d details and %d list calls", details, lists)
 			}
 		})

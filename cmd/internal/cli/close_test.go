@@ -67,7 +67,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	month, start, end := lastMonth(zone)
-	w := newWorldWith(t, simulator.Options{Seed: 4, Orders: 1500, From: start.Add(-48 * time.Hour)})
+	w := newWorldWith(t, simulator.Options{Seed: 4, Orders: 700, From: start.Add(-48 * time.Hour)})
 	w.configure("schedule:", "reporting: {timezone: Asia/Shanghai}\nschedule:")
 	w.run(0, "migrate") // the test's tables are of UTC
 	contains(t, w.run(1, "close", month).err, month+" cannot be closed, because it is not whole", "main: the window of ", "is missing",

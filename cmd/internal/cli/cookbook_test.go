@@ -193,7 +193,7 @@ func TestReadmeCookbook(t *testing.T) {
 	}
 }
 
-// ofCloses are the titles of what is asked of closed months, which TestClose compares. No demo closes one.
+// ofCloses are the titles of what is asked of closed months, which TestClose compares.
 var ofCloses = []string{"What moved in a closed month since it was closed?", "What did a closed month come to then, and what does it now?"}
 
 // answered are the titles that the functions below compare.

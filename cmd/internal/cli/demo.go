@@ -13,6 +13,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
@@ -81,6 +82,7 @@ type demo struct {
 	*program
 	account *simulator.Account
 	now     time.Time
+	cfg     *config.Config
 	dir     string // for the warehouse and a configuration
 	kept    bool   // after the end
 	serve   bool
@@ -95,17 +97,19 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	cfg, err := d.configure(server.URL())
-	if err != nil {
+	if d.cfg, err = d.configure(server.URL()); err != nil {
 		return err
 	}
 	fmt.Fprintln(d.out, "Starting ClickHouse inside this program.")
-	a, err := d.openApp(ctx, app.Options{Config: cfg})
+	a, err := d.openApp(ctx, app.Options{Config: d.cfg})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Stop()) }()
 	if err := d.copy(ctx, a); err != nil {
+		return err
+	}
+	if err := d.close(ctx, a); err != nil {
 		return err
 	}
 	if err := d.again(ctx, a); err != nil {
@@ -152,10 +156,9 @@ func (d *demo) configFile() string { return filepath.Join(d.dir, config.DefaultF
 
 // copy is the main job: one backfill.
 func (d *demo) copy(ctx context.Context, a *app.App) error {
-	o := d.account.Options()
 	fmt.Fprintln(d.out, "Copying: list the windows, fetch every order's detail, write orders and line items.")
 	start := time.Now()
-	l, err := d.fill(ctx, a, o.From, false)
+	l, err := d.fill(ctx, a, d.first(a), false)
 	if err != nil {
 		return err
 	}
@@ -181,6 +184,40 @@ func (d *demo) fill(ctx context.Context, a *app.App, from time.Time, force bool)
 	return summary.Streams[0], nil
 }
 
+// lastMonth is the first day of the month before the current one. The reporting zone of a demo is UTC.
+func (d *demo) lastMonth() time.Time {
+	return time.Date(d.now.Year(), d.now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// first is when the copy begins: with the first order, and the last month is whole where there are orders of it.
+func (d *demo) first(a *app.App) time.Time {
+	from := d.account.Options().From
+	if month := a.Warehouse().Month(d.lastMonth()); from.Before(month.End) && month.Start.Before(from) {
+		return month.Start
+	}
+	return from
+}
+
+// close closes the last month. Then the vendor corrects one of its orders, as vendors do.
+func (d *demo) close(ctx context.Context, a *app.App) error {
+	month := d.lastMonth()
+	in := a.Warehouse().Month(month)
+	ids := d.account.IDs(in.Start, in.End)
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := a.Warehouse().CloseMonth(ctx, d.cfg, month, operator(), func(sink.Run) {}); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "Closed the books of %s, as ordersync close does. Then one order of that month changed, as vendors will have it.\n", month.Format("January 2006"))
+	for _, id := range ids {
+		if o, _ := d.account.Order(id); o.PaymentStatus == "Paid" && o.Items[0].Pretax.Decimal.IsPositive() && d.account.Change(id) == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
 // again lets customers order, pay, cancel and give back, and copies what came of it: what changed is kept with what it was before.
 func (d *demo) again(ctx context.Context, a *app.App) error {
 	l := d.living()
@@ -189,16 +226,12 @@ func (d *demo) again(ctx context.Context, a *app.App) error {
 		c := l.Step(time.Now())
 		came, settled, changed = came+len(c.Added), settled+len(c.Paid)+len(c.Cancelled), changed+len(c.Changed)+len(c.Dropped)
 	}
-	before := a.Calls()
+	before, from := a.Calls(), d.first(a)
 	d.now = time.Now().UTC()
-	from := d.now.AddDate(0, 0, -8) // older orders are not unpaid any more, and the others changed on their first day
-	if o := d.account.Options(); from.Before(o.From) {
-		from = o.From
-	}
 	if _, err := d.fill(ctx, a, from, true); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "Then %s came, %d were paid or cancelled, and %d changed: copied again the last eight days, by %s calls.\n",
+	fmt.Fprintf(d.out, "Then %s came, %d were paid or cancelled, and %d changed: listed all of it again, by %s calls.\n",
 		plural(came, "order"), settled, changed, count(a.Calls()-before))
 	return nil
 }

@@ -34,6 +34,9 @@ FROM order_items
 GROUP BY ALL
 ORDER BY orders DESC
 LIMIT 5`},
+	{"What moved in the closed month since it was closed?", `SELECT order_id, change, currency, old_net, net, difference
+FROM changes_since_close
+ORDER BY order_id`},
 	{"Is anything missing? (the ledger, one row a window of an hour)", `SELECT verdict, count() AS windows, min(window_start) AS first, max(window_end) AS last,
        sum(listed) AS orders_listed, sum(stored) AS orders_stored, sum(rejected) AS rejected
 FROM sync_windows

@@ -162,7 +162,7 @@ func (p *program) planTable(r planResult) {
 			lists, details, skipped = lists+l.ListCalls, details+l.DetailCalls, skipped+l.Skipped
 		}
 		if lists+details > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %s take about %s at %s list and %s detail calls a second;\n  begun now, it ends at about %s", a.Account,
+			notes = append(notes, fmt.Sprintf("%s: %s in about %s at %s list and %s detail calls a second;\n  begun now, it ends at about %s", a.Account,
 				plural(lists+details, "call"), inWords(a.Seconds), number(a.ListQuota), number(a.DetailQuota), a.EndsAt.Format(time.RFC3339)))
 		}
 	}

@@ -108,7 +108,7 @@ func TestPlanOfSeveralAccounts(t *testing.T) {
     credentials: {access_key_id: testid, access_key_secret: "${TEST_SECRET}"}
 clickhouse:`)
 	r := w.run(0, "plan", "--from", "-24h")
-	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "take about 10s at 10 list and 10 detail")
+	contains(t, r.out, "main", "second", "domains: its source cannot list orders", "in about 10s at 10 list and 10 detail")
 	p := decode[planned](t, w.run(0, "plan", "--from", "-24h", "--json").out)
 	if p.DetailCalls != 200 || p.Seconds != 10 || len(p.Accounts) != 3 || p.Accounts[0].Seconds != 0.1 {
 		t.Errorf("%+v", p)

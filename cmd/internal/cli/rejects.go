@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 )
@@ -42,7 +43,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
 	cmd.MarkFlagsMutuallyExclusive("raw", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return p.withRejects(cmd.Context(), true, func(w *app.Warehouse) error {
+		return p.withRejects(cmd.Context(), true, func(cfg *config.Config, w *app.Warehouse) error {
 			if cmd.Flags().Changed("raw") {
 				r, err := oneReject(cmd.Context(), w, account, raw)
 				if err != nil {
@@ -52,6 +53,9 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 				return err
 			}
 			list, err := w.ListRejects(cmd.Context(), account)
+			if err == nil && len(list) == 0 {
+				err = knownAccount(cmd, cfg, w, account)
+			}
 			if err != nil {
 				return err
 			}
@@ -90,7 +94,7 @@ The first characters of an id will do where no other id begins with them.`,
 		case by == "":
 			by = operator()
 		}
-		return p.withRejects(cmd.Context(), false, func(w *app.Warehouse) error {
+		return p.withRejects(cmd.Context(), false, func(_ *config.Config, w *app.Warehouse) error {
 			r, err := accept(cmd.Context(), w, *account, args[0], note, by, time.Now().UTC())
 			if err != nil {
 				return err
@@ -107,7 +111,7 @@ The first characters of an id will do where no other id begins with them.`,
 }
 
 // withRejects does something with the warehouse.
-func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*app.Warehouse) error) error {
+func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*config.Config, *app.Warehouse) error) error {
 	cfg, err := p.loadForReading()
 	if err != nil {
 		return err
@@ -116,7 +120,19 @@ func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*app.W
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(w), w.Close())
+	return errors.Join(do(cfg, w), w.Close())
+}
+
+// knownAccount fails for an account that is not configured and has no orders: that there is nothing of it says nothing.
+func knownAccount(cmd *cobra.Command, cfg *config.Config, w *app.Warehouse, account string) error {
+	unknown := onlyAccount(cfg, account)
+	if unknown == nil {
+		return nil
+	}
+	if has, err := w.HasOrders(cmd.Context(), account); err != nil || has {
+		return err
+	}
+	return usage(cmd, unknown)
 }
 
 // accept records that an operator accepts a reject. It reads the reject again afterwards: somebody else may have accepted

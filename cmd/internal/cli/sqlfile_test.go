@@ -50,6 +50,7 @@ func TestSQLFiles(t *testing.T) {
 	w := newWorld(t, 300)
 	w.configure()
 	w.run(0, "backfill", "--from", "-20h")
+	w.sql("CREATE TABLE spent ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM spend")
 	for i, c := range []struct{ file, format, begins string }{
 		{"a.parquet", "Parquet", "PAR1"},
 		{"a.PARQUET", "Parquet", "PAR1"},
@@ -61,14 +62,14 @@ func TestSQLFiles(t *testing.T) {
 		{"a.ndjson", "JSONEachRow", `{"source":"bss"`},
 		{"a.json", "JSONEachRow", "[\n{\"source\":\"bss\""},
 	} {
-		w.run(0, "sql", "-o", c.file, "SELECT * FROM spend ORDER BY order_id, item_id")
+		w.run(0, "sql", "-o", c.file, "SELECT * FROM spent ORDER BY order_id, item_id")
 		if text := readFile(t, filepath.Join(w.dir, c.file)); !strings.HasPrefix(text, c.begins) {
 			t.Errorf("%s begins with %q", c.file, text[:min(len(text), 40)])
 		}
 		table := fmt.Sprintf("back%d", i)
 		w.back(c.file, c.format, table)
-		same := fmt.Sprintf(`SELECT (SELECT count() FROM (SELECT * FROM spend EXCEPT SELECT * FROM %[1]s)) + (SELECT count() FROM (SELECT * FROM %[1]s EXCEPT SELECT * FROM spend)),
-			count() > 300 AND count() = (SELECT count() FROM %[1]s), countIf(length(toString(net)) > 15) > 0 FROM spend`, table)
+		same := fmt.Sprintf(`SELECT (SELECT count() FROM (SELECT * FROM spent EXCEPT SELECT * FROM %[1]s)) + (SELECT count() FROM (SELECT * FROM %[1]s EXCEPT SELECT * FROM spent)),
+			count() > 300 AND count() = (SELECT count() FROM %[1]s), countIf(length(toString(net)) > 15) > 0 FROM spent`, table)
 		if got := w.run(0, "sql", "--format", "TSV", same).out; got != "0\t1\t1\n" {
 			t.Errorf("%s is not spend: %q", c.file, got)
 		}

@@ -213,6 +213,7 @@ func TestRejects(t *testing.T) {
 	contains(t, w.run(1, "rejects", "accept", "", "--note", "x").err, "the id is empty")
 	contains(t, w.run(2, "rejects", "accept", open[gone].ID, "--note", " ").err, "--note is required")
 	contains(t, w.run(1, "rejects", "accept", open[gone].ID, "--note", "x", "--account", "other").err, "no reject has an id")
+	contains(t, w.run(2, "rejects", "--account", "other").err, `there is no account "other"`)
 	contains(t, w.run(0, "rejects", "accept", open[gone].ID[:10], "--note", "it is gone", "--by", "me").out, "accepted by me", open[gone].ID)
 	contains(t, w.run(1, "rejects", "accept", open[gone].ID, "--note", "again").err, "was accepted already, by me", "it is gone")
 	r := w.run(0, "rejects")

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"sync/enrich":                {"schema", "sync/source"},
 	"sync/stream":                {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich"},
 	"sync/audit":                 {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/stream"},
+	"sync/internal/worldtest":    {"schema", "sync/", "sink", "sink/embedded", "sink/sinktest", "sink/warehousetest"},
 	"sync/engine":                {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/stream", "sync/audit"},
 	"sink":                       {"schema"},
 	"sink/embedded":              {},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
@@ -28,26 +28,7 @@ const (
 	emptyPage  = `{"Code":"Success","Success":true,"RequestId":"R-1","Data":{"TotalCount":0}}`
 )
 
-var testQuery = source.Query{Start: utc("2024-01-01T00:00:00Z"), End: utc("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
-
-// serve starts a server; it ends with the test.
-func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s
-}
-
-// say answers every request the same.
-func say(status int, body string, header ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		for i := 0; i+1 < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
-}
+var testQuery = source.Query{Start: vendortest.UTC("2024-01-01T00:00:00Z"), End: vendortest.UTC("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
 
 // client makes a client for an endpoint; it closes its connections with the test.
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
@@ -64,23 +45,10 @@ func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	return c
 }
 
-// failed returns the error of a call as ours.
-func failed(t testing.TB, err error) *source.Error {
-	t.Helper()
-	var e *source.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("not a source.Error: %v", err)
-	}
-	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
-		t.Errorf("%+v", e)
-	}
-	return e
-}
-
 func TestListAsksAndReads(t *testing.T) {
 	t.Parallel()
 	var got url.Values
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.URL.Query()
 		if r.Header.Get("X-Acs-Action") != "QueryOrders" || r.Header.Get("X-Acs-Version") != "2017-12-14" || r.URL.Path != "/" {
 			t.Errorf("%s %v", r.URL, r.Header)
@@ -88,9 +56,9 @@ func TestListAsksAndReads(t *testing.T) {
 		_, _ = w.Write([]byte(benchPage(3)))
 	})
 	var versions atomic.Uint64
-	c := client(t, s.URL, func(o *Options) { o.NextVersion = func() uint64 { return versions.Add(1) + 41 } })
+	c := client(t, endpoint, func(o *Options) { o.NextVersion = func() uint64 { return versions.Add(1) + 41 } })
 	q := testQuery
-	q.OwnerID, q.PaymentStatus, q.Page, q.Size, q.End = "1234567890123456", "Unpaid", 7, 3, utc("2024-01-01T01:00:00.5Z")
+	q.OwnerID, q.PaymentStatus, q.Page, q.Size, q.End = "1234567890123456", "Unpaid", 7, 3, vendortest.UTC("2024-01-01T01:00:00.5Z")
 	q.Filters = schema.Filters{ProductCode: "rds", ProductType: "rds_x", SubscriptionType: "PayAsYouGo", OrderType: "Renew"}
 	p, err := c.List(t.Context(), q)
 	if err != nil {
@@ -125,13 +93,13 @@ func TestListAsksAndReads(t *testing.T) {
 func TestDetailAsksAndReads(t *testing.T) {
 	t.Parallel()
 	body := benchDetail(2)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Acs-Action") != "GetOrderDetail" || r.URL.RawQuery != "OrderId=211059788270709&OwnerId=17" {
 			t.Errorf("%s %v", r.URL, r.Header)
 		}
 		_, _ = w.Write([]byte(body))
 	})
-	c := client(t, s.URL)
+	c := client(t, endpoint)
 	d, err := c.Detail(t.Context(), "17", "211059788270709")
 	if err != nil || len(d.Items) != 2 || len(d.Rejects) != 0 || d.PaymentStatus != "Paid" || d.Items[0].OwnerID != "17" {
 		t.Fatalf("%+v, %v", d, err)
@@ -141,35 +109,35 @@ func TestDetailAsksAndReads(t *testing.T) {
 	} {
 		body = none
 		_, err = c.Detail(t.Context(), "17", "211059788270709")
-		if e := failed(t, err); e.Reason != source.NotFound || e.Reason.Retryable() || !strings.Contains(e.Error(), "211059788270709") {
+		if e := vendortest.Failed(t, Vendor, err); e.Reason != source.NotFound || e.Reason.Retryable() || !strings.Contains(e.Error(), "211059788270709") {
 			t.Error(err)
 		}
 	}
 	body = `{"Success":true}`
 	_, err = c.Detail(t.Context(), "17", "211059788270709")
-	if e := failed(t, err); e.Reason != source.Malformed {
+	if e := vendortest.Failed(t, Vendor, err); e.Reason != source.Malformed {
 		t.Error(err)
 	}
 }
 
 func TestCallsThatAreNotMade(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") })
-	c := client(t, s.URL)
+	endpoint := vendortest.Serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") })
+	c := client(t, endpoint)
 	for _, owner := range []string{"x", "-1", "+1", "1&Action=CancelOrder", "9999999999999999999"} {
 		_, err := c.List(t.Context(), source.Query{OwnerID: owner})
-		if e := failed(t, err); e.Reason != source.BadRequest {
+		if e := vendortest.Failed(t, Vendor, err); e.Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
-	if _, err := c.Detail(t.Context(), "", ""); failed(t, err).Reason != source.BadRequest {
+	if _, err := c.Detail(t.Context(), "", ""); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the daemon stops")
 	cancel(why)
 	_, err := c.List(ctx, testQuery)
-	if failed(t, err).Reason != source.Cancelled || !errors.Is(err, context.Canceled) || !errors.Is(err, why) {
+	if vendortest.Failed(t, Vendor, err).Reason != source.Cancelled || !errors.Is(err, context.Canceled) || !errors.Is(err, why) {
 		t.Error(err)
 	}
 }

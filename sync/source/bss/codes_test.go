@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
@@ -14,8 +15,8 @@ func TestEveryCode(t *testing.T) {
 	t.Parallel()
 	var status int
 	var body string
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) })
-	c := client(t, s.URL)
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) { vendortest.Say(status, body)(w, r) })
+	c := client(t, endpoint)
 	for n, row := range codes {
 		names := []string{row.Code}
 		switch row.Match {
@@ -34,7 +35,7 @@ func TestEveryCode(t *testing.T) {
 			for _, status = range []int{200, 400, 429, 500, max(row.Status, 200)} {
 				body = fmt.Sprintf(`{"Success":false,"Code":%q,"Message":"m","RequestId":"R","HostId":"h"}`, name)
 				_, err := c.List(t.Context(), testQuery)
-				e := failed(t, err)
+				e := vendortest.Failed(t, Vendor, err)
 				if e.Reason != want.Reason || e.Code != name || e.Fresh != want.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" {
 					t.Errorf("%s in HTTP %d: %+v", name, status, e)
 				}
@@ -49,21 +50,21 @@ func TestEveryCode(t *testing.T) {
 func TestHints(t *testing.T) {
 	t.Parallel()
 	body := ""
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { say(400, body)(w, r) })
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) { vendortest.Say(400, body)(w, r) })
 	for site, other := range map[string]string{China: International, International: China} {
-		c := client(t, s.URL, func(o *Options) { o.Site = site })
+		c := client(t, endpoint, func(o *Options) { o.Site = site })
 		body = `{"Code":"NotApplicable"}`
 		_, err := c.List(t.Context(), testQuery)
-		if e := failed(t, err); !strings.Contains(e.Hint, "`site: "+other+"`") {
+		if e := vendortest.Failed(t, Vendor, err); !strings.Contains(e.Hint, "`site: "+other+"`") {
 			t.Errorf("%s: %s", site, e.Hint)
 		}
 		body = `{"Code":"Forbidden.RAM"}`
 		_, err = c.List(t.Context(), testQuery)
-		if e := failed(t, err); !strings.Contains(e.Hint, "bss:DescribeOrderList") {
+		if e := vendortest.Failed(t, Vendor, err); !strings.Contains(e.Hint, "bss:DescribeOrderList") {
 			t.Error(e.Hint)
 		}
 		_, err = c.Detail(t.Context(), "", "1")
-		if e := failed(t, err); !strings.Contains(e.Hint, "bss:DescribeOrderDetail") {
+		if e := vendortest.Failed(t, Vendor, err); !strings.Contains(e.Hint, "bss:DescribeOrderDetail") {
 			t.Error(e.Hint)
 		}
 	}
@@ -77,17 +78,17 @@ func TestErrorsAreScrubbed(t *testing.T) {
 		" x-acs-security-token:" + token + " https://user:hunter2@host/?AccessKeyId=" + testKey + "&Signature=2Vl%2FdwIb%3D&SecurityToken=" + token +
 		` {"AccessKeySecret":"othersecret"} secret ` + testSecret
 	for name, answer := range map[string]http.HandlerFunc{
-		"message":   say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)),
-		"code":      say(400, fmt.Sprintf(`{"Code":%q}`, testKey)),
-		"HTML":      say(502, strings.Repeat("x", 100)+leak),
-		"non-JSON":  say(200, strings.Repeat("x", 110)+leak),
-		"odd count": say(200, fmt.Sprintf(`{"Success":true,"Data":{"TotalCount":%q}}`, leak)),
-		"redirect":  say(302, "", "Location", "https://user:hunter2@host/?AccessKeyId="+testKey+"&Signature=2Vl%2FdwIb%3D"),
+		"message":   vendortest.Say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)),
+		"code":      vendortest.Say(400, fmt.Sprintf(`{"Code":%q}`, testKey)),
+		"HTML":      vendortest.Say(502, strings.Repeat("x", 100)+leak),
+		"non-JSON":  vendortest.Say(200, strings.Repeat("x", 110)+leak),
+		"odd count": vendortest.Say(200, fmt.Sprintf(`{"Success":true,"Data":{"TotalCount":%q}}`, leak)),
+		"redirect":  vendortest.Say(302, "", "Location", "https://user:hunter2@host/?AccessKeyId="+testKey+"&Signature=2Vl%2FdwIb%3D"),
 	} {
-		s := serve(t, answer)
-		c := client(t, s.URL, func(o *Options) { o.Credentials.SecurityToken = token })
+		endpoint := vendortest.Serve(t, answer)
+		c := client(t, endpoint, func(o *Options) { o.Credentials.SecurityToken = token })
 		_, err := c.List(t.Context(), testQuery)
-		text := fmt.Sprintf("%v %+v", err, *failed(t, err))
+		text := fmt.Sprintf("%v %+v", err, *vendortest.Failed(t, Vendor, err))
 		for _, secret := range []string{testKey, testKey[:8], testSecret, testSecret[:12], token, token[:8], "hunter2", "2Vl", "othersecret"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows %s: %s", name, secret, text)

@@ -7,26 +7,28 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 )
 
 // The whole way with a provider of credentials-go that renews its keys, by many goroutines.
 func TestCredentialsURI(t *testing.T) {
 	t.Parallel()
 	var asked, called atomic.Int32
-	keys := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	keys := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		_, _ = fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":"STS.id","AccessKeySecret":"s3","SecurityToken":"t0ken","Expiration":%q}`,
 			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	})
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		called.Add(1)
 		if r.Header.Get("X-Acs-Security-Token") != "t0ken" || r.Header.Get("X-Acs-Accesskey-Id") != "STS.id" {
 			t.Errorf("%v", r.Header)
 		}
 		seen(t, r, "s3")
-		say(200, emptyPage)(w, r)
+		vendortest.Say(200, emptyPage)(w, r)
 	})
-	c := client(t, s.URL, func(o *Options) { o.Credentials = Credentials{URI: keys.URL} })
+	c := client(t, endpoint, func(o *Options) { o.Credentials = Credentials{URI: keys} })
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
@@ -46,11 +48,11 @@ func TestCredentialsURI(t *testing.T) {
 func TestDefaultChainReadsTheEnvironment(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", testKey)
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", testSecret)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		seen(t, r, testSecret)
-		say(200, emptyPage)(w, r)
+		vendortest.Say(200, emptyPage)(w, r)
 	})
-	c := client(t, s.URL, func(o *Options) { o.Credentials = Credentials{} })
+	c := client(t, endpoint, func(o *Options) { o.Credentials = Credentials{} })
 	if _, err := c.List(t.Context(), testQuery); err != nil {
 		t.Error(err)
 	}

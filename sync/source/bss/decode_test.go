@@ -1,18 +1,15 @@
 package bss
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/shopspring/decimal"
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
@@ -22,25 +19,6 @@ var testStream = schema.Stream{Source: Vendor, Account: "main"}
 var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
 	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
 })
-
-func money(s string) schema.Money { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
-
-func utc(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		panic(err)
-	}
-	return t.UTC()
-}
-
-func fixture(t testing.TB, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // received makes an answer of a body, as send does.
 func received(t testing.TB, body string) wire.Answer {
@@ -52,12 +30,12 @@ func received(t testing.TB, body string) wire.Answer {
 	if e.Failed {
 		t.Fatalf("%s is no success", body)
 	}
-	return wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: utc("2026-01-02T03:04:05Z")}
+	return wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: vendortest.UTC("2026-01-02T03:04:05Z")}
 }
 
 func TestVendorsSampleOfAListing(t *testing.T) {
 	t.Parallel()
-	a := received(t, fixture(t, "query-orders-sample.json"))
+	a := received(t, vendortest.Fixture(t, "query-orders-sample.json"))
 	p, err := listing(&a, testStream, 20)
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +44,8 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 	want := source.Page{Total: 1, Orders: []schema.Order{{
 		Stream: testStream, OrderID: "34532532", RelatedOrderID: "234535345345342", OrderType: "New", PaymentStatus: "Paid",
 		ProductCode: "rds", ProductType: "rds", CommodityCode: "ecs", SubscriptionType: "PayAsYouGo",
-		CreateTime: utc("2017-06-08T09:41:30Z"), PaymentTime: utc("2017-06-08T09:41:30Z"), Currency: "CNY", PaymentCurrency: "CNY",
-		Amounts:     schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), Tax: money("1"), AfterTax: money("66")},
+		CreateTime: vendortest.UTC("2017-06-08T09:41:30Z"), PaymentTime: vendortest.UTC("2017-06-08T09:41:30Z"), Currency: "CNY", PaymentCurrency: "CNY",
+		Amounts:     schema.Amounts{PretaxGross: vendortest.Money("0"), Pretax: vendortest.Money("0"), PretaxLocal: vendortest.Money("0"), Tax: vendortest.Money("1"), AfterTax: vendortest.Money("66")},
 		Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: raw,
 	}}}
 	if d := cmp.Diff(want, p, equalMoney); d != "" {
@@ -88,29 +66,29 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 
 func TestCapturedDetail(t *testing.T) {
 	t.Parallel()
-	a := received(t, fixture(t, "detail-captured.json"))
+	a := received(t, vendortest.Fixture(t, "detail-captured.json"))
 	const id = "211059788270709"
 	d, err := detail(&a, testStream, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := source.Detail{
-		PaymentStatus: "Paid", PaymentTime: utc("2021-08-05T03:12:44Z"),
+		PaymentStatus: "Paid", PaymentTime: vendortest.UTC("2021-08-05T03:12:44Z"),
 		Items: []schema.Item{{
 			Stream: testStream, OrderID: id, ItemID: id, OrderType: "New", OrderSubType: "ProductSubOrder", PaymentStatus: "Paid",
 			ProductCode: "alikafka", ProductType: "alikafka_post", CommodityCode: "alikafka_post", SubscriptionType: "PayAsYouGo",
-			PaymentTime: utc("2021-08-05T03:12:44Z"), Currency: "CNY",
-			Amounts:     schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), AfterTax: money("0")},
-			InstanceIDs: []string{"alikafka_post-cn-7pp2ab12c001"}, Region: "cn-shanghai", Quantity: money("1"),
+			PaymentTime: vendortest.UTC("2021-08-05T03:12:44Z"), Currency: "CNY",
+			Amounts:     schema.Amounts{PretaxGross: vendortest.Money("0"), Pretax: vendortest.Money("0"), PretaxLocal: vendortest.Money("0"), AfterTax: vendortest.Money("0")},
+			InstanceIDs: []string{"alikafka_post-cn-7pp2ab12c001"}, Region: "cn-shanghai", Quantity: vendortest.Money("1"),
 			OriginalConfig: "alikafka_post:[region:cn-shanghai;disk_size:500;]",
-			UsageStartTime: utc("2021-08-05T03:12:44Z"), UsageEndTime: utc("2121-08-05T16:00:00Z"),
+			UsageStartTime: vendortest.UTC("2021-08-05T03:12:44Z"), UsageEndTime: vendortest.UTC("2121-08-05T16:00:00Z"),
 			Version: 7, FetchedAt: a.FetchedAt, Raw: d.Items[0].Raw,
 		}},
 		Order: &schema.Order{ // of the only line
 			Stream: testStream, OrderID: "211059788270709", OrderType: "New", PaymentStatus: "Paid", ProductCode: "alikafka",
 			ProductType: "alikafka_post", CommodityCode: "alikafka_post", SubscriptionType: "PayAsYouGo",
-			CreateTime: utc("2021-08-05T03:12:44Z"), PaymentTime: utc("2021-08-05T03:12:44Z"), Currency: "CNY",
-			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0"), PretaxLocal: money("0"), AfterTax: money("0")},
+			CreateTime: vendortest.UTC("2021-08-05T03:12:44Z"), PaymentTime: vendortest.UTC("2021-08-05T03:12:44Z"), Currency: "CNY",
+			Amounts:   schema.Amounts{PretaxGross: vendortest.Money("0"), Pretax: vendortest.Money("0"), PretaxLocal: vendortest.Money("0"), AfterTax: vendortest.Money("0")},
 			ItemCount: 1, Version: 7, FetchedAt: a.FetchedAt,
 		},
 	}
@@ -129,7 +107,7 @@ func TestCapturedDetail(t *testing.T) {
 
 func TestDetailWithEveryField(t *testing.T) {
 	t.Parallel()
-	a := received(t, fixture(t, "detail-full.json"))
+	a := received(t, vendortest.Fixture(t, "detail-full.json"))
 	d, err := detail(&a, testStream, "211059788270710")
 	if err != nil {
 		t.Fatal(err)
@@ -140,15 +118,15 @@ func TestDetailWithEveryField(t *testing.T) {
 	want := schema.Item{
 		Stream: testStream, OrderID: "211059788270710", ItemID: "211059788270711", RelatedOrderID: "211059788270001",
 		OrderType: "upgrade", OrderSubType: "productsuborder", PaymentStatus: "paid", ProductCode: "ecs", ProductType: "ecs",
-		CommodityCode: "vm", SubscriptionType: "Subscription", PaymentTime: utc("2024-03-14T08:00:01.25Z"),
+		CommodityCode: "vm", SubscriptionType: "Subscription", PaymentTime: vendortest.UTC("2024-03-14T08:00:01.25Z"),
 		Currency: "USD", PaymentCurrency: "JPY",
 		Amounts: schema.Amounts{
-			PretaxGross: money("1234567.89"), Pretax: money("0.00000001"), PretaxLocal: money("-12.5"),
-			Tax: money("12345678901234567890123456.123456789012"), AfterTax: money("1000"),
+			PretaxGross: vendortest.Money("1234567.89"), Pretax: vendortest.Money("0.00000001"), PretaxLocal: vendortest.Money("-12.5"),
+			Tax: vendortest.Money("12345678901234567890123456.123456789012"), AfterTax: vendortest.Money("1000"),
 		},
-		InstanceIDs: []string{"i-1", "i-2"}, Region: "ap-southeast-1", Quantity: money("2.5"),
+		InstanceIDs: []string{"i-1", "i-2"}, Region: "ap-southeast-1", Quantity: vendortest.Money("2.5"),
 		Config: "Module:[Key:Val;]中文😀", OriginalConfig: "x", Operator: "299999999999999",
-		UsageStartTime: utc("2024-03-14T08:00:00Z"), UsageEndTime: utc("2025-03-14T16:00:00Z"),
+		UsageStartTime: vendortest.UTC("2024-03-14T08:00:00Z"), UsageEndTime: vendortest.UTC("2025-03-14T16:00:00Z"),
 		ExtendInfos:          map[string]string{"a": "b", "n": "1.50", "t": "true", "o": `{"x":[1,2]}`, "z": ""},
 		BillModuleConfig:     `{"billModuleConfig":[{"ApiCode":"a b","Code":"c","Name":"n"}]}`,
 		OriginalModuleConfig: `{"originalModuleConfig":[]}`,

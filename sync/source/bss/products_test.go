@@ -13,6 +13,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 )
 
 // The vendor's documented sample of a success has a Message that reads like a failure, and a product without a type.
@@ -25,7 +26,7 @@ func TestProducts(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{Version2017, Version2023} {
 		var got url.Values
-		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 			got = r.URL.Query()
 			if r.Header.Get("X-Acs-Action") != "QueryProductList" || r.Header.Get("X-Acs-Version") != "2017-12-14" {
 				t.Errorf("%v", r.Header)
@@ -33,7 +34,7 @@ func TestProducts(t *testing.T) {
 			seen(t, r, testSecret)
 			_, _ = w.Write([]byte(productSample))
 		})
-		c := client(t, s.URL, func(o *Options) { o.APIVersion = version; o.NextVersion = func() uint64 { return 42 } })
+		c := client(t, endpoint, func(o *Options) { o.APIVersion = version; o.NextVersion = func() uint64 { return 42 } })
 		products, total, err := c.Products(t.Context(), 3, 100)
 		if err != nil || total != 449 {
 			t.Fatalf("%d, %v", total, err)
@@ -51,7 +52,7 @@ func TestProducts(t *testing.T) {
 		if _, _, err := c.Products(t.Context(), 0, 0); err != nil || got.Get("PageNum") != "1" || got.Get("PageSize") != "300" {
 			t.Errorf("%v, %v", got, err)
 		}
-		if _, _, err := c.Products(t.Context(), 1, 301); failed(t, err).Reason != source.BadRequest {
+		if _, _, err := c.Products(t.Context(), 1, 301); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
@@ -72,9 +73,9 @@ func TestShapesOfProducts(t *testing.T) {
 		`{"TotalCount":1,"ProductList":[]}`:                                                  "not an object",
 		`null`:                                                                               "there is no Data",
 	} {
-		s := serve(t, say(200, `{"Code":"Success","Data":`+data+`}`))
-		_, _, err := client(t, s.URL).Products(t.Context(), 1, 10)
-		if want == "" && err != nil || want != "" && (failed(t, err).Reason != source.Malformed || !strings.Contains(err.Error(), want)) {
+		endpoint := vendortest.Serve(t, vendortest.Say(200, `{"Code":"Success","Data":`+data+`}`))
+		_, _, err := client(t, endpoint).Products(t.Context(), 1, 10)
+		if want == "" && err != nil || want != "" && (vendortest.Failed(t, Vendor, err).Reason != source.Malformed || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", data, err)
 		}
 	}
@@ -84,15 +85,15 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	answer := `{"Code":"Success","Message":"Successful!","RequestId":"30D2285E","Success":true,"Data":{"HostId":"cn"}}`
 	calls := 0
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		calls++
 		if r.Header.Get("X-Acs-Action") != "CancelOrder" || r.Header.Get("X-Acs-Version") != "2017-12-14" || r.URL.RawQuery != "OrderId=73465432785&OwnerId=17" {
 			t.Errorf("%s %v", r.URL, r.Header)
 		}
 		seen(t, r, testSecret)
-		say(200, answer)(w, r)
+		vendortest.Say(200, answer)(w, r)
 	})
-	c := NewCanceller(client(t, s.URL))
+	c := NewCanceller(client(t, endpoint))
 	if id, err := c.Cancel(t.Context(), "17", "73465432785"); err != nil || id != "30D2285E" {
 		t.Errorf("%s, %v", id, err)
 	}
@@ -108,12 +109,12 @@ func TestCancel(t *testing.T) {
 	}
 	calls = 0
 	for _, bad := range [][2]string{{"", ""}, {"x", "1"}, {"-1", "1"}} {
-		if _, err := c.Cancel(t.Context(), bad[0], bad[1]); failed(t, err).Reason != source.BadRequest {
+		if _, err := c.Cancel(t.Context(), bad[0], bad[1]); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
-	members := NewCanceller(client(t, s.URL, func(o *Options) { o.APIVersion = Version2023 }))
-	if _, err := members.Cancel(t.Context(), "17", "1"); failed(t, err).Reason != source.BadRequest || !strings.Contains(err.Error(), "member") {
+	members := NewCanceller(client(t, endpoint, func(o *Options) { o.APIVersion = Version2023 }))
+	if _, err := members.Cancel(t.Context(), "17", "1"); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest || !strings.Contains(err.Error(), "member") {
 		t.Error(err)
 	}
 	if calls != 0 {
@@ -138,8 +139,8 @@ func TestCancelIsOutOfReach(t *testing.T) {
 func TestCodesOfProductsAndCancel(t *testing.T) {
 	t.Parallel()
 	body := ""
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { say(400, body)(w, r) })
-	c := client(t, s.URL)
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) { vendortest.Say(400, body)(w, r) })
+	c := client(t, endpoint)
 	for code, want := range map[string]source.Reason{
 		"NotApplicable": source.Auth, "MissingParameter": source.BadRequest, "InvalidParameter": source.BadRequest,
 		"InvalidModuleCode": source.BadRequest, "InvalidConfigCode": source.BadRequest, "InvalidOwner": source.BadRequest,
@@ -147,11 +148,11 @@ func TestCodesOfProductsAndCancel(t *testing.T) {
 	} {
 		body = fmt.Sprintf(`{"Code":%q,"Message":"m","RequestId":"R-7"}`, code)
 		_, _, err := c.Products(t.Context(), 1, 10)
-		if e := failed(t, err); e.Reason != want || e.Code != code || code == "NoPermission" && !strings.Contains(e.Hint, "bss:QueryProductList") {
+		if e := vendortest.Failed(t, Vendor, err); e.Reason != want || e.Code != code || code == "NoPermission" && !strings.Contains(e.Hint, "bss:QueryProductList") {
 			t.Errorf("QueryProductList: %v", err)
 		}
 		_, err = NewCanceller(c).Cancel(t.Context(), "", "1")
-		if e := failed(t, err); e.Reason != want || e.API != "CancelOrder" || e.RequestID != "R-7" || code == "NoPermission" && !strings.Contains(e.Hint, "bss:CancelOrder") {
+		if e := vendortest.Failed(t, Vendor, err); e.Reason != want || e.API != "CancelOrder" || e.RequestID != "R-7" || code == "NoPermission" && !strings.Contains(e.Hint, "bss:CancelOrder") {
 			t.Errorf("CancelOrder: %v", err)
 		}
 	}
@@ -163,15 +164,15 @@ func TestVersion2023(t *testing.T) {
 	var action, query string
 	body := benchPage(2)
 	status := 200
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		action, query = r.Header.Get("X-Acs-Action"), r.URL.RawQuery
 		if r.Header.Get("X-Acs-Version") != "2023-09-30" {
 			t.Errorf("%v", r.Header)
 		}
 		seen(t, r, testSecret)
-		say(status, body)(w, r)
+		vendortest.Say(status, body)(w, r)
 	})
-	c := client(t, s.URL, func(o *Options) { o.APIVersion = Version2023 })
+	c := client(t, endpoint, func(o *Options) { o.APIVersion = Version2023 })
 	q := testQuery
 	q.OwnerID = "1234567890123456"
 	p, err := c.List(t.Context(), q)
@@ -185,7 +186,7 @@ func TestVersion2023(t *testing.T) {
 		t.Errorf("%s %s: %+v, %v", action, query, d, err)
 	}
 	status, body = 400, `{"Code":"InvalidOwner"}`
-	if _, err := c.List(t.Context(), q); !strings.Contains(failed(t, err).Hint, "member_uids") {
+	if _, err := c.List(t.Context(), q); !strings.Contains(vendortest.Failed(t, Vendor, err).Hint, "member_uids") {
 		t.Error(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
@@ -81,12 +82,12 @@ func TestSameAsTheVendorsClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got arrived
-			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				got = seen(t, r, testSecret)
-				say(200, emptyPage)(w, r)
+				vendortest.Say(200, emptyPage)(w, r)
 			})
 			want := arrived{
-				Method: "POST", Host: strings.TrimPrefix(s.URL, "http://"), Proto: "HTTP/1.1",
+				Method: "POST", Host: strings.TrimPrefix(endpoint, "http://"), Proto: "HTTP/1.1",
 				URI: "/?CreateTimeEnd=2024-01-02T00%3A00%3A00Z&CreateTimeStart=2024-01-01T00%3A00%3A00Z&OwnerId=1234567890123456&PageNum=1&PageSize=20",
 				Header: http.Header{
 					"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Content-Length": {"0"}, "User-Agent": {"ordersync"},
@@ -103,7 +104,7 @@ func TestSameAsTheVendorsClient(t *testing.T) {
 				want.Authorization = "ACS3-HMAC-SHA256 Credential=" + testKey + ",SignedHeaders=host;x-acs-accesskey-id;x-acs-action;x-acs-content-sha256;" +
 					"x-acs-credentials-provider;x-acs-date;x-acs-security-token;x-acs-signature-nonce;x-acs-version"
 			}
-			c := client(t, s.URL, func(o *Options) { o.Credentials.SecurityToken = token })
+			c := client(t, endpoint, func(o *Options) { o.Credentials.SecurityToken = token })
 			q := testQuery
 			q.OwnerID = "1234567890123456"
 			if _, err := c.List(t.Context(), q); err != nil {
@@ -119,12 +120,12 @@ func TestSameAsTheVendorsClient(t *testing.T) {
 func TestEveryCallIsSignedAnew(t *testing.T) {
 	t.Parallel()
 	nonces := map[string]bool{}
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		seen(t, r, testSecret)
 		nonces[r.Header.Get("X-Acs-Signature-Nonce")] = true
-		say(200, emptyPage)(w, r)
+		vendortest.Say(200, emptyPage)(w, r)
 	})
-	c := client(t, s.URL)
+	c := client(t, endpoint)
 	for range 10 {
 		if _, err := c.List(t.Context(), source.Query{PaymentStatus: "a b*c~d+e/中&x=y"}); err != nil {
 			t.Fatal(err)

@@ -2,11 +2,9 @@ package domain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
@@ -28,23 +27,6 @@ const (
 	testSecret = "testsecret-0123456789"
 	testToken  = "CAIStoken+/=with signs"
 )
-
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-func say(status int, body string, header ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		for i := 0; i+1 < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
-}
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
@@ -60,25 +42,13 @@ func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	return c
 }
 
-func failed(t testing.TB, err error) *source.Error {
-	t.Helper()
-	var e *source.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("not a source.Error: %v", err)
-	}
-	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
-		t.Errorf("%+v", e)
-	}
-	return e
-}
-
 // JSON and XML over the wire make the same rows, and what was asked is signed as it arrived.
 func TestDetailAsksAndReads(t *testing.T) {
 	t.Parallel()
 	var details []source.Detail
 	for _, format := range []string{JSON, XML} {
 		for _, token := range []string{"", testToken} {
-			endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				q := r.URL.Query()
 				var args []wire.Arg
 				for k := range q {
@@ -91,7 +61,7 @@ func TestDetailAsksAndReads(t *testing.T) {
 					q.Get("SignatureMethod") != "HMAC-SHA1" || q.Get("SecurityToken") != token || q.Get("AccessKeyId") != testKey {
 					t.Errorf("%s %s", r.Method, r.URL)
 				}
-				say(200, fixture(t, "query-order-sample."+strings.ToLower(format)))(w, r)
+				vendortest.Say(200, vendortest.Fixture(t, "query-order-sample."+strings.ToLower(format)))(w, r)
 			})
 			c := client(t, endpoint, func(o *Options) {
 				o.Format, o.Credentials.SecurityToken = format, token
@@ -114,13 +84,13 @@ func TestDetailAsksAndReads(t *testing.T) {
 
 func TestCallsThatAreNotMade(t *testing.T) {
 	t.Parallel()
-	c := client(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	c := client(t, vendortest.Serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
 	_, err := c.List(t.Context(), source.Query{Page: 1})
-	if e := failed(t, err); e.Reason != source.BadRequest || !strings.Contains(e.Hint, "ordersync track --account main") {
+	if e := vendortest.Failed(t, Vendor, err); e.Reason != source.BadRequest || !strings.Contains(e.Hint, "ordersync track --account main") {
 		t.Error(err)
 	}
 	for _, id := range [][2]string{{"", ""}, {"1", testOrder}} {
-		if _, err := c.Detail(t.Context(), id[0], id[1]); failed(t, err).Reason != source.BadRequest {
+		if _, err := c.Detail(t.Context(), id[0], id[1]); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
@@ -156,7 +126,7 @@ func TestEveryCode(t *testing.T) {
 	t.Parallel()
 	var status int
 	var body string
-	c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) }))
+	c := client(t, vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) { vendortest.Say(status, body)(w, r) }))
 	for n, row := range codes {
 		want := row
 		for _, earlier := range codes[:n] {
@@ -170,7 +140,7 @@ func TestEveryCode(t *testing.T) {
 			} {
 				body = fmt.Sprintf(form, row.Code)
 				_, err := c.Detail(t.Context(), "", testOrder)
-				e := failed(t, err)
+				e := vendortest.Failed(t, Vendor, err)
 				if e.Reason != want.Reason || e.Code != row.Code || e.Fresh != want.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" ||
 					strings.ContainsAny(e.Hint, "{}") || want.Hint != "" && e.Hint == "" {
 					t.Errorf("%s in HTTP %d: %+v", row.Code, status, e)
@@ -184,7 +154,7 @@ func TestEveryCode(t *testing.T) {
 		"InvalidProduct.NotFound": source.BadRequest, "Odd.NotFound": source.BadRequest, "": source.BadRequest,
 	} {
 		status, body = 404, `{"Code":"`+code+`","Message":"m"}`
-		if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != want {
+		if _, err := c.Detail(t.Context(), "", testOrder); vendortest.Failed(t, Vendor, err).Reason != want {
 			t.Error(err)
 		}
 	}
@@ -193,7 +163,7 @@ func TestEveryCode(t *testing.T) {
 		`<Error><Code>NoPermission</Code><Message>m</Message><AccessDeniedDetail><AuthAction>domain:QueryOrder</AuthAction></AccessDeniedDetail></Error>`,
 	} {
 		status = 403
-		if _, err := c.Detail(t.Context(), "", testOrder); failed(t, err).Reason != source.Auth || !strings.Contains(err.Error(), "domain:QueryOrder") {
+		if _, err := c.Detail(t.Context(), "", testOrder); vendortest.Failed(t, Vendor, err).Reason != source.Auth || !strings.Contains(err.Error(), "domain:QueryOrder") {
 			t.Error(err)
 		}
 	}
@@ -215,31 +185,31 @@ func TestAnswersThatFail(t *testing.T) {
 		status int
 		text   string
 	}{
-		"HTML 502":    {say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "not the vendor's"},
-		"XHTML 200":   {say(200, "<html><body></body></html>"), source.Malformed, 200, "the root is html"},
-		"empty":       {say(200, ""), source.Malformed, 200, "empty"},
-		"no order":    {say(200, `{"RequestId":"R"}`), source.Malformed, 200, "no OrderID"},
-		"other order": {say(200, `{"OrderID":"D9"}`), source.Malformed, 200, "D9"},
-		"half XML":    {say(200, fixture(t, "query-order-sample.xml")[:300]), source.Malformed, 200, "not JSON, nor XML"},
-		"429":         {say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
-		"403":         {say(403, `{}`), source.Auth, 403, "Domain API"},
+		"HTML 502":    {vendortest.Say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "not the vendor's"},
+		"XHTML 200":   {vendortest.Say(200, "<html><body></body></html>"), source.Malformed, 200, "the root is html"},
+		"empty":       {vendortest.Say(200, ""), source.Malformed, 200, "empty"},
+		"no order":    {vendortest.Say(200, `{"RequestId":"R"}`), source.Malformed, 200, "no OrderID"},
+		"other order": {vendortest.Say(200, `{"OrderID":"D9"}`), source.Malformed, 200, "D9"},
+		"half XML":    {vendortest.Say(200, vendortest.Fixture(t, "query-order-sample.xml")[:300]), source.Malformed, 200, "not JSON, nor XML"},
+		"429":         {vendortest.Say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
+		"403":         {vendortest.Say(403, `{}`), source.Auth, 403, "Domain API"},
 		"hang up":     {func(w http.ResponseWriter, _ *http.Request) { _ = hijack(w).Close() }, source.Unavailable, 0, "EOF"},
 		"reset":       {func(w http.ResponseWriter, _ *http.Request) { c := hijack(w); _ = c.SetLinger(0); _ = c.Close() }, source.Unavailable, 0, "reset"},
 		"hang":        {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.Timeout, 0, "300ms"},
-		"leak":        {say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 403, "***"},
-		"HTML leak":   {say(500, leak), source.Unavailable, 500, "***"},
-		"XML leak":    {say(200, "<QueryOrder><OrderID>"+strings.ReplaceAll(leak, "&", "&amp;")+"</OrderID></QueryOrder>"), source.Malformed, 200, "***"},
+		"leak":        {vendortest.Say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 403, "***"},
+		"HTML leak":   {vendortest.Say(500, leak), source.Unavailable, 500, "***"},
+		"XML leak":    {vendortest.Say(200, "<QueryOrder><OrderID>"+strings.ReplaceAll(leak, "&", "&amp;")+"</OrderID></QueryOrder>"), source.Malformed, 200, "***"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := client(t, serve(t, tc.answer), func(o *Options) {
+			c := client(t, vendortest.Serve(t, tc.answer), func(o *Options) {
 				o.Credentials.SecurityToken = testToken
 				if name == "hang" {
 					o.Timeout = 300 * time.Millisecond
 				}
 			})
 			_, err := c.Detail(t.Context(), "", testOrder)
-			e := failed(t, err)
+			e := vendortest.Failed(t, Vendor, err)
 			if e.Reason != tc.want || e.HTTPStatus != tc.status || !strings.Contains(e.Error(), tc.text) {
 				t.Errorf("%+v", e)
 			}
@@ -253,7 +223,7 @@ func TestAnswersThatFail(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := client(t, "http://127.0.0.1:1").Detail(ctx, "", testOrder); failed(t, err).Reason != source.Cancelled {
+	if _, err := client(t, "http://127.0.0.1:1").Detail(ctx, "", testOrder); vendortest.Failed(t, Vendor, err).Reason != source.Cancelled {
 		t.Error(err)
 	}
 }

@@ -1,17 +1,16 @@
 package domain
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
@@ -23,25 +22,6 @@ var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
 	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
 })
 
-func money(s string) schema.Money { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
-
-func utc(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		panic(err)
-	}
-	return t.UTC()
-}
-
-func fixture(t testing.TB, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // received makes an answer of a body, as Send does.
 func received(t testing.TB, body string) *wire.Answer {
 	t.Helper()
@@ -49,14 +29,14 @@ func received(t testing.TB, body string) *wire.Answer {
 	if err != nil || e.Failed {
 		t.Fatalf("%s is no success: %v", body, err)
 	}
-	return &wire.Answer{Envelope: e, Body: body, Action: "Test", Status: 200, Version: 7, FetchedAt: utc("2026-01-02T03:04:05Z")}
+	return &wire.Answer{Envelope: e, Body: body, Action: "Test", Status: 200, Version: 7, FetchedAt: vendortest.UTC("2026-01-02T03:04:05Z")}
 }
 
 // The JSON and the XML sample of the vendor's document of QueryOrder make the same rows.
 func TestVendorsSamples(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"query-order-sample.json", "query-order-sample.xml"} {
-		a := received(t, fixture(t, name))
+		a := received(t, vendortest.Fixture(t, name))
 		if a.RequestID != "2C5964F4-A7F0-401B-9E45-585B17D34A4E" {
 			t.Errorf("%s: request id %q", name, a.RequestID)
 		}
@@ -65,16 +45,16 @@ func TestVendorsSamples(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", name, d, err)
 		}
 		want := source.Detail{
-			PaymentStatus: "Paid", PaymentTime: utc("2016-05-17T09:20:29Z"), Raw: d.Raw,
+			PaymentStatus: "Paid", PaymentTime: vendortest.UTC("2016-05-17T09:20:29Z"), Raw: d.Raw,
 			Order: &schema.Order{
 				Stream: testStream, OrderID: testOrder, OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
-				CreateTime: utc("2016-05-17T09:20:23Z"), PaymentTime: utc("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: money("8")},
+				CreateTime: vendortest.UTC("2016-05-17T09:20:23Z"), PaymentTime: vendortest.UTC("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: vendortest.Money("8")},
 				ItemCount: 1, FetchedAt: a.FetchedAt, Version: 7, RawDetail: d.Raw,
 			},
 			Items: []schema.Item{{
 				Stream: testStream, OrderID: testOrder, ItemID: "T201600000000000", OrderType: "activate", PaymentStatus: "Paid", ProductCode: "domain",
-				PaymentTime: utc("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: money("4")}, InstanceIDs: []string{"abcdefgh.site"},
-				Quantity: money("1"), UsageEndTime: utc("2017-05-17T09:20:38Z"),
+				PaymentTime: vendortest.UTC("2016-05-17T09:20:29Z"), Amounts: schema.Amounts{Pretax: vendortest.Money("4")}, InstanceIDs: []string{"abcdefgh.site"},
+				Quantity: vendortest.Money("1"), UsageEndTime: vendortest.UTC("2017-05-17T09:20:38Z"),
 				ExtendInfos: map[string]string{
 					"UpdateDate": "2016-05-17 17:20:39", "ProductName": ".site 域名", "PeriodNum": "12", "PeriodUnit": "3", "SaleID": "S201600000000000",
 					"UserID": "0000000000000000", "BizStatus": "0", "CheckFlag": "true", "ValidFlag": "true",
@@ -143,7 +123,7 @@ func TestPayment(t *testing.T) {
 		replays(t, d)
 	}
 	d := Decoder{Location: time.UTC}.Detail(testStream, testOrder, `{"OrderDate":"2016-05-17 17:20:23"}`, nil)
-	if d.Order == nil || !d.Order.CreateTime.Equal(utc("2016-05-17T17:20:23Z")) {
+	if d.Order == nil || !d.Order.CreateTime.Equal(vendortest.UTC("2016-05-17T17:20:23Z")) {
 		t.Errorf("%+v", d.Order)
 	}
 }
@@ -251,8 +231,8 @@ func TestOddDetails(t *testing.T) {
 
 // FuzzAnswer: no answer makes a panic, every line is a row or a reject, and stored payloads make the same rows again.
 func FuzzAnswer(f *testing.F) {
-	f.Add(fixture(f, "query-order-sample.json"))
-	f.Add(fixture(f, "query-order-sample.xml"))
+	f.Add(vendortest.Fixture(f, "query-order-sample.json"))
+	f.Add(vendortest.Fixture(f, "query-order-sample.xml"))
 	f.Add(`<QueryOrder><OrderProducts><SubOrderResult><TrackID>1</TrackID><X a="b"><Y/></X></SubOrderResult></OrderProducts><OrderID>` + testOrder + `</OrderID></QueryOrder>`)
 	f.Fuzz(func(t *testing.T, body string) {
 		e, err := parseEnvelope(body)

@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
@@ -42,14 +43,6 @@ func client(t *testing.T, endpoint string, ring keys.Ring) *wire.Client {
 	return c
 }
 
-func failed(t *testing.T, err error) (e *source.Error) {
-	t.Helper()
-	if !errors.As(err, &e) {
-		t.Fatalf("not a source.Error: %v", err)
-	}
-	return e
-}
-
 func TestWaitingForKeysEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -61,11 +54,11 @@ func TestWaitingForKeysEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := c.Send(ctx, "Test", nil)
-		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != time.Second {
+		if e := vendortest.Failed(t, "test", err); e.Reason != source.Timeout || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		_, err = c.Send(t.Context(), "Test", nil)
-		if e := failed(t, err); e.Reason != source.Timeout || time.Since(start) != 31*time.Second {
+		if e := vendortest.Failed(t, "test", err); e.Reason != source.Timeout || time.Since(start) != 31*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		time.Sleep(time.Hour)
@@ -91,7 +84,7 @@ func TestKeylessErrors(t *testing.T) {
 			return nil, errors.New(text)
 		}))
 		_, err := c.Send(t.Context(), "Test", nil)
-		e := failed(t, err)
+		e := vendortest.Failed(t, "test", err)
 		if e.Reason != want || e.Hint == "" || e.HTTPStatus != 0 {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -112,7 +105,7 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	c := client(t, s.URL, ring)
 	for n, fresh := range []bool{true, false, false} {
 		_, err := c.Send(t.Context(), "Test", nil)
-		if e := failed(t, err); e.Fresh != fresh || e.Reason != source.Auth {
+		if e := vendortest.Failed(t, "test", err); e.Fresh != fresh || e.Reason != source.Auth {
 			t.Errorf("call %d: %v, fresh %v", n, err, e.Fresh)
 		}
 	}

@@ -2,11 +2,9 @@ package unicloud
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
@@ -28,24 +27,7 @@ const (
 	emptyPage  = `{"TotalCount":0,"PageNum":1,"PageSize":10,"OrderList":{"Order":[]}}`
 )
 
-var testQuery = source.Query{Start: utc("2024-01-01T00:00:00Z"), End: utc("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
-
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-func say(status int, body string, header ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		for i := 0; i+1 < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
-}
+var testQuery = source.Query{Start: vendortest.UTC("2024-01-01T00:00:00Z"), End: vendortest.UTC("2024-01-02T00:00:00Z"), Page: 1, Size: 20}
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
@@ -59,18 +41,6 @@ func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-func failed(t testing.TB, err error) *source.Error {
-	t.Helper()
-	var e *source.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("not a source.Error: %v", err)
-	}
-	if e.Vendor != Vendor || e.API == "" || e.Account != "main" {
-		t.Errorf("%+v", e)
-	}
-	return e
 }
 
 // asked returns the arguments of a request without those of the signature, which it checks.
@@ -96,13 +66,13 @@ func asked(t *testing.T, r *http.Request, signatureVersion string) url.Values {
 func TestListAsksAndReads(t *testing.T) {
 	t.Parallel()
 	var got url.Values
-	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = asked(t, r, "2.0")
-		say(200, `{"TotalCount":9,"OrderList":{"Order":[`+fullRow+`]}}`)(w, r)
+		vendortest.Say(200, `{"TotalCount":9,"OrderList":{"Order":[`+fullRow+`]}}`)(w, r)
 	})
 	c := client(t, endpoint, func(o *Options) { o.SignatureVersion = "2.0"; o.NextVersion = func() uint64 { return 42 } })
 	q := testQuery
-	q.Page, q.Size, q.End = 7, 3, utc("2024-01-01T01:00:00.5Z")
+	q.Page, q.Size, q.End = 7, 3, vendortest.UTC("2024-01-01T01:00:00.5Z")
 	p, err := c.List(t.Context(), q)
 	if err != nil || p.Total != 9 || len(p.Orders) != 1 {
 		t.Fatalf("%+v, %v", p, err)
@@ -123,12 +93,12 @@ func TestListAsksAndReads(t *testing.T) {
 
 func TestDetailAsksAndReads(t *testing.T) {
 	t.Parallel()
-	body := fixture(t, "order-detail-sample.json")
-	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	body := vendortest.Fixture(t, "order-detail-sample.json")
+	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if got := asked(t, r, "1.0"); !cmp.Equal(got, url.Values{"Action": {"OrderDetail"}, "OrderId": {"1144119593783001088"}}) {
 			t.Errorf("%v", got)
 		}
-		say(200, body)(w, r)
+		vendortest.Say(200, body)(w, r)
 	})
 	c := client(t, endpoint)
 	d, err := c.Detail(t.Context(), "", "1144119593783001088")
@@ -137,26 +107,26 @@ func TestDetailAsksAndReads(t *testing.T) {
 	}
 	body = `{"Order":null}`
 	_, err = c.Detail(t.Context(), "", "1144119593783001088")
-	if e := failed(t, err); e.Reason != source.NotFound || !strings.Contains(e.Error(), "1144119593783001088") {
+	if e := vendortest.Failed(t, Vendor, err); e.Reason != source.NotFound || !strings.Contains(e.Error(), "1144119593783001088") {
 		t.Error(err)
 	}
-	body = strings.ReplaceAll(fixture(t, "order-detail-sample.json"), "1144119593783001088", "1144119593783001089")
+	body = strings.ReplaceAll(vendortest.Fixture(t, "order-detail-sample.json"), "1144119593783001088", "1144119593783001089")
 	_, err = c.Detail(t.Context(), "", "1144119593783001088")
-	if e := failed(t, err); e.Reason != source.Malformed || !strings.Contains(e.Error(), "1144119593783001089") {
+	if e := vendortest.Failed(t, Vendor, err); e.Reason != source.Malformed || !strings.Contains(e.Error(), "1144119593783001089") {
 		t.Error(err) // a float64 would not tell the two apart
 	}
 }
 
 func TestCallsThatAreNotMade(t *testing.T) {
 	t.Parallel()
-	c := client(t, serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	c := client(t, vendortest.Serve(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }))
 	for _, q := range []source.Query{{OwnerID: "1"}, {PaymentStatus: "Unpaid"}, {Filters: schema.Filters{OrderType: "New"}}} {
-		if _, err := c.List(t.Context(), q); failed(t, err).Reason != source.BadRequest {
+		if _, err := c.List(t.Context(), q); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
 	for _, id := range [][2]string{{"", ""}, {"1", "1"}} {
-		if _, err := c.Detail(t.Context(), id[0], id[1]); failed(t, err).Reason != source.BadRequest {
+		if _, err := c.Detail(t.Context(), id[0], id[1]); vendortest.Failed(t, Vendor, err).Reason != source.BadRequest {
 			t.Error(err)
 		}
 	}
@@ -188,13 +158,13 @@ func TestEveryCode(t *testing.T) {
 	t.Parallel()
 	var status int
 	var body string
-	c := client(t, serve(t, func(w http.ResponseWriter, r *http.Request) { say(status, body)(w, r) }))
+	c := client(t, vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) { vendortest.Say(status, body)(w, r) }))
 	for _, row := range codes {
 		for _, status = range []int{200, 400, 500} {
 			for _, key := range []string{"Msg", "Message"} {
 				body = fmt.Sprintf(`{"Code":%q,%q:"m","RequestId":"R"}`, row.Code, key)
 				_, err := c.Detail(t.Context(), "", "1")
-				if e := failed(t, err); e.Reason != row.Reason || e.Code != row.Code || e.Fresh != row.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" ||
+				if e := vendortest.Failed(t, Vendor, err); e.Reason != row.Reason || e.Code != row.Code || e.Fresh != row.Fresh || e.HTTPStatus != status || e.RequestID != "R" || e.Message != "m" ||
 					strings.ContainsAny(e.Hint, "{}") || row.Hint != "" && e.Hint == "" {
 					t.Errorf("%s in HTTP %d: %+v", row.Code, status, e)
 				}
@@ -209,7 +179,7 @@ func TestEveryCode(t *testing.T) {
 		for _, status = range []int{400, 404} {
 			for _, key := range []string{"Code", "code", "CODE"} {
 				body = fmt.Sprintf(`{%q:%q}`, key, code)
-				if _, err := c.List(t.Context(), testQuery); failed(t, err).Reason != want {
+				if _, err := c.List(t.Context(), testQuery); vendortest.Failed(t, Vendor, err).Reason != want {
 					t.Error(err)
 				}
 			}
@@ -233,31 +203,31 @@ func TestAnswersThatFail(t *testing.T) {
 		status int
 		text   string
 	}{
-		"HTML 502":   {say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "Bad Gateway"},
-		"HTML 404":   {say(404, "<html>"), source.BadRequest, 404, "check endpoint"},
-		"HTML 200":   {say(200, "<html>"), source.Malformed, 200, "not JSON"},
-		"empty":      {say(200, ""), source.Malformed, 200, "empty"},
-		"empty 500":  {say(500, ""), source.Unavailable, 500, ""},
-		"half JSON":  {say(200, emptyPage[:40]), source.Malformed, 200, "not JSON"},
-		"429":        {say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
-		"401":        {say(401, `{}`), source.Auth, 401, "signature_version"},
-		"redirect":   {say(302, "", "Location", "http://h/login"), source.Unavailable, 302, "redirects are not followed"},
+		"HTML 502":   {vendortest.Say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "Bad Gateway"},
+		"HTML 404":   {vendortest.Say(404, "<html>"), source.BadRequest, 404, "check endpoint"},
+		"HTML 200":   {vendortest.Say(200, "<html>"), source.Malformed, 200, "not JSON"},
+		"empty":      {vendortest.Say(200, ""), source.Malformed, 200, "empty"},
+		"empty 500":  {vendortest.Say(500, ""), source.Unavailable, 500, ""},
+		"half JSON":  {vendortest.Say(200, emptyPage[:40]), source.Malformed, 200, "not JSON"},
+		"429":        {vendortest.Say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
+		"401":        {vendortest.Say(401, `{}`), source.Auth, 401, "signature_version"},
+		"redirect":   {vendortest.Say(302, "", "Location", "http://h/login"), source.Unavailable, 302, "redirects are not followed"},
 		"hang up":    {func(w http.ResponseWriter, _ *http.Request) { _ = hijack(w).Close() }, source.Unavailable, 0, "EOF"},
 		"reset":      {func(w http.ResponseWriter, _ *http.Request) { c := hijack(w); _ = c.SetLinger(0); _ = c.Close() }, source.Unavailable, 0, "reset"},
 		"hang":       {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.Timeout, 0, "300ms"},
-		"leak":       {say(400, fmt.Sprintf(`{"Code":"InvalidCaller","Msg":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 400, "***"},
-		"HTML leak":  {say(500, leak), source.Unavailable, 500, "***"},
-		"shape leak": {say(200, fmt.Sprintf(`{"TotalCount":%q}`, leak)), source.Malformed, 200, "***"},
+		"leak":       {vendortest.Say(400, fmt.Sprintf(`{"Code":"InvalidCaller","Msg":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 400, "***"},
+		"HTML leak":  {vendortest.Say(500, leak), source.Unavailable, 500, "***"},
+		"shape leak": {vendortest.Say(200, fmt.Sprintf(`{"TotalCount":%q}`, leak)), source.Malformed, 200, "***"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := client(t, serve(t, tc.answer), func(o *Options) {
+			c := client(t, vendortest.Serve(t, tc.answer), func(o *Options) {
 				if name == "hang" {
 					o.Timeout = 300 * time.Millisecond
 				}
 			})
 			_, err := c.List(t.Context(), testQuery)
-			e := failed(t, err)
+			e := vendortest.Failed(t, Vendor, err)
 			if e.Reason != tc.want || e.HTTPStatus != tc.status || !strings.Contains(e.Error(), tc.text) || e.RetryAfter != map[bool]time.Duration{true: 7 * time.Second}[name == "429"] {
 				t.Errorf("%+v", e)
 			}
@@ -271,7 +241,7 @@ func TestAnswersThatFail(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := client(t, "http://127.0.0.1:1").List(ctx, testQuery); failed(t, err).Reason != source.Cancelled {
+	if _, err := client(t, "http://127.0.0.1:1").List(ctx, testQuery); vendortest.Failed(t, Vendor, err).Reason != source.Cancelled {
 		t.Error(err)
 	}
 }
@@ -294,7 +264,7 @@ func TestIntervalsInZones(t *testing.T) {
 		{york, "2016-11-06T06:30:00Z", "2016-11-06T06:59:59Z", "2016-11-06 00:59:59", "2016-11-06 02:00:00"},
 		{york, "2016-03-13T06:00:00Z", "2016-03-13T07:00:00Z", "2016-03-13 01:00:00", "2016-03-13 03:00:00"},
 	} {
-		if from, till := notAfter(utc(tc.start), tc.loc), notBefore(utc(tc.end), tc.loc); from != tc.from || till != tc.till {
+		if from, till := notAfter(vendortest.UTC(tc.start), tc.loc), notBefore(vendortest.UTC(tc.end), tc.loc); from != tc.from || till != tc.till {
 			t.Errorf("%s to %s in %s: %s to %s, want %s to %s", tc.start, tc.end, tc.loc, from, till, tc.from, tc.till)
 		}
 	}

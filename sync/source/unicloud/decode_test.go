@@ -2,17 +2,16 @@ package unicloud
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata" // the tests must not depend on the machine
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
@@ -22,25 +21,6 @@ var equalMoney = cmp.Comparer(func(a, b schema.Money) bool {
 	return a.Valid == b.Valid && (!a.Valid || a.Decimal.Equal(b.Decimal))
 })
 
-func money(s string) schema.Money { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
-
-func utc(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		panic(err)
-	}
-	return t.UTC()
-}
-
-func fixture(t testing.TB, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // received makes an answer of a body, as Send does.
 func received(t testing.TB, body string) *wire.Answer {
 	t.Helper()
@@ -48,33 +28,33 @@ func received(t testing.TB, body string) *wire.Answer {
 	if err != nil || e.Failed {
 		t.Fatalf("%s is no success: %v", body, err)
 	}
-	return &wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: utc("2026-01-02T03:04:05Z")}
+	return &wire.Answer{Envelope: e, Action: "Test", Status: 200, Version: 7, FetchedAt: vendortest.UTC("2026-01-02T03:04:05Z")}
 }
 
 // The sample of the vendor's document of OrderDetail; only the no-break spaces of its page are plain ones.
 func TestVendorsSampleOfADetail(t *testing.T) {
 	t.Parallel()
-	a := received(t, fixture(t, "order-detail-sample.json"))
+	a := received(t, vendortest.Fixture(t, "order-detail-sample.json"))
 	d, err := Decoder{}.detail(a, testStream, "1144119593783001088")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const conf = `{"conf":{"地域":"天津","硬盘规格":"高性能HDD云硬盘 50GB","计费模式":"按小时实时付费"}}`
 	want := source.Detail{
-		PaymentStatus: "PAID", PaymentTime: utc("2019-06-27T05:45:43Z"), Raw: d.Raw,
+		PaymentStatus: "PAID", PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"), Raw: d.Raw,
 		Order: &schema.Order{
 			Stream: testStream, OrderID: "1144119593783001088", OrderType: "NEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
-			SubscriptionType: "postpaid", CreateTime: utc("2019-06-27T05:45:43Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
-			Amounts:   schema.Amounts{PretaxGross: money("0"), Pretax: money("0")},
+			SubscriptionType: "postpaid", CreateTime: vendortest.UTC("2019-06-27T05:45:43Z"), PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"),
+			Amounts:   schema.Amounts{PretaxGross: vendortest.Money("0"), Pretax: vendortest.Money("0")},
 			ItemCount: 1, FetchedAt: a.FetchedAt, Version: 7, RawDetail: d.Raw,
 		},
 		Items: []schema.Item{{
 			Stream: testStream, OrderID: "1144119593783001088", ItemID: "1144119593787195392", OrderType: "NEW", PaymentStatus: "PAID",
 			ProductCode: "DATA_HARD_DISK", CommodityCode: "UNIS_PC_TJ_A_DATADISK_NORMAL-50GB", SubscriptionType: "postpaid",
-			PaymentTime: utc("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: money("0")},
+			PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: vendortest.Money("0")},
 			InstanceIDs: []string{"35d272a7-4c2b-4079-aa50-45e6f7fa31b6"}, Region: "8b128f0c-e9ad-472c-9c20-451b9f310e94",
-			Quantity: money("1"), Config: conf,
-			UsageStartTime: utc("2019-06-27T05:45:42Z"), UsageEndTime: utc("2019-06-27T05:45:42Z"),
+			Quantity: vendortest.Money("1"), Config: conf,
+			UsageStartTime: vendortest.UTC("2019-06-27T05:45:42Z"), UsageEndTime: vendortest.UTC("2019-06-27T05:45:42Z"),
 			ExtendInfos: map[string]string{
 				"PayType": "CHARGING_HOURS", "PayTypeName": "按小时实时付费", "PaidAmount": "0", "UpdateTime": "1561614343000",
 				"ProductRegionName": "cloudos-tj", "orderNo": "P21784954245923", "productId": "7489", "productName": "DATA_HARD_DISK",
@@ -135,13 +115,13 @@ func TestListing(t *testing.T) {
 	want := source.Page{Total: 31, Orders: []schema.Order{
 		{
 			Stream: testStream, OrderID: "1144119593783001089", OrderType: "RENEW", PaymentStatus: "PAID", ProductCode: "DATA_HARD_DISK",
-			SubscriptionType: "prepaid", CreateTime: utc("2019-06-27T05:45:42.999Z"), PaymentTime: utc("2019-06-27T05:45:43Z"),
-			Amounts:     schema.Amounts{PretaxGross: money("12.3"), Pretax: money("12.29")},
+			SubscriptionType: "prepaid", CreateTime: vendortest.UTC("2019-06-27T05:45:42.999Z"), PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"),
+			Amounts:     schema.Amounts{PretaxGross: vendortest.Money("12.3"), Pretax: vendortest.Money("12.29")},
 			Fingerprint: p.Orders[0].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: fullRow,
 		},
 		{
-			Stream: testStream, OrderID: "1144119593783001099", PaymentStatus: "UNPAID", CreateTime: utc("2019-06-27T05:45:43Z"),
-			Amounts:     schema.Amounts{PretaxGross: money("1234.5"), Pretax: money("0.0001")},
+			Stream: testStream, OrderID: "1144119593783001099", PaymentStatus: "UNPAID", CreateTime: vendortest.UTC("2019-06-27T05:45:43Z"),
+			Amounts:     schema.Amounts{PretaxGross: vendortest.Money("1234.5"), Pretax: vendortest.Money("0.0001")},
 			Fingerprint: p.Orders[1].Fingerprint, Version: 7, FetchedAt: a.FetchedAt, Raw: textRow,
 		},
 	}}
@@ -159,7 +139,7 @@ func TestListing(t *testing.T) {
 		}
 	}
 	east, _ := Decoder{Location: time.UTC}.Order(testStream, textRow)
-	if !east.CreateTime.Equal(utc("2019-06-27T13:45:43Z")) {
+	if !east.CreateTime.Equal(vendortest.UTC("2019-06-27T13:45:43Z")) {
 		t.Errorf("in UTC it is %v", east.CreateTime)
 	}
 }
@@ -323,7 +303,7 @@ func TestOddDetails(t *testing.T) {
 // FuzzAnswer: no answer makes a panic, every row of a page and every line of a detail is a row or a reject, and stored
 // payloads make the same rows again.
 func FuzzAnswer(f *testing.F) {
-	f.Add(fixture(f, "order-detail-sample.json"))
+	f.Add(vendortest.Fixture(f, "order-detail-sample.json"))
 	f.Add(`{"TotalCount":2,"OrderList":{"Order":[` + fullRow + `,7]}}`)
 	f.Add(`{" Order":{"Id ":"1144119593783001088","CreateTime":"2019-06-27 13:45:43","Items":[{"id":1,"productDescription":"{\"conf\":{\"a\":[1]}}"},{"id":1}]}}`)
 	f.Fuzz(func(t *testing.T, body string) {

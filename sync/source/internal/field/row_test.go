@@ -10,15 +10,8 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 )
-
-func utc(s string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		panic(err)
-	}
-	return t.UTC()
-}
 
 func zone(t testing.TB, name string) *time.Location {
 	t.Helper()
@@ -66,7 +59,7 @@ func TestEnds(t *testing.T) {
 		switch wrong := tc.want == source.RejectTime || tc.want == source.RejectType; {
 		case wrong && (r.Reason != tc.want || !got.IsZero()), tc.want == "" && (r.Reason != "" || !got.IsZero()):
 			t.Errorf("%s: %v, %s; want %q", tc.json, got, r.Reason, tc.want)
-		case !wrong && tc.want != "" && (r.Reason != "" || !got.Equal(utc(tc.want))):
+		case !wrong && tc.want != "" && (r.Reason != "" || !got.Equal(vendortest.UTC(tc.want))):
 			t.Errorf("%s: %v, %s; want %s", tc.json, got, r.Reason, tc.want)
 		}
 		if tc.start(&s, gjson.Parse(tc.json)); tc.want == "" && s.Reason != source.RejectTime {
@@ -178,7 +171,7 @@ func TestLines(t *testing.T) {
 	t.Parallel()
 	decode := func(stream schema.Stream, raw string, i *schema.Item, r Row) Row {
 		i.Stream, i.Raw, i.OrderID = stream, raw, "1"
-		i.CreateTime = utc("2024-01-01T00:00:00Z")
+		i.CreateTime = vendortest.UTC("2024-01-01T00:00:00Z")
 		i.ItemID = gjson.Get(raw, "id").String()
 		return r
 	}

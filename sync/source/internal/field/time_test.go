@@ -3,6 +3,8 @@ package field
 import (
 	"testing"
 	"time"
+
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 )
 
 func TestTime(t *testing.T) {
@@ -24,7 +26,7 @@ func TestTime(t *testing.T) {
 		"2024-02-29T00:00:00Z":           "2024-02-29T00:00:00Z",
 	} {
 		got, err := ParseTime(text)
-		if err != nil || !got.Equal(utc(want)) || got.Location() != time.UTC {
+		if err != nil || !got.Equal(vendortest.UTC(want)) || got.Location() != time.UTC {
 			t.Errorf("%q: %v, %v; want %s", text, got, err, want)
 		}
 	}

@@ -1,16 +1,13 @@
 package wire
 
 import (
-	"errors"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 
 	"github.com/tidwall/gjson"
 	"go.uber.org/goleak"
 
-	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
@@ -22,14 +19,6 @@ const (
 )
 
 var testSigner = V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01", SignatureVersion: "1.0"}
-
-// serve starts a server; it ends with the test.
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL
-}
 
 // client makes a client of a vendor whose envelope is flat.
 func client(t testing.TB, endpoint string) *Client {
@@ -52,19 +41,6 @@ func client(t testing.TB, endpoint string) *Client {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// failed returns the error of a call as ours.
-func failed(t testing.TB, err error) *source.Error {
-	t.Helper()
-	var e *source.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("not a source.Error: %v", err)
-	}
-	if e.Vendor != "test" || e.API == "" || e.Account != "main" {
-		t.Errorf("%+v", e)
-	}
-	return e
 }
 
 func TestTickClock(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/internal/vendortest"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
@@ -86,7 +87,7 @@ func TestV1OnTheWire(t *testing.T) {
 		for _, token := range []string{"", "token+/=with signs"} {
 			v := V1{Method: method, Format: "json", Version: "2020-07-30", SignatureVersion: "2.0"}
 			var got *http.Request
-			endpoint := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			endpoint := vendortest.Serve(t, func(_ http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				if len(body) > 0 || len(r.TransferEncoding) > 0 || r.ContentLength != 0 {
 					t.Errorf("%s: a body: %q %v %d", method, body, r.TransferEncoding, r.ContentLength)
@@ -165,7 +166,7 @@ func TestNoReplayOfAGet(t *testing.T) {
 	lost := 0
 	for range 20 {
 		if _, err := c.Send(t.Context(), "Test", nil); err != nil {
-			if e := failed(t, err); e.Reason != source.Unavailable || strings.Contains(err.Error(), "Signature=") {
+			if e := vendortest.Failed(t, "test", err); e.Reason != source.Unavailable || strings.Contains(err.Error(), "Signature=") {
 				t.Error(err)
 			}
 			lost++

@@ -1,14 +1,14 @@
-package engine_test
+package audit_test
 
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
+	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/domain"
@@ -19,7 +19,7 @@ import (
 // estimate asks what a backfill of [from, to) would cost. pageSize is that of the engine which makes it.
 func (w *world) estimate(now, from, to time.Time, force bool, pageSize int) audit.Estimate {
 	w.Helper()
-	e := w.estimated(w.newStream(0, pageSize), w.store, now, from, to, force)
+	e := w.estimated(w.NewStream(0, pageSize), w.Store, now, from, to, force)
 	if e.Err != nil {
 		w.Fatal(e.Err)
 	}
@@ -34,12 +34,12 @@ func (w *world) estimated(of stream.Stream, stored audit.Stored, now, from, to t
 // calls makes the backfill and gives the calls that it really made.
 func (w *world) calls(now, from, to time.Time, force bool) (list, detail int) {
 	w.Helper()
-	w.account.ResetCounters()
-	s, err := w.engine.Backfill(w.Context(), now, from, to, force, nil)
+	w.Account.ResetCounters()
+	s, err := w.Engine.Backfill(w.Context(), now, from, to, force, nil)
 	if err != nil || s.Err() != nil {
 		w.Fatal(err, s.Err())
 	}
-	calls := w.account.Calls()
+	calls := w.Account.Calls()
 	return calls["QueryOrders"].Total, calls["GetOrderDetail"].Total + calls["OrderDetail"].Total
 }
 
@@ -54,10 +54,18 @@ func (w *world) near(what string, estimated, came int) {
 // An estimate is within 10 % of what the backfill then makes, for any density, and for a range that is partly done.
 func TestEstimateIsWhatABackfillCosts(t *testing.T) {
 	t.Parallel()
-	last, most := uint64(6), 17
-	if os.Getenv("ORDERSYNC_SLOW") == "1" {
-		last, most = 150, 60
-	}
+	estimateAgainstCosts(t, 6, 17)
+}
+
+func TestEstimateIsWhatABackfillCostsSlow(t *testing.T) {
+	t.Parallel()
+	worldtest.Slow(t)
+	estimateAgainstCosts(t, 60, 60)
+}
+
+// estimateAgainstCosts estimates and makes backfills, one for each seed up to the last one, of 3 to as many days more.
+func estimateAgainstCosts(t *testing.T, last uint64, most int) {
+	t.Helper()
 	for seed := uint64(1); seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +78,7 @@ func TestEstimateIsWhatABackfillCosts(t *testing.T) {
 			}
 			w := newWorld(t, o)
 			size := []int{10, 20, 20, 50}[rnd.IntN(4)]
-			w.engine = w.newEngine(0, size)
+			w.Engine = w.NewEngine(0, size)
 			now := o.To.Add(time.Duration(rnd.IntN(48)) * 30 * time.Minute)
 			// Stretches of it are there already.
 			for range rnd.IntN(3) {
@@ -78,16 +86,16 @@ func TestEstimateIsWhatABackfillCosts(t *testing.T) {
 				w.calls(now, from, from.Add(time.Duration(1+rnd.IntN(days*8))*time.Hour), false)
 			}
 			force := rnd.IntN(4) == 0
-			w.account.ResetCounters()
+			w.Account.ResetCounters()
 			f := w.estimate(now, start, now, force, size)
-			made := w.account.Calls()["QueryOrders"].Total
+			made := w.Account.Calls()["QueryOrders"].Total
 			list, detail := w.calls(now, start, now, force)
 			t.Logf("seed %d: %d days, %d a day, force %v: %d and %d for %d orders, by %d calls (estimated %v); came %d and %d", seed, days, perDay, force,
 				f.ListCalls, f.DetailCalls, f.Orders, f.Calls, f.Estimated, list, detail)
 			w.near("list calls", f.ListCalls, list)
 			w.near("detail calls", f.DetailCalls, detail)
 			w.near("calls", f.ListCalls+f.DetailCalls, list+detail)
-			if made != f.Calls || w.account.Calls()["GetOrderDetail"].Total != detail {
+			if made != f.Calls || w.Account.Calls()["GetOrderDetail"].Total != detail {
 				t.Errorf("the estimate says that it made %d calls; it made %d", f.Calls, made)
 			}
 			if f.Calls > 65 {
@@ -129,9 +137,9 @@ func TestEstimateOfWhatIsDone(t *testing.T) {
 	end := start.AddDate(0, 0, 3)
 	now := end.Add(time.Hour)
 	w.calls(now, start, end, false)
-	w.account.ResetCounters()
+	w.Account.ResetCounters()
 	f := w.estimate(now, start, end, false, 20)
-	if f.ListCalls+f.DetailCalls+f.Windows+f.Calls+w.account.Calls()["QueryOrders"].Total != 0 || f.Skipped != 72 {
+	if f.ListCalls+f.DetailCalls+f.Windows+f.Calls+w.Account.Calls()["QueryOrders"].Total != 0 || f.Skipped != 72 {
 		t.Errorf("%+v", f)
 	}
 	// Forced, it is all listed again. Where the orders are is known, so that is estimated by one call.
@@ -145,18 +153,18 @@ func TestEstimateOfWhatIsDone(t *testing.T) {
 func TestEstimateWhereTheVendorFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 2000, From: start, To: start.AddDate(0, 0, 20)})
-	w.account.SetFault(func(r simulator.FaultRequest) simulator.Action {
+	w.Account.SetFault(func(r simulator.FaultRequest) simulator.Action {
 		return simulator.Action{Hang: r.End.Sub(r.Start) > 12*24*time.Hour}
 	})
 	now := start.AddDate(0, 0, 21)
-	hasty := w.newStream(200*time.Millisecond, 20)
-	if f := w.estimated(hasty, w.store, now, start, now, false); f.Err != nil || f.Orders != 2000 {
+	hasty := w.NewStream(200*time.Millisecond, 20)
+	if f := w.estimated(hasty, w.Store, now, start, now, false); f.Err != nil || f.Orders != 2000 {
 		t.Errorf("%+v", f)
 	}
-	w.account.SetFault(func(simulator.FaultRequest) simulator.Action {
+	w.Account.SetFault(func(simulator.FaultRequest) simulator.Action {
 		return simulator.Action{Error: &simulator.Error{Status: 403, Code: "NotAuthorized"}}
 	})
-	if f := w.estimated(hasty, w.store, now, start, now, false); source.ReasonOf(f.Err) != source.Auth {
+	if f := w.estimated(hasty, w.Store, now, start, now, false); source.ReasonOf(f.Err) != source.Auth {
 		t.Errorf("%+v", f)
 	}
 }
@@ -172,9 +180,9 @@ func TestEstimateOfOtherVendors(t *testing.T) {
 			t.Parallel()
 			o.Vendor, o.From, o.To = unicloud.Vendor, start, now
 			w := newWorld(t, o)
-			w.stream.Source, w.decoder = unicloud.Vendor, unicloud.Decoder{}
-			w.engine = w.newEngine(0, 20)
-			f := w.estimated(w.newStream(0, 20), nil, now, start, now, false)
+			w.Stream.Source, w.Decoder = unicloud.Vendor, unicloud.Decoder{}
+			w.Engine = w.NewEngine(0, 20)
+			f := w.estimated(w.NewStream(0, 20), nil, now, start, now, false)
 			list, detail := w.calls(now, start, start.AddDate(0, 0, 2), false)
 			part := w.estimate(now, start, now, false, 20)
 			restList, restDetail := w.calls(now, start, now, false)

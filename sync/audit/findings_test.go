@@ -1,4 +1,4 @@
-package engine_test
+package audit_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // openFindings returns the kinds of the open findings, by where they are.
 func (w *world) openFindings() string {
 	w.Helper()
-	findings, err := w.sink.OpenFindings(w.Context(), w.stream)
+	findings, err := w.Sink.OpenFindings(w.Context(), w.Stream)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -27,23 +27,14 @@ func (w *world) openFindings() string {
 	return strings.Join(out, " ")
 }
 
-func (w *world) verifyRange(now, from, to time.Time, o audit.Options) audit.Report {
-	w.Helper()
-	r, _, err := w.audit().Verify(w.Context(), now, from, to, o, nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return r
-}
-
 // changedOrders is a world of three days with an order that changed out of sight on each of the first two.
 func changedOrders(t *testing.T) (w *world, now time.Time) {
 	t.Helper()
 	w = newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now = start.AddDate(0, 0, 3).Add(time.Hour)
-	w.backfill(now)
+	w.Backfill(now)
 	for day := range 2 {
-		if err := w.account.Change(w.account.IDs(start.AddDate(0, 0, day).Add(2*time.Hour), now)[0]); err != nil {
+		if err := w.Account.Change(w.Account.IDs(start.AddDate(0, 0, day).Add(2*time.Hour), now)[0]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,63 +51,63 @@ func TestWhatEndsAFinding(t *testing.T) {
 		left string // open afterwards
 	}{
 		"counts, of everything": {func(w *world, now time.Time) {
-			if r := w.verify(now, audit.Options{}); r.Left() != 2 || r.Differences[0].FoundAt.IsZero() {
+			if r := w.Verify(now, audit.Options{}); r.Left() != 2 || r.Differences[0].FoundAt.IsZero() {
 				w.Errorf("%+v", r.Differences)
 			}
 		}, "changed changed"},
-		"a deep look that still finds them": {func(w *world, now time.Time) { w.verify(now, deep) }, "changed changed"},
+		"a deep look that still finds them": {func(w *world, now time.Time) { w.Verify(now, deep) }, "changed changed"},
 		"a repair of a part": {func(w *world, now time.Time) {
-			if r := w.verifyRange(now, day(0), day(1), audit.Options{Repair: true}); len(r.Differences) != 1 || r.Left() != 0 {
+			if r := w.VerifyRange(now, day(0), day(1), audit.Options{Repair: true}); len(r.Differences) != 1 || r.Left() != 0 {
 				w.Errorf("%+v", r.Differences)
 			}
 		}, "changed"},
 		"a repair of everything, by counts": {func(w *world, now time.Time) {
-			w.verify(now, audit.Options{Repair: true})
+			w.Verify(now, audit.Options{Repair: true})
 		}, ""},
 		"a backfill of a part, by force": {func(w *world, now time.Time) {
-			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(1), true, nil); err != nil {
+			if _, err := w.Engine.Backfill(w.Context(), now, day(0), day(1), true, nil); err != nil {
 				w.Fatal(err)
 			}
 		}, "changed"},
 		"a scheduled run that does not come so far": {func(w *world, now time.Time) {
-			if _, err := w.engine.Scheduled(w.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
+			if _, err := w.Engine.Scheduled(w.Context(), now, time.Now().Add(time.Hour), nil); err != nil {
 				w.Fatal(err)
 			}
 		}, "changed changed"},
 		"a backfill whose listings fail": {func(w *world, now time.Time) {
-			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+			w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 				if f.OrderID == "" {
 					return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
 				}
 				return simulator.Action{}
 			})
-			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
+			if _, err := w.Engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
 				w.Fatal(err)
 			}
 		}, "changed changed"},
 		"a backfill whose listings are short": {func(w *world, now time.Time) {
-			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+			w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 				return simulator.Action{Total: func(n int) int { return n + 1 }}
 			})
-			if _, err := w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
+			if _, err := w.Engine.Backfill(w.Context(), now, day(0), day(2), true, nil); err != nil {
 				w.Fatal(err)
 			}
 		}, "changed changed"},
 		"a deep look that is cut short after the first day": {func(w *world, now time.Time) {
-			w.engine.Backfill(w.Context(), now, day(0), day(2), true, nil)
-			w.exec("ALTER TABLE sync_finding_rows DELETE WHERE 1") // they have ended; as if they had not
+			w.Engine.Backfill(w.Context(), now, day(0), day(2), true, nil)
+			w.Exec("ALTER TABLE sync_finding_rows DELETE WHERE 1") // they have ended; as if they had not
 			ctx, cancel := context.WithCancel(w.Context())
 			defer cancel()
 			for i := range 2 {
-				w.account.Change(w.account.IDs(day(i).Add(2*time.Hour), now)[0])
+				w.Account.Change(w.Account.IDs(day(i).Add(2*time.Hour), now)[0])
 			}
-			w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+			w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 				if f.OrderID == "" && !f.Start.Before(day(1).Add(-time.Hour)) {
 					cancel()
 				}
 				return simulator.Action{}
 			})
-			if _, _, err := w.audit().Verify(ctx, now, start, now, deep, nil); !errors.Is(err, context.Canceled) {
+			if _, _, err := w.Audit().Verify(ctx, now, start, now, deep, nil); !errors.Is(err, context.Canceled) {
 				w.Error(err)
 			}
 		}, "changed"},
@@ -125,7 +116,7 @@ func TestWhatEndsAFinding(t *testing.T) {
 			t.Parallel()
 			w, now := changedOrders(t)
 			w.T = t
-			if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
+			if r := w.Verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
 				t.Fatalf("%+v, open: %s", r.Differences, w.openFindings())
 			}
 			c.look(w, now)
@@ -141,29 +132,29 @@ func TestARunEndsFindings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 3)
-	w.backfill(now)
-	ids := w.account.IDs(now.Add(-20*time.Hour), now.Add(-2*time.Hour))
-	if err := w.account.Change(ids[0]); err != nil {
+	w.Backfill(now)
+	ids := w.Account.IDs(now.Add(-20*time.Hour), now.Add(-2*time.Hour))
+	if err := w.Account.Change(ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	w.account.Add(1, now.Add(-5*time.Hour+20*time.Minute))
-	w.exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[1])
-	w.verify(now.Add(time.Minute), audit.Options{})
+	w.Account.Add(1, now.Add(-5*time.Hour+20*time.Minute))
+	w.Exec("ALTER TABLE order_rows UPDATE pretax_amount = pretax_amount + 1 WHERE order_id = '%s'", ids[1])
+	w.Verify(now.Add(time.Minute), audit.Options{})
 	if got := w.openFindings(); got != "count" {
 		t.Fatalf("open: %s", got)
 	}
-	w.verify(now.Add(time.Minute), audit.Options{Deep: true}) // which knows what is behind the count
+	w.Verify(now.Add(time.Minute), audit.Options{Deep: true}) // which knows what is behind the count
 	if got := w.openFindings(); len(got) != len("altered changed absent") || strings.Contains(got, "count") {
 		t.Fatalf("open: %s", got)
 	}
-	if s, err := w.engine.Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
+	if s, err := w.Engine.Scheduled(t.Context(), now.Add(5*time.Minute), time.Now().Add(time.Hour), nil); err != nil || s.Err() != nil {
 		t.Fatal(err, s.Err())
 	}
 	// That a row is not what its payload says is not seen by listing it.
 	if got := w.openFindings(); got != "altered" {
 		t.Errorf("open: %s", got)
 	}
-	if n := w.count("SELECT count() FROM sync_findings WHERE ended_by = 'run'"); n != 2 {
+	if n := w.Count("SELECT count() FROM sync_findings WHERE ended_by = 'run'"); n != 2 {
 		t.Errorf("%d findings were ended by the run", n)
 	}
 }
@@ -172,22 +163,22 @@ func TestARunEndsFindings(t *testing.T) {
 func TestWhatIsLeftOutIsNotCovered(t *testing.T) {
 	t.Parallel()
 	w, now := changedOrders(t)
-	w.verify(now, audit.Options{Deep: true})
-	findings, err := w.sink.OpenFindings(t.Context(), w.stream)
+	w.Verify(now, audit.Options{Deep: true})
+	findings, err := w.Sink.OpenFindings(t.Context(), w.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := findings[0].Start
-	w.exec("ALTER TABLE sync_window_rows UPDATE verdict = 'short' WHERE window_start = '%s'", at.Format(time.DateTime))
-	w.exec("ALTER TABLE sync_window_rows DELETE WHERE window_start = '%s'", at.Add(3*time.Hour).Format(time.DateTime))
-	r := w.verify(now, audit.Options{})
+	w.Exec("ALTER TABLE sync_window_rows UPDATE verdict = 'short' WHERE window_start = '%s'", at.Format(time.DateTime))
+	w.Exec("ALTER TABLE sync_window_rows DELETE WHERE window_start = '%s'", at.Add(3*time.Hour).Format(time.DateTime))
+	r := w.Verify(now, audit.Options{})
 	if r.LeftOut != 2 || r.Windows+r.LeftOut != 72 || r.Left() != 4 {
 		t.Errorf("%d windows, %d left out, %+v", r.Windows, r.LeftOut, r.Differences)
 	}
 	if got := w.openFindings(); got != "changed undone missing changed" {
 		t.Errorf("open: %s", got)
 	}
-	if _, err := w.engine.Backfill(t.Context(), now, start, now, false, nil); err != nil { // walks the two
+	if _, err := w.Engine.Backfill(t.Context(), now, start, now, false, nil); err != nil { // walks the two
 		t.Fatal(err)
 	}
 	if got := w.openFindings(); got != "changed" {
@@ -201,15 +192,15 @@ func TestACountCoversWhatItAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
 	now := start.AddDate(0, 0, 3).Add(time.Hour)
-	w.backfill(now)
-	w.account.Add(1, start.Add(30*time.Hour-time.Second))
-	if r := w.verify(now, audit.Options{}); !strings.Contains(w.kinds(r), "count") {
+	w.Backfill(now)
+	w.Account.Add(1, start.Add(30*time.Hour-time.Second))
+	if r := w.Verify(now, audit.Options{}); !strings.Contains(w.kinds(r), "count") {
 		t.Fatalf("%+v", r.Differences)
 	}
-	if r := w.verifyRange(now, start, start.Add(30*time.Hour), audit.Options{}); r.Left() != 1 {
+	if r := w.VerifyRange(now, start, start.Add(30*time.Hour), audit.Options{}); r.Left() != 1 {
 		t.Errorf("%+v", r.Differences)
 	}
-	if r := w.verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	if r := w.Verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 }
@@ -219,18 +210,18 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 	t.Parallel()
 	w, now := changedOrders(t)
 	bad := start.AddDate(0, 0, 1)
-	w.verify(now, audit.Options{Deep: true})
+	w.Verify(now, audit.Options{Deep: true})
 	for name, fault := range map[string]simulator.Action{
 		"refused": {Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}},
 		"short":   {Total: func(n int) int { return n + 1 }},
 	} {
-		w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 			if f.OrderID == "" && f.Size > 1 && f.Start.After(bad.Add(-time.Hour)) {
 				return fault
 			}
 			return simulator.Action{}
 		})
-		r := w.verify(now, audit.Options{Repair: true})
+		r := w.Verify(now, audit.Options{Repair: true})
 		repaired, left := 0, 0
 		for _, d := range r.Differences {
 			switch {
@@ -250,11 +241,11 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 			t.Errorf("%s: open: %s", name, open)
 		}
 	}
-	w.account.SetFault(nil)
-	if r := w.verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	w.Account.SetFault(nil)
+	if r := w.Verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
-	w.equal(start.AddDate(0, 0, 3))
+	w.Equal(start.AddDate(0, 0, 3))
 }
 
 // Items that were altered by hand are not repaired while the order's detail cannot be had.
@@ -262,26 +253,26 @@ func TestAlteredItemsNeedTheirDetail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 100})
 	now := start.AddDate(0, 0, 3).Add(time.Hour)
-	w.backfill(now)
-	id := w.account.IDs(start, now)[5]
-	w.exec("ALTER TABLE order_item_rows UPDATE region = 'nowhere' WHERE order_id = '%s'", id)
-	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+	w.Backfill(now)
+	id := w.Account.IDs(start, now)[5]
+	w.Exec("ALTER TABLE order_item_rows UPDATE region = 'nowhere' WHERE order_id = '%s'", id)
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 		if f.OrderID == id {
 			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
 		}
 		return simulator.Action{}
 	})
 	for range 2 {
-		r := w.verify(now, audit.Options{Deep: true, Repair: true})
+		r := w.Verify(now, audit.Options{Deep: true, Repair: true})
 		if r.Left() == 0 || !strings.Contains(w.openFindings(), "altered") {
 			t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 		}
 	}
-	w.account.SetFault(nil)
-	if r := w.verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	w.Account.SetFault(nil)
+	if r := w.Verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
-	w.equal(start.AddDate(0, 0, 3))
+	w.Equal(start.AddDate(0, 0, 3))
 }
 
 // byID is a source whose orders cannot be listed.
@@ -294,31 +285,31 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
 	now := start.AddDate(0, 0, 3).Add(time.Hour)
-	w.backfill(now)
-	w.source = func(s stream.Source) stream.Source { return byID{s} }
-	w.engine = w.newEngine(0, 20)
+	w.Backfill(now)
+	w.Source = func(s stream.Source) stream.Source { return byID{s} }
+	w.Engine = w.NewEngine(0, 20)
 	deep := audit.Options{Deep: true}
-	if r := w.verify(now, deep); len(r.Differences) != 0 {
+	if r := w.Verify(now, deep); len(r.Differences) != 0 {
 		t.Fatalf("%+v", r.Differences)
 	}
-	ids := w.account.Unpaid()[:2]
+	ids := w.Account.Unpaid()[:2]
 	for _, id := range ids {
-		if err := w.account.Pay(id); err != nil {
+		if err := w.Account.Pay(id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
+	if r := w.Verify(now, deep); r.Left() != 2 || w.openFindings() != "changed changed" {
 		t.Errorf("%+v", r.Differences)
 	}
 	// The first look is answered, and what is asked for again is not.
 	var looked atomic.Bool
-	w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
 		if f.OrderID == ids[0] && looked.Swap(true) {
 			return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
 		}
 		return simulator.Action{}
 	})
-	r := w.verify(now, audit.Options{Deep: true, Repair: true})
+	r := w.Verify(now, audit.Options{Deep: true, Repair: true})
 	for _, d := range r.Differences {
 		if d.Repaired != (d.OrderID == ids[1]) || d.Repaired == (d.Why != "") {
 			t.Errorf("%+v", d)
@@ -328,11 +319,11 @@ func TestFindingsOfWhatCannotBeListed(t *testing.T) {
 		t.Errorf("%d left, open: %s", r.Left(), w.openFindings())
 	}
 	// An order that cannot be asked for is not compared.
-	if r := w.verify(now, deep); r.Left() != 2 || w.openFindings() != "changed undone" && w.openFindings() != "undone changed" {
+	if r := w.Verify(now, deep); r.Left() != 2 || w.openFindings() != "changed undone" && w.openFindings() != "undone changed" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
-	w.account.SetFault(nil)
-	if r := w.verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+	w.Account.SetFault(nil)
+	if r := w.Verify(now, audit.Options{Deep: true, Repair: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 }
