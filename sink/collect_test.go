@@ -111,6 +111,7 @@ func readings(now time.Time) []reading {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
 		}},
 		{"Ledger", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Ledger(ctx, stream, from, to)) }},
+		{"LedgerMark", func(ctx context.Context, s *sink.Sink) (any, error) { return s.LedgerMark(ctx) }},
 		{"AccountSummaries", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AccountSummaries(ctx, "main")) }},
 		{"Activities", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Activities(ctx, "main", from)) }},
 		{"AccountFindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) {
@@ -122,6 +123,7 @@ func readings(now time.Time) []reading {
 		{"RejectCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectCounts(ctx)) }},
 		{"RejectGroups", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RejectGroups(ctx)) }},
 		{"OpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.OpenFindings(ctx, stream)) }},
+		{"AllOpenFindings", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.AllOpenFindings(ctx)) }},
 		{"FindingCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindingCounts(ctx)) }},
 		{"LastVerifications", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastVerifications(ctx)) }},
 		{"RecentRuns", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.RecentRuns(ctx, from, 10)) }},

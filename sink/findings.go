@@ -19,8 +19,17 @@ func (s *Sink) WriteFindings(ctx context.Context, findings []schema.Finding) err
 
 // OpenFindings returns the findings of a stream that have not ended, by where they are.
 func (s *Sink) OpenFindings(ctx context.Context, stream schema.Stream) ([]schema.Finding, error) {
-	out, err := collect(ctx, s, findingTable.all()+` FINAL WHERE account = ? AND owner_id = ? AND isNull(ended_at)
-		ORDER BY range_start, kind, id`, []any{stream.Account, stream.OwnerID}, findingTable.scan)
+	return s.openFindings(ctx, ofStream, []any{stream.Account, stream.OwnerID})
+}
+
+// AllOpenFindings returns the findings of all streams that have not ended, by where they are.
+func (s *Sink) AllOpenFindings(ctx context.Context) ([]schema.Finding, error) {
+	return s.openFindings(ctx, "1", nil)
+}
+
+// openFindings returns those open findings that fulfil a condition.
+func (s *Sink) openFindings(ctx context.Context, where string, args []any) ([]schema.Finding, error) {
+	out, err := collect(ctx, s, findingTable.all()+" FINAL WHERE "+where+" AND isNull(ended_at) ORDER BY range_start, kind, id", args, findingTable.scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the findings: %w", err)
 	}

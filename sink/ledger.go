@@ -81,6 +81,17 @@ func (s *Sink) LastWindow(ctx context.Context) (start, end time.Time, err error)
 	return fromMilliseconds(from), fromMilliseconds(to), nil
 }
 
+// LedgerMark tells states of the ledger apart: it changes whenever a window is written, and may when the server merges parts.
+type LedgerMark struct{ Rows, Versions uint64 }
+
+// LedgerMark returns that of the ledger as it is now. It costs little beside a summary.
+func (s *Sink) LedgerMark(ctx context.Context) (m LedgerMark, err error) {
+	if err = s.row(ctx, "SELECT count(), sum(version) FROM sync_window_rows", nil, &m.Rows, &m.Versions); err != nil {
+		return m, fmt.Errorf("read the ledger: %w", err)
+	}
+	return m, nil
+}
+
 // windowsInRange is inRange for the ledger.
 const windowsInRange = ofStream +
 	" AND window_start >= fromUnixTimestamp64Milli(?, 'UTC') AND window_start < fromUnixTimestamp64Milli(?, 'UTC')"

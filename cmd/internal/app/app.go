@@ -53,7 +53,7 @@ type App struct {
 	progress func(stage string, done, total int64)
 	registry *prometheus.Registry
 	metrics  *Metrics
-	schedule cron.Schedule // of the start; a reload gives the daemon another
+	schedule cron.Schedule // of the start; a reload brings the daemon another
 	logins   []*login
 	flush    time.Duration
 	leases   *daemon.Leases

@@ -118,7 +118,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 		waiting: gauge("owners_waiting",
 			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
-			Help: "1 if the warehouse answered at the last tick, else 0; while it is 0, no call is made."}),
+			Help: "1 if the warehouse answered at the last scheduled run, else 0; while it is 0, no call is made."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
 			Help: "0 if the configuration that was last read again was refused and the one before goes on, else 1."}),
 	}

@@ -73,7 +73,7 @@ type scheduled struct {
 	login *login
 }
 
-// work is what a configuration gives the daemon to do.
+// work is what the daemon does by a configuration.
 func (a *App) work(cfg *config.Config, schedule cron.Schedule, logins []*login) daemon.Work {
 	w := daemon.Work{Schedule: schedule, Lookback: cfg.Schedule.Lookback}
 	for _, l := range logins {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
@@ -15,7 +16,7 @@ func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error
 	a.swap.RLock()
 	cfg, logins := a.cfg, a.logins
 	a.swap.RUnlock()
-	r, err := status.Build(ctx, cfg.Schedule, Streams(cfg), a.warehouse.Sink, time.Now().UTC(), q)
+	r, err := status.Build(ctx, cfg.Schedule, expected(cfg, logins), a.warehouse.Sink, time.Now().UTC(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +37,32 @@ func Streams(c *config.Config) []status.Expected {
 		byID := !source.CanList(vendors[a.Source].blank)
 		for _, owner := range owners(a) {
 			out = append(out, status.Expected{Stream: schema.Stream{Source: a.Source, Account: a.Name, OwnerID: owner}, ByID: byID, Filters: Filters(a), ListQuota: a.Quota.List, DetailQuota: a.Quota.Detail})
+		}
+	}
+	return out
+}
+
+// expected are the streams of the configured accounts, with what is known of the calls of this process.
+func expected(cfg *config.Config, logins []*login) []status.Expected {
+	slowed := map[string][]diagnosis.Slowed{}
+	for i, l := range logins {
+		slowed[l.name] = l.slowed(cfg.Accounts[i].Quota)
+	}
+	out := Streams(cfg)
+	for i := range out {
+		out[i].Slowed = slowed[out[i].Account]
+	}
+	return out
+}
+
+// slowedBelow is the share of a quota below which calls are slow. A vendor that allows nearly all of it throttles now and then, too.
+const slowedBelow = 0.75
+
+// slowed are the calls that are slower than the quota allows.
+func (l *login) slowed(quota config.Quota) (out []diagnosis.Slowed) {
+	for i, q := range []float64{quota.List, quota.Detail} {
+		if rate := []*source.Budget{l.list, l.detail}[i].Rate(); rate < slowedBelow*q {
+			out = append(out, diagnosis.Slowed{API: apis[i], Rate: rate, Quota: q})
 		}
 	}
 	return out

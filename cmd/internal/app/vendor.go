@@ -113,7 +113,7 @@ func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
 }
 
 // Identity returns what tells the login of an account from others at its vendor: the role that it assumes, or else the id of
-// its access key, for which it may have to ask whoever gives its keys. It is not to be shown.
+// its access key, for which it may have to ask whoever issues its keys. It is not to be shown.
 func Identity(ctx context.Context, a *config.Account) (string, error) {
 	if a.Credentials.RoleARN != "" {
 		return a.Credentials.RoleARN, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
 )
@@ -74,6 +75,9 @@ type WarehouseState struct {
 	Version string     // of the server; empty where the folder is not there yet
 	Plan    *sink.Plan // what OpenWarehouse would do
 
+	// Report says how each stream stands; nil where the tables are not up to date.
+	Report *status.Report
+
 	window, end time.Time // of the ledger, where the tables are up to date
 }
 
@@ -103,6 +107,9 @@ func LookAtWarehouse(ctx context.Context, c *config.Config, o WarehouseOptions) 
 			return nil, environment(ctx, err)
 		}
 		state.window, state.end, err = s.LastWindow(ctx)
+		if err == nil {
+			state.Report, err = status.Diagnose(ctx, c.Schedule, Streams(c), s, new(status.Ledger), time.Now().UTC())
+		}
 		if err := errors.Join(err, s.Close()); err != nil {
 			return nil, environment(ctx, err)
 		}

@@ -29,10 +29,11 @@ func (a *App) watch() {
 	every := min(max(a.schedule.Next(next).Sub(next), looksAtLeast), looksAtMost)
 	changes := &notify.Changes{Hold: heldLooks * every, Every: restLooks * every}
 	ctx, cancel := context.WithCancel(context.Background())
+	ledger := new(status.Ledger)
 	var watching sync.WaitGroup
 	watching.Go(func() { // ends with the clean-up
 		for {
-			a.look(ctx, changes)
+			a.look(ctx, ledger, changes)
 			select {
 			case <-time.After(every):
 			case <-ctx.Done():
@@ -48,12 +49,15 @@ func (a *App) watch() {
 }
 
 // look takes over how all accounts stand, and posts what has changed of those that this daemon works on.
-func (a *App) look(ctx context.Context, changes *notify.Changes) {
+func (a *App) look(ctx context.Context, ledger *status.Ledger, changes *notify.Changes) {
 	a.swap.RLock()
-	cfg := a.cfg
+	cfg, logins := a.cfg, a.logins
 	a.swap.RUnlock()
+	for i, l := range logins {
+		a.troubles.Slowed(l.name, diagnosis.SlowedText(l.slowed(cfg.Accounts[i].Quota)), diagnosis.Unshare)
+	}
 	now := time.Now().UTC()
-	r, err := a.diagnoses(ctx, cfg, now)
+	r, err := a.diagnoses(ctx, cfg, logins, ledger, now)
 	if ctx.Err() != nil {
 		return
 	}
@@ -96,10 +100,10 @@ func (a *App) look(ctx context.Context, changes *notify.Changes) {
 	}
 }
 
-func (a *App) diagnoses(ctx context.Context, cfg *config.Config, now time.Time) (*status.Report, error) {
+func (a *App) diagnoses(ctx context.Context, cfg *config.Config, logins []*login, ledger *status.Ledger, now time.Time) (*status.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return status.Diagnose(ctx, cfg.Schedule, Streams(cfg), a.warehouse.Sink, now)
+	return status.Diagnose(ctx, cfg.Schedule, expected(cfg, logins), a.warehouse.Sink, ledger, now)
 }
 
 // worst are the accounts of a report, each as the worst of its streams.

@@ -26,11 +26,15 @@ func (w *Warehouse) Lacks(ctx context.Context, expected []status.Expected, range
 			unresolved[r.Key()] = append(unresolved[r.Key()], r)
 		}
 	}
+	all, err := w.AllOpenFindings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	findings := map[schema.Stream][]schema.Finding{}
+	for _, f := range all {
+		findings[f.Key()] = append(findings[f.Key()], f)
+	}
 	for _, e := range expected {
-		findings, err := w.OpenFindings(ctx, e.Stream)
-		if err != nil {
-			return nil, err
-		}
 		var windows []schema.Window
 		if !e.ByID { // of orders that cannot be listed nobody knows what is missing
 			const longest = 24 * time.Hour // of a window, which may begin before the range
@@ -40,7 +44,7 @@ func (w *Warehouse) Lacks(ctx context.Context, expected []status.Expected, range
 			}
 		}
 		for i, iv := range ranges {
-			accepted, more := lacksRecords(e.Stream, iv, unresolved[e.Key()], findings)
+			accepted, more := lacksRecords(e.Stream, iv, unresolved[e.Key()], findings[e.Key()])
 			out[i] = append(out[i], more...)
 			if !e.ByID {
 				out[i] = append(out[i], lacksWindows(e.Stream, iv, windows, accepted)...)

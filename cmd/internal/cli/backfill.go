@@ -14,6 +14,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
@@ -36,7 +37,7 @@ func (p *program) backfill() *cobra.Command {
 		Long: `Fill the range of creation times [from, to), in whole windows.
 
 Windows that the ledger holds as complete are skipped, so the same command goes
-on where one before it was stopped. --force walks them again; that costs list
+on where one before it was stopped. --force lists them again; that costs list
 calls, and detail calls only for orders that changed.`,
 		Example: `  ordersync backfill --from 2024-01-01
   ordersync backfill --from 2024-01-01 --to 2024-02-01T12:00:00Z --account main
@@ -51,7 +52,7 @@ calls, and detail calls only for orders that changed.`,
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
 	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
-	cmd.Flags().BoolVar(&f.force, "force", false, "walk complete windows again too")
+	cmd.Flags().BoolVar(&f.force, "force", false, "list complete windows again too")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -111,6 +112,7 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 		p.json(result)
 	} else {
 		p.backfillTable(result)
+		p.standing(ctx, a, cfg, result)
 	}
 	return errors.Join(backfillError(ctx, summary, err), a.Stop())
 }
@@ -221,6 +223,24 @@ func (p *program) backfillTable(r backfillResult) {
 	}
 	if slices.ContainsFunc(busy, func(a backfillAccount) bool { return a.Windows[schema.Open] > 0 }) {
 		fmt.Fprintln(p.out, "open: the window, or its time to settle, is not over yet; a later run completes it")
+	}
+}
+
+// standing prints how those stand now that the backfill did something for. Where it was stopped, or the warehouse does not answer, that
+// is said elsewhere.
+func (p *program) standing(ctx context.Context, a *app.App, cfg *config.Config, of backfillResult) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := status.Diagnose(ctx, cfg.Schedule, app.Streams(cfg), a.Warehouse().Sink, new(status.Ledger), time.Now().UTC())
+	if err != nil {
+		return
+	}
+	streams := slices.DeleteFunc(r.Glance(), func(l *status.Stream) bool {
+		return !slices.ContainsFunc(of.Accounts, func(x backfillAccount) bool { return x.Account == l.Account && x.OwnerID == l.OwnerID && !x.idle() })
+	})
+	if len(streams) > 0 {
+		fmt.Fprintln(p.out)
+		p.glance(r, streams, false)
 	}
 }
 

@@ -99,7 +99,7 @@ type cancelled struct {
 const (
 	outcomeWould  = "would be cancelled"
 	outcomeUnpaid = "refused: not unpaid"
-	outcomeBroken = "refused: its detail cannot be had"
+	outcomeBroken = "refused: its detail is unavailable"
 	outcomeAbsent = "refused: not in the warehouse; `ordersync track` brings it there"
 )
 
@@ -123,8 +123,14 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 		return err
 	}
 	refused := 0
+	var broken []orderLine
 	for _, o := range orders {
-		if o.Outcome != outcomeWould {
+		switch o.Outcome {
+		case outcomeWould:
+		case outcomeBroken:
+			broken = append(broken, o.orderLine)
+			fallthrough
+		default:
 			refused++
 		}
 	}
@@ -132,12 +138,12 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 		p.cancelTable(orders, now)
 	}
 	due := len(orders) - refused
-	var failed error
+	failed := whyMissing(broken)
 	if due > 0 && !f.dryRun {
 		if !f.yes && !p.confirm(ctx, fmt.Sprintf("Cancel %s at the vendor? It cannot be undone.", plural(due, "order"))) {
 			return stopped(ctx, errors.New("nothing was cancelled"))
 		}
-		failed = p.cancelAll(ctx, c, of, orders)
+		failed = errors.Join(failed, p.cancelAll(ctx, c, of, orders))
 		if !f.json {
 			p.cancelTable(orders, now)
 		}
@@ -148,8 +154,8 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 	case due == 0:
 		fmt.Fprintln(p.out, "There is nothing to cancel.")
 	}
-	if refused > 0 && age == 0 { // of those that were selected by age, some being paid by now is what should be
-		failed = errors.Join(failed, fmt.Errorf("%s: only unpaid orders can be cancelled", plural(refused, "refusal")))
+	if refused > len(broken) && age == 0 { // of those that were selected by age, some being paid by now is what should be
+		failed = errors.Join(failed, fmt.Errorf("%s: only unpaid orders can be cancelled", plural(refused-len(broken), "refusal")))
 	}
 	return stopped(ctx, failed)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 )
@@ -27,7 +28,9 @@ func (p *program) check() *cobra.Command {
 it is not. For each account it asks for one row of the order list, for one
 order's detail and, where there is one, for a row of the product list, so that
 keys, permissions and the way to the vendor are tried for real. The product
-names are a convenience: that they cannot be had is a warning.
+names are a convenience: that they are unavailable is a warning. Below, where
+there are tables, is how each account stands, as 'ordersync status' says it;
+the exit code is that of the checks.
 
 It changes nothing: of tables that are missing or old it says what
 'ordersync migrate', and every verb that writes, would do.
@@ -57,13 +60,18 @@ the configuration need and no more, for the RAM console or
 
 // runCheck checks everything and prints what was found.
 func (p *program) runCheck(ctx context.Context, asJSON bool) error {
-	c := &checks{}
+	c := &checks{report: &status.Report{Accounts: []status.Stream{}}}
 	c.all(ctx, p)
 	if asJSON {
-		p.json(map[string]any{"ok": c.code == exitOK, "checks": c.list})
+		p.json(map[string]any{"ok": c.code == exitOK, "checks": c.list, "accounts": c.report.Accounts})
 	} else {
 		for _, k := range c.list {
 			fmt.Fprintf(p.out, "%-6s %-24s %s\n", k.Status, k.Name, strings.ReplaceAll(k.Message, "\n", "\n"+strings.Repeat(" ", 32)))
+		}
+		if len(c.report.Accounts) > 0 {
+			fmt.Fprintln(p.out)
+			p.glance(c.report, c.report.Glance(), false)
+			fmt.Fprintln(p.out)
 		}
 		fmt.Fprintln(p.out, c.summary())
 	}
@@ -75,8 +83,9 @@ func (p *program) runCheck(ctx context.Context, asJSON bool) error {
 
 // checks gathers what was found.
 type checks struct {
-	list []checked
-	code int
+	list   []checked
+	code   int
+	report *status.Report // how the accounts stand; without any where nobody knows
 }
 
 type checked struct {
@@ -324,6 +333,9 @@ func (c *checks) warehouse(ctx context.Context, p *program, cfg *config.Config) 
 	if err != nil {
 		c.bad(ctx, name, err)
 		return
+	}
+	if w.Report != nil {
+		c.report = w.Report
 	}
 	server, database := w.Where, cfg.ClickHouse.Database
 	if w.Version != "" {

@@ -136,9 +136,9 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 	} else {
 		p.closeTable(lines)
 		if differ == 0 {
-			fmt.Fprintln(p.out, "All of it can be had again, to the digit.")
+			fmt.Fprintln(p.out, "All of it can be reproduced, to the digit.")
 		} else {
-			fmt.Fprintf(p.out, "%s cannot be had again: the second line of each is what the orders of then come to now. A replay that reads\n"+
+			fmt.Fprintf(p.out, "%s cannot be reproduced: the second line of each is what the orders of then come to now. A replay that reads\n"+
 				"a payload better changes what was known, and so does a row that arrived late; closing the month again records it as it is.\n", plural(differ, "line"))
 		}
 	}

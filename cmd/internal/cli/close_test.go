@@ -195,7 +195,7 @@ func TestClose(t *testing.T) {
 			t.Errorf("%s: what moved does not explain the month", currency)
 		}
 	}
-	contains(t, w.run(0, "close", month, "--check").out, "All of it can be had again, to the digit.")
+	contains(t, w.run(0, "close", month, "--check").out, "All of it can be reproduced, to the digit.")
 
 	// It is closed again: that is what counts from then on, and the first close is still there.
 	contains(t, w.run(0, "close", month).out, "It was closed before, on ", "changes_since_close now goes by this close")
@@ -222,7 +222,7 @@ func TestClose(t *testing.T) {
 	if c.OK || !slices.ContainsFunc(c.Closes, func(l closedLine) bool { return !*l.Same && l.Now != nil }) {
 		t.Errorf("%+v", c)
 	}
-	contains(t, w.run(4, "close", month, "--check").out, "cannot be had again", "now")
+	contains(t, w.run(4, "close", month, "--check").out, "cannot be reproduced", "now")
 }
 
 // What is not known of the month is no part of a close: each cause is named with its cure.

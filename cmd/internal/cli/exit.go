@@ -14,6 +14,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
@@ -23,7 +24,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2 // the command line or the configuration is wrong
 	exitEnvironment = 3 // credentials are refused, or ClickHouse is unavailable
-	exitDifferences = 4 // verify found differences, and they are left; or a close cannot be had again
+	exitDifferences = 4 // verify found differences, and they are left; or a close cannot be reproduced
 	exitInterrupted = 130
 )
 
@@ -105,7 +106,7 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// message is what is printed of an error.
+// message is what is printed of an error, with what cures it, in the words of the diagnosis.
 func message(err error) string {
 	var exit *exitError
 	var cfg *config.Error
@@ -115,7 +116,11 @@ func message(err error) string {
 	case errors.As(err, &cfg):
 		return err.Error() // each line names the file already
 	}
-	return "ordersync: " + err.Error()
+	text := err.Error()
+	for _, cure := range diagnosis.Cures(text) {
+		text += "\nWhat helps: " + cure
+	}
+	return "ordersync: " + text
 }
 
 // usageError is a mistake on the command line.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -22,18 +23,25 @@ var tags = regexp.MustCompile(`<[^>]*>`)
 func (w *world) surfaces(code int, url string) map[string]string {
 	w.t.Helper()
 	out := map[string]string{"status": w.run(code, "status").out, "status --json": w.run(code, "status", "--json").out}
-	if url == "" {
-		return out
+	if url != "" {
+		maps.Copy(out, served(w.t, url))
 	}
+	return out
+}
+
+// served is what a daemon says at its URL, as text.
+func served(t *testing.T, url string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
 	for _, path := range []string{"/", "/api/status"} {
 		resp, err := http.Get(url + path)
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		out[path] = html.UnescapeString(tags.ReplaceAllString(string(body), ""))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,7 +14,16 @@ import (
 // writeFile writes a file in full or not at all: what write writes goes to a temporary file in the same folder, which takes the
 // name when it is complete and on the disk, and is removed after an error. A file of that name keeps its permissions; one that a
 // link leads to is written where it is. A pipe or a device is written as it is.
-func writeFile(name string, write func(io.Writer) error) (err error) {
+func writeFile(name string, write func(io.Writer) error) error {
+	mode := fs.FileMode(0o666)
+	if info, err := os.Stat(name); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return writeFileWith(name, mode, write)
+}
+
+// writeFileWith is writeFile with the permissions that the file gets, whatever those of one of that name are.
+func writeFileWith(name string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	defer func() {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			err = fmt.Errorf("%w: %s was not written; free some space, or choose another folder", err, name)
@@ -30,10 +40,6 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 			return err
 		}
 		return errors.Join(write(f), f.Close())
-	}
-	mode := os.FileMode(0o666)
-	if err == nil {
-		mode = info.Mode().Perm()
 	}
 	partial := target + "." + rand.Text()[:8] + ".part"
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)

@@ -23,8 +23,8 @@ var stateColors = map[diagnosis.State]text.Colors{
 // glanceHead are the columns of the table; the last two are numbers.
 var glanceHead = []string{"account", "state", "since", "behind (usual)", "whole until", "compared", "today", "rejects"}
 
-// widestName is where a name in the table is cut.
-const widestName = 32
+// widestName is where a name in the table is cut, and on a terminal where the line ends, but not below leastName.
+const widestName, leastName = 32, 12
 
 // glance prints a line for each stream, in the order given, and under one that is not well why, cut to the width of a terminal, unless
 // that has been said.
@@ -41,7 +41,15 @@ func (p *program) glance(r *status.Report, streams []*status.Stream, said bool) 
 		}
 	}
 	room := terminalWidth(p.out)
+	if room > 0 {
+		others := len(glanceHead) - 1 // the spaces
+		for _, width := range widths[1:] {
+			others += width
+		}
+		widths[0] = min(widths[0], max(leastName, room-others))
+	}
 	for n, row := range rows {
+		row[0] = runewidth.Truncate(row[0], widths[0], "…")
 		for i, cell := range row {
 			if i < len(row)-2 {
 				row[i] = runewidth.FillRight(cell, widths[i])

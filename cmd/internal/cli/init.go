@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"text/template"
@@ -93,7 +92,16 @@ alone to read.`,
 		if f.holdsSecret() {
 			mode = 0o600
 		}
-		if err := writeNew(path, text, mode, f.force); err != nil {
+		_, err := os.Lstat(path) // it may be there by now: a person has been asked
+		if err == nil && !f.force {
+			err = fs.ErrExist
+		} else {
+			err = writeFileWith(path, mode, func(to io.Writer) error {
+				_, err := io.WriteString(to, text)
+				return err
+			})
+		}
+		if err != nil {
 			return fmt.Errorf("the configuration is not written: %w", err)
 		}
 		fmt.Fprintf(p.out, "%s is written; this is what `ordersync check` says of it:\n", path)
@@ -310,29 +318,4 @@ func (f *initFlags) text() string {
 		panic(err) // the template is ours, and a builder takes everything
 	}
 	return b.String()
-}
-
-// writeNew writes a file that is not there yet, or in the place of one that is if it may.
-func writeNew(path, text string, mode fs.FileMode, over bool) (err error) {
-	var f *os.File
-	if over {
-		f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*.tmp")
-	} else {
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if over {
-		err = errors.Join(err, f.Chmod(mode))
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil && over {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // a part of it is of no use
-	}
-	return err
 }

@@ -91,6 +91,29 @@ func fetchError(ctx context.Context, s stream.Summary, err error) error {
 	return stopped(ctx, errors.Join(err, s.Err()))
 }
 
+// whyMissing says of each cause for which orders could not be fetched the first such order, and how many more there are.
+func whyMissing(lines []orderLine) error {
+	var errs []error
+	more := map[string]int{} // by what the cause is when the ids of its calls are left out
+	for _, l := range lines {
+		more[source.Cause(l.Error)]++
+	}
+	for _, l := range lines {
+		cause := source.Cause(l.Error)
+		n := more[cause]
+		if l.Error == "" || n == 0 {
+			continue
+		}
+		others := ""
+		if n > 1 {
+			others = fmt.Sprintf(" (and %s more)", count(n-1))
+		}
+		errs = append(errs, fmt.Errorf("order %s%s: %s", l.OrderID, others, l.Error))
+		more[cause] = 0
+	}
+	return errors.Join(errs...)
+}
+
 // stopped returns the cause of a stop the place of the errors that it led to.
 func stopped(ctx context.Context, err error) error {
 	if wasInterrupted(ctx) {

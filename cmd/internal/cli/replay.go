@@ -28,7 +28,7 @@ written. It is for after an upgrade that reads a field better than before.
 It calls no vendor and needs no credentials. Without --from and --to it takes
 all that the ledger of each account covers.
 
-An order that was a reject has no line items yet: the next tick of the daemon,
+An order that was a reject has no line items yet: the next run of the daemon,
 or a backfill, fetches them.`,
 		Example: `  ordersync replay
   ordersync replay --from 2024-01-01 --to 2024-02-01 --account main`,

@@ -24,7 +24,7 @@ ordered.
 
 It makes no call to a vendor, and works while the daemon runs. The exit code is 1
 when something is behind or has failed. The daemon shows the same on its status
-page, and --json prints what its /api/status gives.`,
+page, and --json prints what its /api/status returns.`,
 		Example: `  ordersync status
   ordersync status --days 35
   ordersync status --from 2024-01-01 --days 31 --account main`,

@@ -104,7 +104,7 @@ func (p *program) ending(r *status.Report) {
 	idle := slices.ContainsFunc(r.Accounts, func(l status.Stream) bool { return l.Diagnosis.State == diagnosis.Idle })
 	next := ""
 	if live && !r.NextTick.IsZero() {
-		next = ", the next tick is due in " + span(r.NextTick.Sub(r.Now))
+		next = ", the next run is due in " + span(r.NextTick.Sub(r.Now))
 	}
 	switch {
 	case !r.OK:
@@ -162,7 +162,7 @@ func (p *program) stream(l *status.Stream) {
 		}
 	}
 	if len(windows) > 0 {
-		fmt.Fprintf(p.out, "  windows: %s; last walked %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
+		fmt.Fprintf(p.out, "  windows: %s; last listed %s\n", strings.Join(windows, ", "), shortTime(l.LastRun))
 	}
 	if text := l.Freshness.String(); text != "" {
 		fmt.Fprintf(p.out, "  %s\n", text)

@@ -33,7 +33,7 @@ they are settled, that is, not unpaid any more. It is the way to the orders of a
 source that cannot list them (domain), and works for the other sources too.
 
 Ids come from the arguments, from a file (--file), or from standard input. An
-order that cannot be had becomes a reject: the daemon tries it again ever more
+order that is unavailable becomes a reject: the daemon tries it again ever more
 rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 		Example: `  ordersync track --account domains D201600000000000
   ordersync track --account domains --file ids.txt`,
@@ -99,5 +99,5 @@ func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, id
 			return "settled"
 		})
 	}
-	return errors.Join(fetchError(ctx, summary, err), readErr)
+	return errors.Join(fetchError(ctx, summary, err), whyMissing(lines), readErr)
 }

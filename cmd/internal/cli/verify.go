@@ -46,7 +46,7 @@ as complete, are left out, and the result says how many.
 with the payload that it was made of. It costs the list calls of a backfill. It
 does not ask for the details of orders, but where they cannot be listed.
 
---repair walks the windows that differ again and then looks again, as deep as
+--repair lists the windows that differ again and then looks again, as deep as
 the difference was found. Repaired is what was listed whole, or fetched, and did
 not differ any more. It repairs what earlier verifications found, too.
 
@@ -64,7 +64,7 @@ everything once a day.`,
 	}
 	rangeFlags(cmd, &f.from, &f.to, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
-	cmd.Flags().BoolVar(&f.repair, "repair", false, "walk the windows that differ again, and look again")
+	cmd.Flags().BoolVar(&f.repair, "repair", false, "list the windows that differ again, and look again")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -266,5 +266,5 @@ func conclusion(a verifyAccount, f verifyFlags) string {
 	case f.repair:
 		return fmt.Sprintf("%s left, %s repaired", plural(a.Differences, "difference"), count(a.Repaired))
 	}
-	return plural(a.Differences, "difference") + "; --repair walks these windows again"
+	return plural(a.Differences, "difference") + "; --repair lists these windows again"
 }

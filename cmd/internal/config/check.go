@@ -219,7 +219,7 @@ func (c *checker) embedded(ch *ClickHouse) {
 
 const (
 	day = 24 * time.Hour
-	// maxSpan bounds lookback and sweep. They are walked again at every scheduled run; what
+	// maxSpan bounds lookback and sweep. They are listed again at every scheduled run; what
 	// lies further back is for backfill and verify.
 	maxSpan = 366 * day
 )

@@ -141,7 +141,7 @@ type Reader struct {
 	Password Secret `yaml:"password"`
 }
 
-// Schedule says when the daemon works and what a scheduled run walks again.
+// Schedule says when the daemon works and what a scheduled run lists again.
 type Schedule struct {
 	// Cron is what cron.ParseStandard takes: five fields or a descriptor.
 	Cron string `yaml:"cron"`
@@ -149,7 +149,7 @@ type Schedule struct {
 	Window time.Duration `yaml:"window"`
 	// Settle is how long after its end a window may still receive orders.
 	Settle time.Duration `yaml:"settle"`
-	// Lookback is how far back closed windows are walked again.
+	// Lookback is how far back closed windows are listed again.
 	Lookback time.Duration `yaml:"lookback"`
 	// Sweep is how far back unpaid orders are looked at again.
 	Sweep time.Duration `yaml:"sweep"`

@@ -37,7 +37,7 @@ type Credentials struct {
 	ExternalID Secret `yaml:"external_id"`
 	Policy     string `yaml:"policy"`
 	// RoleSessionExpiration is how long a session of the role lasts, an hour if it
-	// is zero. STSEndpoint is the host that gives sessions out, always by https.
+	// is zero. STSEndpoint is the host that hands out sessions, always by https.
 	RoleSessionExpiration time.Duration `yaml:"role_session_expiration"`
 	STSEndpoint           string        `yaml:"sts_endpoint"`
 	OIDCProviderARN       string        `yaml:"oidc_provider_arn"`

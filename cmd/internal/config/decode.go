@@ -54,7 +54,7 @@ func newDecoder(env LookupEnv, root ast.Node) *decoder {
 }
 
 // anchorVisitor collects the anchors before anything is decoded, because one may
-// stand below a key that is unknown and therefore not walked.
+// stand below a key that is unknown and therefore not visited.
 type anchorVisitor struct{ d *decoder }
 
 func (v anchorVisitor) Visit(n ast.Node) ast.Visitor {
@@ -223,7 +223,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	d.set(v, path, text)
 }
 
-// set gives a field its value.
+// set sets a field to its value.
 func (d *decoder) set(v reflect.Value, path, text string) {
 	if strings.TrimSpace(text) != text {
 		d.fail(path, "begins or ends with white space or a line break (remove it; a block begun with |- has none)")

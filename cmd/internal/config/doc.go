@@ -16,7 +16,7 @@
 //
 // Everything that is wrong is reported at once, each problem with its field and
 // its line or variable. A decoder that stops at the first unknown key, as libraries do,
-// cannot keep that promise, so the syntax tree is walked here: goccy/go-yaml
+// cannot keep that promise, so the syntax tree is read here: goccy/go-yaml
 // parses, and decode.go maps the tree to the structs by their yaml tags. A field
 // that already has a problem is not judged again, so one mistake is one line.
 //

@@ -127,7 +127,7 @@ func (d *decoder) grow(list []variable, cfg *Config) {
 	}
 }
 
-// setVariable gives a setting the value of its variable.
+// setVariable sets a setting to the value of its variable.
 func (d *decoder) setVariable(v variable, cfg *Config) {
 	pattern, index := v.name, ""
 	if m := variableIndex.FindStringSubmatchIndex(v.name); m != nil {

@@ -49,7 +49,7 @@ type Account interface {
 	Clock() (offset time.Duration, known bool)
 }
 
-// Work is what a configuration gives a daemon to do.
+// Work is what a daemon does by a configuration.
 type Work struct {
 	Schedule cron.Schedule
 	Lookback time.Duration // how far back a run looks, for the history
@@ -142,7 +142,7 @@ func (d *Daemon) stop(ctx context.Context, cause error) error {
 	return r.scheduler.stop(ctx)
 }
 
-// Replace gives the daemon other work, which next makes when no run is under way any more: those under way commit what they
+// Replace has the daemon do other work, which next makes when no run is under way any more: those under way commit what they
 // have fetched and end, and the schedule starts again, at once. A run goes on from the ledger, so nothing is lost. Where a
 // run does not end in time, nothing is changed, and that is the error.
 func (d *Daemon) Replace(ctx context.Context, next func() Work) error {

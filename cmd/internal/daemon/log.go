@@ -12,7 +12,7 @@ func NewLog(to slog.Handler) *slog.Logger { return slog.New(runHandler{newRepeat
 // runKey is the key of a run's id in its context.
 type runKey struct{}
 
-// WithRun gives a run an id, which stands on every line that is logged with its context, whoever writes it.
+// WithRun adds the id of a run, which stands on every line that is logged with its context, whoever writes it.
 func WithRun(ctx context.Context) context.Context {
 	return context.WithValue(ctx, runKey{}, rand.Text()[:8])
 }

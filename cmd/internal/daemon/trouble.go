@@ -144,6 +144,16 @@ func (t *Troubles) hear(account string, c *source.Caller) {
 	t.now(context.Background(), "vendor of "+account, []any{"account", account}, wrong...)
 }
 
+// Slowed tells of the calls of an account that are slower than the quota allows, because something else uses it: what is said of them,
+// which is empty where none are, and what helps.
+func (t *Troubles) Slowed(account, says, remedy string) {
+	var wrong []trouble
+	if says != "" {
+		wrong = append(wrong, trouble{"calls are throttled", []any{"error", says, "remedy", remedy}})
+	}
+	t.now(context.Background(), "quota of "+account, []any{"account", account}, wrong...)
+}
+
 // mostLines is how many streams of a run have a line each. Of more, those have one that changed, and the others at the level debug.
 const mostLines = 20
 

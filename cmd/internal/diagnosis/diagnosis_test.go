@@ -96,7 +96,7 @@ func TestDiagnoses(t *testing.T) {
 			},
 			state: diagnosis.Incomplete, cause: diagnosis.Vendor, since: ago(time.Hour), says: []string{"HTTP 503"},
 		},
-		"short hours while it ticks": {
+		"short hours while it runs": {
 			change: func(f *diagnosis.Facts) {
 				f.Complete, f.Windows = ago(312*time.Minute), map[schema.Verdict]int{schema.Complete: 95, schema.Short: 5}
 				f.Faults = []diagnosis.Fault{{schema.Short, "TotalCount says 5 and 4 came", 5, ago(310 * time.Minute), ago(10 * time.Minute)}}
@@ -170,6 +170,22 @@ func TestDiagnoses(t *testing.T) {
 				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: bss QueryOrders (account main): throttled: Throttling.User [HTTP 429]"
 			},
 			state: diagnosis.Failing, cause: diagnosis.Throttled, since: ago(time.Hour), says: []string{"Throttling.User", "what else uses the account's quota"}, symptoms: []string{"behind by 2h0m"},
+		},
+		"a quota that is shared, and nothing is late": {
+			change: func(f *diagnosis.Facts) { f.Slowed = []diagnosis.Slowed{{"list", 5.12, 10}} }, state: diagnosis.OK,
+		},
+		"a quota that is shared, with figures": {
+			change: func(f *diagnosis.Facts) {
+				f.Slowed = []diagnosis.Slowed{{"list", 5.12, 10}, {"detail", 2, 5}}
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: bss QueryOrders (account main): throttled: Throttling.User [HTTP 429]"
+			},
+			state: diagnosis.Failing, cause: diagnosis.Throttled, since: ago(time.Hour), says: []string{"Throttling.User", "list calls are made at 5.1 of 10 a second", "detail calls are made at 2.0 of 5", "what else uses the account's quota"},
+		},
+		"a quota that is shared, and something else is wrong": {
+			change: func(f *diagnosis.Facts) {
+				f.Gaps, f.Missing, f.Slowed = 1, time.Hour, []diagnosis.Slowed{{"list", 5.12, 10}}
+			},
+			state: diagnosis.Incomplete, cause: diagnosis.Gaps, symptoms: []string{"the account's quota is shared", "5.1 of 10 a second"},
 		},
 		"items are refused, orders are not": {
 			change: func(f *diagnosis.Facts) {
@@ -252,4 +268,31 @@ func ExampleDiagnosis_Headline() {
 	d := diagnosis.Diagnosis{State: diagnosis.Failing, Since: &since}
 	fmt.Println(d.Headline(now))
 	// Output: failing since 14:05 (1h5m)
+}
+
+// A verb ends with the cures of the diagnosis, each once, and with none that its error says already.
+func TestCures(t *testing.T) {
+	t.Parallel()
+	const throttled = "bss QueryOrders (account main): throttled: Throttling.User: m [HTTP 429]"
+	for text, want := range map[string][]string{
+		"main: " + refused: nil,
+		"main: " + away:    {"every run tries again"},
+		"main: 5 windows failed, because: " + away + "\nb: 1 windows failed, because: " + away:           {"every run tries again"},
+		"something was left undone:\nmain: " + throttled + "\nb: " + away:                                {"what else uses the account's quota", "every run tries again"},
+		"main: commit: insert 3 rows into order_rows: code: 469, message: m":                             {"its own log says more"},
+		"commit: insert 3 rows into order_rows: given up after 2m0s, reason disk: code: 243, message: m": {"make room on its disk"},
+		"open no.such.file: no such file":                                                                nil,
+		"main: 5 windows short, because: TotalCount says 5 and 4 came":                                   nil,
+	} {
+		got := diagnosis.Cures(text)
+		if len(got) != len(want) {
+			t.Errorf("%s: %q instead of %q", text, got, want)
+			continue
+		}
+		for i := range want {
+			if !strings.Contains(got[i], want[i]) {
+				t.Errorf("%s: %q instead of %q", text, got[i], want[i])
+			}
+		}
+	}
 }

@@ -1,8 +1,10 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,13 @@ type Facts struct {
 	Refusal      Refusal
 	Daemon       Daemon
 	Runs         Runs
+	Slowed       []Slowed // known to the process that makes the calls only
+}
+
+// Slowed are calls that are made more slowly than their quota allows, because the vendor throttles them; in calls a second.
+type Slowed struct {
+	API         string // list or detail
+	Rate, Quota float64
 }
 
 // Fault is one cause for which windows are short or failed.
@@ -91,6 +100,39 @@ const (
 
 // Diagnose says how a stream stands.
 func Diagnose(f Facts) Diagnosis {
+	d := f.diagnose()
+	slowed := SlowedText(f.Slowed)
+	switch {
+	case slowed == "" || f.Unconfigured:
+	case !d.State.Bad(): // it takes longer, and that is all
+		if d.Says != "" {
+			slowed = d.Says + "; " + slowed
+		}
+		d.Says, d.Cure = slowed, cmp.Or(d.Cure, Unshare)
+	case d.Cause == Throttled:
+		d.Says += "; " + slowed
+	default:
+		d.Symptoms = append(d.Symptoms, slowed+": "+Unshare)
+	}
+	return d
+}
+
+// Unshare is what cures that a vendor throttles.
+const Unshare = "look for what else uses the account's quota, or lower its quota in the configuration; calls are slower meanwhile and tried again"
+
+// SlowedText says that a quota is shared, with figures; it is empty where no calls are slowed.
+func SlowedText(slowed []Slowed) string {
+	if len(slowed) == 0 {
+		return ""
+	}
+	var rates []string
+	for _, x := range slowed {
+		rates = append(rates, fmt.Sprintf("%s calls are made at %.1f of %g a second", x.API, x.Rate, x.Quota))
+	}
+	return "the account's quota is shared, or lower than configured: the vendor throttles, and " + strings.Join(rates, ", ")
+}
+
+func (f *Facts) diagnose() Diagnosis {
 	if f.Unconfigured {
 		return Diagnosis{State: Unconfigured, Symptoms: []string{}}
 	}
@@ -256,19 +298,29 @@ func (f *Facts) run() *finding {
 	if f.reason() == "" && (partly || f.counted()) {
 		return nil // the ledger says it
 	}
-	x := &finding{state: Failing, since: f.Runs.Since, effect: f.lateness()}
-	x.says, x.cure = cureIn(cause)
+	x := blame(cause)
+	x.since, x.effect = f.Runs.Since, f.lateness()
 	if partly && !f.newest() {
-		x.state, x.effect = Incomplete, undone
+		x.effect = undone
+		if x.state == Failing {
+			x.state = Incomplete
+		}
 	}
+	return &x
+}
+
+// blame finds in what an error says who refused, in whose words, and what cures that.
+func blame(text string) (x finding) {
+	x.state = Failing
+	x.says, x.cure = cureIn(text)
 	cure := ""
-	switch f.reason() {
+	switch source.ReasonIn(text) {
 	case source.Auth:
 		x.state, x.cause = Stopped, Credentials
 		cure = "`ordersync check` says what is refused and why"
 	case source.Throttled:
 		x.cause = Throttled
-		cure = "look for what else uses the account's quota, or lower its quota in the configuration; calls are slower meanwhile and tried again"
+		cure = Unshare
 	case source.Unavailable, source.Timeout, source.Malformed, source.Unknown:
 		x.cause = Vendor
 		cure = "nothing here: every run tries again; where it lasts, ask the vendor, with the id of the request"
@@ -278,15 +330,30 @@ func (f *Facts) run() *finding {
 	default:
 		x.cause = Run
 		cure = "the log of the run says more"
-		if insert.MatchString(cause) {
+		if insert.MatchString(text) {
 			x.cause, x.state = Warehouse, Stopped
 			cure = "make the warehouse take rows again: its own log says more"
+			if strings.Contains(text, ", reason disk: ") {
+				cure = "make room on its disk"
+			}
 		}
 	}
 	if x.cure == "" {
 		x.cure = cure
 	}
 	return x
+}
+
+// Cures returns what cures that of which an error tells, line by line, where a vendor or the warehouse refused: what the diagnosis of
+// an account says whose runs end so. What the error says itself is left out.
+func Cures(text string) (cures []string) {
+	for line := range strings.Lines(text) {
+		x := blame(strings.TrimSpace(line))
+		if x.cause != Run && !strings.Contains(text, x.cure) && !slices.Contains(cures, x.cure) {
+			cures = append(cures, x.cure)
+		}
+	}
+	return cures
 }
 
 // counted reports whether the ledger names something that makes runs fail.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
@@ -48,9 +49,10 @@ type Expected struct {
 	Filters schema.Filters
 	// ListQuota and DetailQuota are the account's, in calls a second.
 	ListQuota, DetailQuota float64
+	Slowed                 []diagnosis.Slowed // calls of the account, where this process makes them
 }
 
-// Build makes a report. The configuration gives the schedule and the streams that should be there; where it names none, all
+// Build makes a report. The configuration has the schedule and the streams that should be there; where it names none, all
 // that the ledger knows should be.
 func Build(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time, q Query) (*Report, error) {
 	var (
@@ -73,7 +75,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
 		return err
 	})
-	g.Go(func() (err error) { have, err = ask(gctx, w, asked, midnight(day), now); return err })
+	g.Go(func() (err error) { have, err = ask(gctx, w, new(Ledger), asked, midnight(day), now); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
@@ -90,10 +92,14 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 }
 
 // ask reads what diagnoses are made of. Orders of today are those created since midnight.
-func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, midnight, now time.Time) (s stored, err error) {
+func ask(ctx context.Context, w *sink.Sink, ledger *Ledger, asked map[string]schema.Filters, midnight, now time.Time) (s stored, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	g.Go(func() (err error) { s.streams, err = w.Summaries(ctx, asked); return err })
+	g.Go(func() error {
+		streams, faults, err := ledger.read(ctx, w, asked, now)
+		s.streams, s.faults = streams, byStream(faults, func(x sink.WindowFault) schema.Stream { return x.Stream })
+		return err
+	})
 	g.Go(func() error {
 		all, err := w.RejectCounts(ctx)
 		s.rejects = make(map[schema.Stream]sink.RejectCount, len(all))
@@ -113,11 +119,6 @@ func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, mid
 		s.findings = byStream(all, func(f sink.FindingCount) schema.Stream { return f.Stream })
 		return err
 	})
-	g.Go(func() error {
-		all, err := w.WindowFaults(ctx, varying)
-		s.faults = byStream(all, func(x sink.WindowFault) schema.Stream { return x.Stream })
-		return err
-	})
 	g.Go(func() (err error) { s.successes, err = w.LastSuccesses(ctx, now.Add(-runsSince)); return err })
 	g.Go(func() (err error) { s.streaks, err = w.Streaks(ctx, now.Add(-runsSince), reasonPattern); return err })
 	g.Go(func() (err error) { s.leases, err = w.LastLeases(ctx); return err })
@@ -127,10 +128,10 @@ func ask(ctx context.Context, w *sink.Sink, asked map[string]schema.Filters, mid
 	return s, g.Wait()
 }
 
-// Diagnose makes a report of nothing but how each stream stands, and of the rejects.
-func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, now time.Time) (*Report, error) {
+// Diagnose makes a report of nothing but how each stream stands, and of the rejects. Who asks again and again passes the same ledger.
+func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, ledger *Ledger, now time.Time) (*Report, error) {
 	year, month, day := now.In(w.Zone()).Date()
-	have, err := ask(ctx, w, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
+	have, err := ask(ctx, w, ledger, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +178,11 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	for _, l := range streams {
 		i, configured := named[l.Key()]
 		byID := configured && expected[i].ByID
-		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[l.Key()])
+		var slowed []diagnosis.Slowed
+		if configured {
+			slowed = expected[i].Slowed
+		}
+		stream := have.stream(l, byID, configured || len(expected) == 0, r.Now, s, allowed[l.Key()], slowed)
 		if configured {
 			stream.Filters = expected[i].Filters.String()
 			within := s.DetailsWithin(orders[l.Account], expected[i].DetailQuota)
@@ -216,8 +221,6 @@ func withExpected(streams []sink.StreamSummary, expected []Expected) []sink.Stre
 	}
 	return streams
 }
-
-// same compares streams as they are told apart: an account has one source.
 
 // byStream groups what is known of streams.
 func byStream[T any](all []T, of func(T) schema.Stream) map[schema.Stream][]T {

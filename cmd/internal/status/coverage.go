@@ -140,7 +140,7 @@ func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell
 	c.Why = fmt.Sprintf("%s: %s.", when(start, end), c.State)
 	switch {
 	case c.State == Open:
-		c.Why += " Its end, or its time to settle, was not past when it was walked."
+		c.Why += " Its end, or its time to settle, was not past when it was listed."
 	case c.State.Bad():
 		c.Why += fmt.Sprintf(" %s (%s).", oneLine(worst.Error), format.Plural(int(worst.Attempts), "attempt"))
 	}
@@ -153,7 +153,7 @@ func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell
 	}
 	c.Why += fmt.Sprintf("; %s, %s", format.Plural(int(list), "list call"), format.Plural(int(detail), "detail call"))
 	if !worst.FinishedAt.IsZero() {
-		c.Why += "; walked " + worst.FinishedAt.Format("2006-01-02 15:04:05")
+		c.Why += "; listed " + worst.FinishedAt.Format("2006-01-02 15:04:05")
 	}
 	c.Why += "."
 	return c
@@ -168,7 +168,7 @@ func when(start, end time.Time) string {
 	return start.Format("Mon 2006-01-02 15:04") + "–" + to
 }
 
-// fill is the command that walks a cell.
+// fill is the command that lists a cell.
 func fill(start, end time.Time) string {
 	return "ordersync backfill --from " + start.Format(time.RFC3339) + " --to " + end.Format(time.RFC3339)
 }

@@ -122,7 +122,7 @@ func TestMapSaysWhatIsKnownOfEachHour(t *testing.T) {
 	})
 	hours := l.Coverage[0].Cells
 	for i, parts := range map[int][]string{
-		0:  {"Wed 2026-11-25 00:00–01:00: complete. 2 orders, 3 items; 1 list call, 2 detail calls; walked 2026-11-25 01:00:00."},
+		0:  {"Wed 2026-11-25 00:00–01:00: complete. 2 orders, 3 items; 1 list call, 2 detail calls; listed 2026-11-25 01:00:00."},
 		2:  {"short. TotalCount says 5 and 4 came (3 attempts)"},
 		3:  {"failed. 503 again and again"},
 		4:  {"missing", "ordersync backfill --from 2026-11-25T04:00:00Z --to 2026-11-25T05:00:00Z"},

@@ -29,7 +29,7 @@ type stored struct {
 }
 
 // stream says how one stands. allowed is how much longer than the others it may go unasked.
-func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule, allowed time.Duration) Stream {
+func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Time, s schedule, allowed time.Duration, slowed []diagnosis.Slowed) Stream {
 	rejects := w.rejects[l.Key()]
 	last, compared := verification(w.verified[l.Key()])
 	success := w.successes[l.Account]
@@ -48,6 +48,7 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 		a.Daemon = &Daemon{Live: lease.Live, Process: lease.Process, Since: lease.Since, Seen: lease.Renewed, Stopped: lease.Released}
 	}
 	f := w.facts(&a, l, now, s)
+	f.Slowed = slowed
 	if !f.Complete.IsZero() && configured { // of one that nobody works on, what it holds is all there is to say
 		lag := now.Sub(f.Complete).Seconds()
 		a.LagSeconds = &lag
