@@ -15,7 +15,7 @@ var refusals = []struct{ query, remedy string }{
 	{"SELECT if(count() > 0, concat(toString(count()), ' tables are read-only replicas: ', any(zookeeper_exception)), '') FROM system.replicas " +
 		"WHERE database = currentDatabase() AND is_readonly", "look at the server's Keeper"},
 	{fmt.Sprintf("SELECT if(count() > 0, concat('disk ', any(name), ' has ', formatReadableSize(any(free_space)), ' free'), '') FROM system.disks "+
-		"WHERE free_space < %d AND total_space > free_space AND name IN (SELECT arrayJoin(disks) FROM system.storage_policies)", leastFree), "make room on it"},
+		"WHERE free_space < %d AND (total_space > free_space OR keep_free_space > 0) AND name IN (SELECT arrayJoin(disks) FROM system.storage_policies)", leastFree), "make room on it"},
 }
 
 // Refusal says why the server would take no rows, and what to do about it, without writing any; both are empty where it knows

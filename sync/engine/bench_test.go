@@ -129,7 +129,7 @@ func BenchmarkMemory(b *testing.B) {
 				engines := make([]*engine.Engine, c.accounts)
 				s := benchSink(b)
 				for i := range engines { // a budget takes memory by its quota
-					engines[i] = benchEngine(b, s, fmt.Sprint("account", i), endpoint, 256/c.accounts, float64(100_000/c.accounts), nil)
+					engines[i] = benchEngine(b, s, fmt.Sprint("account", i), endpoint, 256/c.accounts, float64(100_000/c.accounts), nil, c.accounts)
 				}
 				debug.FreeOSMemory()
 				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins anew
@@ -212,7 +212,7 @@ func BenchmarkQuota(b *testing.B) {
 					case api == "detail":
 						details.Add(1)
 					}
-				})
+				}, 1)
 				ctx, cancel := context.WithCancel(b.Context())
 				var running sync.WaitGroup
 				running.Go(func() { _, _ = e.Backfill(ctx, benchAccount.To, benchAccount.From, benchAccount.To, false, nil) })
@@ -289,17 +289,17 @@ func benchSink(b *testing.B) *sink.Sink {
 	return s
 }
 
-func benchEngine(b *testing.B, s *sink.Sink, account, endpoint string, inFlight int, quota float64, observe source.Observer) *engine.Engine {
+func benchEngine(b *testing.B, s *sink.Sink, account, endpoint string, inFlight int, quota float64, observe source.Observer, engines int) *engine.Engine {
 	b.Helper()
 	caller := source.NewCaller(benchClient(b, endpoint, inFlight), source.NewBudget(quota), source.NewBudget(quota), source.DefaultPolicy, observe)
 	return engine.New(s, []stream.Stream{{Stream: schema.Stream{Source: bss.Vendor, Account: account}, Source: caller, PageSize: 20, InFlight: inFlight}},
-		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour})
+		engine.Options{Window: time.Hour, Settle: 2 * time.Minute, Lookback: 24 * time.Hour, Engines: engines})
 }
 
 // pipeline is a backfill of everything. It also returns the CPU time that ClickHouse took meanwhile.
 func pipeline(b *testing.B, endpoint string, inFlight int) (used cost, server time.Duration) {
 	s := benchSink(b)
-	e := benchEngine(b, s, "main", endpoint, inFlight, 100_000, nil)
+	e := benchEngine(b, s, "main", endpoint, inFlight, 100_000, nil, 1)
 	before := serverCPU(b, s)
 	used = measure(func() {
 		sum, err := e.Backfill(b.Context(), benchAccount.To.Add(24*time.Hour), benchAccount.From, benchAccount.To, false, nil)
@@ -318,7 +318,7 @@ func BenchmarkItemHistory(b *testing.B) {
 		var server [2]time.Duration
 		for i, without := range []string{"SELECT 1", "DROP VIEW order_item_versions_feed"} {
 			s := benchSink(b)
-			e := benchEngine(b, s, "main", endpoint, 32, 100_000, nil)
+			e := benchEngine(b, s, "main", endpoint, 32, 100_000, nil, 1)
 			if err := s.Conn().Exec(b.Context(), without); err != nil {
 				b.Fatal(err)
 			}

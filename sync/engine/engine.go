@@ -59,6 +59,8 @@ type Options struct {
 	// FlushRows and FlushEvery bound a batch; zero for sane values.
 	FlushRows  int
 	FlushEvery time.Duration
+	// Engines is how many of a process work side by side: they share the memory that batches may take. Zero is one.
+	Engines int
 }
 
 // Engine runs the sync of some streams of one account. One run at a time.
@@ -84,8 +86,9 @@ func New(store Store, streams []stream.Stream, o Options) *Engine {
 	if o.Committed == nil {
 		o.Committed = func(Written) {}
 	}
+	o.Engines = max(1, o.Engines)
 	if o.FlushRows == 0 {
-		o.FlushRows = 50_000 // fewer cost the server more CPU: 5,000 more than twice as much
+		o.FlushRows = max(leastFlushRows, flushRows/o.Engines)
 	}
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 10 * time.Second

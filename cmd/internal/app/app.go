@@ -163,7 +163,8 @@ func (a *App) Open(ctx context.Context) error {
 func (a *App) newEngine(streams ...stream.Stream) *engine.Engine {
 	return engine.New(a.warehouse.Narrowed(streams[0].Filters), streams, engine.Options{
 		Window: a.cfg.Schedule.Window, Settle: a.cfg.Schedule.Settle, Lookback: a.cfg.Schedule.Lookback,
-		Sweep: a.cfg.Schedule.Sweep, Recheck: a.cfg.Schedule.Recheck, Quiet: a.cfg.Schedule.Quiet, Log: a.log, Claims: a.claims, Committed: a.metrics.committed, FlushEvery: a.flush,
+		Sweep: a.cfg.Schedule.Sweep, Recheck: a.cfg.Schedule.Recheck, Quiet: a.cfg.Schedule.Quiet, Log: a.log, Claims: a.claims, Committed: a.metrics.committed,
+		FlushEvery: a.flush, Engines: len(a.cfg.Accounts),
 	})
 }
 

@@ -32,7 +32,7 @@ func (p *program) glance(r *status.Report, streams []*status.Stream, said bool) 
 	rows := [][]string{glanceHead}
 	for _, l := range streams {
 		rows = append(rows, []string{runewidth.Truncate(printable(l.Name()), widestName, "…"), string(l.Diagnosis.State), l.Since(r.Now), l.Behind(), l.Whole(r.Now),
-			l.Compared(r.Now), count(l.OrdersToday), count(l.OpenRejects)})
+			l.ComparedWithin(), count(l.OrdersToday), count(l.OpenRejects)})
 	}
 	widths := make([]int, len(glanceHead))
 	for _, row := range rows {

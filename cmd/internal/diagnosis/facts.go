@@ -432,7 +432,7 @@ func (f *Facts) rejects() *finding {
 		return nil
 	}
 	return &finding{Incomplete, Rejects, f.RejectsSince, format.Plural(f.Rejects, "record") + " could not be stored",
-		"they are missing from the tables; their payloads are kept", "`ordersync rejects` lists them"}
+		"missing from the tables, with the payload kept", "`ordersync rejects` lists them"}
 }
 
 func (f *Facts) gaps() *finding {

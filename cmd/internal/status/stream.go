@@ -191,12 +191,17 @@ func (l *Stream) Whole(now time.Time) string {
 	return short(*to, now)
 }
 
-// Compared is how long ago all of it was last compared with the source, for people.
-func (l *Stream) Compared(now time.Time) string {
-	if l.ComparedAt == nil {
+// ComparedWithin is how long ago each order of it was last compared with the source, or its detail where it cannot be listed, for
+// people.
+func (l *Stream) ComparedWithin() string {
+	within := l.Freshness.ListSeconds
+	if within == nil {
+		within = l.Freshness.DetailSeconds
+	}
+	if within == nil {
 		return "never"
 	}
-	return brief(max(0, now.Sub(*l.ComparedAt))) + " ago"
+	return "≤ " + brief(time.Duration(*within*float64(time.Second)))
 }
 
 // brief is a duration without seconds where there are minutes: nobody waits for them.
