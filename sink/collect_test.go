@@ -69,8 +69,8 @@ func readings(now time.Time) []reading {
 		{"Unpaid", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unpaid(ctx, stream, from, to)) }},
 		{"Unsettled", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Unsettled(ctx, stream)) }},
 		{"Find", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Find(ctx, stream, ids)) }},
-		{"Stretch", func(ctx context.Context, s *sink.Sink) (any, error) {
-			oldest, newest, err := s.Stretch(ctx, stream)
+		{"StoredRange", func(ctx context.Context, s *sink.Sink) (any, error) {
+			oldest, newest, err := s.StoredRange(ctx, stream)
 			return some([]time.Time{oldest, newest}, err)
 		}},
 		{"TrackedCounts", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.TrackedCounts(ctx)) }},

@@ -114,8 +114,8 @@ func (s *Sink) Find(ctx context.Context, stream schema.Stream, orderIDs []string
 	return out, nil
 }
 
-// Stretch returns the creation times of the oldest and the newest stored order of a stream; zero times where there is none.
-func (s *Sink) Stretch(ctx context.Context, stream schema.Stream) (oldest, newest time.Time, err error) {
+// StoredRange returns the creation times of the oldest and the newest stored order of a stream; zero times where there is none.
+func (s *Sink) StoredRange(ctx context.Context, stream schema.Stream) (oldest, newest time.Time, err error) {
 	var n uint64
 	var from, to int64
 	err = s.row(ctx, "SELECT count(), toUnixTimestamp64Milli(min(create_time)), toUnixTimestamp64Milli(max(create_time)) FROM order_rows"+

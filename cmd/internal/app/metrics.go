@@ -47,7 +47,7 @@ type Metrics struct {
 
 	reloaded prometheus.Gauge
 
-	// completeTo is the end of each account's newest complete stretch, in Unix nanoseconds (*atomic.Int64); 0 for none.
+	// completeTo is the end of each account's newest complete range, in Unix nanoseconds (*atomic.Int64); 0 for none.
 	completeTo sync.Map
 	calls      atomic.Int64
 	// looks are how old the oldest looks of each account are, and how old they may be (*looks).
@@ -201,7 +201,7 @@ func (m *Metrics) diagnosed(account string, d *diagnosis.Diagnosis) {
 		Set(float64(max(0, diagnosis.Filling.Rank()-d.State.Rank())))
 }
 
-// end is where the end of an account's newest complete stretch is kept.
+// end is where the end of an account's newest complete range is kept.
 func (m *Metrics) end(account string) *atomic.Int64 {
 	v, _ := m.completeTo.LoadOrStore(account, new(atomic.Int64))
 	return v.(*atomic.Int64)
@@ -254,7 +254,7 @@ func (m *Metrics) account(to prometheus.Registerer, l *login, leases *daemon.Lea
 	}
 	of := prometheus.Labels{"account": l.name}
 	l.computed = []prometheus.Collector{
-		computed("lag_seconds", "Now minus the end of the newest complete stretch of windows; +Inf while nothing is complete.",
+		computed("lag_seconds", "Now minus the end of the newest complete range of windows; +Inf while nothing is complete.",
 			of, func() float64 { return m.lag(l.name, time.Now()) }),
 		computed("clock_offset_seconds",
 			"The vendor's clock minus this machine's, 0 where that is less than the Date of answers can show; NaN while no answer has told.",

@@ -138,7 +138,7 @@ func (a *App) stored(ctx context.Context, of stream.Stream, ledger []sink.Stream
 	if of.Lists() {
 		return ledgerRange(of.Stream, ledger, now, from, to)
 	}
-	oldest, newest, err := a.warehouse.Stretch(ctx, of.Stream)
+	oldest, newest, err := a.warehouse.StoredRange(ctx, of.Stream)
 	switch {
 	case err != nil:
 		return window.Interval{}, err

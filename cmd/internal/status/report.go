@@ -93,7 +93,7 @@ type Daemon struct {
 // Name is the stream as people see it.
 func (l *Stream) Name() string { return schema.Stream{Account: l.Account, OwnerID: l.OwnerID}.String() }
 
-// Lag is now minus the end of the newest complete stretch, or since the last success where orders are tracked by their
+// Lag is now minus the end of the newest complete range, or since the last success where orders are tracked by their
 // ids; ok is false while there is none.
 func (l *Stream) Lag() (lag time.Duration, ok bool) {
 	if l.LagSeconds == nil {
