@@ -28,6 +28,7 @@ type login struct {
 	streams []stream.Stream
 	engine  *engine.Engine // after Open; each login has its own, so that none waits for another
 	calls   atomic.Int64   // made so far, whatever came of them
+	slow    [2]atomic.Bool // whether list and detail calls were slowed when last looked at
 
 	products products
 	computed []prometheus.Collector // metrics of it that are asked for, see Metrics.account

@@ -55,13 +55,23 @@ func expected(cfg *config.Config, logins []*login) []status.Expected {
 	return out
 }
 
-// slowedBelow is the share of a quota below which calls are slow. A vendor that allows nearly all of it throttles now and then, too.
-const slowedBelow = 0.75
+// Calls are slow below the first share of their quota, and until they are at the second again. A vendor that allows nearly all of it
+// throttles now and then, too.
+const (
+	slowedBelow = 0.75
+	slowedUntil = 0.9
+)
 
 // slowed are the calls that are slower than the quota allows.
 func (l *login) slowed(quota config.Quota) (out []diagnosis.Slowed) {
 	for i, q := range []float64{quota.List, quota.Detail} {
-		if rate := []*source.Budget{l.list, l.detail}[i].Rate(); rate < slowedBelow*q {
+		share := slowedBelow
+		if l.slow[i].Load() {
+			share = slowedUntil
+		}
+		rate := []*source.Budget{l.list, l.detail}[i].Rate()
+		l.slow[i].Store(rate < share*q)
+		if rate < share*q {
 			out = append(out, diagnosis.Slowed{API: apis[i], Rate: rate, Quota: q})
 		}
 	}
