@@ -28,6 +28,7 @@ type proxy struct {
 	received atomic.Int64 // bytes from the server
 	onCut    func()       // what happens to the server then; may be nil
 	cuts     atomic.Int64
+	gone     atomic.Bool // after close
 	listener net.Listener
 }
 
@@ -63,6 +64,9 @@ func newProxy(t *testing.T, server string) *proxy {
 			buf := make([]byte, 16<<10)
 			for {
 				n, err := upstream.Read(buf)
+				if p.gone.Load() {
+					return
+				}
 				received := p.received.Add(int64(n))
 				if limit := p.download.Load(); limit >= 0 && received > limit && p.download.CompareAndSwap(limit, -1) {
 					_, _ = client.Write(buf[:max(0, n-int(received-limit))])
@@ -91,9 +95,9 @@ func newProxy(t *testing.T, server string) *proxy {
 	return p
 }
 
-// close is as if the server were gone: the connection in use is cut at the next answer, and there is no other.
+// close is as if the server were gone: each connection is cut at its next answer, and there is no new one.
 func (p *proxy) close() {
-	p.download.Store(0)
+	p.gone.Store(true)
 	p.listener.Close()
 }
 
