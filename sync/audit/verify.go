@@ -193,14 +193,14 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 		complete.Add(iv)
 	}
 	for _, iv := range missing {
-		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: v.neverWalked()})
+		v.differ(ByLedger, iv, Difference{Kind: Missing, Note: v.neverListed()})
 	}
 	v.looks.audit(v.iv)
 	return complete, nil
 }
 
-// neverWalked says of windows that the ledger does not prove anything about them.
-func (v *verification) neverWalked() string {
+// neverListed says of windows that the ledger does not prove anything about them.
+func (v *verification) neverListed() string {
 	if f := v.run.Stream.Filters.String(); f != "" {
 		return "never listed with the filters " + f + "; backfill it"
 	}

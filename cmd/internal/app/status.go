@@ -16,7 +16,7 @@ func (a *App) Status(ctx context.Context, q status.Query) (*status.Report, error
 	a.swap.RLock()
 	cfg, logins := a.cfg, a.logins
 	a.swap.RUnlock()
-	r, err := status.Build(ctx, cfg.Schedule, expected(cfg, logins), a.warehouse.Sink, time.Now().UTC(), q)
+	r, err := status.Build(ctx, cfg.Schedule, expected(cfg, slowed(cfg, logins)), a.warehouse.Sink, time.Now().UTC(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +42,17 @@ func Streams(c *config.Config) []status.Expected {
 	return out
 }
 
-// expected are the streams of the configured accounts, with what is known of the calls of this process.
-func expected(cfg *config.Config, logins []*login) []status.Expected {
-	slowed := map[string][]diagnosis.Slowed{}
+// slowed are the calls of each account that are slower than its quota allows.
+func slowed(cfg *config.Config, logins []*login) map[string][]diagnosis.Slowed {
+	out := map[string][]diagnosis.Slowed{}
 	for i, l := range logins {
-		slowed[l.name] = l.slowed(cfg.Accounts[i].Quota)
+		out[l.name] = l.slowed(cfg.Accounts[i].Quota)
 	}
+	return out
+}
+
+// expected are the streams of the configured accounts, with what is known of the calls of this process.
+func expected(cfg *config.Config, slowed map[string][]diagnosis.Slowed) []status.Expected {
 	out := Streams(cfg)
 	for i := range out {
 		out[i].Slowed = slowed[out[i].Account]

@@ -108,7 +108,7 @@ func LookAtWarehouse(ctx context.Context, c *config.Config, o WarehouseOptions) 
 		}
 		state.window, state.end, err = s.LastWindow(ctx)
 		if err == nil {
-			state.Report, err = status.Diagnose(ctx, c.Schedule, Streams(c), s, new(status.Ledger), time.Now().UTC())
+			state.Report, err = status.Diagnose(ctx, c.Schedule, Streams(c), s, nil, time.Now().UTC())
 		}
 		if err := errors.Join(err, s.Close()); err != nil {
 			return nil, environment(ctx, err)

@@ -53,11 +53,12 @@ func (a *App) look(ctx context.Context, ledger *status.Ledger, changes *notify.C
 	a.swap.RLock()
 	cfg, logins := a.cfg, a.logins
 	a.swap.RUnlock()
-	for i, l := range logins {
-		a.troubles.Slowed(l.name, diagnosis.SlowedText(l.slowed(cfg.Accounts[i].Quota)), diagnosis.Unshare)
+	slowed := slowed(cfg, logins)
+	for account, calls := range slowed {
+		a.troubles.Slowed(account, diagnosis.SlowedText(calls), diagnosis.Unshare)
 	}
 	now := time.Now().UTC()
-	r, err := a.diagnoses(ctx, cfg, logins, ledger, now)
+	r, err := a.diagnoses(ctx, cfg, expected(cfg, slowed), ledger, now)
 	if ctx.Err() != nil {
 		return
 	}
@@ -100,10 +101,10 @@ func (a *App) look(ctx context.Context, ledger *status.Ledger, changes *notify.C
 	}
 }
 
-func (a *App) diagnoses(ctx context.Context, cfg *config.Config, logins []*login, ledger *status.Ledger, now time.Time) (*status.Report, error) {
+func (a *App) diagnoses(ctx context.Context, cfg *config.Config, streams []status.Expected, ledger *status.Ledger, now time.Time) (*status.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return status.Diagnose(ctx, cfg.Schedule, expected(cfg, logins), a.warehouse.Sink, ledger, now)
+	return status.Diagnose(ctx, cfg.Schedule, streams, a.warehouse.Sink, ledger, now)
 }
 
 // worst are the accounts of a report, each as the worst of its streams.

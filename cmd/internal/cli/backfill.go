@@ -231,7 +231,7 @@ func (p *program) backfillTable(r backfillResult) {
 func (p *program) standing(ctx context.Context, a *app.App, cfg *config.Config, of backfillResult) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r, err := status.Diagnose(ctx, cfg.Schedule, app.Streams(cfg), a.Warehouse().Sink, new(status.Ledger), time.Now().UTC())
+	r, err := status.Diagnose(ctx, cfg.Schedule, app.Streams(cfg), a.Warehouse().Sink, nil, time.Now().UTC())
 	if err != nil {
 		return
 	}

@@ -125,13 +125,11 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 	refused := 0
 	var broken []orderLine
 	for _, o := range orders {
-		switch o.Outcome {
-		case outcomeWould:
-		case outcomeBroken:
-			broken = append(broken, o.orderLine)
-			fallthrough
-		default:
+		if o.Outcome != outcomeWould {
 			refused++
+		}
+		if o.Outcome == outcomeBroken {
+			broken = append(broken, o.orderLine)
 		}
 	}
 	if !f.json {

@@ -109,7 +109,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.copy(ctx, a); err != nil {
 		return err
 	}
-	if err := d.close(ctx, a); err != nil {
+	if err := d.closeBooks(ctx, a); err != nil {
 		return err
 	}
 	if err := d.again(ctx, a); err != nil {
@@ -198,8 +198,8 @@ func (d *demo) first(a *app.App) time.Time {
 	return from
 }
 
-// close closes the last month. Then the vendor corrects one of its orders, as vendors do.
-func (d *demo) close(ctx context.Context, a *app.App) error {
+// closeBooks closes the last month. Then the vendor corrects one of its orders, as vendors do.
+func (d *demo) closeBooks(ctx context.Context, a *app.App) error {
 	month := d.lastMonth()
 	in := a.Warehouse().Month(month)
 	ids := d.account.IDs(in.Start, in.End)

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -51,19 +50,11 @@ func served(t *testing.T, url string) map[string]string {
 // daemon starts the daemon, waits until n runs have ended and are recorded, and returns its URL.
 func (w *world) daemon(n int) (*process, string) {
 	w.t.Helper()
-	p := w.start("run")
-	w.t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it may have ended
-		p.exit()
-	})
-	var served struct{ URL string }
-	if err := json.Unmarshal([]byte(p.wait("http is served")), &served); err != nil {
-		w.t.Fatal(err)
-	}
+	p, url := w.serve()
 	for range n + 1 { // of the last one nothing is recorded when its line is written
 		p.wait(`"msg":"tick"`)
 	}
-	return p, served.URL
+	return p, url
 }
 
 // fail makes each call of some kind be answered in this way.

@@ -75,7 +75,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		failures, err = w.FailedRuns(gctx, now, now.Add(-runsSince), runsShown)
 		return err
 	})
-	g.Go(func() (err error) { have, err = ask(gctx, w, new(Ledger), asked, midnight(day), now); return err })
+	g.Go(func() (err error) { have, err = ask(gctx, w, nil, asked, midnight(day), now); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
