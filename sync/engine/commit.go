@@ -101,7 +101,7 @@ const (
 )
 
 func (c *committer) batch() *batch {
-	return &batch{Writer: c.engine.store.Writer(), written: map[string]*Written{}}
+	return &batch{Writer: c.engine.store.Writer(), written: Written{Rejects: map[string]int{}}}
 }
 
 func (c *committer) full(b *batch) bool {
@@ -173,12 +173,13 @@ func (c *committer) loop(ctx context.Context) error {
 // batch is what is written together.
 type batch struct {
 	schema.Writer
-	rows    int                 // orders and items
-	written map[string]*Written // by account
-	over    []*lease            // whose rows these are
+	rows    int      // orders and items
+	any     bool     // whether there are rows, of whatever kind
+	written Written  // its account is named when it is
+	over    []*lease // whose rows these are
 }
 
-// Written counts the rows of one account that the warehouse confirmed together.
+// Written counts the rows of an account that the warehouse confirmed together.
 type Written struct {
 	Account       string
 	Orders, Items int
@@ -192,44 +193,29 @@ func (b *batch) add(d delivery) error {
 		b.over = append(b.over, d.over)
 	}
 	b.rows += len(d.Orders) + len(d.Items)
-	for i := range d.Orders {
-		b.of(d.Orders[i].Account).Orders++
-	}
-	for i := range d.Items {
-		b.of(d.Items[i].Account).Items++
-	}
-	for i := range d.Windows {
-		b.of(d.Windows[i].Account).Windows++
-	}
+	b.any = b.any || d.Rows() > 0
+	b.written.Orders += len(d.Orders)
+	b.written.Items += len(d.Items)
+	b.written.Windows += len(d.Windows)
 	for i := range d.Rejects {
 		if r := &d.Rejects[i]; !r.Resolved {
-			b.of(r.Account).Rejects[r.Reason]++
-		} else {
-			b.of(r.Account)
+			b.written.Rejects[r.Reason]++
 		}
 	}
 	return b.Add(d.Batch)
 }
 
-func (b *batch) of(account string) *Written {
-	w := b.written[account]
-	if w == nil {
-		w = &Written{Account: account, Rejects: map[string]int{}}
-		b.written[account] = w
-	}
-	return w
-}
-
 // empty reports whether there is nothing to write, and nothing to release after it.
-func (b *batch) empty() bool { return len(b.written) == 0 && len(b.over) == 0 }
+func (b *batch) empty() bool { return !b.any && len(b.over) == 0 }
 
 // write stores a batch and then releases the ranges whose rows it held.
 func (c *committer) write(ctx context.Context, b *batch) error {
 	if err := b.Write(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	for _, w := range b.written {
-		c.engine.Committed(*w)
+	if b.any {
+		b.written.Account = c.engine.streams[0].Account
+		c.engine.Committed(b.written)
 	}
 	ranges := map[schema.Stream][]window.Interval{}
 	for _, l := range b.over {
