@@ -269,10 +269,12 @@ func (p *program) session(ctx context.Context, login app.Login, write bool) (*se
 	}
 	s := &session{program: p, server: server, write: write, format: formats["table"], params: url.Values{}, to: p.out.data()}
 	if !write && !login.Reader {
-		s.guard = &guard{server: server}
 		if server.readonly == 0 {
 			server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
 		}
+		apart := *server
+		apart.options = maps.Clone(server.options)
+		s.guard = &guard{server: server, apart: &apart}
 	}
 	return s, nil
 }
