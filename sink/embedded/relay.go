@@ -281,6 +281,10 @@ func (r relay) serveHTTP(l net.Listener) {
 	_ = s.Serve(l)
 }
 
+// paths are what is asked for: queries, a sign of life, and the page that asks for a password and a query. The engine asks for
+// no password where it has other pages.
+var paths = []string{"/", "/ping", "/play"}
+
 // guard lets through who means this server, is no page of another site, and says who it is; the engine checks the password.
 func (r relay) guard(engine http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -296,6 +300,8 @@ func (r relay) guard(engine http.Handler) http.Handler {
 		case req.URL.Path != "/ping" && !slices.Contains(r.users, l.Username):
 			w.Header().Set("WWW-Authenticate", `Basic realm="ordersync"`)
 			http.Error(w, "log in: `ordersync sql --login` shows how", http.StatusUnauthorized)
+		case !slices.Contains(paths, req.URL.Path):
+			http.Error(w, "queries go to /", http.StatusNotFound)
 		default:
 			engine.ServeHTTP(w, req)
 		}

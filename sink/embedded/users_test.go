@@ -191,6 +191,14 @@ func TestForeignPagesGetNothing(t *testing.T) {
 		"another origin":     {func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, http.StatusForbidden},
 		"another port":       {func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:1") }, http.StatusForbidden},
 		"no origin":          {func(r *http.Request) { r.Header.Set("Origin", "null") }, http.StatusForbidden},
+		"a page of the engine, with a wrong password": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.URL.Path = "/dashboard"
+		}, http.StatusNotFound},
+		"what the engine makes of another path": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.URL.Path = "//jemalloc"
+		}, http.StatusNotFound},
 		"an image elsewhere": {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, http.StatusForbidden},
 		"its own page": {func(r *http.Request) {
 			r.Header.Set("Origin", at.String())
