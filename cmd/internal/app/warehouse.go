@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -138,8 +137,14 @@ func reach(ctx context.Context, all *config.Config, o WarehouseOptions) (*Wareho
 	if w.config = cfg; !c.IsEmbedded() {
 		return w, cfg, nil
 	}
-	if _, err := os.Stat(filepath.Join(c.Embedded, "data")); o.ReadOnly && errors.Is(err, fs.ErrNotExist) {
-		return nil, cfg, environment(ctx, fmt.Errorf("%w in %s: run `ordersync migrate`, or any verb that writes", errNoFolder, c.Embedded))
+	if o.ReadOnly {
+		there, err := embedded.Look(c.Embedded)
+		if err == nil && !there {
+			err = fmt.Errorf("%w in %s: run `ordersync migrate`, or any verb that writes", errNoFolder, c.Embedded)
+		}
+		if err != nil {
+			return nil, cfg, environment(ctx, err)
+		}
 	}
 	server, err := embedded.Open(ctx, embedded.Options{
 		Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
