@@ -290,30 +290,52 @@ func TestPasswords(t *testing.T) {
 	wantError(t, err, "chmod", path)
 }
 
-// A server that hangs is as good as dead.
+// A server that hangs, or has stopped listening on one of its ports, is as good as dead.
 func TestServerThatHangsIsReplaced(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{Dir: newDir(t), Database: "shop", checkEvery: 100 * time.Millisecond})
-	check(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	fill(t, connect(t, s))
-	before := s.Pid()
-	p, err := os.FindProcess(before)
-	check(t, err)
-	check(t, p.Signal(syscall.SIGSTOP))
-	deadline := time.Now().Add(2 * time.Minute)
-	for s.Pid() == before || s.Pid() == 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("the frozen server was not replaced")
+	stopListening := func(port string) func(*testing.T, *Server) {
+		return func(t *testing.T, s *Server) {
+			status, said := ask(t, query(t, s, Login{Username: "default"}, "SYSTEM STOP LISTEN "+port))
+			if status != http.StatusOK {
+				t.Fatalf("%d %s", status, said)
+			}
 		}
-		_ = pause(t.Context(), pollInterval)
 	}
-	conn := connect(t, s)
-	for rows(t, conn) != 1000 {
-		if time.Now().After(deadline) {
-			t.Fatal("the rows are gone")
-		}
-		_ = pause(t.Context(), pollInterval)
+	for name, c := range map[string]struct {
+		open bool // default may do everything
+		harm func(*testing.T, *Server)
+	}{
+		"hangs": {false, func(t *testing.T, s *Server) {
+			p, err := os.FindProcess(s.Pid())
+			check(t, err)
+			check(t, p.Signal(syscall.SIGSTOP))
+		}},
+		"no native port": {true, stopListening("TCP")},
+		"no HTTP port":   {true, stopListening("HTTP")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(t.Context(), Options{Dir: newDir(t), Database: "shop", Open: c.open, checkEvery: 100 * time.Millisecond})
+			check(t, err)
+			t.Cleanup(func() { _ = s.Close() })
+			fill(t, connect(t, s))
+			before := s.Pid()
+			c.harm(t, s)
+			deadline := time.Now().Add(2 * time.Minute)
+			for s.Pid() == before || s.Pid() == 0 {
+				if time.Now().After(deadline) {
+					t.Fatal("the server was not replaced")
+				}
+				_ = pause(t.Context(), pollInterval)
+			}
+			conn := connect(t, s)
+			for rows(t, conn) != 1000 {
+				if time.Now().After(deadline) {
+					t.Fatal("the rows are gone")
+				}
+				_ = pause(t.Context(), pollInterval)
+			}
+		})
 	}
 }
 

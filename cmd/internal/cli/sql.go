@@ -268,10 +268,10 @@ func (p *program) session(ctx context.Context, login app.Login, write bool) (*se
 		return nil, err
 	}
 	s := &session{program: p, server: server, write: write, format: formats["table"], params: url.Values{}, to: p.out.data()}
+	if !write && server.readonly == 0 { // of a reader, too, who may have been given more than it needs
+		server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
+	}
 	if !write && !login.Reader {
-		if server.readonly == 0 {
-			server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
-		}
 		apart := *server
 		apart.options = maps.Clone(server.options)
 		s.guard = &guard{server: server, apart: &apart}
