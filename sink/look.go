@@ -91,7 +91,7 @@ func look(ctx context.Context, cfg Config) (f *found, err error) {
 			return nil, connectError(cfg, "look at database "+cfg.Database, err)
 		}
 	}
-	for _, step := range []func() error{f.layout, f.foreign, f.newer, f.zone} {
+	for _, step := range []func() error{f.layout, f.foreign, f.newer, f.complete, f.zone} {
 		if err := step(); err != nil {
 			return nil, &ConnectError{Op: "look at database " + cfg.Database, Addr: strings.Join(cfg.Addr, ","), Err: err}
 		}

@@ -140,6 +140,24 @@ func TestOursThatIsSomebodyElsesNow(t *testing.T) {
 		[]string{"('Storage of the rejects. Read the view rejects instead (ordersync)')"})
 }
 
+// What somebody added to a table of ours stays as it is (I13), and what somebody has dropped of one is said: made again it would
+// be empty, and no sum would tell.
+func TestColumnsOfOthersAndColumnsThatAreGone(t *testing.T) {
+	t.Parallel()
+	addr, database := warehousetest.Database(t)
+	cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
+	s := openAt(t, addr, database)
+	exec(t, s.Conn(), "ALTER TABLE operators ADD COLUMN team String COMMENT 'Ours'")
+	exec(t, s.Conn(), "ALTER TABLE operators COMMENT COLUMN name 'Whatever'")
+	equal(t, openAt(t, addr, database).Made().String(), "correct the comments of the table operators")
+	equal(t, texts(t, s.Conn(), "SELECT comment FROM system.columns WHERE database = currentDatabase() AND table = 'operators' AND name = 'team'"), []string{"('Ours')"})
+	exec(t, s.Conn(), "ALTER TABLE product_rows DROP COLUMN product_name")
+	refused(t, cfg, "its table product_rows has no column product_name", "backup", "drop the table")
+	exec(t, s.Conn(), "ALTER TABLE product_rows ADD COLUMN product_name String")
+	exec(t, s.Conn(), "ALTER TABLE sync_run_rows DROP COLUMN share")
+	refused(t, cfg, "its table sync_run_rows has no column share")
+}
+
 // A newer program may have given the tables another meaning: an older one neither reads nor writes them.
 func TestNewerWarehouseIsRefused(t *testing.T) {
 	t.Parallel()

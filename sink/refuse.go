@@ -98,6 +98,28 @@ func (f *found) newer() error {
 	return nil
 }
 
+// complete refuses a table of ours without a column that it has had. Put back it would be empty, and no sum would tell (I8).
+func (f *found) complete() error {
+	for _, v := range schema.Versions() {
+		if !slices.Contains(f.versions, v) {
+			return nil // a migration is still to add some
+		}
+	}
+	for _, t := range schema.Tables() {
+		for _, name := range f.forms(t) {
+			for _, o := range f.objects(name) {
+				for _, column := range t.Names() {
+					if _, ok := o.comments[column]; !ok {
+						return fmt.Errorf("its table %s has no column %s: restore the table from a backup, or drop the table, and "+
+							"`ordersync migrate` makes it again, empty", name, column)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // zone refuses a warehouse whose views have their days and months in another reporting zone: two processes with different
 // zones would make the views anew in turns, and the same question would be answered differently.
 func (f *found) zone() error {
