@@ -187,6 +187,19 @@ func TestMissingObjectsAreMadeAgain(t *testing.T) {
 	makeAgain(t, names)
 }
 
+// What was written while the view was missing that copies it is copied when the view is made again.
+func TestWhatAMissingFeedHasMissed(t *testing.T) {
+	t.Parallel()
+	addr, database := warehousetest.Database(t)
+	s := openAt(t, addr, database)
+	exec(t, s.Conn(), "DROP TABLE reject_states_feed SYNC")
+	exec(t, s.Conn(), "DROP TABLE order_item_versions_feed SYNC")
+	write(t, s, smallBatch())
+	openAt(t, addr, database)
+	equal(t, texts(t, s.Conn(), "SELECT id FROM reject_states"), []string{"('r1')"})
+	equal(t, len(texts(t, s.Conn(), "SELECT item_id FROM order_item_versions")), 3)
+}
+
 // The same of all objects.
 func TestSlowMissingObjectsAreMadeAgain(t *testing.T) {
 	t.Parallel()
