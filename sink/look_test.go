@@ -81,6 +81,19 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 			refused(t, sink.Config{Addr: []string{addr}, Database: database, Username: "default"}, c.want, "not made by ordersync", "clickhouse.database")
 		})
 	}
+	t.Run("what is detached", func(t *testing.T) {
+		t.Parallel()
+		addr, database := sinktest.Database(t)
+		conn := sinktest.Conn(t, database)
+		for _, detach := range []string{"orders", "order_rows PERMANENTLY"} {
+			name, _, _ := strings.Cut(detach, " ")
+			exec(t, conn, "CREATE TABLE "+name+" (a Int8) ENGINE = MergeTree ORDER BY a")
+			exec(t, conn, "DETACH TABLE "+detach)
+			refused(t, sink.Config{Addr: []string{addr}, Database: database, Username: "default"}, "the detached table "+name, "ATTACH TABLE "+name, "clickhouse.database")
+			exec(t, conn, "ATTACH TABLE "+name)
+			exec(t, conn, "DROP TABLE "+name+" SYNC")
+		}
+	})
 	t.Run("what has another name", func(t *testing.T) {
 		t.Parallel()
 		addr, database := sinktest.Database(t)

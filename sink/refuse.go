@@ -55,6 +55,15 @@ func (f *found) foreign() error {
 		"give ordersync a database of its own (clickhouse.database), or rename what is there", strings.Join(strangers, ", and "))
 }
 
+// attached refuses a database in which a name of ours is that of a detached table: whose it is cannot be seen (I13).
+func (f *found) attached() error {
+	if len(f.detached) == 0 {
+		return nil
+	}
+	return fmt.Errorf("it has the detached table %s, and ordersync needs the name for its own: nothing was changed; ATTACH TABLE %s brings back "+
+		"what is ordersync's; if it is not, give ordersync a database of its own (clickhouse.database)", strings.Join(f.detached, ", "), f.detached[0])
+}
+
 // like reports whether an object has the structure of a table of ours.
 func like(t schema.Table, o *object) bool {
 	if t.Feeds != "" {
