@@ -219,6 +219,9 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 		return err
 	}
 	if o.login {
+		if !cfg.ClickHouse.IsEmbedded() && !login.Reader {
+			fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
+		}
 		return p.printLogin(login, o.json)
 	}
 	s, err := p.session(ctx, login, o.write)

@@ -161,6 +161,7 @@ func TestSQLOnlyReads(t *testing.T) {
 		w.run(0, "sql", text)
 	}
 	contains(t, w.run(1, "sql", "SELECT (").err, "position 8 (")
+	contains(t, w.run(0, "sql", "--login").err, "may write, too", "clickhouse.reader")
 	contains(t, w.run(1, "sql", "INSERT INTO orders SETTINGS readonly = 0 SELECT 1").err, "ClickHouse error 164")
 	r := w.run(0, "sql", "--write", "--format", "tsv", `/* made */ CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a;
 		INSERT INTO t VALUES (1), (2); -- once
