@@ -131,6 +131,16 @@ func TestUsersReachTheDatabaseOnly(t *testing.T) {
 			t.Errorf("the reader: %s: %d %.300s", attack, status, said)
 		}
 	}
+	// A table's own disk may be anywhere, and no grant is asked for it.
+	for _, attack := range []string{
+		"CREATE TABLE shop.far (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 'web', endpoint = 'http://127.0.0.1:1/')",
+		"CREATE TABLE shop.far (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 's3', endpoint = 'http://a-bucket.s3.amazonaws.com/x/', skip_access_check = 1)",
+		"ALTER TABLE shop.orders MODIFY SETTING disk = disk(type = 'web', endpoint = 'http://127.0.0.1:1/')",
+	} {
+		if _, said := ask(t, query(t, s, s.Login(Owner), attack)); !strings.Contains(said, "disk should not be changed") {
+			t.Errorf("the owner: %s: %.300s", attack, said)
+		}
+	}
 	if status, said := ask(t, query(t, s, s.Login(Reader), "SELECT count() FROM shop.orders")); status != http.StatusOK || said != "1000\n" {
 		t.Errorf("the reader reads: %d %s", status, said)
 	}
