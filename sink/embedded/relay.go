@@ -221,7 +221,7 @@ func (r relay) check(ctx context.Context, h proto.ClientHello) error {
 }
 
 // engineClient speaks to the engine itself.
-var engineClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}}
+var engineClient = &http.Client{Transport: &http.Transport{DialContext: Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}}
 
 func refused(user string) error {
 	return &clickhouse.Exception{Code: authenticationFailed, Message: fmt.Sprintf(
@@ -250,7 +250,7 @@ func refuse(client net.Conn, err error) {
 
 // pass relays one connection and returns when both sides are done. hello is what the client has sent already.
 func pass(client net.Conn, hello []byte, engine string) {
-	server, err := net.Dial("tcp", engine)
+	server, err := Dial(context.Background(), "tcp", engine)
 	if err != nil {
 		return // stopping: the client sees a closed connection, as it would without us
 	}
@@ -274,7 +274,7 @@ func (r relay) serveHTTP(l net.Listener) {
 	engine := &url.URL{Scheme: "http", Host: r.http}
 	s := http.Server{ReadHeaderTimeout: loginTimeout, IdleTimeout: time.Minute, ErrorLog: quiet, Handler: r.guard(&httputil.ReverseProxy{
 		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(engine); logIn(p) },
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
+		Transport:     &http.Transport{DialContext: Dial, DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
 		FlushInterval: -1, // rows are shown as they come
 		ErrorLog:      quiet,
 	})}
