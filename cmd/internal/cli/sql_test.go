@@ -144,6 +144,7 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT b FROM generateRandom('a Int8, b String ALIAS " + quoted[1:] + ") LIMIT 1", "DESCRIBE TABLE format(JSONEachRow, 'a Int8 DEFAULT " + quoted[1:] + ", '{}')",
 		"SHOW TABLES WHERE toUInt8(file(" + path + ")) = 1", "SHOW COLUMNS FROM orders WHERE name = file(" + path + ")", "SHOW TABLES LIMIT toUInt8(file(" + path + "))",
 		"SHOW INDEX FROM order_rows WHERE 1 IN (SELECT file(" + path + "))", "SHOW DICTIONARIES WHERE name IN `file`(" + path + ")",
+		"EXPLAIN AST SHOW TABLES WHERE name = file(" + path + ")",
 	} {
 		if r := w.run(1, "sql", text); strings.Contains(r.out+r.err, "do not show") || !strings.Contains(r.err, "not sent") || !strings.Contains(r.err, "clickhouse.reader") {
 			t.Errorf("%s: %+v", text, r)

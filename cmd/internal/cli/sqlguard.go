@@ -84,9 +84,12 @@ func (g *guard) allow(ctx context.Context, text string, values url.Values) error
 	if err != nil {
 		return err
 	}
-	lines, blind := strings.Split(strings.TrimSuffix(tree.String(), "\n"), "\n"), false
+	lines := strings.Split(strings.TrimSuffix(tree.String(), "\n"), "\n")
+	blind, show := false, false
 	for i, line := range lines {
-		blind = blind || blindNodes.MatchString(line)
+		if node := blindNodes.FindStringSubmatch(line); node != nil {
+			blind, show = true, show || node[1] != "Set"
+		}
 		if f := functionNode.FindStringSubmatch(line); f != nil && i > 0 {
 			if ok, err := g.harmless(ctx, f[1]); err != nil {
 				return err
@@ -100,7 +103,7 @@ func (g *guard) allow(ctx context.Context, text string, values url.Values) error
 	if !blind {
 		return nil
 	}
-	return g.allowHidden(ctx, text, strings.HasPrefix(lines[0], "Show"))
+	return g.allowHidden(ctx, text, show)
 }
 
 // allowHidden looks at the words of what the tree does not show: it allows settings whose values are numbers and choices, and a
