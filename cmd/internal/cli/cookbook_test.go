@@ -212,17 +212,34 @@ var answered = []string{
 func (c *cookbook) ordersAndItems() {
 	since := time.Now().Add(-7 * 24 * time.Hour)
 	var when []string
-	cost := groups{}
+	ids, spent, due := map[string]map[string]bool{}, groups{}, groups{}
 	for i := range c.orders {
 		o := &c.orders[i]
 		if !o.CreateTime.Before(since) {
 			when = append(when, row(o.CreateTime, o.OrderID, c.name(o), o.OrderType, o.PaymentStatus))
 		}
-		cost.add(o.Pretax, o.CreateTime.Format("2006-01-02")[:8]+"01", o.Currency, o.PaymentStatus)
+		for k := range o.Items {
+			_, _, net := spendOf(o, &o.Items[k])
+			unpaid := decimal.NewNullDecimal(decimal.Zero)
+			if o.PaymentStatus == "Unpaid" {
+				unpaid = o.Items[k].Pretax
+			}
+			key := row(o.CreateTime.Format("2006-01-02")[:8]+"01", o.Currency, strings.ToLower(cmp.Or(o.PaymentStatus, "refund")))
+			if ids[key] == nil {
+				ids[key] = map[string]bool{}
+			}
+			ids[key][o.OrderID] = true
+			spent.add(net, key)
+			due.add(unpaid, key)
+		}
+	}
+	var cost []string
+	for key := range ids {
+		cost = append(cost, row(key, len(ids[key]), spent[key].amount, due[key].amount))
 	}
 	c.same("when", c.ask("When was what ordered?", "now() - INTERVAL 7 DAY",
 		fmt.Sprintf("fromUnixTimestamp64Milli(%d)", since.UnixMilli())), when)
-	c.same("cost", c.ask("What did it cost, and is it paid?"), cost.counted())
+	c.same("cost", c.ask("What did it cost, and is it paid?"), cost)
 
 	var configured []string
 	last := slices.MaxFunc(c.orders, func(a, b simulator.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })

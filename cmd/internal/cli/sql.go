@@ -58,7 +58,7 @@ A file appears at its name when it is complete, or not at all. For a spreadsheet
 take xlsx, or CSV with --excel: NULL is an empty cell, ids and what looks like a
 formula stay texts, and so does a number of more than 15 digits, which a
 spreadsheet would round.`,
-		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
+		Example: `  ordersync sql "SELECT month, currency, sum(net) AS spent FROM spend GROUP BY ALL ORDER BY ALL"
   ordersync sql -f query.sql -o result.xlsx
   ordersync sql --param_day=2026-11-01 "SELECT count() FROM orders WHERE toDate(create_time) = {day:Date}"
   ordersync sql --login`,
