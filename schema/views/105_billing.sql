@@ -10,9 +10,9 @@
 -- blank in its name.
 --
 -- Nothing documents the sign with which a refund is sent; here it is below zero. The amount is what is payable before tax
--- (PretaxAmount); where none is sent it is what is payable after tax without the tax, and where that is not known either
--- the list price, since UniCloud's lines have no other. After tax it is AfterTaxAmount, or the amount before tax with the
--- tax. Every other amount has the same sign as the amount.
+-- (PretaxAmount); where none is known it is what is payable after tax without the tax, and where that is not known either
+-- the list price. After tax it is AfterTaxAmount, or the amount before tax with the tax. Every other amount has the same sign
+-- as the amount.
 WITH
     replaceRegexpAll(lower(order_type), '\\s', '') AS type,
     replaceRegexpAll(lower(order_sub_type), '\\s', '') AS sub_type,
