@@ -39,11 +39,15 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetOut(p.out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	said := err
 	if lost := p.out.failed(); lost != nil && !errors.Is(err, lost) {
-		err = errors.Join(err, lost)
+		if message(err) == "" { // the report says it, which was lost
+			said = nil
+		}
+		err, said = errors.Join(err, lost), errors.Join(said, lost)
 	}
 	code := exitCode(ctx, err)
-	if text := message(err); text != "" {
+	if text := message(said); text != "" {
 		fmt.Fprintln(p.console, text)
 	}
 	return code
