@@ -204,7 +204,8 @@ var answered = []string{
 	"Which orders belong together: purchase, renewals, refund?", "Which orders does an instance come from?",
 	"What changed within a day?", "What did the orders look like at a moment?", "Which orders do not add up?", "Is my copy whole?",
 	"Which resources cost the most?", "What discount do we get on what?", "What was refunded, and of which order?",
-	"What did renewals cost, and what did the order cost that they continue?", "What does each month of service cost?",
+	"What did renewals cost, and what did the order cost that they continue?",
+	"What did new orders, renewals, upgrades and refunds come to? (Details spell a type in lower case at times.)", "What does each month of service cost?",
 	"What was spent in each month, by local time?", "Who ordered for how much, by name?", "What is still to be paid?",
 }
 

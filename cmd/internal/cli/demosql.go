@@ -31,6 +31,7 @@ ORDER BY orders DESC`},
 	{"Who ordered most?", `SELECT if(operator = '', '(the account itself)', operator) AS operator, currency,
        uniqExact(order_id) AS orders, count() AS items, sum(net) AS spent
 FROM spend
+WHERE kind IN ('paid', 'refund')
 GROUP BY ALL
 ORDER BY orders DESC
 LIMIT 5`},
