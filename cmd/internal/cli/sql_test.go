@@ -57,6 +57,8 @@ func TestSQLInput(t *testing.T) {
 		"SELECT 'it''s', 'a\\';' # ; '\n, 1 #! ;":                                "it\\'s\ta\\';\t1\n",
 		"SET max_threads = 3; SELECT getSetting('max_threads')":                  "3\n",
 		"SELECT 1 WHERE 0":                                                       "",
+		"-- first\nSELECT 1 -- last":                                             "1\n",
+		"--first\n--\nSELECT 1":                                                  "1\n",
 	} {
 		r := w.runWith(text, "sql", "--format", "TSV")
 		if r.code != 0 || r.out != want {
@@ -66,10 +68,16 @@ func TestSQLInput(t *testing.T) {
 		if f := w.runWith("", "sql", "--format", "TSV", "-f", "q.sql"); f != r {
 			t.Errorf("%q from a file: %+v", text, f)
 		}
+		if a := w.runWith("", "sql", "--format", "TSV", text); a != r {
+			t.Errorf("%q as an argument: %+v", text, a)
+		}
 	}
 	for _, text := range []string{"", "\ufeff", "-- nothing", "/* ; */ ;; # here"} {
 		if r := w.runWith(text, "sql"); r.code != 2 || !strings.Contains(r.err, "no statement") {
 			t.Errorf("%q: %+v", text, r)
+		}
+		if r := w.run(2, "sql", text); !strings.Contains(r.err, "no statement") {
+			t.Errorf("%q as an argument: %+v", text, r)
 		}
 	}
 	contains(t, w.runWith("\xff\xfeS\x00", "sql").err, "UTF-16")
