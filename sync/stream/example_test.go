@@ -13,5 +13,12 @@ func ExampleSummary_Err() {
 		Faults: []stream.Fault{{Verdict: schema.Short, Error: "TotalCount says 5 and 4 came", Windows: 2}},
 	}}}
 	fmt.Println(s.Err())
-	// Output: main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
+	s.Streams[0].Windows, s.Streams[0].Faults = nil, nil
+	fmt.Println(s.Err())
+	s.Streams[0].PendingError = "the detail is refused"
+	fmt.Println(s.Err())
+	// Output:
+	// main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
+	// main: 1 orders without their items: `ordersync rejects` shows each with its reason
+	// main: 1 orders without their items, because: the detail is refused
 }

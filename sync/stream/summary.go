@@ -33,6 +33,8 @@ type Outcome struct {
 	Waiting  int   // windows that are to be listed again and were not listed in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
 	Err      error // why the stream's run ended early
+	// Why a record is no row, and an order without its detail: one of those that this run has met. Empty where it met none of them.
+	RejectedError, PendingError string
 
 	Faults []Fault // why windows are short or failed
 }
@@ -114,9 +116,29 @@ func (s Outcome) err() error {
 	return nil
 }
 
-// because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first.
+// rejected notes why a record that is not a row is none, of the first one that the run meets.
+func (s *Outcome) rejected(j *schema.Reject) {
+	why := &s.RejectedError
+	if j.Stage == schema.RejectDetail {
+		why = &s.PendingError
+	}
+	if *why == "" {
+		*why = j.Message
+	}
+}
+
+// because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first. Without
+// any it says why an order is without its detail, or why a record is no row.
 func (s Outcome) because() string {
-	if len(s.Faults) == 0 {
+	switch {
+	case len(s.Faults) > 0:
+	case s.Pending > 0 && s.PendingError != "":
+		return ", because: " + s.PendingError
+	case s.Rejected > 0 && s.RejectedError != "":
+		return ", because: " + s.RejectedError
+	case s.Pending+s.Rejected > 0:
+		return ": " + ShowsWhy
+	default:
 		return ""
 	}
 	worst := slices.MaxFunc(s.Faults, func(a, b Fault) int {
@@ -124,6 +146,9 @@ func (s Outcome) because() string {
 	})
 	return ", because: " + worst.Error
 }
+
+// ShowsWhy is what to do where a run does not know why records are no rows, as it did not meet them.
+const ShowsWhy = "`ordersync rejects` shows each with its reason"
 
 // Count changes the stream's summary; ranges run side by side.
 func (r *Run) Count(change func(*Outcome)) {
