@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -9,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
+	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -73,6 +78,26 @@ func TestRelayResult(t *testing.T) {
 		if want := string(printableBytes([]byte(c.want))); got.String() != want || errorText(err) != c.err {
 			t.Errorf("%.40q, %s: %.40q, %v", c.body, c.tag, got.String(), err)
 		}
+	}
+}
+
+// A server that goes away during a statement is the environment's failure, and it is said what to do.
+func TestSQLThatIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	for _, begun := range []bool{false, true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if begun {
+				_, _ = w.Write([]byte("1\n"))
+				_ = http.NewResponseController(w).Flush()
+			}
+			panic(http.ErrAbortHandler)
+		}))
+		s := &sqlServer{Login: app.Login{HTTP: server.URL}, client: server.Client(), options: url.Values{}}
+		err := explain(s.ask(t.Context(), "SELECT 1", nil, io.Discard))
+		if exitCode(t.Context(), err) != exitEnvironment || !strings.Contains(errorText(err), "Run it again") {
+			t.Errorf("begun %v: %v", begun, err)
+		}
+		server.Close()
 	}
 }
 
