@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 // trouble is one thing that is wrong, for one cause.
 type trouble struct {
 	cause string // what tells it from others of the same subject; it is the same at each run
+	what  string // the cause in words, where it is not that
 	attrs []any  // what a person wants to know of it
 	why   string // of one of several that are wrong; empty where a run did not meet one
 }
@@ -33,7 +35,8 @@ type Troubles struct {
 
 type openTrouble struct {
 	since, said time.Time
-	met         int // how often, so far
+	met         int    // how often, so far
+	what        string // in the words in which it was told
 	why         string
 }
 
@@ -53,7 +56,7 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 		o, known := before[w.cause]
 		delete(before, w.cause)
 		if !known {
-			o = &openTrouble{since: time.Now(), said: time.Now()}
+			o = &openTrouble{since: time.Now(), said: time.Now(), what: cmp.Or(w.what, w.cause)}
 		}
 		if w.why != "" {
 			o.why = w.why
@@ -72,8 +75,8 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 		o.met++
 		t.open[subject][w.cause] = o
 	}
-	for cause, o := range before {
-		t.log.InfoContext(ctx, "what was wrong has ended", append(append([]any{}, who...), "cause", cause,
+	for _, o := range before {
+		t.log.InfoContext(ctx, "what was wrong has ended", append(append([]any{}, who...), "cause", o.what,
 			"after", time.Since(o.since).Round(time.Second), "runs", o.met)...)
 	}
 }
@@ -81,10 +84,10 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 // troublesOf are what is wrong with a stream after a run.
 func troublesOf(l stream.Outcome) (wrong []trouble) {
 	if l.Err != nil {
-		wrong = append(wrong, trouble{cause: causeOf(l.Err), attrs: []any{"error", l.Err}})
+		wrong = append(wrong, troubleOf(l.Err))
 	}
 	for _, f := range l.Faults {
-		wrong = append(wrong, trouble{cause: string(f.Verdict) + ": " + f.Cause,
+		wrong = append(wrong, trouble{cause: string(f.Verdict) + ": " + f.Cause, what: string(f.Verdict) + ": " + f.Error,
 			attrs: []any{"verdict", f.Verdict, "windows", f.Windows, "first", f.First, "last", f.Last, "error", f.Error}})
 	}
 	for _, left := range []struct {
@@ -97,7 +100,7 @@ func troublesOf(l stream.Outcome) (wrong []trouble) {
 		{l.Pending, "orders are without their items", l.PendingError, []any{"remedy", stream.ShowsWhy}},
 	} {
 		if left.n > 0 {
-			wrong = append(wrong, trouble{left.what, append([]any{"error", fmt.Sprint(left.n, " ", left.what)}, left.more...), left.why})
+			wrong = append(wrong, trouble{cause: left.what, attrs: append([]any{"error", fmt.Sprint(left.n, " ", left.what)}, left.more...), why: left.why})
 		}
 	}
 	if l.Unswept {
@@ -105,6 +108,15 @@ func troublesOf(l stream.Outcome) (wrong []trouble) {
 		wrong = append(wrong, trouble{cause: what, attrs: []any{"error", what}})
 	}
 	return wrong
+}
+
+// troubleOf is an error as a trouble.
+func troubleOf(err error) trouble {
+	t := trouble{cause: causeOf(err), attrs: []any{"error", err}}
+	if !errors.As(err, new(*source.Error)) {
+		t.what = err.Error()
+	}
+	return t
 }
 
 // causeOf is what of an error is the same at each run.
