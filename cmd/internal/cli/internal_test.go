@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -78,6 +80,16 @@ func TestRelayResult(t *testing.T) {
 		if want := string(printableBytes([]byte(c.want))); got.String() != want || errorText(err) != c.err {
 			t.Errorf("%.40q, %s: %.40q, %v", c.body, c.tag, got.String(), err)
 		}
+	}
+}
+
+func TestLogOfDurations(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	p := &program{console: &console{to: &out}, machine: true}
+	p.logger(config.Log{Level: "info", Format: config.FormatJSON}, slog.LevelInfo).Info("m", "after", 90*time.Second)
+	if !strings.Contains(out.String(), `"after":"1m30s"`) {
+		t.Error(out.String())
 	}
 }
 
