@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/internal/worldtest"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -89,7 +89,7 @@ func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
 func TestRejectsInMasses(t *testing.T) { rejectsInMasses(t, many) }
 
 func TestRejectsInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	rejectsInMasses(t, veryMany)
 }
 
@@ -129,7 +129,7 @@ func notMore(t *testing.T, n int, less, more runCosts) {
 func TestDueRejectsInMasses(t *testing.T) { dueRejectsInMasses(t, many) }
 
 func TestDueRejectsInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	dueRejectsInMasses(t, veryMany)
 }
 
@@ -154,7 +154,7 @@ func dueRejectsInMasses(t *testing.T, n int) {
 func TestSettledOrdersInMasses(t *testing.T) { settledOrdersInMasses(t, many) }
 
 func TestSettledOrdersInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	settledOrdersInMasses(t, veryMany)
 }
 
@@ -190,7 +190,7 @@ func settledOrdersInMasses(t *testing.T, n int) {
 // A backfill that meets open rejects again makes the calls of the first time, and has the server read a bounded number of rows for
 // each: their ids are hashes, so each may be in a granule of its own, of 256 rows.
 func TestBackfillMeetsRejectsInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "stores a hundred thousand rejects")
 	const n = 5 * many
 	w := newWorld(t, simulator.Options{Seed: 1, Orders: n})
 	w.Account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount"}).Fault)
