@@ -13,12 +13,11 @@ func ExampleSummary_Err() {
 		Faults: []stream.Fault{{Verdict: schema.Short, Error: "TotalCount says 5 and 4 came", Windows: 2}},
 	}}}
 	fmt.Println(s.Err())
-	s.Streams[0].Windows, s.Streams[0].Faults = nil, nil
-	fmt.Println(s.Err())
+	fmt.Println(s.Why())
 	s.Streams[0].PendingError = "the detail is refused"
-	fmt.Println(s.Err())
+	fmt.Println(s.Why())
 	// Output:
 	// main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
-	// main: 1 orders without their items: `ordersync rejects` shows each with its reason
-	// main: 1 orders without their items, because: the detail is refused
+	// main, one of them: `ordersync rejects` shows each with its reason
+	// main, one of them: the detail is refused
 }

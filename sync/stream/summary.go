@@ -127,18 +127,21 @@ func (s *Outcome) rejected(j *schema.Reject) {
 	}
 }
 
-// because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first. Without
-// any it says why an order is without its detail, or why a record is no row.
+// Why says of each stream that has records which are no rows, or orders without their details, why that is so of one of them. It is
+// no part of Err, which the history keeps: they may be healed or accepted any time, and the warehouse knows of each.
+func (s Summary) Why() error {
+	var errs []error
+	for _, l := range s.Streams {
+		if l.Rejected+l.Pending > 0 {
+			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, cmp.Or(l.PendingError, l.RejectedError, ShowsWhy)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first.
 func (s Outcome) because() string {
-	switch {
-	case len(s.Faults) > 0:
-	case s.Pending > 0 && s.PendingError != "":
-		return ", because: " + s.PendingError
-	case s.Rejected > 0 && s.RejectedError != "":
-		return ", because: " + s.RejectedError
-	case s.Pending+s.Rejected > 0:
-		return ": " + ShowsWhy
-	default:
+	if len(s.Faults) == 0 {
 		return ""
 	}
 	worst := slices.MaxFunc(s.Faults, func(a, b Fault) int {
