@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"testing"
@@ -22,8 +23,19 @@ type runCosts struct {
 }
 
 // runCost makes a scheduled run and measures it.
-func (w *world) runCost(now time.Time) (c runCosts, s stream.Summary) {
+func (w *world) runCost(now time.Time) (runCosts, stream.Summary) {
 	w.Helper()
+	c, s, err := w.measured(func(ctx context.Context) (stream.Summary, error) {
+		return w.Engine.Scheduled(ctx, now, time.Now().Add(time.Hour), nil)
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c, s
+}
+
+// measured makes a run and measures it.
+func (w *world) measured(run func(context.Context) (stream.Summary, error)) (c runCosts, s stream.Summary, err error) {
 	var mu sync.Mutex
 	ctx := clickhouse.Context(w.Context(), clickhouse.WithProgress(func(p *clickhouse.Progress) {
 		mu.Lock()
@@ -33,14 +45,11 @@ func (w *world) runCost(now time.Time) (c runCosts, s stream.Summary) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
-	s, err := w.Engine.Scheduled(ctx, now, time.Now().Add(time.Hour), nil)
-	if err != nil {
-		w.Fatal(err)
-	}
+	s, err = run(ctx)
 	c.took = time.Since(began)
 	runtime.ReadMemStats(&after)
 	c.allocated = after.TotalAlloc - before.TotalAlloc
-	return c, s
+	return c, s, err
 }
 
 // rejectMany makes rejects in the warehouse, spread over the hours before a time, by stages, each with a payload of a kilobyte.
@@ -176,4 +185,29 @@ func settledOrdersInMasses(t *testing.T, n int) {
 	}
 	less, more := measure(1000), measure(n)
 	notMore(t, 0, less, more)
+}
+
+// A backfill that meets open rejects again makes the calls of the first time, and has the server read a bounded number of rows for
+// each: their ids are hashes, so each may be in a granule of its own, of 256 rows.
+func TestBackfillMeetsRejectsInMassesSlow(t *testing.T) {
+	sinktest.Slow(t, "stores a hundred thousand rejects")
+	const n = 5 * many
+	w := newWorld(t, simulator.Options{Seed: 1, Orders: n})
+	w.Account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: "bad-amount"}).Fault)
+	end := start.AddDate(0, 0, 3)
+	var calls [2]int
+	for i := range calls {
+		w.Account.ResetCounters()
+		c, s, err := w.measured(func(ctx context.Context) (stream.Summary, error) {
+			return w.Engine.Backfill(ctx, end.Add(time.Hour), start, end, false, nil)
+		})
+		calls[i] = w.Account.Calls()["QueryOrders"].Total
+		if l := s.Streams[0]; err != nil || l.Rejected != n || c.rows > 600*n {
+			t.Errorf("%d rejects of %d, %d rows were read, %v", l.Rejected, n, c.rows, err)
+		}
+		t.Logf("%d rejects: %+v, %d list calls", n, c, calls[i])
+	}
+	if calls[1] > calls[0]+100 {
+		t.Errorf("%d list calls, and then %d", calls[0], calls[1])
+	}
 }

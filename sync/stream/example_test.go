@@ -13,5 +13,11 @@ func ExampleSummary_Err() {
 		Faults: []stream.Fault{{Verdict: schema.Short, Error: "TotalCount says 5 and 4 came", Windows: 2}},
 	}}}
 	fmt.Println(s.Err())
-	// Output: main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
+	fmt.Println(s.Why())
+	s.Streams[0].PendingError = "the detail is refused"
+	fmt.Println(s.Why())
+	// Output:
+	// main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
+	// main, one of them: `ordersync rejects` shows each with its reason
+	// main, one of them: the detail is refused
 }

@@ -85,6 +85,13 @@ func (r *Run) Commit(b schema.Batch) error {
 		return err
 	}
 	r.Rejects.hand(rejects)
+	r.Count(func(s *Outcome) {
+		for i := range rejects {
+			if !rejects[i].Resolved {
+				s.rejected(&rejects[i])
+			}
+		}
+	})
 	return nil
 }
 

@@ -33,6 +33,8 @@ type Outcome struct {
 	Waiting  int   // windows that are to be listed again and were not listed in this run, beside those in Windows
 	Unswept  bool  // whether unpaid orders before the lookback have moved on could not be found out
 	Err      error // why the stream's run ended early
+	// Why a record is no row, and an order without its detail: one of those that this run has met. Empty where it met none of them.
+	RejectedError, PendingError string
 
 	Faults []Fault // why windows are short or failed
 }
@@ -114,6 +116,29 @@ func (s Outcome) err() error {
 	return nil
 }
 
+// rejected notes why a record that is not a row is none, of the first one that the run meets.
+func (s *Outcome) rejected(j *schema.Reject) {
+	why := &s.RejectedError
+	if j.Stage == schema.RejectDetail {
+		why = &s.PendingError
+	}
+	if *why == "" {
+		*why = j.Message
+	}
+}
+
+// Why says of each stream that has records which are no rows, or orders without their details, why that is so of one of them. It is
+// no part of Err, which the history keeps: they may be healed or accepted any time, and the warehouse knows of each.
+func (s Summary) Why() error {
+	var errs []error
+	for _, l := range s.Streams {
+		if l.Rejected+l.Pending > 0 {
+			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, cmp.Or(l.PendingError, l.RejectedError, ShowsWhy)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // because says why most of the windows that are short or failed are, in the words of one of them; failed ones come first.
 func (s Outcome) because() string {
 	if len(s.Faults) == 0 {
@@ -124,6 +149,9 @@ func (s Outcome) because() string {
 	})
 	return ", because: " + worst.Error
 }
+
+// ShowsWhy is what to do where a run does not know why records are no rows, as it did not meet them.
+const ShowsWhy = "`ordersync rejects` shows each with its reason"
 
 // Count changes the stream's summary; ranges run side by side.
 func (r *Run) Count(change func(*Outcome)) {

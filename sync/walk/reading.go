@@ -172,8 +172,13 @@ func (r *reading) fill(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			_, err := r.page(gctx, p)
+			v, err := r.page(gctx, p)
+			if err == nil && r.repeats(v) {
+				v, err = r.page(gctx, p) // not on the word of one answer
+			}
 			switch {
+			case err == nil && r.repeats(v):
+				return &splitError{why: fmt.Sprintf("page %d of %d shows page 1", p, r.pages()), final: r.second}
 			case err == nil && r.misfit(p) != "":
 				misfits.Add(1)
 			case source.ReasonOf(err) == source.BadRequest: // page 1 was answered, so the vendor pages no deeper
@@ -189,6 +194,14 @@ func (r *reading) fill(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// repeats reports whether a page behind the first one begins as that does: the vendor shows it whatever page it is asked for, and
+// only a listing of one page can be read.
+func (r *reading) repeats(v view) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return v.head != "" && v.head == r.seen[1].head
 }
 
 // restart forgets what was read, because it belongs to another state or size of the listing.

@@ -461,6 +461,44 @@ func TestWalkEndsSoonWhereTheCountIsNonsense(t *testing.T) {
 	}
 }
 
+// A vendor that shows page 1 whatever page it is asked for is asked for ranges of one page, where it heeds the times; and not for
+// long where it does not even do that.
+func TestWalkEndsSoonWherePagesAreIgnored(t *testing.T) {
+	t.Parallel()
+	l := spread(1000, 24*time.Hour)
+	l.fault = func(_ int, q source.Query, p *source.Page) error {
+		if q.Page > 1 {
+			q.Page = 1
+			*p, _ = (&list{times: l.times}).List(t.Context(), q)
+		}
+		return nil
+	}
+	orders := 0
+	for _, g := range l.walk(t, days(1)) {
+		if orders += len(g.Orders); g.Verdict != schema.Complete {
+			t.Errorf("%s is %s: %v", g.Interval, g.Verdict, g.Err)
+		}
+	}
+	if orders != 1000 || l.calls > 1000 {
+		t.Errorf("%d orders of 1000, %d calls", orders, l.calls)
+	}
+	l = &list{fault: func(_ int, q source.Query, p *source.Page) error {
+		*p = source.Page{Total: 1000}
+		for i := range q.Size {
+			p.Orders = append(p.Orders, schema.Order{OrderID: fmt.Sprint(i), CreateTime: q.Start.Add(time.Second)})
+		}
+		return nil
+	}}
+	for _, g := range l.walk(t, days(1)) {
+		if g.Verdict == schema.Complete {
+			t.Errorf("%s is complete", g.Interval)
+		}
+	}
+	if l.calls > 500 {
+		t.Errorf("%d calls", l.calls)
+	}
+}
+
 func TestWalkRejectsWhatDoesNotBelongToTheListing(t *testing.T) {
 	t.Parallel()
 	l := spread(3, time.Hour)

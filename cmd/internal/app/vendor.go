@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/source"
@@ -112,11 +113,12 @@ func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
 	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
 }
 
-// Identity returns what tells the login of an account from others at its vendor: the role that it assumes, or else the id of
-// its access key, for which it may have to ask whoever issues its keys. It is not to be shown.
+// Identity returns what tells the login of an account from others at its vendor: the account of the role that it assumes, all of
+// whose roles read the same orders, or else the id of its access key, for which it may have to ask whoever issues its keys. It is
+// not to be shown.
 func Identity(ctx context.Context, a *config.Account) (string, error) {
-	if a.Credentials.RoleARN != "" {
-		return a.Credentials.RoleARN, nil
+	if role := strings.Split(a.Credentials.RoleARN, ":"); len(role) > 3 { // acs:ram::1234567890123456:role/name
+		return "account " + role[3], nil
 	}
 	keys, err := keys.NewKeyring(credentials(a))
 	if err != nil {

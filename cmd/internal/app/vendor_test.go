@@ -7,7 +7,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
-// A login is the role that is assumed, or else the key, wherever that comes from.
+// A login is the account whose role is assumed, or else the key, wherever that comes from.
 func TestIdentity(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "key")
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
@@ -29,6 +29,11 @@ func TestIdentity(t *testing.T) {
 	two := config.Credentials{AccessKeyID: "two", AccessKeySecret: "secret", RoleARN: role}
 	if login(one) != login(two) || login(one) == login(key) {
 		t.Error("a role is not told by its name")
+	}
+	oidc := config.Credentials{OIDCProviderARN: "acs:ram::1:oidc-provider/p", OIDCTokenFile: "f", RoleARN: "acs:ram::1:role/other"}
+	other := config.Credentials{AccessKeyID: "one", AccessKeySecret: "secret", RoleARN: "acs:ram::2:role/r"}
+	if login(one) != login(oidc) || login(one) == login(other) {
+		t.Error("a role is not told by its account")
 	}
 	a := config.NewAccount("a", config.SourceBSS)
 	a.Credentials = config.Credentials{AccessKeyID: "half"}

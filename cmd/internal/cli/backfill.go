@@ -142,7 +142,7 @@ func backfillError(ctx context.Context, s stream.Summary, err error) error {
 		}
 	}
 	if err = errors.Join(err, undone); err != nil {
-		return fmt.Errorf("something was left undone; run the same command again to try it again:\n%w", err)
+		return fmt.Errorf("something was left undone; run the same command again to try it again:\n%w", errors.Join(err, s.Why()))
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (c *checks) logins(ctx context.Context, accounts []config.Account) {
 		}
 		id := [2]string{a.Source, login}
 		if other := first[id]; other != "" {
-			c.warn("login of "+a.Name, "is the login of account %s, too: they share the vendor's quota, and orders that both list are stored and counted "+
+			c.warn("login of "+a.Name, "is the login of account %s, or another of the same vendor's account: they share the vendor's quota, and orders that both list are stored and counted "+
 				"twice; remove one of the two, or give it another login", other)
 			continue
 		}

@@ -89,7 +89,7 @@ func TestCheckOfOneLoginTwice(t *testing.T) {
     credentials: {access_key_id: another, access_key_secret: "${TEST_SECRET}"}
 clickhouse:`)
 	out := w.runWith("", "check").out
-	contains(t, out, "warn   login of again", "is the login of account main, too")
+	contains(t, out, "warn   login of again", "is the login of account main, or another of the same")
 	if strings.Count(out, "login of") != 2 || strings.Contains(out, "testid") {
 		t.Error(out)
 	}

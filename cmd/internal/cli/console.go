@@ -34,6 +34,14 @@ func (c *console) redirect(to io.Writer) io.Writer {
 	return before
 }
 
+// readableDuration writes durations into JSON as they are written everywhere else, 1m30s, and not as nanoseconds.
+func readableDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
 // logger writes to standard error: text for people, JSON for machines, unless the configuration says which.
 func (p *program) logger(c config.Log, least slog.Level) *slog.Logger {
 	o := &slog.HandlerOptions{Level: max(c.SlogLevel(), least)}
@@ -41,6 +49,7 @@ func (p *program) logger(c config.Log, least slog.Level) *slog.Logger {
 		o.Level = slog.LevelDebug // who asks for everything gets it
 	}
 	if c.Format == config.FormatJSON || c.Format == config.FormatAuto && (p.machine || !isTerminal(p.err)) {
+		o.ReplaceAttr = readableDuration
 		return slog.New(slog.NewJSONHandler(p.console, o))
 	}
 	return slog.New(slog.NewTextHandler(p.console, o))

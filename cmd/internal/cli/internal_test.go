@@ -1,6 +1,11 @@
 package cli
 
 import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -9,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -73,6 +80,36 @@ func TestRelayResult(t *testing.T) {
 		if want := string(printableBytes([]byte(c.want))); got.String() != want || errorText(err) != c.err {
 			t.Errorf("%.40q, %s: %.40q, %v", c.body, c.tag, got.String(), err)
 		}
+	}
+}
+
+func TestLogOfDurations(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	p := &program{console: &console{to: &out}, machine: true}
+	p.logger(config.Log{Level: "info", Format: config.FormatJSON}, slog.LevelInfo).Info("m", "after", 90*time.Second)
+	if !strings.Contains(out.String(), `"after":"1m30s"`) {
+		t.Error(out.String())
+	}
+}
+
+// A server that goes away during a statement is the environment's failure, and it is said what to do.
+func TestSQLThatIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	for _, begun := range []bool{false, true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if begun {
+				_, _ = w.Write([]byte("1\n"))
+				_ = http.NewResponseController(w).Flush()
+			}
+			panic(http.ErrAbortHandler)
+		}))
+		s := &sqlServer{Login: app.Login{HTTP: server.URL}, client: server.Client(), options: url.Values{}}
+		err := explain(s.ask(t.Context(), "SELECT 1", nil, io.Discard))
+		if exitCode(t.Context(), err) != exitEnvironment || !strings.Contains(errorText(err), "Run it again") {
+			t.Errorf("begun %v: %v", begun, err)
+		}
+		server.Close()
 	}
 }
 

@@ -247,6 +247,10 @@ const mayOnlyRead = "`ordersync sql` only reads the warehouse. A statement that 
 
 // explain adds to an error what to do about it, where we know.
 func explain(err error) error {
+	if errors.As(err, new(*net.OpError)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &app.EnvironmentError{Err: fmt.Errorf("ClickHouse has broken off its answer, so what there is of the result is not all of it: %w\n"+
+			"Run it again; where it breaks off each time, the server's own log says why, such as that it takes too much memory", err)}
+	}
 	var e *serverError
 	if !errors.As(err, &e) || sqlRemedies[e.code] == "" {
 		return err

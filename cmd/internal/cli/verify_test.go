@@ -182,7 +182,7 @@ func TestRejects(t *testing.T) {
 		}
 		return script.Fault(f)
 	})
-	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 records rejected", "1 orders without their items")
+	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 records rejected", "1 orders without their items", "main, one of them: bss GetOrderDetail")
 	contains(t, w.run(1, "status").out, "2 records could not be stored: `ordersync rejects`", "1 order is without line items")
 
 	type line struct {

@@ -117,10 +117,11 @@ func (d *Daemon) Start(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	work := d.current()
 	var all []func()
+	var accounts []string
 	for _, a := range work.Accounts {
-		all = append(all, func() { d.run(ctx, a) })
+		all, accounts = append(all, func() { d.run(ctx, a) }), append(accounts, a.Name())
 	}
-	s := startScheduler(work.Schedule, func() time.Time { return time.Now().UTC() }, d.Log, all)
+	s := startScheduler(work.Schedule, func() time.Time { return time.Now().UTC() }, d.Log, all, accounts...)
 	for i, a := range work.Accounts {
 		s.also(i, d.Leases.gained(a.Name()))
 	}

@@ -99,7 +99,7 @@ func (d *Daemon) run(ctx context.Context, a Account) {
 		d.Up(false)
 		return
 	case err != nil:
-		d.Troubles.now(ctx, subject, who, trouble{causeOf(err), []any{"error", fmt.Errorf("the run failed: %w", err)}})
+		d.Troubles.now(ctx, subject, who, troubleOf(fmt.Errorf("the run failed: %w", err)))
 	default:
 		d.Troubles.now(ctx, subject, who)
 		log.DebugContext(ctx, "the run is done", "took", time.Since(start).Round(time.Millisecond))

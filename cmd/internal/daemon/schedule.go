@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -21,15 +22,18 @@ type scheduler struct {
 // sameTime is how far a clock that nobody has set may be from where it was when a wait for a time began.
 const sameTime = time.Second
 
-// startScheduler starts. now is the wall clock, in UTC. stop must be called; the runs must end when they are told to.
-func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logger, runs []func()) *scheduler {
-	l := cronLogger{log}
-	// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for ever, so
-	// the panic is caught inside it.
-	wrap := cron.NewChain(cron.SkipIfStillRunning(l), cron.Recover(l))
+// startScheduler starts. now is the wall clock, in UTC. accounts name whose runs they are. stop must be called; the runs must end
+// when they are told to.
+func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logger, runs []func(), accounts ...string) *scheduler {
 	s := &scheduler{end: make(chan struct{})}
-	for _, run := range runs {
-		job := wrap.Then(cron.FuncJob(run))
+	for i, run := range runs {
+		l := &cronLogger{log: log}
+		if i < len(accounts) {
+			l.log = log.With("account", accounts[i])
+		}
+		// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for ever, so
+		// the panic is caught inside it.
+		job := cron.NewChain(cron.SkipIfStillRunning(l), l.ended, cron.Recover(l)).Then(cron.FuncJob(run))
 		s.jobs = append(s.jobs, job)
 		s.runs.Go(job.Run)
 	}
@@ -86,17 +90,31 @@ func (s *scheduler) stop(ctx context.Context) error {
 	}
 }
 
-// cronLogger takes what is worth a line from robfig/cron, which says every time that it wakes up.
-type cronLogger struct{ log *slog.Logger }
+// cronLogger takes what is worth a line from robfig/cron about one run, which says every time that it wakes up. A run may last for
+// hundreds of its times: a line says when the first one is skipped, and one how many were.
+type cronLogger struct {
+	log     *slog.Logger
+	skipped atomic.Int64 // during the run under way
+}
 
 // Info is part of cron.Logger.
-func (l cronLogger) Info(msg string, _ ...any) {
-	if msg == "skip" {
-		l.log.Info("scheduled run skipped: the run before it is still under way")
+func (l *cronLogger) Info(msg string, _ ...any) {
+	if msg == "skip" && l.skipped.Add(1) == 1 {
+		l.log.Info("scheduled runs are skipped: the run before them is still under way")
 	}
 }
 
+// ended is a cron.JobWrapper.
+func (l *cronLogger) ended(job cron.Job) cron.Job {
+	return cron.FuncJob(func() {
+		job.Run()
+		if n := l.skipped.Swap(0); n > 0 {
+			l.log.Info("the run is over during which scheduled runs were skipped", "skipped", n)
+		}
+	})
+}
+
 // Error is part of cron.Logger. It hears of panics.
-func (l cronLogger) Error(err error, msg string, args ...any) {
+func (l *cronLogger) Error(err error, msg string, args ...any) {
 	l.log.With(args...).Error("run: "+msg, "error", err)
 }

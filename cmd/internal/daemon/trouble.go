@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,9 @@ import (
 // trouble is one thing that is wrong, for one cause.
 type trouble struct {
 	cause string // what tells it from others of the same subject; it is the same at each run
+	what  string // the cause in words, where it is not that
 	attrs []any  // what a person wants to know of it
+	why   string // of one of several that are wrong; empty where a run did not meet one
 }
 
 // Troubles remember what is wrong, by subject and cause.
@@ -32,7 +35,9 @@ type Troubles struct {
 
 type openTrouble struct {
 	since, said time.Time
-	met         int // how often, so far
+	met         int    // how often, so far
+	what        string // in the words in which it was told
+	why         string
 }
 
 // NewTroubles returns the memory of nothing wrong. It tells of each thing once, so the log need not look for repetitions.
@@ -50,10 +55,18 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 	for _, w := range wrong {
 		o, known := before[w.cause]
 		delete(before, w.cause)
+		if !known {
+			o = &openTrouble{since: time.Now(), said: time.Now(), what: cmp.Or(w.what, w.cause)}
+		}
+		if w.why != "" {
+			o.why = w.why
+		}
 		attrs := append(append([]any{}, who...), w.attrs...)
+		if o.why != "" {
+			attrs = append(attrs, "because", o.why)
+		}
 		switch {
 		case !known:
-			o = &openTrouble{since: time.Now(), said: time.Now()}
 			t.log.ErrorContext(ctx, "something is wrong", attrs...)
 		case time.Since(o.said) >= repeatEvery:
 			o.said = time.Now()
@@ -62,8 +75,8 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 		o.met++
 		t.open[subject][w.cause] = o
 	}
-	for cause, o := range before {
-		t.log.InfoContext(ctx, "what was wrong has ended", append(append([]any{}, who...), "cause", cause,
+	for _, o := range before {
+		t.log.InfoContext(ctx, "what was wrong has ended", append(append([]any{}, who...), "cause", o.what,
 			"after", time.Since(o.since).Round(time.Second), "runs", o.met)...)
 	}
 }
@@ -71,29 +84,39 @@ func (t *Troubles) now(ctx context.Context, subject string, who []any, wrong ...
 // troublesOf are what is wrong with a stream after a run.
 func troublesOf(l stream.Outcome) (wrong []trouble) {
 	if l.Err != nil {
-		wrong = append(wrong, trouble{causeOf(l.Err), []any{"error", l.Err}})
+		wrong = append(wrong, troubleOf(l.Err))
 	}
 	for _, f := range l.Faults {
-		wrong = append(wrong, trouble{string(f.Verdict) + ": " + f.Cause,
-			[]any{"verdict", f.Verdict, "windows", f.Windows, "first", f.First, "last", f.Last, "error", f.Error}})
+		wrong = append(wrong, trouble{cause: string(f.Verdict) + ": " + f.Cause, what: string(f.Verdict) + ": " + f.Error,
+			attrs: []any{"verdict", f.Verdict, "windows", f.Windows, "first", f.First, "last", f.Last, "error", f.Error}})
 	}
 	for _, left := range []struct {
-		n    int
-		what string
+		n         int
+		what, why string
+		more      []any
 	}{
-		{l.Waiting, "windows are left to a later run"},
-		{l.Rejected, "records are rejected"},
-		{l.Pending, "orders are without their items"},
+		{l.Waiting, "windows are left to a later run", "", nil},
+		{l.Rejected, "records are rejected", l.RejectedError, []any{"remedy", stream.ShowsWhy}},
+		{l.Pending, "orders are without their items", l.PendingError, []any{"remedy", stream.ShowsWhy}},
 	} {
 		if left.n > 0 {
-			wrong = append(wrong, trouble{left.what, []any{"error", fmt.Sprint(left.n, " ", left.what)}})
+			wrong = append(wrong, trouble{cause: left.what, attrs: append([]any{"error", fmt.Sprint(left.n, " ", left.what)}, left.more...), why: left.why})
 		}
 	}
 	if l.Unswept {
 		const what = "the unpaid orders before the lookback could not be listed"
-		wrong = append(wrong, trouble{what, []any{"error", what}})
+		wrong = append(wrong, trouble{cause: what, attrs: []any{"error", what}})
 	}
 	return wrong
+}
+
+// troubleOf is an error as a trouble.
+func troubleOf(err error) trouble {
+	t := trouble{cause: causeOf(err), attrs: []any{"error", err}}
+	if !errors.As(err, new(*source.Error)) {
+		t.what = err.Error()
+	}
+	return t
 }
 
 // causeOf is what of an error is the same at each run.
@@ -137,7 +160,7 @@ func (t *Troubles) hear(account string, c *source.Caller) {
 	var wrong []trouble
 	for _, s := range c.Silent() {
 		if s.For >= silence {
-			wrong = append(wrong, trouble{s.API + " calls are not answered", []any{"error", "the vendor does not answer", "api", s.API,
+			wrong = append(wrong, trouble{cause: s.API + " calls are not answered", attrs: []any{"error", "the vendor does not answer", "api", s.API,
 				"calls", s.Calls, "for", s.For.Round(time.Second)}})
 		}
 	}
@@ -149,7 +172,7 @@ func (t *Troubles) hear(account string, c *source.Caller) {
 func (t *Troubles) Slowed(account, says, remedy string) {
 	var wrong []trouble
 	if says != "" {
-		wrong = append(wrong, trouble{"calls are throttled", []any{"error", says, "remedy", remedy}})
+		wrong = append(wrong, trouble{cause: "calls are throttled", attrs: []any{"error", says, "remedy", remedy}})
 	}
 	t.now(context.Background(), "quota of "+account, []any{"account", account}, wrong...)
 }
@@ -190,7 +213,7 @@ func (t *Troubles) turns(ctx context.Context, account string, s stream.Summary) 
 	var wrong []trouble
 	if s.Left > 0 {
 		const what = "owners wait longer than they should: the list quota is too small to ask all whose turn it is"
-		wrong = append(wrong, trouble{what, []any{"error", what, "waiting", s.Left, "remedy", "raise quota.list as far as the vendor allows, or schedule.quiet"}})
+		wrong = append(wrong, trouble{cause: what, attrs: []any{"error", what, "waiting", s.Left, "remedy", "raise quota.list as far as the vendor allows, or schedule.quiet"}})
 	}
 	t.now(ctx, "turns of "+account, who, wrong...)
 }

@@ -38,20 +38,34 @@ func TestTroubles(t *testing.T) {
 			if i == 4 || i == 5 {
 				l.Rejected = i
 			}
+			if i == 20 {
+				l.Faults = []stream.Fault{{Verdict: schema.Short, Cause: "TotalCount is and were listed", Error: "TotalCount is 3 and 2 were listed"}}
+			}
+			if l.Pending = 1; i == 0 {
+				l.PendingError = "refused"
+			}
 			told.now(t.Context(), "main", []any{"account", "main"}, troublesOf(l)...)
 			time.Sleep(5 * time.Minute)
 		}
 		var got []string
 		for line := range strings.Lines(out.String()) {
 			at, rest, _ := strings.Cut(strings.TrimSpace(line), " level=")
-			rest, _, _ = strings.Cut(rest, " error=")
+			before, after, _ := strings.Cut(rest, " error=")
+			before, _, _ = strings.Cut(before, " verdict=")
+			_, because, _ := strings.Cut(after, " because=")
+			rest = strings.TrimSpace(before + " " + because)
 			got = append(got, at+" "+rest)
 		}
 		want := []string{
+			`at=0s ERROR msg="something is wrong" account=main refused`,
 			`at=10m0s ERROR msg="something is wrong" account=main`,
 			`at=20m0s ERROR msg="something is wrong" account=main`,
 			`at=30m0s INFO msg="what was wrong has ended" account=main cause="records are rejected" after=10m0s runs=2`,
+			`at=1h0m0s ERROR msg="something is still wrong" account=main refused since=2000-01-01T00:00:00.000Z runs=12`,
 			`at=1h10m0s ERROR msg="something is still wrong" account=main`,
+			`at=1h40m0s ERROR msg="something is wrong" account=main`,
+			`at=1h45m0s INFO msg="what was wrong has ended" account=main cause="short: TotalCount is 3 and 2 were listed" after=5m0s runs=1`,
+			`at=2h0m0s ERROR msg="something is still wrong" account=main refused since=2000-01-01T00:00:00.000Z runs=24`,
 			`at=2h10m0s ERROR msg="something is still wrong" account=main`,
 			`at=2h15m0s INFO msg="what was wrong has ended" account=main cause="bss QueryOrders: unavailable 503" after=2h5m0s runs=25`,
 		}

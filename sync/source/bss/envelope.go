@@ -41,13 +41,8 @@ func parseEnvelope(body string) (wire.Envelope, error) {
 // succeeded tells what the vendor says of an answer of HTTP 200. Public clients of this API found failures there. It is
 // never decided on Message: the vendor's own sample of a success has "This API is not applicable for caller." there.
 func succeeded(success gjson.Result, code string) bool {
-	switch {
-	case success.Type == gjson.True:
-		return true
-	case success.Type == gjson.False:
-		return false
-	case success.Type == gjson.String && success.Str != "":
-		return strings.EqualFold(success.Str, "true")
+	if field.Plain(success) != "" {
+		return success.Bool() // also of a text, and of a number
 	}
 	return code == "" || strings.EqualFold(code, "Success")
 }

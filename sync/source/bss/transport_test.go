@@ -65,6 +65,22 @@ func TestAnswersThatFail(t *testing.T) {
 			"what is denied, in lower case", vendortest.Say(400, `{"code":"Odd","accessDeniedDetail":{"authAction":"bss:X","noPermissionType":"ExplicitDeny","policyType":"ControlPolicy"}}`),
 			source.Error{Reason: source.Auth, HTTPStatus: 400, Code: "Odd"}, "a policy denies bss:X to the caller (ExplicitDeny, ControlPolicy)",
 		},
+		{
+			"what is denied, in code alone", vendortest.Say(403, `{"Code":"NoPermission","AccessDeniedDetail":{"AuthAction":null,"EncodedDiagnosticMessage":"AQEA"}}`),
+			source.Error{Reason: source.Auth, HTTPStatus: 403, Code: "NoPermission"}, "needs a policy that allows bss:DescribeOrderList",
+		},
+		{
+			"XML", vendortest.Say(400, "<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>R-8</RequestId><Code>Throttling.User</Code><Message>slow</Message></Error>"),
+			source.Error{Reason: source.Throttled, HTTPStatus: 400, Code: "Throttling.User", RequestID: "R-8"}, "slow",
+		},
+		{
+			"XML of what is denied", vendortest.Say(403, "<Error><Code>NoPermission</Code><AccessDeniedDetail><AuthAction>bss:X</AuthAction></AccessDeniedDetail></Error>"),
+			source.Error{Reason: source.Auth, HTTPStatus: 403, Code: "NoPermission"}, "the caller may not do bss:X",
+		},
+		{"XML without a code", vendortest.Say(503, "<Error><Message>busy</Message></Error>"), source.Error{Reason: source.Unavailable, HTTPStatus: 503}, "not the vendor's"},
+		{"half XML", vendortest.Say(404, "<Error><Code>InvalidAccessKeyId.NotFound</Code>"), source.Error{Reason: source.BadRequest, HTTPStatus: 404}, "not the vendor's"},
+		{"byte order mark", vendortest.Say(400, "\ufeff"+`{"Code":"Throttling"}`), source.Error{Reason: source.Throttled, HTTPStatus: 400, Code: "Throttling"}, ""},
+		{"Success as a number", vendortest.Say(200, `{"Success":0,"Data":{"TotalCount":0}}`), source.Error{Reason: source.Unknown, HTTPStatus: 200}, "no code"},
 		{"wrong site by the signature", vendortest.Say(403, `{"Code":"SignatureDoesNotMatch"}`), source.Error{Reason: source.Auth, HTTPStatus: 403, Code: "SignatureDoesNotMatch"}, "`site: international`"},
 		{"wrong site by an error", vendortest.Say(500, `{"Code":"InternalError"}`), source.Error{Reason: source.Unavailable, HTTPStatus: 500, Code: "InternalError"}, "`site: international`"},
 		{"HTML 200", vendortest.Say(200, html), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "not JSON"},
@@ -153,17 +169,19 @@ func cutBody(w http.ResponseWriter, _ *http.Request) {
 
 func TestGzip(t *testing.T) {
 	t.Parallel()
-	endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Accept-Encoding") != "gzip" {
-			t.Errorf("%v", r.Header)
+	for _, name := range []string{"gzip", "GZIP", "x-gzip"} {
+		endpoint := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept-Encoding") != "gzip" {
+				t.Errorf("%v", r.Header)
+			}
+			w.Header().Set("Content-Encoding", name)
+			z := gzip.NewWriter(w)
+			_, _ = z.Write([]byte(benchPage(20)))
+			_ = z.Close()
+		})
+		if p, err := client(t, endpoint).List(t.Context(), testQuery); err != nil || len(p.Orders) != 20 {
+			t.Errorf("%s: %d, %v", name, len(p.Orders), err)
 		}
-		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		_, _ = z.Write([]byte(benchPage(20)))
-		_ = z.Close()
-	})
-	if p, err := client(t, endpoint).List(t.Context(), testQuery); err != nil || len(p.Orders) != 20 {
-		t.Errorf("%d, %v", len(p.Orders), err)
 	}
 }
 

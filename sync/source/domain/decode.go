@@ -71,23 +71,23 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 	}
 	var (
 		lines []string
-		part  = make([]member, 0, len(list))
+		part  = make([]wire.Member, 0, len(list))
 		id    string
 		some  bool
 	)
 	for _, m := range list {
-		switch m.name {
+		switch m.Name {
 		case "OrderProducts":
 			if some {
 				return source.Detail{}, errors.New("OrderProducts comes twice")
 			}
 			some = true
-			if lines, err = m.lines(isXML(a.Body)); err != nil {
+			if lines, err = linesOf(m, wire.IsXML(a.Body)); err != nil {
 				return source.Detail{}, err
 			}
 			continue
 		case "OrderID":
-			id = field.Plain(m.value)
+			id = field.Plain(m.Value)
 		case "RequestId":
 			continue // it is the answer's and not the order's: an order that did not change has the same payload
 		}
@@ -170,7 +170,7 @@ func (s *settlement) payment() (status string, at time.Time) {
 }
 
 // open takes the payload of an order's part or of a line apart.
-func open(raw string, r *field.Row) []member {
+func open(raw string, r *field.Row) []wire.Member {
 	list, err := members(raw)
 	switch {
 	case errors.Is(err, wire.ErrNotObject):
@@ -188,19 +188,19 @@ func (d Decoder) decodeOrder(raw string, o *schema.Order) field.Row {
 	var r field.Row
 	var s settlement
 	for _, m := range open(raw, &r) {
-		column, known := orderColumns[m.name]
-		if !known || !r.Once(column, m.name) {
+		column, known := orderColumns[m.Name]
+		if !known || !r.Once(column, m.Name) {
 			continue
 		}
 		switch column {
 		case columnOrderDate:
-			o.CreateTime = r.LocalTime(m.name, m.value, d.location())
+			o.CreateTime = r.LocalTime(m.Name, m.Value, d.location())
 		case columnMoney:
-			o.Pretax = r.Money(m.name, m.value)
+			o.Pretax = r.Money(m.Name, m.Value)
 		case columnCheckDate:
-			s.date = r.LocalTime(m.name, m.value, d.location())
+			s.date = r.LocalTime(m.Name, m.Value, d.location())
 		case columnCheckFlag, columnValidFlag:
-			s.flags(&r, column, m.name, m.value)
+			s.flags(&r, column, m.Name, m.Value)
 		}
 	}
 	o.PaymentStatus, o.PaymentTime = s.payment()
@@ -212,11 +212,11 @@ func (d Decoder) decodeLine(raw string, i *schema.Item, r field.Row) field.Row {
 	var s settlement
 	i.ExtendInfos = make(map[string]string, 12)
 	for _, m := range open(raw, &r) {
-		column, known := lineColumns[m.name]
-		if !known || !r.Once(column, m.name) {
+		column, known := lineColumns[m.Name]
+		if !known || !r.Once(column, m.Name) {
 			continue
 		}
-		switch name, v := m.name, m.value; column {
+		switch name, v := m.Name, m.Value; column {
 		case columnOrderID:
 			if id := r.ID(name, v); id != "" {
 				i.OrderID = id

@@ -66,7 +66,7 @@ func TestVendorsSamples(t *testing.T) {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 		for raw, holds := range map[string]string{d.Raw: "UserID", d.Items[0].Raw: "BizStatus"} {
-			if !strings.Contains(raw, holds) || isXML(raw) != strings.HasSuffix(name, "xml") || strings.Contains(d.Raw, "SubOrderResult") {
+			if !strings.Contains(raw, holds) || wire.IsXML(raw) != strings.HasSuffix(name, "xml") || strings.Contains(d.Raw, "SubOrderResult") {
 				t.Errorf("%s: raw is %s", name, raw)
 			}
 		}

@@ -1,11 +1,7 @@
 package domain
 
 import (
-	"encoding/xml"
 	"errors"
-	"fmt"
-	"io"
-	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -14,104 +10,31 @@ import (
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
-// member is a field of an object, of JSON or of XML. A text of XML is a JSON string here, so that both are read by the
-// same code. raw is the field as received, with its name.
-type member struct {
-	name  string
-	value gjson.Result
-	raw   string
-}
-
-var errNotXML = fmt.Errorf("%w, nor XML", wire.ErrNotJSON)
-
 // roots are the names of elements that payloads are: answers, failures, and lines. Later APIs of the vendor put Response
 // behind the name of the action.
-var roots = []string{queryOrder, queryOrder + "Response", "Error", denied, "OrderProducts", "SubOrderResult"}
-
-// denied is the part of a failure that says which permission is missing.
-const denied = "AccessDeniedDetail"
-
-// isXML reports whether a payload is XML, or else JSON.
-func isXML(raw string) bool { return strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n\ufeff"), "<") }
+var roots = []string{queryOrder, queryOrder + "Response", "Error", "OrderProducts", "SubOrderResult"}
 
 // members takes an object apart.
-func members(raw string) ([]member, error) {
-	if isXML(raw) {
-		return element(raw)
+func members(raw string) ([]wire.Member, error) {
+	if wire.IsXML(raw) {
+		return wire.Element(raw, roots...)
 	}
 	if err := wire.Object(raw); err != nil {
 		return nil, err
 	}
-	list := make([]member, 0, 24)
+	list := make([]wire.Member, 0, 24)
 	field.Each(raw, func(k, v gjson.Result) bool {
-		list = append(list, member{name: field.Str(k), value: v, raw: k.Raw + ":" + v.Raw})
+		list = append(list, wire.Member{Name: field.Str(k), Value: v, Raw: k.Raw + ":" + v.Raw})
 		return true
 	})
 	return list, nil
 }
 
-// element takes an element of XML apart into the elements right inside it. There must be nothing behind it.
-func element(raw string) (list []member, err error) {
-	broken := func(err error) ([]member, error) {
-		return nil, &wire.ShapeError{Err: errors.Join(errNotXML, err), Raw: raw}
-	}
-	name := ""
-	d := xml.NewDecoder(strings.NewReader(raw))
-	depth, start := 0, int64(0)
-	var text strings.Builder
-	var inner bool // the element that is read has others inside
-	for {
-		before := d.InputOffset()
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) && name != "" && depth == 0 {
-			return list, nil
-		}
-		if err != nil {
-			return broken(err)
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			switch depth {
-			case 0:
-				if name != "" {
-					return broken(errors.New("two roots"))
-				}
-				if name = t.Name.Local; !slices.Contains(roots, name) {
-					return broken(fmt.Errorf("the root is %s", field.Excerpt(name)))
-				}
-			case 1:
-				list = append(list, member{name: t.Name.Local})
-				start, inner = before, false
-				text.Reset()
-			default:
-				inner = true
-			}
-			depth++
-		case xml.EndElement:
-			depth--
-			if depth == 1 {
-				m := &list[len(list)-1]
-				m.raw = raw[start:d.InputOffset()]
-				if m.value = textValue(text.String()); inner {
-					m.value = gjson.Result{Type: gjson.JSON, Raw: m.raw} // no text, and no field is declared to be anything else
-				}
-			}
-		case xml.CharData:
-			if depth == 2 {
-				text.Write(t)
-			}
-		}
-	}
-}
-
-// textValue is a text as a value of JSON; Raw is only for messages.
-func textValue(s string) gjson.Result { return gjson.Result{Type: gjson.String, Str: s, Raw: s} }
-
 // build makes an object of the same form as raw of some of its members.
-func build(raw string, list []member) string {
+func build(raw string, list []wire.Member) string {
 	var b strings.Builder
 	open, between, end := "{", ",", "}"
-	if isXML(raw) {
+	if wire.IsXML(raw) {
 		open, between, end = "<"+queryOrder+">", "", "</"+queryOrder+">"
 	}
 	b.Grow(len(raw))
@@ -120,35 +43,35 @@ func build(raw string, list []member) string {
 		if n > 0 {
 			b.WriteString(between)
 		}
-		b.WriteString(m.raw)
+		b.WriteString(m.Raw)
 	}
 	b.WriteString(end)
 	return b.String()
 }
 
-// lines returns the payloads of the lines inside the member OrderProducts.
-func (m member) lines(inXML bool) ([]string, error) {
+// linesOf returns the payloads of the lines inside the member OrderProducts.
+func linesOf(m wire.Member, inXML bool) ([]string, error) {
 	var lines []string
 	if inXML {
-		list, err := element(m.raw)
+		list, err := wire.Element(m.Raw, roots...)
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range list {
-			if l.name == "SubOrderResult" {
-				lines = append(lines, l.raw)
+			if l.Name == "SubOrderResult" {
+				lines = append(lines, l.Raw)
 			}
 		}
 		return lines, nil
 	}
-	if m.value.Type == gjson.Null {
+	if m.Value.Type == gjson.Null {
 		return nil, nil
 	}
-	if !m.value.IsObject() {
-		return nil, &wire.ShapeError{Err: errors.New("OrderProducts is not an object"), Raw: m.value.Raw}
+	if !m.Value.IsObject() {
+		return nil, &wire.ShapeError{Err: errors.New("OrderProducts is not an object"), Raw: m.Value.Raw}
 	}
 	var list gjson.Result
-	field.Each(m.value.Raw, func(k, v gjson.Result) bool {
+	field.Each(m.Value.Raw, func(k, v gjson.Result) bool {
 		if k.Str == "SubOrderResult" {
 			list = v
 		}
@@ -177,21 +100,8 @@ func parseEnvelope(body string) (wire.Envelope, error) {
 	}
 	order := false
 	for _, m := range list {
-		switch {
-		case m.name == "OrderID":
-			order = true
-		case m.name == denied && isXML(body):
-			parts, err := element(m.raw)
-			if err != nil {
-				return e, err
-			}
-			e.Denied = make(map[string]string, len(parts))
-			for _, p := range parts {
-				e.Denied[strings.ToLower(p.name)] = field.Plain(p.value)
-			}
-		default:
-			e.Field(m.name, m.value)
-		}
+		order = order || m.Name == "OrderID"
+		e.Field(m.Name, m.Value)
 	}
 	e.Failed = e.Code != "" && !order
 	return e, nil

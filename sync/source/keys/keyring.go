@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"slices"
 	"strings"
@@ -219,7 +220,7 @@ func (k *Keyring) explain(err error) error {
 	text := err.Error()
 	lower := strings.ToLower(text)
 	var n net.Error
-	unavailable := errors.As(err, &n)
+	unavailable := errors.As(err, &n) && !errors.As(err, new(*fs.PathError)) // whose cause has the methods of a network's error, too
 	for _, sign := range []string{
 		"timeout", "deadline exceeded", "connection refused", "connection reset", "no route to host", "network is unreachable",
 		"no such host", "server misbehaving", "eof", "throttling", "serviceunavailable", "internalerror",

@@ -3,6 +3,7 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -151,5 +152,18 @@ func TestKindsOfCredentials(t *testing.T) {
 				t.Errorf("%s: %v", want, err)
 			}
 		}
+	}
+}
+
+// A file that is not there is a mistake of the configuration, not a service that does not answer.
+func TestFilesThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	k, err := NewKeyring(Credentials{OIDCProviderARN: "p", OIDCTokenFile: filepath.Join(t.TempDir(), "none"), RoleARN: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.Current(t.Context())
+	if e, ok := errors.AsType[*Error](err); !ok || e.Unavailable {
+		t.Errorf("%v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -19,11 +20,20 @@ var errTooLong = errors.New("the answer is longer than 64 MiB; ask for smaller p
 // copied once.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// readBody reads a whole body, and closes it.
+// readBody reads a whole body, and closes it. A byte order mark before it says nothing, and no parser takes it.
 func readBody(resp *http.Response) (string, error) {
 	defer resp.Body.Close()
+	body, err := readAll(resp)
+	return strings.TrimPrefix(body, "\ufeff"), err
+}
+
+func readAll(resp *http.Response) (string, error) {
 	from := io.Reader(resp.Body)
-	zipped := resp.Header.Get("Content-Encoding") == "gzip"
+	zipped := false
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip": // two names of one thing, as HTTP has it
+		zipped = true
+	}
 	if n := resp.ContentLength; n > 0 && n <= maxBody && !zipped {
 		b := make([]byte, n)
 		read, err := io.ReadFull(from, b)

@@ -75,14 +75,19 @@ func (e *Envelope) Field(name string, v gjson.Result) {
 	case "requestid":
 		set(&e.RequestID)
 	case "accessdenieddetail":
-		if !v.IsObject() {
-			return
+		said := func(name string, v gjson.Result) {
+			if text := field.Plain(v); text != "" {
+				e.Denied[strings.ToLower(name)] = text
+			}
 		}
-		e.Denied = make(map[string]string, 8)
-		field.Each(v.Raw, func(k, v gjson.Result) bool {
-			e.Denied[strings.ToLower(field.Str(k))] = field.Plain(v)
-			return true
-		})
+		e.Denied = map[string]string{}
+		if v.IsObject() {
+			field.Each(v.Raw, func(k, v gjson.Result) bool { said(field.Str(k), v); return true })
+		} else if parts, err := Element(v.Raw); err == nil {
+			for _, p := range parts {
+				said(p.Name, p.Value)
+			}
+		}
 	}
 }
 
@@ -225,6 +230,9 @@ func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, e
 		return Answer{}, c.Malformed(&a, err)
 	}
 	a.Envelope, err = c.o.Parse(a.Body)
+	if err != nil && !good {
+		a.Envelope, err = gatewayRefusal(a.Body)
+	}
 	switch {
 	case !good:
 		return Answer{}, c.refused(&a, err == nil)

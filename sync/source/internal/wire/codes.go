@@ -68,16 +68,13 @@ var GatewayCodes = []Code{
 
 	{Code: "SignatureNonceUsed", Status: 400, Reason: source.Unavailable, Fresh: true, Hint: HintNonce},
 	{Code: "InvalidTimeStamp.Expired", Status: 400, Reason: source.Auth, Fresh: true, Hint: HintClock},
-	{Code: "InvalidTimeStamp", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintClock},
-	{Code: "InvalidAccessKeyId", Match: Prefix, Status: 404, Reason: source.Auth, Hint: HintKey},
-	{Code: "NoEnabledAccessKey", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintKey},
-	{Code: "InactiveAccessKey", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintKey},
-	{Code: "MissingAccessKey", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintKey},
+	{Code: "TimeStamp", Match: Containing, Status: 400, Reason: source.Auth, Hint: HintClock}, // InvalidTimeStamp.Format, IllegalTimestamp
+	{Code: "InvalidSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintToken},
+	{Code: "AccessKey", Match: Containing, Status: 404, Reason: source.Auth, Hint: HintKey}, // InvalidAccessKeyId.NotFound, NoEnabledAccessKey
 	{Code: "IncompleteSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
 	{Code: "SignatureDoesNotMatch", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintSecret},
 	{Code: "MissingSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
 	{Code: "InvalidSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret}, // InvalidSignatureMethod
-	{Code: "InvalidSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintToken},
 	{Code: "MissingSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintNoToken},
 	{Code: "Forbidden.RAM", Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "NoPermission", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},

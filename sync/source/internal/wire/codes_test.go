@@ -41,6 +41,14 @@ func TestNoGatewayCodeIsAboutAnOrder(t *testing.T) {
 			t.Errorf("%s: %v, %+v; want %s", code, known, row, want)
 		}
 	}
+	for code, want := range map[string]string{ // of which kind a code is, its name says
+		"Forbidden.AccessKeyDisabled": HintKey, "InvalidAccessKeySecret": HintKey, "InvalidSecurityToken.MismatchWithAccessKey": HintToken,
+		"IllegalTimestamp": HintClock, "InvalidTimeStamp.Format": HintClock, "Forbidden.RAM": HintPermission,
+	} {
+		if row, _ := LookUp(GatewayCodes, code); row.Hint != want {
+			t.Errorf("%s: %+v", code, row)
+		}
+	}
 	for _, code := range []string{"", "Odd.NotFound", "InvalidProductCode", "NotThrottled"} {
 		if row, known := LookUp(GatewayCodes, code); known {
 			t.Errorf("%s: %+v", code, row)

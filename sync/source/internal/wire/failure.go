@@ -50,8 +50,8 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	if row.Hint == HintClock {
 		e.Hint += clockError(a.Header, a.FetchedAt)
 	}
-	if !e.Reason.Retryable() && len(a.Denied) > 0 {
-		e.Hint = c.denial(a.Denied)
+	if denial := c.denial(a.Denied); denial != "" && !e.Reason.Retryable() {
+		e.Hint = denial
 	}
 	switch location := a.Header.Get("Location"); {
 	case a.Status >= 300 && a.Status < 400:
@@ -68,9 +68,12 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	return e
 }
 
-// denial makes a hint of what the vendor says about a permission that is missing.
+// denial makes a hint of what the vendor says about a permission that is missing; empty where it says neither what nor why.
 func (c *Client) denial(said map[string]string) string {
 	say := func(name string) string { return c.Show(said[strings.ToLower(name)], 200) }
+	if say("AuthAction")+say("NoPermissionType") == "" {
+		return ""
+	}
 	action, who := OrDefault(say("AuthAction"), "the call"), OrDefault(say("AuthPrincipalDisplayName"), "the caller")
 	if kind := say("AuthPrincipalType"); kind != "" {
 		who = kind + " " + who
