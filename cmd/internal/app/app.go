@@ -218,6 +218,9 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Warn("the connection to a vendor is not protected", "account", a.cfg.Accounts[i].Name, "warning", warning)
 		}
 	}
+	for _, warning := range append(a.cfg.ClickHouse.InTheClear(), a.cfg.Notify.InTheClear()...) {
+		a.log.Warn("a connection is not protected", "warning", warning)
+	}
 	release, err := a.daemon.Claim(ctx)
 	if release != nil {
 		a.cleanups.addWithin("leases", releaseTimeout, release)

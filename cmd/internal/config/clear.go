@@ -17,13 +17,38 @@ func (a *Account) InTheClear() []string {
 		{"endpoint", a.Endpoint, "orders and signed requests"},
 		{"credentials.credentials_uri", a.Credentials.CredentialsURI.Reveal(), "keys"},
 	} {
-		u, err := url.Parse(at.value)
-		if err != nil || u.Scheme != "http" || isThisMachine(u.Hostname()) {
-			continue
-		}
-		out = append(out, fmt.Sprintf("%s is plain HTTP to another machine, so %s travel unprotected: use https://", at.field, at.what))
+		out = append(out, plainHTTP(at.field, at.value, at.what)...)
 	}
 	return out
+}
+
+// InTheClear says the same of the warehouse's own server, or of where messages are posted.
+func (c *ClickHouse) InTheClear() []string {
+	if c.IsEmbedded() {
+		return nil
+	}
+	out := plainHTTP("clickhouse.http", c.HTTP, "the reader's password and results")
+	for _, addr := range c.Addr {
+		if host, _, err := net.SplitHostPort(addr); err == nil && !c.Secure && !isThisMachine(host) {
+			return append(out, "clickhouse.addr is another machine and clickhouse.secure is off, so the password and all rows travel unprotected: "+
+				"use the server's port for TLS with secure: true")
+		}
+	}
+	return out
+}
+
+// InTheClear is as that of an account.
+func (n *Notify) InTheClear() []string {
+	return plainHTTP("notify.url", n.URL.Reveal(), "messages, and the key that the address may hold,")
+}
+
+// plainHTTP is the warning about one address, where there is something to warn of.
+func plainHTTP(field, value, what string) []string {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "http" || isThisMachine(u.Hostname()) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is plain HTTP to another machine, so %s travel unprotected: use https://", field, what)}
 }
 
 // isThisMachine reports whether a host is the machine itself. Names other than its own are not looked up: what they mean
