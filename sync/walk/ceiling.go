@@ -20,11 +20,12 @@ type Ceiling struct {
 	named int // the largest count that was named
 }
 
-// below reports whether a count is less than one that was named.
-func (c *Ceiling) below(total int) bool {
+// exact reports whether a count is no limit, and so all there is: because it is less than one that was named, or than any
+// limit. Pages may be smaller.
+func (c *Ceiling) exact(total, page int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return total < c.named
+	return total < max(c.named, min(page, leastLimit))
 }
 
 func (c *Ceiling) note(total int) {
@@ -33,18 +34,22 @@ func (c *Ceiling) note(total int) {
 	c.named = max(c.named, total)
 }
 
+// leastLimit is the smallest count that may be a limit. A vendor that counts no further than one page counts at least one of the
+// size that it advises; how large the pages are that it is asked for is not its own.
+const leastLimit = 20
+
 // around is how much more is asked for on each side to hear a larger count. Public programs ask for a year at once.
 const around = 30 * 24 * time.Hour
 
-// prove asks whether the count of a listing that agrees with itself can be a limit. A page that is not full can not.
+// prove asks whether the count of a listing that agrees with itself can be a limit.
 func (k *walking) prove(ctx context.Context, r *reading) error {
 	total := r.total
-	if total < r.size || k.ceiling.below(total) {
+	if k.ceiling.exact(total, r.size) {
 		return nil
 	}
 	k.ceiling.one.Lock() // whoever waits is spared the questions
 	defer k.ceiling.one.Unlock()
-	if k.ceiling.below(total) {
+	if k.ceiling.exact(total, r.size) {
 		return nil
 	}
 	asked := r.asked()

@@ -28,6 +28,7 @@ type reading struct {
 	seen  map[int]view   // by page number, what its latest read showed
 	first int            // TotalCount at first read
 	total int            // TotalCount as now accepted
+	held  int            // rows of page 1 when it was read last
 }
 
 func newReading(w *Walker, iv window.Interval, size int) *reading {
@@ -95,7 +96,7 @@ func (r *reading) read(ctx context.Context) error {
 	if most := threshold(r.iv) * r.size; !r.second && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
-	if v.rows == v.total && v.rows < r.size {
+	if v.rows == v.total && v.rows < r.size && len(r.rows) == v.total {
 		return nil // one answer, and not full: it is complete and cannot have shifted
 	}
 	var why, before string
@@ -111,7 +112,7 @@ func (r *reading) read(ctx context.Context) error {
 		}
 		before = why
 	}
-	return &splitError{why: why, final: r.pages() == 1}
+	return &splitError{why: why, final: r.pages() == 1 && r.held < r.total}
 }
 
 // round reads the pages that do not fit, then page 1 once more, and says what still does not agree.
@@ -246,6 +247,9 @@ func (r *reading) page(ctx context.Context, n int) (view, error) {
 		r.rows[id] = row{reject: &p.Rejects[i]}
 	}
 	r.seen[n] = v
+	if n == 1 {
+		r.held = v.rows
+	}
 	return v, nil
 }
 

@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type list struct {
 	times  []time.Time // sorted; the id is the position
 	calls  int
 	cap    int
+	size   int // of the pages that are asked for; 0 is 20
 	fault  func(call int, q source.Query, p *source.Page) error
 	before func(call int)
 }
@@ -69,7 +71,7 @@ func (l *list) List(_ context.Context, q source.Query) (source.Page, error) {
 func (l *list) walk(t *testing.T, iv window.Interval) []Listing {
 	t.Helper()
 	var out []Listing
-	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20, Parallel: 4}
+	w := &Walker{Lister: l, Window: time.Hour, PageSize: cmp.Or(l.size, 20), Parallel: 4}
 	for l, err := range w.Walk(t.Context(), iv) {
 		if err != nil {
 			t.Fatal(err)
@@ -356,12 +358,15 @@ func TestWalkBelievesNoLimit(t *testing.T) {
 		for _, orders := range []int{19, most - 1, most, most + 1, 300, 3*most + 7} {
 			for name, over := range map[string]time.Duration{"a day": 24 * time.Hour, "an hour": time.Hour, "ten minutes": 10 * time.Minute} {
 				for _, lists := range []bool{false, true} {
-					t.Run(fmt.Sprintf("%d of %d in %s, lists no more %t", most, orders, name, lists), func(t *testing.T) {
-						t.Parallel()
-						l := spread(orders, over)
-						l.limited(most, lists)
-						l.whole(t, days(1), l.walk(t, days(1)))
-					})
+					for _, size := range []int{20, 100, 300} { // in one of 300 a limit of 100 is no full page
+						t.Run(fmt.Sprintf("%d of %d in %s, lists no more %t, pages of %d", most, orders, name, lists, size), func(t *testing.T) {
+							t.Parallel()
+							l := spread(orders, over)
+							l.size = size
+							l.limited(most, lists)
+							l.whole(t, days(1), l.walk(t, days(1)))
+						})
+					}
 				}
 			}
 		}
@@ -379,6 +384,45 @@ func TestWalkLivesWithDeepPagesThatAreRefused(t *testing.T) {
 		return nil
 	}
 	l.whole(t, days(1), l.walk(t, days(1)))
+}
+
+// An order that a page has twice is two rows of its count and one order: the vendor contradicts itself, and not even a page
+// that is the whole listing is accepted.
+func TestWalkKnowsAnOrderThatIsListedTwice(t *testing.T) {
+	t.Parallel()
+	for name, orders := range map[string]int{"of one page": 5, "of several": 50} {
+		for _, counted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, counted %t", name, counted), func(t *testing.T) {
+				t.Parallel()
+				l := spread(orders, 24*time.Hour)
+				l.fault = func(_ int, q source.Query, p *source.Page) error {
+					if counted && !q.Start.After(l.times[3]) && !q.End.Before(l.times[3]) {
+						p.Total++
+					}
+					for i := range p.Orders {
+						if p.Orders[i].OrderID == "3" {
+							again := p.Orders[i]
+							again.ProductCode = "other"
+							p.Orders = append(p.Orders, again)
+						}
+					}
+					return nil
+				}
+				var short time.Duration
+				for _, g := range l.walk(t, days(1)) {
+					if g.Verdict == schema.Short {
+						short += g.End.Sub(g.Start)
+					}
+					if g.Contains(l.times[3]) && g.Verdict != schema.Short {
+						t.Errorf("%s: %s with %d orders, TotalCount %d", g.Interval, g.Verdict, len(g.Orders), g.Last)
+					}
+				}
+				if short > 5*time.Second || l.calls > 200 { // the seconds beside it are asked for with it
+					t.Errorf("%s are short, %d calls", short, l.calls)
+				}
+			})
+		}
+	}
 }
 
 // What cannot be asked for in smaller parts is not called complete.
