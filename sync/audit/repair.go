@@ -107,7 +107,7 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 		}
 		for _, c := range complete {
 			if part := iv.Clip(c); !part.Empty() {
-				if err := again.count(ctx, part, c); err != nil {
+				if err := again.counts(ctx, part, c); err != nil {
 					return again, err
 				}
 			}

@@ -20,12 +20,19 @@ type Ceiling struct {
 	named int // the largest count that was named
 }
 
-// exact reports whether a count is no limit, and so all there is: because it is less than one that was named, or than any
+// Exact reports whether a count is no limit, and so all there is: because it is less than one that was named, or than any
 // limit. Pages may be smaller.
-func (c *Ceiling) exact(total, page int) bool {
+func (c *Ceiling) Exact(total, page int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return total < max(c.named, min(page, leastLimit))
+}
+
+// Agrees is Exact of a count that agrees with what is stored. It is not exact by that alone, but lesser ones are.
+func (c *Ceiling) Agrees(total, page int) (exact bool) {
+	exact = c.Exact(total, page)
+	c.note(total)
+	return exact
 }
 
 func (c *Ceiling) note(total int) {
@@ -44,12 +51,12 @@ const around = 30 * 24 * time.Hour
 // prove asks whether the count of a listing that agrees with itself can be a limit.
 func (k *walking) prove(ctx context.Context, r *reading) error {
 	total := r.total
-	if k.ceiling.exact(total, r.size) {
+	if k.ceiling.Exact(total, r.size) {
 		return nil
 	}
 	k.ceiling.one.Lock() // whoever waits is spared the questions
 	defer k.ceiling.one.Unlock()
-	if k.ceiling.exact(total, r.size) {
+	if k.ceiling.Exact(total, r.size) {
 		return nil
 	}
 	asked := r.asked()
