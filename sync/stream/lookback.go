@@ -214,7 +214,7 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 		}
 		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
 		j := rejects[iv.Start.Unix()]
-		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List)
+		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List-j.Held)
 		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
 		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = iv.Clip(window.Interval{Start: iv.Start, End: end}).End, l.calls, 0, 0, 0
 		l.calls = 0

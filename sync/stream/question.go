@@ -44,7 +44,9 @@ func (r *Run) AskCount(ctx context.Context, iv, all window.Interval) (Count, err
 }
 
 // Exact reports whether a count that agreed has turned out to be exact since.
-func (r *Run) Exact(c Count) bool { return c.Exact || r.Memory.ceiling.Exact(c.Total, r.Stream.PageSize) }
+func (r *Run) Exact(c Count) bool {
+	return c.Exact || r.Memory.ceiling.Exact(c.Total, r.Stream.PageSize)
+}
 
 // question returns the times to ask for, and how many orders the source should count between them. As in a listing, more is
 // asked for on each side than is meant. Whether the orders of the outermost seconds count depends on the vendor, so where
