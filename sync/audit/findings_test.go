@@ -248,6 +248,37 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 	w.Equal(start.AddDate(0, 0, 3))
 }
 
+// An order whose new row was listed is not repaired while its items are those of before.
+func TestRepairedHasItsDetail(t *testing.T) {
+	t.Parallel()
+	w, now := changedOrders(t)
+	lacks := ""
+	var refused atomic.Bool
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.OrderID != "" && f.OrderID == lacks && refused.Load() {
+			return simulator.Action{Error: &simulator.Error{Status: 503, Code: "Throttling.User"}}
+		}
+		return simulator.Action{}
+	})
+	findings := w.Verify(now, audit.Options{Deep: true}).Differences
+	lacks = findings[0].OrderID
+	refused.Store(true)
+	for _, d := range w.Verify(now, audit.Options{Deep: true, Repair: true}).Differences {
+		if d.Repaired == (d.OrderID == lacks) || d.Repaired == (d.Why != "") {
+			t.Errorf("%+v", d)
+		}
+	}
+	if r := w.Verify(now, audit.Options{}); r.Left() != 1 {
+		t.Errorf("%+v", r.Differences)
+	}
+	refused.Store(false)
+	w.Backfill(now) // tries what is pending again
+	if r := w.Verify(now, audit.Options{Deep: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+	w.Equal(start.AddDate(0, 0, 3))
+}
+
 // Items that were altered by hand are not repaired while the order's detail is unavailable.
 func TestAlteredItemsNeedTheirDetail(t *testing.T) {
 	t.Parallel()
