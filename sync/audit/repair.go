@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -44,11 +45,16 @@ func (v *verification) repairAll(ctx context.Context) error {
 		return err
 	}
 	again, err := v.again(ctx)
+	if failed := again.looks.narrow(ctx, v.run, v.found); failed != nil {
+		return errors.Join(err, failed)
+	}
 	for i := range v.found {
 		d := &v.found[i]
 		why := v.unrepaired(d)
 		switch {
 		case why != "":
+		case again.looks.foreign[d.finding.ID]:
+			why = "it was found with other filters than the account has now (accounts[].filters): only a look with those, or without any, ends it"
 		case lack[d.OrderID]:
 			why = "it was listed whole, and its detail could not be had"
 		case slices.ContainsFunc(again.found, func(f Difference) bool { return f.alike(d) }):

@@ -57,7 +57,7 @@ func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, 
 			return err
 		}
 		err = v.verify(source.WithPriority(ctx, source.Verify), before)
-		left, failed := conclude(ctx, a.store, before, v.found, v.looks, v.name())
+		left, failed := conclude(ctx, a.store, r, before, v.found, v.looks, v.name())
 		mu.Lock()
 		defer mu.Unlock()
 		report.Differences = append(append(report.Differences, v.found...), left...)
@@ -137,6 +137,9 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 	if !v.Repair {
 		return nil
 	}
+	if err := v.looks.narrow(ctx, v.run, before); err != nil {
+		return err
+	}
 	for _, d := range before {
 		if again := slices.ContainsFunc(v.found, func(f Difference) bool { return f.id() == d.id() }); !again && !v.looks.cover(&d) {
 			v.found = append(v.found, d) // this look was not as deep: it is repaired all the same
@@ -150,7 +153,7 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 
 // differ notes a difference that a look of a depth found.
 func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
-	d.Stream, d.Interval, d.Depth = v.run.Stream.Stream, iv, depth
+	d.Stream, d.Interval, d.Depth, d.filters = v.run.Stream.Stream, iv, depth, v.run.Stream.Filters.String()
 	v.found = append(v.found, d)
 }
 
