@@ -9,12 +9,13 @@
 //     rows are as many as TotalCount, it is complete after a single call.
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
-//     with the same rows. Pages that do not fit are read again, a bounded number of times.
+//     with the same rows. Pages that do not fit are read again, a bounded number of times. Where the last page is full, the
+//     one after it has nothing more.
 //   - A TotalCount is not accepted as all there is only because it agrees with itself: a vendor may count, and list, no
 //     further than a limit. One that has named a larger count has no limit here. Where none was named yet, a wider range
 //     is asked for, and if that does not name one, two parts, which must not count more rows than were listed of them. See [Ceiling].
 //   - An empty or short page before the count is reached is never accepted, and never ends a listing.
-//   - A listing that disagrees with itself in the same way twice will do so again: it is halved, down to one second. A
+//   - A listing that disagrees with itself in the same way twice will do so again: it is halved, down to one page. A
 //     single page that names more rows than it holds is as small as a question gets.
 //   - A listing most of whose rows were created at other times than was asked for is no answer to the question.
 //   - A vendor that contradicts itself time after time is not asked for ever smaller parts of it.
