@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
@@ -30,7 +31,7 @@ type packet struct {
 // Bounds of one packet: while it is sent it is held about four times, as columns, as bytes, and compressed.
 const (
 	maxPacketRows  = 2048
-	maxPacketBytes = 1 << 20
+	maxPacketBytes = 256 << 10
 )
 
 // encoder has the memory that is needed to make a packet.
@@ -40,12 +41,13 @@ type encoder struct {
 	compress *compress.Writer
 }
 
-func newEncoder() *encoder {
-	return &encoder{compress: compress.NewWriter(compress.LevelZero, compress.LZ4)}
-}
+// encoders are shared by all writers: those of many accounts wait for rows most of the time.
+var encoders = sync.Pool{New: func() any { return &encoder{compress: compress.NewWriter(compress.LevelZero, compress.LZ4)} }}
 
 // encode makes a packet of rows. It fails on a value that does not fit its column (I5, I6).
-func encode[T any](e *encoder, t *table[T], rows []*T) (packet, error) {
+func encode[T any](t *table[T], rows []*T) (packet, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
 	e.native.Reset()
 	e.rows = e.rows[:0]
 	for _, r := range rows {

@@ -2,7 +2,6 @@ package sink_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -363,9 +362,7 @@ func TestClusterThatIsNotTheTables(t *testing.T) {
 // The rows of one server move to a cluster by being inserted there, table by table, as sink/README.md says.
 func TestSlowMoveToACluster(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("fills two warehouses and reads every view of both; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "fills two warehouses and reads every view of both")
 	one := open(t)
 	fillCluster(t, one, one)
 	n := warehousetest.Cluster(t, sinktest.TwoShards)

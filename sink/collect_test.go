@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sink/embedded"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sink/warehousetest"
 )
 
@@ -229,9 +229,7 @@ func TestConnectionCutDuringRead(t *testing.T) {
 // The same at more places.
 func TestSlowConnectionCutDuringRead(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("cuts each kind of read at four places; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "cuts each kind of read at four places")
 	cutDuringRead(t, func(size int64) []int64 { return []int64{0, size / 3, size * 2 / 3, size - 1} })
 }
 

@@ -1,7 +1,6 @@
 package sink_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -173,9 +172,7 @@ func TestMissingObjectsAreMadeAgain(t *testing.T) {
 // The same of all objects.
 func TestSlowMissingObjectsAreMadeAgain(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("looks at the warehouse four times for each table and view; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "looks at the warehouse four times for each table and view")
 	names := []string{schema.VersionTable}
 	for _, table := range schema.Tables() {
 		names = append(names, table.Name)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,9 +23,7 @@ func TestConcurrentOpens(t *testing.T) {
 // The same more often.
 func TestSlowConcurrentOpens(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("makes a hundred warehouses; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "makes a hundred warehouses")
 	openAtOnce(t, 25)
 }
 

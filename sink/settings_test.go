@@ -2,7 +2,6 @@ package sink_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -154,9 +153,7 @@ func TestLimitsOfAReader(t *testing.T) {
 // The same of each pinned setting by itself, since one might hide what another does.
 func TestSlowHostileProfileOfAReader(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("reads all views once for each pinned setting; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "reads all views once for each pinned setting")
 	conn, want := filledForSettings(t)
 	for name, value := range hostileOfViews(t) {
 		if got := digest(t, conn, clickhouse.Settings{name: value}); got != want {
@@ -205,9 +202,7 @@ var leftToTheReader = map[string]string{
 // Each setting of the server that is on or off is turned over: what changes an answer is pinned, or known.
 func TestSlowEverySettingTurnedOver(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("reads all views with hundreds of settings; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "reads all views with hundreds of settings")
 	conn, want := filledForSettings(t)
 	rows, err := conn.Query(t.Context(), "SELECT name, value FROM system.settings WHERE type = 'Bool' AND NOT is_obsolete ORDER BY name")
 	if err != nil {

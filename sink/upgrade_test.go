@@ -125,9 +125,7 @@ func TestUpgradeThatWasCutOff(t *testing.T) {
 // The same after each step.
 func TestSlowUpgradeThatWasCutOff(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("brings a warehouse up to date four times; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "brings a warehouse up to date four times")
 	upgradeCutOff(t, 1, 2, 3, 4)
 }
 

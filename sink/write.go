@@ -33,10 +33,9 @@ func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
 
 // Writer returns a writer without rows.
 func (s *Sink) Writer() schema.Writer {
-	e := newEncoder()
 	return &writer{
 		sink:  s,
-		items: gather(itemTable, e), orders: gather(orderTable, e), rejects: gather(rejectTable, e), resolved: gather(rejectStateTable, e), windows: gather(windowTable, e),
+		items: gather(itemTable), orders: gather(orderTable), rejects: gather(rejectTable), resolved: gather(rejectStateTable), windows: gather(windowTable),
 	}
 }
 
@@ -82,7 +81,7 @@ func (w *writer) Write(ctx context.Context) error {
 
 // write stores rows of one table.
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
-	g := gather(t, newEncoder())
+	g := gather(t)
 	if err := g.add(rows); err != nil {
 		return err
 	}
@@ -92,9 +91,8 @@ func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 // gathered is rows of one table that are to be sent. Those that came last wait as they are, all others encoded and
 // compressed: they take a tenth of the memory then, for as long as an insert and its retries may take.
 type gathered[T any] struct {
-	table   *table[T]
-	encoder *encoder
-	parts   map[int]*part[T] // by place
+	table *table[T]
+	parts map[int]*part[T] // by place
 	// What is not encoded yet.
 	openRows, openBytes int
 	// size is about how many bytes all rows take.
@@ -107,8 +105,8 @@ type part[T any] struct {
 	packets []packet
 }
 
-func gather[T any](t *table[T], e *encoder) *gathered[T] {
-	return &gathered[T]{table: t, encoder: e, parts: map[int]*part[T]{}}
+func gather[T any](t *table[T]) *gathered[T] {
+	return &gathered[T]{table: t, parts: map[int]*part[T]{}}
 }
 
 // add takes rows over, which must not change any more. It fails on a value that does not fit its column.
@@ -144,7 +142,7 @@ func (g *gathered[T]) encode() error {
 		if len(p.open) == 0 {
 			continue
 		}
-		made, err := encode(g.encoder, g.table, p.open)
+		made, err := encode(g.table, p.open)
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,14 @@ var settings = map[string]string{
 	"fsync_metadata": "0", // nor is anything to outlive the machine
 }
 
+// Slow skips a test that takes too long for every day, and says why. Its name says so, too: see .ci/run.
+func Slow(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("ORDERSYNC_SLOW") == "" {
+		t.Skip(why + "; ORDERSYNC_SLOW=1 runs it")
+	}
+}
+
 // Main is the body of TestMain: it runs the tests, stops the server that they shared and exits. Temporary folders are in
 // memory where there is room: ClickHouse makes a dozen files for each insert. Benchmarks have a server as everybody has.
 func Main(m *testing.M) {

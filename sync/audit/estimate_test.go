@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/audit"
-	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/domain"
@@ -59,7 +59,7 @@ func TestEstimateIsWhatABackfillCosts(t *testing.T) {
 
 func TestEstimateIsWhatABackfillCostsSlow(t *testing.T) {
 	t.Parallel()
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	estimateAgainstCosts(t, 60, 60)
 }
 

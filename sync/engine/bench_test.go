@@ -129,7 +129,7 @@ func BenchmarkMemory(b *testing.B) {
 				engines := make([]*engine.Engine, c.accounts)
 				s := benchSink(b)
 				for i := range engines { // a budget takes memory by its quota
-					engines[i] = benchEngine(b, s, fmt.Sprint("account", i), endpoint, 256/c.accounts, float64(100_000/c.accounts), nil, c.accounts)
+					engines[i] = benchEngine(b, s, fmt.Sprint("account", i), endpoint, 256/c.accounts, float64(20_000/c.accounts), nil, c.accounts)
 				}
 				debug.FreeOSMemory()
 				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins anew

@@ -12,7 +12,6 @@ import (
 	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/engine"
-	"github.com/ordersync/ordersync/sync/internal/worldtest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -93,7 +92,7 @@ func TestCampaignOnTwoShards(t *testing.T) {
 // next one makes the rest.
 func TestShardAwayDuringABackfillSlow(t *testing.T) {
 	t.Parallel()
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 2, Orders: 1500}, on(n, sinktest.TwoShards, 0, true))
 	end := start.AddDate(0, 0, 3)
@@ -159,7 +158,7 @@ func TestShardAwayDuringABackfillSlow(t *testing.T) {
 // calls. What is written then is above what it missed, so that both agree as soon as they have each other's rows.
 func TestSlowReplicaThatIsBehind(t *testing.T) {
 	t.Parallel()
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	n := sinktest.OwnCluster(t)
 	w := newWorldIn(t, simulator.Options{Seed: 3, Orders: 600}, on(n, sinktest.TwoReplicas, 0, true))
 	now := start.AddDate(0, 0, 3)

@@ -38,7 +38,7 @@ type lease struct {
 
 // newCommitter starts the goroutine that writes; close ends it. fail stops the run when the warehouse refuses a batch.
 func newCommitter(ctx context.Context, e *Engine, fail context.CancelCauseFunc) *committer {
-	c := &committer{engine: e, in: make(chan delivery, 4), ended: make(chan struct{})}
+	c := &committer{engine: e, in: make(chan delivery), ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)
 		if c.err = c.loop(ctx); c.err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/internal/worldtest"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -80,7 +80,7 @@ func masses(t *testing.T, n int, due bool) (w *world, now time.Time) {
 func TestRejectsInMasses(t *testing.T) { rejectsInMasses(t, many) }
 
 func TestRejectsInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	rejectsInMasses(t, veryMany)
 }
 
@@ -120,7 +120,7 @@ func notMore(t *testing.T, n int, less, more runCosts) {
 func TestDueRejectsInMasses(t *testing.T) { dueRejectsInMasses(t, many) }
 
 func TestDueRejectsInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	dueRejectsInMasses(t, veryMany)
 }
 
@@ -145,7 +145,7 @@ func dueRejectsInMasses(t *testing.T, n int) {
 func TestSettledOrdersInMasses(t *testing.T) { settledOrdersInMasses(t, many) }
 
 func TestSettledOrdersInMassesSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	settledOrdersInMasses(t, veryMany)
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ordersync/ordersync/sync/internal/worldtest"
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
@@ -43,7 +43,7 @@ func (p *paced) Detail(ctx context.Context, ownerID, orderID string) (source.Det
 // creation until its detail is fetched, at a quota of ten list and ten detail calls a second. Other densities can be named:
 // ORDERSYNC_DENSITIES="100000".
 func TestScheduledRunTableSlow(t *testing.T) {
-	worldtest.Slow(t)
+	sinktest.Slow(t, "takes long")
 	densities := os.Getenv("ORDERSYNC_DENSITIES")
 	if densities == "" {
 		densities = "100 2000 40000"

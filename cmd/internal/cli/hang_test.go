@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/sink/sinktest"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -19,9 +20,7 @@ import (
 // told to: that is how long an orchestrator waits before it kills.
 func TestSlowDaemonWhateverHangs(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("waits for several stops of half a minute; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "waits for several stops of half a minute")
 	for _, c := range []struct {
 		hangs     string
 		vendor    bool

@@ -1,18 +1,17 @@
 package cli_test
 
 import (
-	"os"
 	"testing"
 	"time"
+
+	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
 // A second daemon on the same warehouse makes no call while the first one lives, and takes over within a minute after that
 // was killed, without a chance to give anything back.
 func TestCrashOfTheLeader(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("takes a minute; ORDERSYNC_SLOW=1 runs it")
-	}
+	sinktest.Slow(t, "takes a minute")
 	w := newWorld(t, 100)
 	w.configure()
 	first := w.start("run")

@@ -103,8 +103,8 @@ func (p *program) ending(r *status.Report) {
 	live := slices.ContainsFunc(r.Accounts, func(l status.Stream) bool { return l.Daemon != nil && l.Daemon.Live })
 	idle := slices.ContainsFunc(r.Accounts, func(l status.Stream) bool { return l.Diagnosis.State == diagnosis.Idle })
 	next := ""
-	if live && !r.NextTick.IsZero() {
-		next = ", the next run is due in " + span(r.NextTick.Sub(r.Now))
+	if live && !r.NextRun.IsZero() {
+		next = ", the next run is due in " + span(r.NextRun.Sub(r.Now))
 	}
 	switch {
 	case !r.OK:

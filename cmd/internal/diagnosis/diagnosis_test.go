@@ -17,7 +17,7 @@ func ago(d time.Duration) time.Time { return now.Add(-d) }
 // healthy is an account that a daemon keeps up to date.
 func healthy() diagnosis.Facts {
 	return diagnosis.Facts{
-		Stream: schema.Stream{Source: "bss", Account: "main"}, Now: now, Target: 73 * time.Minute, Tick: 5 * time.Minute,
+		Stream: schema.Stream{Source: "bss", Account: "main"}, Now: now, Target: 73 * time.Minute, Every: 5 * time.Minute,
 		Complete: ago(10 * time.Minute), Newest: ago(-50 * time.Minute), Windows: map[schema.Verdict]int{schema.Complete: 100, schema.Open: 1},
 		Daemon: diagnosis.Daemon{Live: true, Process: "host:1", Since: ago(48 * time.Hour), Seen: ago(time.Second)},
 		Runs:   diagnosis.Runs{Last: ago(2 * time.Minute), Since: ago(48 * time.Hour)},
@@ -51,7 +51,7 @@ func TestDiagnoses(t *testing.T) {
 		},
 		"new": {
 			change: func(f *diagnosis.Facts) {
-				*f = diagnosis.Facts{Stream: f.Stream, Now: now, Target: f.Target, Tick: f.Tick}
+				*f = diagnosis.Facts{Stream: f.Stream, Now: now, Target: f.Target, Every: f.Every}
 			},
 			state: diagnosis.Incomplete, cause: diagnosis.NeverSynced, says: []string{"never synced", "`ordersync backfill --from …`"}, never: []string{"daemon"},
 		},

@@ -150,7 +150,7 @@ func askedOf(expected []Expected) map[string]schema.Filters {
 // diagnose says how each stream stands, those that the configuration names and those that the ledger knows.
 func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected, now time.Time) (*Report, error) {
 	r := &Report{
-		OK: true, Now: now, NextTick: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
+		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
 		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
 	}
 	for _, x := range have.groups {

@@ -13,7 +13,7 @@ import (
 // Allowances returns, by owner id, how much longer than from one scheduled run to the next the streams of an account may go
 // unasked, because they order nothing, by the list quota of their account. An account of few streams has none.
 func Allowances(ctx context.Context, w *sink.Sink, account string, streams int, quota float64, times config.Schedule, now time.Time) (map[string]time.Duration, error) {
-	turns := window.TurnsOf(streams, quota, newSchedule(times, now).tick, times.Quiet)
+	turns := window.TurnsOf(streams, quota, newSchedule(times, now).every, times.Quiet)
 	if turns.Quiet == 0 {
 		return nil, nil
 	}

@@ -20,7 +20,7 @@ type Report struct {
 	OK       bool      `json:"ok"` // no problem anywhere
 	Now      time.Time `json:"now"`
 	Version  string    `json:"version,omitempty"` // of ordersync
-	NextTick time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
+	NextRun  time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
 	Problems []string  `json:"problems"`          // those of no single account
 	Map      Map       `json:"map"`
 	Accounts []Stream  `json:"accounts"`

@@ -424,7 +424,7 @@ func TestNotConfigured(t *testing.T) {
 func TestEmpty(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	if r := build(t, s, config.Default(), status.Query{}); !r.OK || len(r.Accounts) != 0 || r.NextTick.IsZero() {
+	if r := build(t, s, config.Default(), status.Query{}); !r.OK || len(r.Accounts) != 0 || r.NextRun.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	cfg := config.Default()

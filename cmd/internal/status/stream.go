@@ -61,7 +61,7 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 // facts are what the diagnosis of a stream is made of.
 func (w *stored) facts(a *Stream, l sink.StreamSummary, now time.Time, s schedule) diagnosis.Facts {
 	f := diagnosis.Facts{
-		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter() + a.allowed, Tick: s.tick, Complete: l.CompleteTo, Newest: l.Newest,
+		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter() + a.allowed, Every: s.every, Complete: l.CompleteTo, Newest: l.Newest,
 		Windows: l.Windows, Unproven: l.Unproven, Gaps: l.Gaps, Missing: l.Missing, Rejects: a.OpenRejects, Refusal: w.refusal,
 		// Those whose missing detail an operator accepted are no problem any more.
 		Pending: max(0, int(l.Pending)-w.rejects[l.Key()].AcceptedDetails),

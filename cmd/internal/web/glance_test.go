@@ -22,7 +22,7 @@ var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 func crowd(t *testing.T, n int) string {
 	t.Helper()
 	return listen(t, web.Options{Status: func(context.Context, status.Query) (*status.Report, error) {
-		r := &status.Report{OK: n < 4, Now: noon, NextTick: noon.Add(time.Minute), Map: status.Map{Days: 35, CellSeconds: 3600, From: noon.AddDate(0, 0, -34), To: noon.AddDate(0, 0, 1)}}
+		r := &status.Report{OK: n < 4, Now: noon, NextRun: noon.Add(time.Minute), Map: status.Map{Days: 35, CellSeconds: 3600, From: noon.AddDate(0, 0, -34), To: noon.AddDate(0, 0, 1)}}
 		for i := range n {
 			lag, since, whole := float64(600+i), noon.Add(-time.Hour), noon.Add(-time.Duration(600+i)*time.Second)
 			l := status.Stream{Account: "reseller", OwnerID: fmt.Sprintf("10000000%03d", i), TargetSeconds: 4380, LagSeconds: &lag, CompleteTo: &whole, ComparedAt: &since,

@@ -137,7 +137,7 @@ const manyRows = 40
 func (v *view) Last() time.Time { return v.Map.To.AddDate(0, 0, -1) }
 
 // NextIn is the time until the next scheduled run is due.
-func (v *view) NextIn() time.Duration { return v.NextTick.Sub(v.Now).Round(time.Second) }
+func (v *view) NextIn() time.Duration { return v.NextRun.Sub(v.Now).Round(time.Second) }
 
 // Wrong counts the streams that somebody should look at.
 func (v *view) Wrong() (n int) {

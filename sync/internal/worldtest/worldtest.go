@@ -4,7 +4,6 @@ package worldtest
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -23,14 +22,6 @@ import (
 	"github.com/ordersync/ordersync/sync/source/unicloud"
 	"github.com/ordersync/ordersync/sync/stream"
 )
-
-// Slow skips a test that takes too long for every day. Its name says so, too: see .ci/run.
-func Slow(t *testing.T) {
-	t.Helper()
-	if os.Getenv("ORDERSYNC_SLOW") == "" {
-		t.Skip("takes long; ORDERSYNC_SLOW=1 runs it")
-	}
-}
 
 // Start is when the time of a world begins.
 var Start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
