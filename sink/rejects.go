@@ -107,16 +107,21 @@ func (s *Sink) held(ctx context.Context, stream schema.Stream, size time.Duratio
 	}
 	rejects := "SELECT order_id, " + bucket("window_start", size) + " AS at, " + bucket("create_time", size) + " AS placed FROM reject_states FINAL WHERE " +
 		where + " AND resolved = 0 AND stage = 'list' AND order_id != ''"
-	listed, more := s.listed(stream, from, to)
+	// The newest version of each key by itself and not with FINAL, which would read the keys of the whole range.
+	live, all := "argMax(is_deleted, version) = 0", slices.Concat(args, rangeArgs(stream, from, to), args)
+	for _, f := range s.filters.Set() {
+		live += " AND lower(argMax(" + f.Column + ", version)) = ?"
+		all = append(all, strings.ToLower(f.Value))
+	}
 	type count struct {
 		at int64
 		n  uint64
 	}
 	held, err := collect(ctx, s, `SELECT at, count() FROM (`+rejects+`) AS r
-		INNER JOIN (SELECT order_id, `+bucket("create_time", size)+` AS stored FROM order_rows`+final+` WHERE `+listed+
-		` AND order_id GLOBAL IN (SELECT order_id FROM (`+rejects+`))) AS o USING (order_id)
-		WHERE isNull(placed) OR placed = at AND placed = stored GROUP BY at`+finalSettings,
-		slices.Concat(args, more, args), func(rows driver.Rows) (c count, err error) {
+		INNER JOIN (SELECT order_id, any(`+bucket("create_time", size)+`) AS stored FROM order_rows
+			WHERE `+inRange+` AND order_id GLOBAL IN (SELECT order_id FROM (`+rejects+`)) GROUP BY order_id, create_time HAVING `+live+`) AS o USING (order_id)
+		WHERE isNull(placed) OR placed = at AND placed = stored GROUP BY at`,
+		all, func(rows driver.Rows) (c count, err error) {
 			return c, rows.Scan(&c.at, &c.n)
 		})
 	for _, h := range held {
