@@ -117,7 +117,7 @@ func (s *Sink) held(ctx context.Context, stream schema.Stream, size time.Duratio
 		at int64
 		n  uint64
 	}
-	held, err := collect(ctx, s, `SELECT at, count() FROM (`+rejects+`) AS r
+	held, err := collect(ctx, s, `SELECT at, uniqExact(order_id) FROM (`+rejects+`) AS r
 		INNER JOIN (SELECT order_id, any(`+bucket("create_time", size)+`) AS stored FROM order_rows
 			WHERE `+inRange+` AND order_id GLOBAL IN (SELECT order_id FROM (`+rejects+`)) GROUP BY order_id, create_time HAVING `+live+`) AS o USING (order_id)
 		WHERE isNull(placed) OR placed = at AND placed = stored GROUP BY at`,

@@ -19,7 +19,8 @@ type Count struct {
 	Total  int             // at the source
 	Stored int             // at the most
 	Agrees bool
-	// Exact says that the source may count further. A count that agrees and is not exact proves nothing: there may be more.
+	// Exact says that the source would have counted further. A count that agrees and is not exact proves nothing: there may be
+	// more.
 	Exact bool
 }
 
