@@ -30,7 +30,8 @@ const (
 )
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a range
-// against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
+// against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year, and two
+// for the largest count, which may be as far as the source counts. Windows
 // that are not past their allowed lateness are left out, and open ones that are while nothing after them is complete: the next run
 // closes them. Where a vendor cannot list, there is nothing to count: only a deep Verify asks, for each stored order.
 func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, p *stream.Progress) (Report, stream.Summary, error) {
