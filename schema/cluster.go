@@ -34,8 +34,15 @@ type Cluster struct {
 // A statement that is of no kind known here is an error: it must not be made on one server only.
 //
 // With names of tables there are only the statements that make these, change their definition and fill them: run again, they make a
-// table that somebody dropped.
-func (c Cluster) Migrations(only ...string) fs.FS { return rewrittenFiles{c, only, migrationFiles} }
+// table that somebody dropped. What a materialized view feeds is filled with it, since the view has missed what was written meanwhile.
+func (c Cluster) Migrations(only ...string) fs.FS {
+	for _, t := range Tables() {
+		if t.Feeds != "" && slices.Contains(only, t.Name) {
+			only = append(slices.Clip(only), t.Feeds)
+		}
+	}
+	return rewrittenFiles{c, only, migrationFiles}
+}
 
 // Local is the name of the table that holds the rows of a table on each server.
 func (c Cluster) Local(table string) string {

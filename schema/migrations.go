@@ -29,6 +29,14 @@ type Table struct {
 	Added   []string // names of columns that later migrations add
 }
 
+// Names are those of all columns, in the order in which they were added.
+func (t Table) Names() (names []string) {
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	return append(names, t.Added...)
+}
+
 // Column is a column of a table or a view. Type is spelled as the server does.
 type Column struct{ Name, Type string }
 

@@ -49,12 +49,15 @@ func (s *Sink) WriteClose(ctx context.Context, rows []Close) error {
 	return write(ctx, s, closeTable, rows)
 }
 
-// Closes returns the closes of a month, or of all months for the zero time, the oldest month and close first.
-func (s *Sink) Closes(ctx context.Context, month time.Time) ([]Close, error) {
-	where, args := "1", []any(nil)
-	if !month.IsZero() {
-		where, args = "month = fromUnixTimestamp64Milli(?, 'UTC')", []any{bound(month)}
-	}
+// Closes returns the closes of all months, the oldest month and close first.
+func (s *Sink) Closes(ctx context.Context) ([]Close, error) { return s.closes(ctx, "1") }
+
+// ClosesOf returns the closes of a month, the oldest one first.
+func (s *Sink) ClosesOf(ctx context.Context, month time.Time) ([]Close, error) {
+	return s.closes(ctx, "month = fromUnixTimestamp64Milli(?, 'UTC')", bound(month))
+}
+
+func (s *Sink) closes(ctx context.Context, where string, args ...any) ([]Close, error) {
 	out, err := collect(ctx, s, closeTable.all()+" FINAL WHERE "+where+" ORDER BY month, closed_at, account, currency", args, closeTable.scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the closes: %w", err)
@@ -62,13 +65,22 @@ func (s *Sink) Closes(ctx context.Context, month time.Time) ([]Close, error) {
 	return out, nil
 }
 
-// Figures adds up spend over the orders created in [from, to) as they were known at a moment, by account and currency. With
-// accounts it is of these alone: a moment before the first sync of an account that is asked for is an error.
-func (s *Sink) Figures(ctx context.Context, from, to, moment time.Time, accounts ...string) ([]Figures, error) {
-	where, args := "", []any{bound(from), bound(to)}
-	if len(accounts) > 0 {
-		where, args = " AND account IN (?)", append(args, accounts)
+// Figures adds up spend over the orders created in [from, to) as they were known at a moment, by account and currency. A moment
+// before the first sync of an account is an error.
+func (s *Sink) Figures(ctx context.Context, from, to, moment time.Time) ([]Figures, error) {
+	return s.figures(ctx, from, to, moment, "")
+}
+
+// FiguresOf is Figures for some accounts: none where none are given.
+func (s *Sink) FiguresOf(ctx context.Context, from, to, moment time.Time, accounts []string) ([]Figures, error) {
+	if len(accounts) == 0 {
+		return nil, nil
 	}
+	return s.figures(ctx, from, to, moment, " AND account IN (?)", accounts)
+}
+
+func (s *Sink) figures(ctx context.Context, from, to, moment time.Time, where string, args ...any) ([]Figures, error) {
+	args = append([]any{bound(from), bound(to)}, args...)
 	out, err := collect(ctx, s, `SELECT account, currency, uniqExact(owner_id, order_id), count(), sum(paid), sum(refunded), sum(net), sum(tax),
 			sum(net_after_tax), sum(unpaid), `+schema.DigestSQL()+`
 		FROM spend_as_of(moment = `+schema.Quote(moment.UTC().Format("2006-01-02 15:04:05.000"))+`)

@@ -105,7 +105,8 @@ func readings(now time.Time) []reading {
 		{"RejectsOfOrders", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectsOfOrders(ctx, stream, ids))
 		}},
-		{"ListRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ListRejects(ctx, "main")) }},
+		{"ListRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ListRejects(ctx)) }},
+		{"ListAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ListAccountRejects(ctx, "main")) }},
 		{"FindRejects", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.FindRejects(ctx, "r")) }},
 		{"FindAccountRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FindAccountRejects(ctx, "main", "r"))
@@ -134,9 +135,13 @@ func readings(now time.Time) []reading {
 		{"WindowFaults", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.WindowFaults(ctx, "[0-9]+")) }},
 		{"LastLeases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.LastLeases(ctx)) }},
 		{"Leases", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Leases(ctx)) }},
-		{"Closes", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Closes(ctx, time.Time{})) }},
+		{"Closes", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.Closes(ctx)) }},
+		{"ClosesOf", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ClosesOf(ctx, day)) }},
 		{"Figures", func(ctx context.Context, s *sink.Sink) (any, error) {
-			return some(s.Figures(ctx, from, to, day.AddDate(1, 0, 0), "main"))
+			return some(s.Figures(ctx, from, to, day.AddDate(1, 0, 0)))
+		}},
+		{"FiguresOf", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.FiguresOf(ctx, from, to, day.AddDate(1, 0, 0), []string{"main"}))
 		}},
 		{"ProductsFetched", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ProductsFetched(ctx, "main")) }},
 		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) {
@@ -346,7 +351,7 @@ func TestReadsEnd(t *testing.T) {
 			t.Error("the column is as it was")
 		}
 		exec(t, s.Conn(), "INSERT INTO sync_finding_rows (account, id) VALUES ('main', 'x')")
-		if _, err := s.ListRejects(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
+		if _, err := s.ListRejects(t.Context()); err == nil || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") ||
 			strings.Count(err.Error(), "ordersync migrate") != 1 {
 			t.Error(err)
 		}

@@ -62,7 +62,7 @@ func dialStrategy(ctx context.Context, id int, o *clickhouse.Options, dial click
 
 // dialContext dials within a bound. Its context is one of dialStrategy, or of the migrations, which have a driver around the
 // driver.
-func dialContext(timeout time.Duration, secure *tls.Config) func(context.Context, string) (net.Conn, error) {
+func (c Config) dialContext(timeout time.Duration, secure *tls.Config) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
 		d, ok := ctx.Value(dialingKey{}).(*dialing)
 		if !ok {
@@ -76,7 +76,7 @@ func dialContext(timeout time.Duration, secure *tls.Config) func(context.Context
 		if secure != nil {
 			conn, err = (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", addr)
 		} else {
-			conn, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+			conn, err = c.Dial(ctx, "tcp", addr)
 		}
 		if err != nil {
 			return nil, err

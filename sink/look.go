@@ -66,8 +66,9 @@ type found struct {
 	version  string // of the server
 	database bool
 	nodes    map[string]map[string]*object
-	versions []int64 // of the migrations that were run
-	adopting bool    // the warehouse is of a program that made no marks
+	versions []int64  // of the migrations that were run
+	detached []string // names of ours that tables have which the server does not show
+	adopting bool     // the warehouse is of a program that made no marks
 }
 
 // look reads what is there and refuses what is not ours. It connects without naming the database, since the server
@@ -91,7 +92,7 @@ func look(ctx context.Context, cfg Config) (f *found, err error) {
 			return nil, connectError(cfg, "look at database "+cfg.Database, err)
 		}
 	}
-	for _, step := range []func() error{f.layout, f.foreign, f.newer, f.zone} {
+	for _, step := range []func() error{f.attached, f.layout, f.foreign, f.newer, f.complete, f.zone} {
 		if err := step(); err != nil {
 			return nil, &ConnectError{Op: "look at database " + cfg.Database, Addr: strings.Join(cfg.Addr, ","), Err: err}
 		}
@@ -126,6 +127,9 @@ func (f *found) readObjects(ctx context.Context, conn driver.Conn) error {
 		return err
 	}
 	names := f.names()
+	if err := f.readDetached(ctx, conn, names); err != nil {
+		return err
+	}
 	err = each(ctx, conn, "SELECT "+node+", name, engine, comment FROM "+f.everywhere("tables")+
 		" WHERE database = ? AND name IN (?)", []any{f.cfg.Database, names}, func(rows driver.Rows) error {
 		var node string
@@ -162,6 +166,21 @@ func (f *found) readObjects(ctx context.Context, conn driver.Conn) error {
 		}
 		return err
 	})
+}
+
+// readDetached finds tables that were detached. The server shows them nowhere else, and makes no other of their name.
+func (f *found) readDetached(ctx context.Context, conn driver.Conn, names []string) error {
+	err := each(ctx, conn, "SELECT DISTINCT table FROM "+f.everywhere("detached_tables")+" WHERE database = ? AND table IN (?) ORDER BY table",
+		[]any{f.cfg.Database, names}, func(rows driver.Rows) error {
+			var name string
+			err := rows.Scan(&name)
+			f.detached = append(f.detached, name)
+			return err
+		})
+	if exception := (*clickhouse.Exception)(nil); errors.As(err, &exception) && slices.Contains([]int32{60, 497}, exception.Code) {
+		return nil // the server has no such list yet, or does not let us see it
+	}
+	return err
 }
 
 // names are those of all our objects. In a cluster a table has a second one on each server.

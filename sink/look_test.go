@@ -81,6 +81,19 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 			refused(t, sink.Config{Addr: []string{addr}, Database: database, Username: "default"}, c.want, "not made by ordersync", "clickhouse.database")
 		})
 	}
+	t.Run("what is detached", func(t *testing.T) {
+		t.Parallel()
+		addr, database := sinktest.Database(t)
+		conn := sinktest.Conn(t, database)
+		for _, detach := range []string{"orders", "order_rows PERMANENTLY"} {
+			name, _, _ := strings.Cut(detach, " ")
+			exec(t, conn, "CREATE TABLE "+name+" (a Int8) ENGINE = MergeTree ORDER BY a")
+			exec(t, conn, "DETACH TABLE "+detach)
+			refused(t, sink.Config{Addr: []string{addr}, Database: database, Username: "default"}, "the detached table "+name, "ATTACH TABLE "+name, "clickhouse.database")
+			exec(t, conn, "ATTACH TABLE "+name)
+			exec(t, conn, "DROP TABLE "+name+" SYNC")
+		}
+	})
 	t.Run("what has another name", func(t *testing.T) {
 		t.Parallel()
 		addr, database := sinktest.Database(t)
@@ -140,6 +153,24 @@ func TestOursThatIsSomebodyElsesNow(t *testing.T) {
 		[]string{"('Storage of the rejects. Read the view rejects instead (ordersync)')"})
 }
 
+// What somebody added to a table of ours stays as it is (I13), and what somebody has dropped of one is said: made again it would
+// be empty, and no sum would tell.
+func TestColumnsOfOthersAndColumnsThatAreGone(t *testing.T) {
+	t.Parallel()
+	addr, database := warehousetest.Database(t)
+	cfg := sink.Config{Addr: []string{addr}, Database: database, Username: "default"}
+	s := openAt(t, addr, database)
+	exec(t, s.Conn(), "ALTER TABLE operators ADD COLUMN team String COMMENT 'Ours'")
+	exec(t, s.Conn(), "ALTER TABLE operators COMMENT COLUMN name 'Whatever'")
+	equal(t, openAt(t, addr, database).Made().String(), "correct the comments of the table operators")
+	equal(t, texts(t, s.Conn(), "SELECT comment FROM system.columns WHERE database = currentDatabase() AND table = 'operators' AND name = 'team'"), []string{"('Ours')"})
+	exec(t, s.Conn(), "ALTER TABLE product_rows DROP COLUMN product_name")
+	refused(t, cfg, "its table product_rows has no column product_name", "backup", "drop the table")
+	exec(t, s.Conn(), "ALTER TABLE product_rows ADD COLUMN product_name String")
+	exec(t, s.Conn(), "ALTER TABLE sync_run_rows DROP COLUMN share")
+	refused(t, cfg, "its table sync_run_rows has no column share")
+}
+
 // A newer program may have given the tables another meaning: an older one neither reads nor writes them.
 func TestNewerWarehouseIsRefused(t *testing.T) {
 	t.Parallel()
@@ -167,6 +198,19 @@ func TestMissingObjectsAreMadeAgain(t *testing.T) {
 		}
 	}
 	makeAgain(t, names)
+}
+
+// What was written while the view was missing that copies it is copied when the view is made again.
+func TestWhatAMissingFeedHasMissed(t *testing.T) {
+	t.Parallel()
+	addr, database := warehousetest.Database(t)
+	s := openAt(t, addr, database)
+	exec(t, s.Conn(), "DROP TABLE reject_states_feed SYNC")
+	exec(t, s.Conn(), "DROP TABLE order_item_versions_feed SYNC")
+	write(t, s, smallBatch())
+	openAt(t, addr, database)
+	equal(t, texts(t, s.Conn(), "SELECT id FROM reject_states"), []string{"('r1')"})
+	equal(t, len(texts(t, s.Conn(), "SELECT item_id FROM order_item_versions")), 3)
 }
 
 // The same of all objects.

@@ -73,6 +73,11 @@ func TestMoneyMeansOneThing(t *testing.T) {
 	withSum := func(sum string) func(*schema.Order, []schema.Item) {
 		return func(o *schema.Order, _ []schema.Item) { o.Pretax = amount(sum) }
 	}
+	unsaid := func(_ *schema.Order, items []schema.Item) { // no line has a status of its own
+		for n := range items {
+			items[n].PaymentStatus = ""
+		}
+	}
 	without := func(words ...string) func(*schema.Order, []schema.Item) { // the refund line has no status of its own, or another
 		return func(_ *schema.Order, items []schema.Item) {
 			for n := range items {
@@ -113,6 +118,33 @@ func TestMoneyMeansOneThing(t *testing.T) {
 			b.add("i-3", "Upgrade", "Unpaid", without(), "800", "refund -500")
 			b.add("i-4", "Downgrade", "canceled", without(), "1", "refund -500")
 		}, "1000", "3000", "300", 4, []string{"i-1", "i-2", "i-3"}},
+		"lines without a status": {func(b *books) {
+			b.add("i-1", "New", "Paid", unsaid, "1200")
+			b.add("i-1", "Upgrade", "Cancelled", unsaid, "1500", "refund -1200")
+			b.add("i-2", "New", "PAID", unsaid, "1000")
+			b.add("i-2", "Upgrade", "paid ", func(o *schema.Order, items []schema.Item) { withSum("300")(o, items); unsaid(o, items) }, "1300", "refund 1000")
+			b.add("i-3", "New", "Paid", unsaid, "500")
+			b.add("i-3", "Upgrade", "Unpaid", unsaid, "800", "refund -500")
+			b.add("i-3", "Renew", "canceled", unsaid, "800")
+			b.add("i-3", "Refund", "canceled", unsaid, "refund 500")
+			b.add("i-3", "Downgrade", "Exploded", unsaid, "1", "refund -500")
+		}, "1000", "3000", "300", 4, []string{"i-1", "i-2", "i-3"}},
+		"orders without a status": {func(b *books) {
+			b.add("i-1", "New", "Paid", nil, "1200")
+			b.add("i-1", "Upgrade", "", nil, "1500", "refund -1200")
+			b.add("i-1", "", " ", nil, "70")
+			b.add("i-1", "Renew", "", func(_ *schema.Order, items []schema.Item) { items[0].PaymentStatus = "Paid" }, "30")
+			b.add("i-2", "New", "Paid", nil, "5")
+			b.add("i-2", "", "", nil, "refund 5")
+		}, "5", "1230", "0", 4, []string{"i-1"}},
+		"domains": {func(b *books) {
+			domain := func(o *schema.Order, items []schema.Item) {
+				o.Source, items[0].Source, items[0].SubscriptionType = "domain", "domain", ""
+			}
+			b.add("example.com", "activate", "Paid", domain, "55")
+			b.add("example.net", "activate", "Unpaid", domain, "55")
+			b.add("example.org", "renew", "Cancelled", domain, "55")
+		}, "0", "55", "55", 1, []string{"example.com"}},
 		"spellings": {func(b *books) {
 			b.add("i-1", " neW", "paid ", nil, "1200")
 			b.add("i-1", "UPGRADE", "CANCELED", without("canceled"), "1500", "refund -1200")
@@ -170,6 +202,21 @@ func TestMoneyMeansOneThing(t *testing.T) {
 			b.check(t, c.refunded, c.net, c.unpaid, c.orders, c.instances...)
 		})
 	}
+}
+
+// A currency is one, however a detail spells it; lines without one have a sum of their own.
+func TestCurrencies(t *testing.T) {
+	t.Parallel()
+	b := &books{now: time.Now().UTC().Truncate(time.Minute)}
+	for _, currency := range []string{"CNY", "cny", " Cny\n", "USD", "usd", ""} {
+		b.add("i-1", "New", "Paid", func(_ *schema.Order, items []schema.Item) { items[0].Currency = currency }, "10")
+	}
+	s := open(t)
+	write(t, s, b.Batch)
+	for _, sum := range []string{"net)) FROM spend", "net)) FROM spend_by_instance", "net)) FROM spend_by_service_month", "cost)) FROM resources"} {
+		equal(t, texts(t, s.Conn(), "SELECT currency, toString(sum("+sum+" GROUP BY currency ORDER BY currency"), []string{"('','10')", "('CNY','30')", "('USD','20')"})
+	}
+	equal(t, texts(t, s.Conn(), "SELECT BillingCurrency, toString(sum(BilledCost)) FROM focus_charges GROUP BY ALL ORDER BY ALL"), []string{"('CNY','30')", "('USD','20')"})
 }
 
 // SQL and Go read a payment status alike.

@@ -134,7 +134,8 @@ func (f *found) plan() *Plan {
 func (f *found) corrections(t schema.Table, o *object) (out []string) {
 	if t.Feeds == "" {
 		for _, c := range o.columns {
-			if meaning := schema.Meaning(t.Name, c.Name); meaning != o.comments[c.Name] {
+			// A column that somebody has added has a comment of theirs (I13).
+			if meaning := schema.Meaning(t.Name, c.Name); slices.Contains(t.Names(), c.Name) && meaning != o.comments[c.Name] {
 				out = append(out, "COMMENT COLUMN "+c.Name+" "+schema.Quote(meaning))
 			}
 		}

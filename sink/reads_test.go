@@ -141,6 +141,10 @@ func TestNoIDsAreNone(t *testing.T) {
 		equal(t, must[[]schema.Item](t)(s.ItemsByOrder(t.Context(), stream, schema.MinTime, schema.MaxTime, ids)), nil)
 		equal(t, len(must[map[string][]string](t)(s.ItemIDsByOrder(t.Context(), stream, schema.MinTime, schema.MaxTime, ids))), 0)
 		equal(t, must[[]schema.OrderRef](t)(s.Find(t.Context(), stream, ids)), nil)
+		equal(t, must[[]schema.Place](t)(s.Places(t.Context(), stream.Account, ids)), nil)
+		equal(t, must[[]schema.Reject](t)(s.RejectsOf(t.Context(), stream, ids, ids)), nil)
+		equal(t, must[[]schema.Reject](t)(s.RejectsOfOrders(t.Context(), stream, ids)), nil)
+		equal(t, must[[]sink.Figures](t)(s.FiguresOf(t.Context(), schema.MinTime, schema.MaxTime, day, ids)), nil)
 	}
 }
 

@@ -55,6 +55,15 @@ func (f *found) foreign() error {
 		"give ordersync a database of its own (clickhouse.database), or rename what is there", strings.Join(strangers, ", and "))
 }
 
+// attached refuses a database in which a name of ours is that of a detached table: whose it is cannot be seen (I13).
+func (f *found) attached() error {
+	if len(f.detached) == 0 {
+		return nil
+	}
+	return fmt.Errorf("it has the detached table %s, and ordersync needs the name for its own: nothing was changed; ATTACH TABLE %s brings back "+
+		"what is ordersync's; if it is not, give ordersync a database of its own (clickhouse.database)", strings.Join(f.detached, ", "), f.detached[0])
+}
+
 // like reports whether an object has the structure of a table of ours.
 func like(t schema.Table, o *object) bool {
 	if t.Feeds != "" {
@@ -92,6 +101,28 @@ func (f *found) newer() error {
 			if mark, ok := schema.ParseViewMark(o.comment); ok && mark.Newer() {
 				return fmt.Errorf("its view %s was made by a newer ordersync (%d.%d; this one is %d.%d): %s", v.Name, mark.Tables, mark.Views,
 					schema.CurrentMark().Tables, schema.CurrentMark().Views, remedy)
+			}
+		}
+	}
+	return nil
+}
+
+// complete refuses a table of ours without a column that it has had. Put back it would be empty, and no sum would tell (I8).
+func (f *found) complete() error {
+	for _, v := range schema.Versions() {
+		if !slices.Contains(f.versions, v) {
+			return nil // a migration is still to add some
+		}
+	}
+	for _, t := range schema.Tables() {
+		for _, name := range f.forms(t) {
+			for _, o := range f.objects(name) {
+				for _, column := range t.Names() {
+					if _, ok := o.comments[column]; !ok {
+						return fmt.Errorf("its table %s has no column %s: restore the table from a backup, or drop the table, and "+
+							"`ordersync migrate` makes it again, empty", name, column)
+					}
+				}
 			}
 		}
 	}

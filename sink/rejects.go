@@ -254,10 +254,14 @@ func (s *Sink) rejects(ctx context.Context, raw, where string, args ...any) ([]s
 	return out, nil
 }
 
-// ListRejects returns the rejects of an account, or of all accounts with an empty one, whatever became of them, oldest first. Their
-// payloads are not read.
-func (s *Sink) ListRejects(ctx context.Context, account string) ([]schema.Reject, error) {
-	return s.rejects(ctx, "''", "? IN ('', account)", account)
+// ListRejects returns the rejects of all accounts, whatever became of them, oldest first. Their payloads are not read.
+func (s *Sink) ListRejects(ctx context.Context) ([]schema.Reject, error) {
+	return s.rejects(ctx, "''", "1")
+}
+
+// ListAccountRejects is ListRejects for one account.
+func (s *Sink) ListAccountRejects(ctx context.Context, account string) ([]schema.Reject, error) {
+	return s.rejects(ctx, "''", ofAccount, account)
 }
 
 // FindRejects returns the rejects of all accounts whose id begins with the prefix, whatever became of them, oldest first.

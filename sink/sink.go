@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,6 +46,8 @@ type Config struct {
 	MaxElapsedTime time.Duration
 	// DialTimeout bounds the making of a connection; DefaultDialTimeout where zero.
 	DialTimeout time.Duration
+	// Dial makes the connections without TLS, in the way of [net.Dialer.DialContext], which it is where nil.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Observer is told of every insert and retry; it may be nil.
 	Observer Observer
 	// Log hears of retries, which are not errors yet. Nil = silent.
@@ -242,10 +245,13 @@ func (c Config) options(database string) *clickhouse.Options {
 		o.Compression = nil
 	}
 	o.Settings = schema.ConnectionSettings(c.Settings())
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
 	if c.Secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	o.DialStrategy, o.DialContext = dialStrategy, dialContext(o.DialTimeout, o.TLS)
+	o.DialStrategy, o.DialContext = dialStrategy, c.dialContext(o.DialTimeout, o.TLS)
 	return o
 }
 

@@ -111,6 +111,18 @@ func free(hostport string) bool {
 // pingClient closes its connections: the server waits about 5 s for an idle HTTP connection before it stops.
 var pingClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
+// Dial connects to an embedded server, and to nobody who has taken its port.
+func Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := peer(conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 // probe reports nil when a server answers on both ports, accepts the login and serves the wanted data folder. A port alone
 // proves nothing: after a crash it can belong to the server of another folder.
 func (at address) probe(ctx context.Context, data string, l Login) error {
@@ -135,6 +147,7 @@ func (at address) probe(ctx context.Context, data string, l Login) error {
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Addr: []string{at.Native}, Auth: clickhouse.Auth{Database: "system", Username: l.Username, Password: l.Password},
 		DialTimeout: 5 * time.Second, MaxOpenConns: 1,
+		DialContext: func(ctx context.Context, addr string) (net.Conn, error) { return Dial(ctx, "tcp", addr) },
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -50,6 +51,9 @@ func startChild(ctx context.Context, lib string, f files, at address, opts Optio
 		return nil, err
 	}
 	defer lock.Close() // the child has its own descriptor of the same lock
+	if err := os.Mkdir(f.data, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the data folder can not be written: %w: %s", err, folderRemedy)
+	}
 	if err := emptyDir(f.work); err != nil {
 		return nil, err
 	}

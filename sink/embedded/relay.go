@@ -221,7 +221,7 @@ func (r relay) check(ctx context.Context, h proto.ClientHello) error {
 }
 
 // engineClient speaks to the engine itself.
-var engineClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}}
+var engineClient = &http.Client{Transport: &http.Transport{DialContext: Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}}
 
 func refused(user string) error {
 	return &clickhouse.Exception{Code: authenticationFailed, Message: fmt.Sprintf(
@@ -250,7 +250,7 @@ func refuse(client net.Conn, err error) {
 
 // pass relays one connection and returns when both sides are done. hello is what the client has sent already.
 func pass(client net.Conn, hello []byte, engine string) {
-	server, err := net.Dial("tcp", engine)
+	server, err := Dial(context.Background(), "tcp", engine)
 	if err != nil {
 		return // stopping: the client sees a closed connection, as it would without us
 	}
@@ -274,12 +274,16 @@ func (r relay) serveHTTP(l net.Listener) {
 	engine := &url.URL{Scheme: "http", Host: r.http}
 	s := http.Server{ReadHeaderTimeout: loginTimeout, IdleTimeout: time.Minute, ErrorLog: quiet, Handler: r.guard(&httputil.ReverseProxy{
 		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(engine); logIn(p) },
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
+		Transport:     &http.Transport{DialContext: Dial, DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
 		FlushInterval: -1, // rows are shown as they come
 		ErrorLog:      quiet,
 	})}
 	_ = s.Serve(l)
 }
+
+// paths are what is asked for: queries, a sign of life, and the page that asks for a password and a query. The engine asks for
+// no password where it has other pages.
+var paths = []string{"/", "/ping", "/play"}
 
 // guard lets through who means this server, is no page of another site, and says who it is; the engine checks the password.
 func (r relay) guard(engine http.Handler) http.Handler {
@@ -296,6 +300,8 @@ func (r relay) guard(engine http.Handler) http.Handler {
 		case req.URL.Path != "/ping" && !slices.Contains(r.users, l.Username):
 			w.Header().Set("WWW-Authenticate", `Basic realm="ordersync"`)
 			http.Error(w, "log in: `ordersync sql --login` shows how", http.StatusUnauthorized)
+		case !slices.Contains(paths, req.URL.Path):
+			http.Error(w, "queries go to /", http.StatusNotFound)
 		default:
 			engine.ServeHTTP(w, req)
 		}

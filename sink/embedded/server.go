@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -275,9 +277,46 @@ type files struct {
 	dir, data, work, config, ownerLock, serverLock, address, passwords string
 }
 
+func newFiles(dir string) files {
+	return files{
+		dir:        dir,
+		data:       filepath.Join(dir, dataDir),
+		work:       filepath.Join(dir, workDir),
+		config:     filepath.Join(dir, configDir),
+		ownerLock:  filepath.Join(dir, "owner.lock"),
+		serverLock: filepath.Join(dir, "server.lock"),
+		address:    filepath.Join(dir, "address.json"),
+		passwords:  filepath.Join(dir, "passwords.json"),
+	}
+}
+
+const folderRemedy = "create it, correct the permissions, or choose another folder with clickhouse.embedded"
+
+// Look reports whether a folder has a warehouse, and changes nothing. Like Open it refuses a folder that has, under a name that
+// Open needs, what is not ours (I13).
+func Look(dir string) (there bool, err error) {
+	f := newFiles(dir)
+	var taken []string
+	for _, path := range []string{f.data, f.work, f.config, f.serverLock, f.address, f.passwords} {
+		if _, err := os.Lstat(path); err == nil {
+			taken = append(taken, filepath.Base(path))
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("the data folder can not be read: %w: %s", err, folderRemedy)
+		}
+	}
+	// It is the first that is made and is never removed, so it is there if any of the others is ours.
+	if _, err := os.Lstat(f.ownerLock); err == nil {
+		return slices.Contains(taken, dataDir), nil
+	}
+	if len(taken) > 0 {
+		return false, fmt.Errorf("the folder %s has %s, not made by ordersync, which needs the name for its own: nothing was changed; "+
+			"choose a new or an empty folder with clickhouse.embedded", dir, strings.Join(taken, ", "))
+	}
+	return false, nil
+}
+
 // prepare makes the folder. It does not make parents: a mistyped path should not become a new, empty warehouse.
 func prepare(dir string) (files, error) {
-	const remedy = "create it, correct the permissions, or choose another folder with clickhouse.embedded"
 	if dir == "" {
 		return files{}, errors.New("embedded ClickHouse needs a data folder: set clickhouse.embedded")
 	}
@@ -287,9 +326,9 @@ func prepare(dir string) (files, error) {
 	}
 	if err := os.Mkdir(abs, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return files{}, fmt.Errorf("the data folder %s can not be made because its parent does not exist: %s", abs, remedy)
+			return files{}, fmt.Errorf("the data folder %s can not be made because its parent does not exist: %s", abs, folderRemedy)
 		}
-		return files{}, fmt.Errorf("the data folder can not be made: %w: %s", err, remedy)
+		return files{}, fmt.Errorf("the data folder can not be made: %w: %s", err, folderRemedy)
 	}
 	// Processes compare this path to tell one folder's server from another's.
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
@@ -299,20 +338,8 @@ func prepare(dir string) (files, error) {
 	if err := onlyOurs(abs, 0o022); err != nil {
 		return files{}, fmt.Errorf("the data folder %w", err)
 	}
-	f := files{
-		dir:        abs,
-		data:       filepath.Join(abs, dataDir),
-		work:       filepath.Join(abs, workDir),
-		config:     filepath.Join(abs, configDir),
-		ownerLock:  filepath.Join(abs, "owner.lock"),
-		serverLock: filepath.Join(abs, "server.lock"),
-		address:    filepath.Join(abs, "address.json"),
-		passwords:  filepath.Join(abs, "passwords.json"),
-	}
-	if err := os.Mkdir(f.data, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return files{}, fmt.Errorf("the data folder can not be written: %w: %s", err, remedy)
-	}
-	return f, nil
+	_, err = Look(abs)
+	return newFiles(abs), err
 }
 
 // pause waits, or returns the context's error as soon as it ends.

@@ -230,7 +230,7 @@ func TestOpenErrors(t *testing.T) {
 		"no folder":      {Options{}, []string{"set clickhouse.embedded"}},
 		"no parent":      {Options{Dir: filepath.Join(t.TempDir(), "no", "data")}, []string{"parent does not exist", "clickhouse.embedded"}},
 		"parent a file":  {Options{Dir: filepath.Join(file, "data")}, []string{"can not be made", "clickhouse.embedded"}},
-		"folder a file":  {Options{Dir: file}, []string{"can not be written", "clickhouse.embedded"}},
+		"folder a file":  {Options{Dir: file}, []string{"can not be read", "clickhouse.embedded"}},
 		"no config file": {Options{Dir: newDir(t), ConfigFile: file + ".xml"}, []string{"configuration can not be read"}},
 		"port taken":     {Options{Dir: newDir(t), NativePort: port}, []string{"the port is taken", fmt.Sprint(port), "choose other ports"}},
 	} {
@@ -247,6 +247,41 @@ func TestOpenErrors(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is in a folder and was not made here stays as it is, whatever its name (I13).
+func TestFolderOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"data/orders.csv", "config/app.yaml", "empty/note", "passwords.json", "address.json", "server.lock"} {
+		dir := newDir(t)
+		path := filepath.Join(dir, name)
+		check(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		check(t, os.WriteFile(path, []byte("mine"), 0o600))
+		for range 2 {
+			_, err := Look(dir)
+			wantError(t, err, strings.Split(name, "/")[0], "not made by ordersync", "clickhouse.embedded")
+			_, err = Open(t.Context(), Options{Dir: dir})
+			wantError(t, err, strings.Split(name, "/")[0], "not made by ordersync", "clickhouse.embedded")
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
+			t.Errorf("%s is now %q, %v", name, b, err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("beside %s there are %v, %v", name, entries, err)
+		}
+	}
+	dir := newDir(t)
+	check(t, os.Mkdir(dir, 0o700))
+	check(t, os.WriteFile(filepath.Join(dir, "README"), []byte("mine"), 0o600))
+	for _, want := range []bool{false, true} {
+		if there, err := Look(dir); err != nil || there != want {
+			t.Errorf("a warehouse is there: %v, %v", there, err)
+		}
+		check(t, openDir(t, dir).Close())
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "README")); err != nil || string(b) != "mine" {
+		t.Errorf("README is now %q, %v", b, err)
 	}
 }
 

@@ -70,7 +70,7 @@ func (p passwords) login(user string) Login { return Login{user, p[user]} }
 // function, a table engine or a statement of another version of the engine is refused without being named.
 //
 // What reaches outside the server (file, url, remote, s3 and their kin) needs READ, WRITE or SOURCES and an engine of its
-// own; nobody has them.
+// own; nobody has them. A disk of a table's own needs no grant, so nobody may choose one.
 var configuration = template.Must(template.New("").Funcs(template.FuncMap{
 	"hash": func(password string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(password))) },
 	"grantable": func(database string) (string, error) {
@@ -83,7 +83,7 @@ var configuration = template.Must(template.New("").Funcs(template.FuncMap{
 <access_control_improvements><select_from_system_db_requires_grant>true</select_from_system_db_requires_grant></access_control_improvements>
 </clickhouse>
 {{end}}{{define "users.xml"}}<clickhouse>
-<profiles><default/><alone><max_sessions_for_user>1</max_sessions_for_user></alone><readonly><readonly>2</readonly></readonly></profiles>
+<profiles><default><constraints><merge_tree_disk><const/></merge_tree_disk></constraints></default><alone><max_sessions_for_user>1</max_sessions_for_user></alone><readonly><readonly>2</readonly></readonly></profiles>
 <quotas><default/></quotas>
 <users>
 <default>

@@ -131,6 +131,16 @@ func TestUsersReachTheDatabaseOnly(t *testing.T) {
 			t.Errorf("the reader: %s: %d %.300s", attack, status, said)
 		}
 	}
+	// A table's own disk may be anywhere, and no grant is asked for it.
+	for _, attack := range []string{
+		"CREATE TABLE shop.far (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 'web', endpoint = 'http://127.0.0.1:1/')",
+		"CREATE TABLE shop.far (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 's3', endpoint = 'http://a-bucket.s3.amazonaws.com/x/', skip_access_check = 1)",
+		"ALTER TABLE shop.orders MODIFY SETTING disk = disk(type = 'web', endpoint = 'http://127.0.0.1:1/')",
+	} {
+		if _, said := ask(t, query(t, s, s.Login(Owner), attack)); !strings.Contains(said, "disk should not be changed") {
+			t.Errorf("the owner: %s: %.300s", attack, said)
+		}
+	}
 	if status, said := ask(t, query(t, s, s.Login(Reader), "SELECT count() FROM shop.orders")); status != http.StatusOK || said != "1000\n" {
 		t.Errorf("the reader reads: %d %s", status, said)
 	}
@@ -231,6 +241,14 @@ func TestForeignPagesGetNothing(t *testing.T) {
 			r.URL.RawQuery = "query=SELECT+count()+FROM+shop.orders;"
 			r.Body, r.ContentLength = http.NoBody, 0
 		}, http.StatusOK},
+		"a page of the engine, with a wrong password": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.URL.Path = "/dashboard"
+		}, http.StatusNotFound},
+		"a path that is written otherwise": {func(r *http.Request) {
+			r.SetBasicAuth(Reader, "x")
+			r.URL.Path = "//jemalloc"
+		}, http.StatusNotFound},
 		"a header of its own": {func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.Header.Set("X-ClickHouse-User", Reader)
@@ -282,30 +300,52 @@ func TestPasswords(t *testing.T) {
 	wantError(t, err, "chmod", path)
 }
 
-// A server that hangs is as good as dead.
+// A server that hangs, or has stopped listening on one of its ports, is as good as dead.
 func TestServerThatHangsIsReplaced(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{Dir: newDir(t), Database: "shop", checkEvery: 100 * time.Millisecond})
-	check(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	fill(t, connect(t, s))
-	before := s.Pid()
-	p, err := os.FindProcess(before)
-	check(t, err)
-	check(t, p.Signal(syscall.SIGSTOP))
-	deadline := time.Now().Add(2 * time.Minute)
-	for s.Pid() == before || s.Pid() == 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("the frozen server was not replaced")
+	stopListening := func(port string) func(*testing.T, *Server) {
+		return func(t *testing.T, s *Server) {
+			status, said := ask(t, query(t, s, Login{Username: "default"}, "SYSTEM STOP LISTEN "+port))
+			if status != http.StatusOK {
+				t.Fatalf("%d %s", status, said)
+			}
 		}
-		_ = pause(t.Context(), pollInterval)
 	}
-	conn := connect(t, s)
-	for rows(t, conn) != 1000 {
-		if time.Now().After(deadline) {
-			t.Fatal("the rows are gone")
-		}
-		_ = pause(t.Context(), pollInterval)
+	for name, c := range map[string]struct {
+		open bool // default may do everything
+		harm func(*testing.T, *Server)
+	}{
+		"hangs": {false, func(t *testing.T, s *Server) {
+			p, err := os.FindProcess(s.Pid())
+			check(t, err)
+			check(t, p.Signal(syscall.SIGSTOP))
+		}},
+		"no native port": {true, stopListening("TCP")},
+		"no HTTP port":   {true, stopListening("HTTP")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(t.Context(), Options{Dir: newDir(t), Database: "shop", Open: c.open, checkEvery: 100 * time.Millisecond})
+			check(t, err)
+			t.Cleanup(func() { _ = s.Close() })
+			fill(t, connect(t, s))
+			before := s.Pid()
+			c.harm(t, s)
+			deadline := time.Now().Add(2 * time.Minute)
+			for s.Pid() == before || s.Pid() == 0 {
+				if time.Now().After(deadline) {
+					t.Fatal("the server was not replaced")
+				}
+				_ = pause(t.Context(), pollInterval)
+			}
+			conn := connect(t, s)
+			for rows(t, conn) != 1000 {
+				if time.Now().After(deadline) {
+					t.Fatal("the rows are gone")
+				}
+				_ = pause(t.Context(), pollInterval)
+			}
+		})
 	}
 }
 

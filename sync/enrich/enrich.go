@@ -119,7 +119,7 @@ func unlisted(o, detail *schema.Order) error {
 func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	o.DetailStatus = schema.DetailOK
 	o.RawDetail = d.Raw
-	if d.PaymentStatus != "" && !strings.EqualFold(d.PaymentStatus, o.PaymentStatus) {
+	if d.PaymentStatus != "" && !sameStatus(d.PaymentStatus, o.PaymentStatus) {
 		o.PaymentStatus = spelledLike(o.PaymentStatus, d.PaymentStatus)
 	}
 	if !d.PaymentTime.IsZero() {
@@ -135,6 +135,12 @@ func Apply(o *schema.Order, d source.Detail) []schema.Item {
 	}
 	o.ItemCount = uint32(len(d.Items))
 	return d.Items
+}
+
+// sameStatus reports whether two words for a payment status mean the same: details say canceled where list rows say Cancelled.
+func sameStatus(a, b string) bool {
+	state := schema.PaymentState(a)
+	return strings.EqualFold(a, b) || state == schema.PaymentState(b) && state != schema.StateOther
 }
 
 // spelledLike returns a detail's status a capital where the list row's has one. Details may spell all in lower case, and to

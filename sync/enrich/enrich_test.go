@@ -130,3 +130,19 @@ func TestEnrichEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A detail that says the same in another word leaves the list row's: to those who group by it a status must not be two.
+func TestStatusOfADetail(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ row, detail, want string }{
+		{"Unpaid", "paid", "Paid"}, {"UNPAID", "PAID", "PAID"}, {"Unpaid", "canceled", "Canceled"}, {"", "paid", "paid"}, {"Paid", "", "Paid"},
+		{"Cancelled", "canceled", "Cancelled"}, {"CANCELED", "Cancelled", "CANCELED"}, {"Paid", " PAID ", "Paid"}, {"Paid", "paid", "Paid"},
+		{"Frozen", "frozen", "Frozen"}, {"Frozen", "closed", "Closed"}, // words that no document has
+	} {
+		o := schema.Order{PaymentStatus: c.row}
+		Apply(&o, source.Detail{PaymentStatus: c.detail})
+		if o.PaymentStatus != c.want {
+			t.Errorf("row %q, detail %q: %q, want %q", c.row, c.detail, o.PaymentStatus, c.want)
+		}
+	}
+}

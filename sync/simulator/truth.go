@@ -111,9 +111,9 @@ type Order struct {
 
 // Item is one line item; what it shares with its order is not repeated.
 //
-// Of UniCloud's fields Config is productDescription, PretaxGross is totalPrice, the usage times are productStartTime and
-// productEndTime, and Region is the order's ProductRegionId. Of those of the Domain API ItemID is TrackID, the one instance
-// is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
+// Of UniCloud's fields Config is productDescription, PretaxGross is totalPrice, Pretax is what FinalPrice leaves for the line by the
+// list prices, the usage times are productStartTime and productEndTime, and Region is the order's ProductRegionId. Of those of the
+// Domain API ItemID is TrackID, the one instance is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
 type Item struct {
 	ItemID, OrderSubType                  string
 	InstanceIDs                           []string

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/shopspring/decimal"
 )
 
 // unicloudAPIs are the actions of UniCloud's transaction service. Its documents name no RAM actions.
@@ -172,6 +174,28 @@ func (a *Account) describeUniCloud(o *order, r *Order) {
 			it.UsageEndTime = time.Unix(o.unicloudEnd(&l), 0).UTC()
 		}
 		line++
+	}
+	r.sharePrice()
+}
+
+// sharePrice sets what each line costs after the promotions of its order, which the vendor does not say: its part of that price by
+// the list prices, in twelve digits, and for the last line the rest.
+func (r *Order) sharePrice() {
+	list, left := decimal.Zero, r.Pretax.Decimal
+	for _, i := range r.Items {
+		list = list.Add(i.PretaxGross.Decimal)
+	}
+	for n := range r.Items {
+		part := left
+		if by := r.Items[n].PretaxGross.Decimal; n < len(r.Items)-1 {
+			whole := list
+			if list.IsZero() {
+				by, whole = decimal.NewFromInt(1), decimal.NewFromInt(int64(len(r.Items)))
+			}
+			part, _ = r.Pretax.Decimal.Mul(by).QuoRem(whole, 12)
+		}
+		r.Items[n].Pretax = decimal.NewNullDecimal(part)
+		left = left.Sub(part)
 	}
 }
 

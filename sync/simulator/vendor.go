@@ -134,8 +134,13 @@ func (a *Account) suitAmounts(o *order, m *money) {
 	switch a.vendor {
 	case unicloud:
 		m.order = [columns]int64{colGross: m.order[colGross], colPretax: m.order[colPretax]}
+		// No line has a price but that of the list. Together they cost what the order does.
+		price := m.order[colPretax]
 		for i := range m.item {
 			m.item[i] = [columns]int64{colGross: m.item[i][colGross]}
+			if o.has(i) {
+				m.item[i][colPretax], price = price, 0
+			}
 		}
 	case domain:
 		m.order = [columns]int64{colPretax: m.order[colPretax]}

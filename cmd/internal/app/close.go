@@ -114,12 +114,8 @@ type CheckedClose struct {
 // Same reports whether the close was had again, to the digit.
 func (c CheckedClose) Same() bool { return c.Figures.Equal(c.Now) }
 
-// CheckCloses adds up again every close of a month, or of all months for the zero time, from the states of then.
-func (w *Warehouse) CheckCloses(ctx context.Context, month time.Time) (out []CheckedClose, err error) {
-	rows, err := w.Closes(ctx, month)
-	if err != nil {
-		return nil, err
-	}
+// CheckCloses adds up closes again, each from the states of then. The rows of one close follow one another.
+func (w *Warehouse) CheckCloses(ctx context.Context, rows []sink.Close) (out []CheckedClose, err error) {
 	for len(rows) > 0 {
 		first := rows[0]
 		n := slices.IndexFunc(rows, func(r sink.Close) bool { return !r.ClosedAt.Equal(first.ClosedAt) || !r.Month.Equal(first.Month) })
@@ -130,7 +126,7 @@ func (w *Warehouse) CheckCloses(ctx context.Context, month time.Time) (out []Che
 		for _, r := range rows[:n] {
 			accounts = append(accounts, r.Account)
 		}
-		figures, err := w.Figures(ctx, first.Start, first.End, first.ClosedAt, accounts...)
+		figures, err := w.FiguresOf(ctx, first.Start, first.End, first.ClosedAt, accounts)
 		if err != nil {
 			return nil, fmt.Errorf("the close of %s on %s: %w", first.Month.Format("2006-01"), first.ClosedAt.Format(time.RFC3339), err)
 		}

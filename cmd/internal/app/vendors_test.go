@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
@@ -84,6 +86,35 @@ func (c *company) equal(a *app.App) {
 	}
 }
 
+// spent holds what each order counts in spend against what its vendor says it costs.
+func (c *company) spent(a *app.App) {
+	c.Helper()
+	for of, account := range c.truths {
+		want := decimal.Zero
+		for _, id := range account.IDs(c.from, c.to) {
+			o, _ := account.Order(id)
+			lines := decimal.Zero
+			for _, i := range o.Items {
+				lines = lines.Add(i.Pretax.Decimal)
+			}
+			switch kind, state := strings.ToLower(o.OrderType), schema.PaymentState(o.PaymentStatus); {
+			case kind == "refund" && (state == schema.StateNone || state == schema.StatePaid):
+				want = want.Sub(lines.Abs())
+			case kind != "refund" && state == schema.StatePaid:
+				want = want.Add(lines)
+			}
+			if of.Source == config.SourceUniCloud && len(o.Items) > 0 && !lines.Equal(o.Pretax.Decimal) {
+				c.Errorf("order %s of %s costs %s, and its lines %s", id, of, o.Pretax.Decimal, lines)
+			}
+		}
+		var got decimal.Decimal
+		err := a.Warehouse().Conn().QueryRow(c.Context(), "SELECT ifNull(sum(net), 0) FROM spend WHERE account = ? AND owner_id = ?", of.Account, of.OwnerID).Scan(&got)
+		if err != nil || !got.Equal(want) {
+			c.Errorf("%s: spend says %s, want %s (%v)", of, got, want, err)
+		}
+	}
+}
+
 func (c *company) backfill(a *app.App) stream.Summary {
 	c.Helper()
 	s, err := a.Backfill(c.Context(), c.to, c.from, c.to, false, nil)
@@ -133,6 +164,7 @@ func TestEveryVendorSideBySide(t *testing.T) {
 		t.Fatalf("%d streams: %v", len(s.Streams), s.Err())
 	}
 	c.equal(a)
+	c.spent(a)
 	if s := c.backfill(a); s.Err() != nil {
 		t.Fatal(s.Err())
 	} else {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -138,8 +137,14 @@ func reach(ctx context.Context, all *config.Config, o WarehouseOptions) (*Wareho
 	if w.config = cfg; !c.IsEmbedded() {
 		return w, cfg, nil
 	}
-	if _, err := os.Stat(filepath.Join(c.Embedded, "data")); o.ReadOnly && errors.Is(err, fs.ErrNotExist) {
-		return nil, cfg, environment(ctx, fmt.Errorf("%w in %s: run `ordersync migrate`, or any verb that writes", errNoFolder, c.Embedded))
+	if o.ReadOnly {
+		there, err := embedded.Look(c.Embedded)
+		if err == nil && !there {
+			err = fmt.Errorf("%w in %s: run `ordersync migrate`, or any verb that writes", errNoFolder, c.Embedded)
+		}
+		if err != nil {
+			return nil, cfg, environment(ctx, err)
+		}
 	}
 	server, err := embedded.Open(ctx, embedded.Options{
 		Dir: c.Embedded, Database: c.Database, NativePort: c.Ports.Native, HTTPPort: c.Ports.HTTP, Log: o.Log, Progress: o.Progress,
@@ -152,7 +157,7 @@ func reach(ctx context.Context, all *config.Config, o WarehouseOptions) (*Wareho
 	if o.AsReader {
 		login, w.reader = server.Login(embedded.Reader), embedded.Confined()
 	}
-	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure = []string{server.Addr()}, login.Username, login.Password, false
+	cfg.Addr, cfg.Username, cfg.Password, cfg.Secure, cfg.Dial = []string{server.Addr()}, login.Username, login.Password, false, embedded.Dial
 	w.config = cfg
 	return w, cfg, nil
 }
@@ -214,6 +219,8 @@ type Login struct {
 	Reader bool
 	// Settings are those that each query needs, by name.
 	Settings map[string]any
+	// Dial makes the connections, in the way of [net.Dialer.DialContext], which it is where nil.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Login is the login that the warehouse was opened with. Where the configuration does not say where the HTTP interface is,
@@ -222,7 +229,7 @@ func (w *Warehouse) Login(ctx context.Context) (Login, error) {
 	c := w.config
 	l := Login{
 		Native: c.Addr[0], Database: c.Database, Username: c.Username, Password: config.Secret(c.Password), Secure: c.Secure,
-		Reader: w.reader, Settings: c.Settings(),
+		Reader: w.reader, Settings: c.Settings(), Dial: c.Dial,
 	}
 	scheme, port := "http", "http_port"
 	if c.Secure {

@@ -16,7 +16,7 @@ import (
 // cured; nil for a range that is whole. What an operator accepted is known.
 func (w *Warehouse) Lacks(ctx context.Context, expected []status.Expected, ranges ...window.Interval) ([][]error, error) {
 	out := make([][]error, len(ranges))
-	rejects, err := w.ListRejects(ctx, "")
+	rejects, err := w.ListRejects(ctx)
 	if err != nil || len(ranges) == 0 {
 		return out, err
 	}

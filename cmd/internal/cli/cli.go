@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
@@ -38,11 +39,15 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetOut(p.out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	said := err
 	if lost := p.out.failed(); lost != nil && !errors.Is(err, lost) {
-		err = errors.Join(err, lost)
+		if message(err) == "" { // the report says it, which was lost
+			said = nil
+		}
+		err, said = errors.Join(err, lost), errors.Join(said, lost)
 	}
 	code := exitCode(ctx, err)
-	if text := message(err); text != "" {
+	if text := message(said); text != "" {
 		fmt.Fprintln(p.console, text)
 	}
 	return code
@@ -102,19 +107,30 @@ func (p *program) root() *cobra.Command {
 	return root
 }
 
-// argumentsAreUsage makes arguments that a verb, or one below it, does not take a mistake in usage, and flags that exclude each
-// other, too.
+// argumentsAreUsage makes arguments that a verb, or one below it, does not take a mistake in usage, and so flags that exclude each
+// other or are empty.
 func argumentsAreUsage(c *cobra.Command) {
 	validate := c.Args
 	if validate == nil {
 		validate = cobra.ArbitraryArgs
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
-		return usage(cmd, cmp.Or(validate(cmd, args), cmd.ValidateFlagGroups()))
+		return usage(cmd, cmp.Or(validate(cmd, args), cmd.ValidateFlagGroups(), emptyFlag(cmd)))
 	}
 	for _, below := range c.Commands() {
 		argumentsAreUsage(below)
 	}
+}
+
+// emptyFlag refuses a flag that was given without a value, as a script does whose variable is not set: without the flag a verb may
+// mean all accounts, or all of time, which nobody asked for. An empty password is one.
+func emptyFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "password" {
+			err = fmt.Errorf("--%s is empty: give it a value or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // isTerminal reports whether a person sees what is written there, or types what is read there.

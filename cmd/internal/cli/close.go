@@ -73,7 +73,7 @@ where one differs.`,
 }
 
 func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.Config, month time.Time, asJSON bool) error {
-	before, err := w.Closes(ctx, month)
+	before, err := w.ClosesOf(ctx, month)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,15 @@ const closeLayout = "2006-01-02 15:04:05.000"
 
 // checkCloses compares closes with what they come to now from the states of then.
 func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.Time, asJSON bool) error {
-	checked, err := w.CheckCloses(ctx, month)
+	closes := func(ctx context.Context) ([]sink.Close, error) { return w.ClosesOf(ctx, month) }
+	if month.IsZero() { // none was named
+		closes = w.Closes
+	}
+	rows, err := closes(ctx)
+	if err != nil {
+		return err
+	}
+	checked, err := w.CheckCloses(ctx, rows)
 	if err != nil {
 		return err
 	}

@@ -204,7 +204,8 @@ var answered = []string{
 	"Which orders belong together: purchase, renewals, refund?", "Which orders does an instance come from?",
 	"What changed within a day?", "What did the orders look like at a moment?", "Which orders do not add up?", "Is my copy whole?",
 	"Which resources cost the most?", "What discount do we get on what?", "What was refunded, and of which order?",
-	"What did renewals cost, and what did the order cost that they continue?", "What does each month of service cost?",
+	"What did renewals cost, and what did the order cost that they continue?",
+	"What did new orders, renewals, upgrades and refunds come to? (Details spell a type in lower case at times.)", "What does each month of service cost?",
 	"What was spent in each month, by local time?", "Who ordered for how much, by name?", "What is still to be paid?",
 }
 
@@ -212,17 +213,34 @@ var answered = []string{
 func (c *cookbook) ordersAndItems() {
 	since := time.Now().Add(-7 * 24 * time.Hour)
 	var when []string
-	cost := groups{}
+	ids, spent, due := map[string]map[string]bool{}, groups{}, groups{}
 	for i := range c.orders {
 		o := &c.orders[i]
 		if !o.CreateTime.Before(since) {
 			when = append(when, row(o.CreateTime, o.OrderID, c.name(o), o.OrderType, o.PaymentStatus))
 		}
-		cost.add(o.Pretax, o.CreateTime.Format("2006-01-02")[:8]+"01", o.Currency, o.PaymentStatus)
+		for k := range o.Items {
+			_, _, net := spendOf(o, &o.Items[k])
+			unpaid := decimal.NewNullDecimal(decimal.Zero)
+			if o.PaymentStatus == "Unpaid" {
+				unpaid = o.Items[k].Pretax
+			}
+			key := row(o.CreateTime.Format("2006-01-02")[:8]+"01", o.Currency, strings.ToLower(cmp.Or(o.PaymentStatus, "refund")))
+			if ids[key] == nil {
+				ids[key] = map[string]bool{}
+			}
+			ids[key][o.OrderID] = true
+			spent.add(net, key)
+			due.add(unpaid, key)
+		}
+	}
+	var cost []string
+	for key := range ids {
+		cost = append(cost, row(key, len(ids[key]), spent[key].amount, due[key].amount))
 	}
 	c.same("when", c.ask("When was what ordered?", "now() - INTERVAL 7 DAY",
 		fmt.Sprintf("fromUnixTimestamp64Milli(%d)", since.UnixMilli())), when)
-	c.same("cost", c.ask("What did it cost, and is it paid?"), cost.counted())
+	c.same("cost", c.ask("What did it cost, and is it paid?"), cost)
 
 	var configured []string
 	last := slices.MaxFunc(c.orders, func(a, b simulator.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })

@@ -22,6 +22,7 @@ func (c *cookbook) mart() {
 	c.resources(byID)
 	c.discounts()
 	c.origins(byID)
+	c.types()
 	c.operators()
 	c.due()
 	for _, zone := range []string{"UTC", "Asia/Shanghai", "America/New_York"} {
@@ -116,6 +117,14 @@ func (c *cookbook) discounts() {
 	c.same("discounts", c.ask("What discount do we get on what?"), want)
 }
 
+func (c *cookbook) types() {
+	spent := groups{}
+	c.lines(func(o *simulator.Order, i *simulator.Item, net decimal.NullDecimal) {
+		spent.add(net, o.CreateTime.Format("2006-01")+"-01", strings.ToLower(o.OrderType), o.Currency)
+	})
+	c.same("types", c.ask("What did new orders, renewals, upgrades and refunds come to? (Details spell a type in lower case at times.)"), spent.summed())
+}
+
 func (c *cookbook) origins(byID map[string]*simulator.Order) {
 	refunds, renewals := groups{}, groups{}
 	c.lines(func(o *simulator.Order, i *simulator.Item, _ decimal.NullDecimal) {
@@ -166,6 +175,9 @@ func (c *cookbook) operators() {
 			}
 			key := row(names[id], o.Currency)
 			_, _, net := spendOf(o, &o.Items[k])
+			if o.OrderType != "Refund" && o.PaymentStatus != "Paid" {
+				continue
+			}
 			spent.add(net, names[id], o.Currency)
 			if orders[key] == nil {
 				orders[key] = map[string]bool{}

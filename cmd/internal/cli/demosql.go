@@ -16,7 +16,7 @@ import (
 
 // questions of the demo, as an analyst would ask them: the views are right without anybody knowing how.
 var questions = []struct{ title, sql string }{
-	{"What was spent, by month and product?", `SELECT toStartOfMonth(create_time) AS month, product_code, currency,
+	{"What was spent, by month and product?", `SELECT month, product_code, currency,
        uniqExact(order_id) AS orders, sum(net) AS spent
 FROM spend
 WHERE kind IN ('paid', 'refund')
@@ -29,8 +29,9 @@ FROM orders
 GROUP BY ALL
 ORDER BY orders DESC`},
 	{"Who ordered most?", `SELECT if(operator = '', '(the account itself)', operator) AS operator, currency,
-       uniqExact(order_id) AS orders, count() AS items, sum(pretax_amount) AS amount
-FROM order_items
+       uniqExact(order_id) AS orders, count() AS items, sum(net) AS spent
+FROM spend
+WHERE kind IN ('paid', 'refund')
 GROUP BY ALL
 ORDER BY orders DESC
 LIMIT 5`},

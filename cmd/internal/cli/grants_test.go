@@ -53,6 +53,13 @@ func TestReader(t *testing.T) {
 
 	w.loginWorks(password)
 
+	// A reader who was given too much is kept to reading all the same.
+	w.configureAgain("username: default", "username: default, reader: {username: default}")
+	for _, text := range []string{"CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a", "DROP VIEW orders", "SET readonly = 0; DROP VIEW orders",
+		"INSERT INTO product_rows SELECT * FROM product_rows SETTINGS readonly = 0"} {
+		contains(t, w.run(1, "sql", text).err, "ClickHouse error 164", "--write")
+	}
+
 	w.configureAgain("username: default", "username: default, reader: {username: reader, password: wrong}")
 	contains(t, w.run(3, "sql", "SELECT 1").err, "516")
 }

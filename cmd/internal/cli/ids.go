@@ -103,13 +103,16 @@ func orderIDsOf(stream schema.Stream, given []orderID) ([]string, error) {
 // grouped finds a number with separators between its digits, as a spreadsheet shows it: by thousands, or as in India.
 var grouped = regexp.MustCompile(`(^|[\s"'=])\d{1,3}([,. '’\x{a0}\x{2009}\x{202f}]\d{2,3})*[,. '’\x{a0}\x{2009}\x{202f}]\d{3}([\s"']|$)`)
 
-// idWords are the words of a line up to its comment. A number with separators is one word, so that it is refused whole.
+// fraction finds a number with a decimal comma, as a spreadsheet in many languages writes it. No id is so short as what follows it.
+var fraction = regexp.MustCompile(`(^|[\s"'=])\d+,\d{1,2}([\s"']|$)`)
+
+// idWords are the words of a line up to its comment. A number with separators or a comma is one word, so that it is refused whole.
 func idWords(line string) []string {
 	if at := commentAt(line); at >= 0 {
 		line = line[:at]
 	}
 	line = strings.Trim(line, " \t\r")
-	if grouped.MatchString(line) {
+	if grouped.MatchString(line) || fraction.MatchString(line) {
 		return []string{line}
 	}
 	return strings.FieldsFunc(line, betweenIDs)
@@ -152,7 +155,7 @@ func spoiled(word string) string {
 		return ""
 	case scientific.MatchString(bare):
 		return " but a number in scientific notation, of which the last digits are gone" + asText
-	case pointed.MatchString(bare):
+	case pointed.MatchString(bare), fraction.MatchString(bare):
 		return " but a number with a decimal point" + asText
 	case grouped.MatchString(bare):
 		return " but a number with separators between its digits" + asText

@@ -14,6 +14,27 @@ func TestCheckChangesNothing(t *testing.T) {
 	w := newWorld(t, 10)
 	w.configureNew()
 	conn := sinktest.Conn(t, w.database)
+	looks := [][]string{
+		{"check"}, {"check", "--json"}, {"status"}, {"status", "--json"}, {"sql", "SELECT 1"}, {"sql", "--login"}, {"rejects"}, {"rejects", "--all"}, {"rejects", "--raw", "1"},
+		{"plan", "--from", "-1d"}, {"cancel", "--unpaid-older-than", "0h", "--dry-run"}, {"close", "2026-10", "--check"}, {"export", "--every", "month", "--to", "archive"},
+		{"grants"}, {"monitoring", "dashboard"}, {"completion", "bash"}, {"healthcheck"},
+	}
+	exec := func(statement string) {
+		t.Helper()
+		if err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// all is what there is, with the newest insert into each table.
+	all := func() (everything string) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), `SELECT toString(groupArray((name, create_table_query, metadata_modification_time, newest))) FROM
+			(SELECT * FROM system.tables LEFT JOIN (SELECT table, max(max_block_number) AS newest FROM system.parts
+				WHERE database = currentDatabase() GROUP BY table) AS p ON system.tables.name = p.table WHERE database = currentDatabase() ORDER BY name)`).Scan(&everything); err != nil {
+			t.Fatal(err)
+		}
+		return everything
+	}
 	objects := func() (n uint64) {
 		t.Helper()
 		if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = currentDatabase()").Scan(&n); err != nil {
@@ -21,22 +42,33 @@ func TestCheckChangesNothing(t *testing.T) {
 		}
 		return n
 	}
-	for _, args := range [][]string{{"check"}, {"check", "--json"}, {"status"}, {"sql", "SELECT 1"}, {"rejects"}} {
+	for _, args := range looks {
 		w.runWith("", args...)
 		if n := objects(); n != 0 {
 			t.Errorf("%v made %d objects", args, n)
 		}
 	}
 	// What is not ours is named by everybody, and stays.
-	if err := conn.Exec(t.Context(), "CREATE TABLE orders (a Int8) ENGINE = MergeTree ORDER BY a"); err != nil {
-		t.Fatal(err)
-	}
+	exec("CREATE TABLE orders (a Int8) ENGINE = MergeTree ORDER BY a")
 	for _, args := range [][]string{{"migrate"}, {"backfill", "--from", "-1d"}, {"status"}, {"sql", "--write", "SELECT 1"}, {"run"}} {
 		contains(t, w.run(3, args...).err, "the table (MergeTree) orders, not made by ordersync")
 	}
 	contains(t, w.run(3, "check").out, "FAILED clickhouse", "the table (MergeTree) orders, not made by ordersync")
 	if n := objects(); n != 1 {
 		t.Errorf("there are %d objects", n)
+	}
+	// A warehouse that is up to date, and one where something of ours is missing or of another version.
+	exec("DROP TABLE orders SYNC")
+	w.run(0, "backfill", "--from", "-2d")
+	for _, harm := range []string{"SELECT 1", "DROP VIEW spend", "DROP TABLE operators SYNC", "CREATE OR REPLACE VIEW unpaid_orders AS SELECT 1 AS a COMMENT 'Old (ordersync 1.1-00000000)'"} {
+		exec(harm)
+		before := all()
+		for _, args := range looks {
+			w.runWith("", args...)
+			if after := all(); after != before {
+				t.Fatalf("%s: %v changed the warehouse:\n%s\n%s", harm, args, before, after)
+			}
+		}
 	}
 }
 

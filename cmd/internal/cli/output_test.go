@@ -51,6 +51,20 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%v: exit code %d: %s", args, code, stderr)
 		}
 	}
+
+	// It is said, too, where the verb fails for another reason and has said that in its report.
+	behind := newWorld(t, 0)
+	behind.configure()
+	behind.run(0, "migrate")
+	for _, args := range [][]string{{"status"}, {"status", "--json"}} {
+		if r := behind.run(1, args...); r.err != "" {
+			t.Errorf("%v: %s", args, r.err)
+		}
+		code, stderr := behind.toFull(args...)
+		if code != 1 || strings.Count(stderr, "write standard output: no space left on device") != 1 {
+			t.Errorf("%v: exit code %d: %s", args, code, stderr)
+		}
+	}
 }
 
 // A reader that has enough, as head, is no error that anybody needs to see.

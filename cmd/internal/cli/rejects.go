@@ -52,7 +52,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 				_, err = fmt.Fprintln(p.out.data(), r.Raw)
 				return err
 			}
-			list, err := w.ListRejects(cmd.Context(), account)
+			list, err := listRejects(cmd.Context(), w, account)
 			if err == nil && len(list) == 0 {
 				err = knownAccount(cmd, cfg, w, account)
 			}
@@ -164,6 +164,14 @@ func accept(ctx context.Context, w *app.Warehouse, account, prefix, note, by str
 		return r, fmt.Errorf("reject %s was accepted already, by %s at %s: %s", r.ID, after.AcceptedBy, shortTime(&after.AcceptedAt), after.Note)
 	}
 	return after, nil
+}
+
+// listRejects reads all rejects, or those of the account that --account names.
+func listRejects(ctx context.Context, w *app.Warehouse, account string) ([]schema.Reject, error) {
+	if account == "" {
+		return w.ListRejects(ctx)
+	}
+	return w.ListAccountRejects(ctx, account)
 }
 
 // findRejects reads the rejects whose id begins so: of one account where --account names one.

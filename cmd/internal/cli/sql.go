@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ A file appears at its name when it is complete, or not at all. For a spreadsheet
 take xlsx, or CSV with --excel: NULL is an empty cell, ids and what looks like a
 formula stay texts, and so does a number of more than 15 digits, which a
 spreadsheet would round.`,
-		Example: `  ordersync sql "SELECT toStartOfMonth(create_time) AS month, currency, sum(pretax_amount) FROM orders GROUP BY ALL ORDER BY ALL"
+		Example: `  ordersync sql "SELECT month, currency, sum(net) AS spent FROM spend GROUP BY ALL ORDER BY ALL"
   ordersync sql -f query.sql -o result.xlsx
   ordersync sql --param_day=2026-11-01 "SELECT count() FROM orders WHERE toDate(create_time) = {day:Date}"
   ordersync sql --login`,
@@ -121,13 +122,19 @@ func (o *sqlOptions) formatOf() error {
 	return nil
 }
 
-// splitParams makes --param_name=value, as other clients of ClickHouse have it, and --param_name value, a flag with that value.
+// comment begins a query, and no flag: a flag is a word on one line.
+var comment = regexp.MustCompile(`^--(\s|[^=]*\n)`)
+
+// splitParams makes --param_name=value, as other clients of ClickHouse have it, and --param_name value, a flag with that value. A
+// query that begins with a comment is kept from being taken for a flag.
 func splitParams(args []string) (out []string) {
 	for i := 0; i < len(args); i++ {
 		param, ok := strings.CutPrefix(args[i], "--param_")
 		switch {
 		case args[i] == "--":
 			return append(out, args[i:]...)
+		case comment.MatchString(args[i]):
+			param = "\n" + args[i]
 		case !ok:
 			param = args[i]
 		case !strings.Contains(param, "=") && i+1 < len(args):
@@ -219,6 +226,9 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 		return err
 	}
 	if o.login {
+		if !cfg.ClickHouse.IsEmbedded() && !login.Reader {
+			fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
+		}
 		return p.printLogin(login, o.json)
 	}
 	s, err := p.session(ctx, login, o.write)
@@ -268,11 +278,13 @@ func (p *program) session(ctx context.Context, login app.Login, write bool) (*se
 		return nil, err
 	}
 	s := &session{program: p, server: server, write: write, format: formats["table"], params: url.Values{}, to: p.out.data()}
+	if !write && server.readonly == 0 { // of a reader, too, who may have been given more than it needs
+		server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
+	}
 	if !write && !login.Reader {
-		s.guard = &guard{server: server}
-		if server.readonly == 0 {
-			server.options.Set("readonly", "2") // settings may be chosen, and all else that changes nothing
-		}
+		apart := *server
+		apart.options = maps.Clone(server.options)
+		s.guard = &guard{server: server, apart: &apart}
 	}
 	return s, nil
 }

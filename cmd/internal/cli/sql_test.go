@@ -57,6 +57,8 @@ func TestSQLInput(t *testing.T) {
 		"SELECT 'it''s', 'a\\';' # ; '\n, 1 #! ;":                                "it\\'s\ta\\';\t1\n",
 		"SET max_threads = 3; SELECT getSetting('max_threads')":                  "3\n",
 		"SELECT 1 WHERE 0":                                                       "",
+		"-- first\nSELECT 1 -- last":                                             "1\n",
+		"--first\n--\nSELECT 1":                                                  "1\n",
 	} {
 		r := w.runWith(text, "sql", "--format", "TSV")
 		if r.code != 0 || r.out != want {
@@ -66,10 +68,16 @@ func TestSQLInput(t *testing.T) {
 		if f := w.runWith("", "sql", "--format", "TSV", "-f", "q.sql"); f != r {
 			t.Errorf("%q from a file: %+v", text, f)
 		}
+		if a := w.runWith("", "sql", "--format", "TSV", text); a != r {
+			t.Errorf("%q as an argument: %+v", text, a)
+		}
 	}
 	for _, text := range []string{"", "\ufeff", "-- nothing", "/* ; */ ;; # here"} {
 		if r := w.runWith(text, "sql"); r.code != 2 || !strings.Contains(r.err, "no statement") {
 			t.Errorf("%q: %+v", text, r)
+		}
+		if r := w.run(2, "sql", text); !strings.Contains(r.err, "no statement") {
+			t.Errorf("%q as an argument: %+v", text, r)
 		}
 	}
 	contains(t, w.runWith("\xff\xfeS\x00", "sql").err, "UTF-16")
@@ -124,6 +132,7 @@ func TestSQLOnlyReads(t *testing.T) {
 	w.run(0, "migrate")
 	w.write("secret", "do not show")
 	path := "'" + filepath.Join(w.dir, "secret") + "'"
+	quoted := "'toUInt8(file(\\" + strings.TrimSuffix(path, "'") + "\\')) = 1'" // the expression as a text
 	for _, text := range []string{
 		"CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a", "DROP TABLE orders", "SYSTEM FLUSH LOGS", "KILL QUERY WHERE 1",
 		"SELECT * FROM file(" + path + ", 'LineAsString')", "SELECT file(" + path + ")", "WITH file(" + path + ") AS x SELECT x",
@@ -134,6 +143,16 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT `file`(" + path + ") AS `sum (children 1)`", "SELECT hasColumnInTable('127.0.0.1:1', 'a', 'b', 'c')", "SELECT dictGet('d', 'a', 1)",
 		"SELECT 1 UNION ALL SELECT file(" + path + ")", "SELECT 1 ORDER BY file(" + path + ")", "SELECT 1 WHERE exists(SELECT * FROM executable('x', TSV, 'a Int8'))",
 		"SELECT sum(1) OVER (PARTITION BY file(" + path + "))", "SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')", "SELECT eval('SELECT 1')",
+		// What EXPLAIN AST does not show: expressions in texts, and all of SHOW.
+		"SELECT count() FROM orders SETTINGS additional_result_filter = " + quoted, "SET max_threads = 1, additional_result_filter = " + quoted + "; SELECT 1",
+		"SELECT count() FROM orders SETTINGS `additional\\x5ftable_filters` = {'orders': " + quoted + "}", "SELECT formatRow('Template', 1) SETTINGS format_template_row = " + path,
+		"SELECT * FROM (SELECT 1 SETTINGS parallel_replicas_custom_key = " + quoted + ")", "SET dialect = 'polyglot'",
+		"SET offset = 100; SELECT 1 SETTINGS additional_result_filter = " + quoted, "SET limit = 1, max_block_size = 1; SELECT file(" + path + ")",
+		"SELECT * FROM format(JSONEachRow, 'a Int8, b String DEFAULT " + quoted[1:] + ", '{}')", "SELECT b FROM values('a Int8, b String ALIAS " + quoted[1:] + ", (1))",
+		"SELECT b FROM generateRandom('a Int8, b String ALIAS " + quoted[1:] + ") LIMIT 1", "DESCRIBE TABLE format(JSONEachRow, 'a Int8 DEFAULT " + quoted[1:] + ", '{}')",
+		"SHOW TABLES WHERE toUInt8(file(" + path + ")) = 1", "SHOW COLUMNS FROM orders WHERE name = file(" + path + ")", "SHOW TABLES LIMIT toUInt8(file(" + path + "))",
+		"SHOW INDEX FROM order_rows WHERE 1 IN (SELECT file(" + path + "))", "SHOW DICTIONARIES WHERE name IN `file`(" + path + ")",
+		"EXPLAIN AST SHOW TABLES WHERE name = file(" + path + ")",
 	} {
 		if r := w.run(1, "sql", text); strings.Contains(r.out+r.err, "do not show") || !strings.Contains(r.err, "not sent") || !strings.Contains(r.err, "clickhouse.reader") {
 			t.Errorf("%s: %+v", text, r)
@@ -144,12 +163,14 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT toStartOfMonth(create_time) AS m, count() OVER (ORDER BY m), row_number() OVER () FROM orders GROUP BY ALL ORDER BY ALL",
 		"SELECT * EXCEPT (raw) REPLACE (upper(order_id) AS order_id) FROM orders AS o LEFT JOIN order_items AS i USING (account, order_id) LIMIT 1",
 		"SELECT order_id::UInt64 + 1, CASE WHEN 1 THEN 2 END, a[1], (1, 2).1, INTERVAL 1 DAY FROM orders ARRAY JOIN [[1]] AS a WHERE order_id IN (SELECT order_id FROM order_items)",
-		"SHOW TABLES", "DESCRIBE TABLE spend", "SELECT count() FROM spend_as_of(moment = now64(3))", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
+		"SHOW TABLES", "SHOW TABLES LIKE 'o(%' LIMIT 3", "SHOW COLUMNS FROM orders WHERE field = 'x'", "SET max_threads = 1; SELECT 1 SETTINGS session_timezone = 'Asia/Shanghai'",
+		"SELECT CASE order_id WHEN '1' THEN 2 END FROM orders", "DESCRIBE TABLE spend", "SELECT count() FROM spend_as_of(moment = now64(3))", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
 		"SELECT * FROM numbers(3) WHERE number BETWEEN 1 AND 2", "SELECT arrayMap(x -> x + 1, [1]), map('a', 1)['a'], JSONExtractString('{}', 'a'), if(1, 2, 3)",
 	} {
 		w.run(0, "sql", text)
 	}
 	contains(t, w.run(1, "sql", "SELECT (").err, "position 8 (")
+	contains(t, w.run(0, "sql", "--login").err, "may write, too", "clickhouse.reader")
 	contains(t, w.run(1, "sql", "INSERT INTO orders SETTINGS readonly = 0 SELECT 1").err, "ClickHouse error 164")
 	r := w.run(0, "sql", "--write", "--format", "tsv", `/* made */ CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a;
 		INSERT INTO t VALUES (1), (2); -- once

@@ -18,7 +18,9 @@ import (
 // server's parser says what a statement is, and nothing that is not known to be harmless passes.
 type guard struct {
 	server *sqlServer
+	apart  *sqlServer     // the same, outside of the session, whose settings could change what it answers
 	known  *regexp.Regexp // the functions that compute from what the database holds
+	texts  []string       // the settings whose values are texts
 }
 
 // harmlessNodes are the parts of a statement that do no more than read, as EXPLAIN AST names them, beside functions and
@@ -31,6 +33,12 @@ var harmlessNodes = regexp.MustCompile(`^ *(SelectWithUnionQuery|SelectIntersect
 
 var functionNode = regexp.MustCompile(`^ *Function (.*?)(?: \(alias .*\))?(?: \(children \d+\))?$`)
 
+// blindNodes are the parts of a statement that the tree does not show the inside of.
+var blindNodes = regexp.MustCompile(`^ *(Set|Show\w*)( |$)`)
+
+// textSettings asks for the settings whose value may be an expression, the name of a file, or another language.
+const textSettings = "SELECT name FROM system.settings WHERE type IN ('String', 'Map', 'URI', 'Dialect') FORMAT TSVRaw"
+
 // harmlessFunctions asks for what is computed from a database: by the categories of the server's own documentation, and
 // some of its category Other. Functions of the server's owner may start programs, so only those of ClickHouse count, and no
 // name that is a table function, too, but for those that make rows of nothing.
@@ -41,7 +49,7 @@ WHERE f.origin = 'System' AND lower(f.name) NOT IN (SELECT lower(name) FROM syst
 		'Comparison', 'Conditional', 'Dates and Times', 'Distance', 'Encoding', 'Encryption', 'Financial', 'Geo', 'Geo Polygon', 'Hash',
 		'IP Address', 'JSON', 'Logical', 'Map', 'Mathematical', 'Null', 'Nullable', 'Random Number', 'Rounding', 'String', 'String Replacement',
 		'String Search', 'String Splitting', 'Time Window', 'Tuple', 'Type Conversion', 'URL', 'UUID')
-	OR if(a.name = '', f.name, a.name) IN ('bar', 'byteSize', 'countDigits', 'currentDatabase', 'currentUser', 'defaultValueOfArgumentType',
+	OR if(a.name = '', f.name, a.name) IN ('bar', 'byteSize', 'caseWithExpression', 'countDigits', 'currentDatabase', 'currentUser', 'defaultValueOfArgumentType',
 		'defaultValueOfTypeName', 'dumpColumnStructure', 'finalizeAggregation', 'formatQuery', 'formatQuerySingleLine', 'formatReadableDecimalSize',
 		'formatReadableQuantity', 'formatReadableSize', 'formatReadableTimeDelta', 'getSetting', 'getSubcolumn', 'hostName', 'identity', 'ignore',
 		'initializeAggregation', 'isConstant', 'isDecimalOverflow', 'materialize', 'neighbor', 'parseReadableSize', 'parseTimeDelta', 'rowNumberInAllBlocks',
@@ -50,8 +58,9 @@ WHERE f.origin = 'System' AND lower(f.name) NOT IN (SELECT lower(name) FROM syst
 	AND match(f.name, '^[a-zA-Z0-9_]+$')
 GROUP BY f.name FORMAT TSVRaw`
 
-// ownFunctions are the parser's own, and the table functions that make rows of nothing.
-const ownFunctions = "lambda|exists|_cast|numbers|numbers_mt|zeros|zeros_mt|generateseries|generate_series|generaterandom|values|null|view|format"
+// ownFunctions are the parser's own, and the table functions that make rows of nothing but numbers or a query. Those that take
+// the columns of a table as a text, such as values and format, take expressions in it.
+const ownFunctions = "lambda|exists|_cast|numbers|numbers_mt|zeros|zeros_mt|generateseries|generate_series|view"
 
 // combinators are what an aggregate function's name can end with, as in sumOrNullIf. Most of
 // system.aggregate_function_combinators.
@@ -76,7 +85,11 @@ func (g *guard) allow(ctx context.Context, text string, values url.Values) error
 		return err
 	}
 	lines := strings.Split(strings.TrimSuffix(tree.String(), "\n"), "\n")
+	blind, show := false, false
 	for i, line := range lines {
+		if node := blindNodes.FindStringSubmatch(line); node != nil {
+			blind, show = true, show || node[1] != "Set"
+		}
 		if f := functionNode.FindStringSubmatch(line); f != nil && i > 0 {
 			if ok, err := g.harmless(ctx, f[1]); err != nil {
 				return err
@@ -85,6 +98,36 @@ func (g *guard) allow(ctx context.Context, text string, values url.Values) error
 			}
 		} else if !harmlessNodes.MatchString(line) {
 			return notSent(printable(strings.TrimSpace(line)))
+		}
+	}
+	if !blind {
+		return nil
+	}
+	return g.allowHidden(ctx, text, show)
+}
+
+// allowHidden looks at the words of what the tree does not show: it allows settings whose values are numbers and choices, and a
+// SHOW that calls nothing. The server writes the statement in its own way first, so that each name is one plain word.
+func (g *guard) allowHidden(ctx context.Context, text string, show bool) error {
+	if g.texts == nil {
+		var answer bytes.Buffer
+		if err := g.apart.ask(ctx, textSettings, nil, &answer); err != nil {
+			return fmt.Errorf("ask the server which settings are texts: %w", err)
+		}
+		g.texts = strings.Fields(answer.String())
+	}
+	var formatted bytes.Buffer
+	if err := g.apart.ask(ctx, "SELECT formatQuerySingleLine("+schema.Quote(text)+") FORMAT TSVRaw", nil, &formatted); err != nil {
+		return err
+	}
+	for rest := formatted.String(); rest != ""; {
+		word := token.FindString(rest)
+		rest = rest[len(word):]
+		switch {
+		case show && word == "(":
+			return notSent("a SHOW with an expression in brackets")
+		case slices.Contains(g.texts, word):
+			return notSent("the setting " + word)
 		}
 	}
 	return nil
@@ -100,7 +143,7 @@ func notSent(what string) error {
 func (g *guard) harmless(ctx context.Context, function string) (bool, error) {
 	if g.known == nil {
 		var answer bytes.Buffer
-		if err := g.server.ask(ctx, harmlessFunctions, nil, &answer); err != nil {
+		if err := g.apart.ask(ctx, harmlessFunctions, nil, &answer); err != nil {
 			return false, fmt.Errorf("ask the server which functions only read: %w", err)
 		}
 		var err error

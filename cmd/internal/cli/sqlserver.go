@@ -57,8 +57,12 @@ var notLetIn = []int{0, 193, 194, 516}
 // dialSQL logs in. width is the terminal's, 0 where nobody looks.
 func dialSQL(ctx context.Context, login app.Login, width int) (*sqlServer, error) {
 	dialer := &net.Dialer{Timeout: 10 * time.Second} // and TCP's keep-alive finds out about a server that is gone
+	dial := dialer.DialContext
+	if login.Dial != nil {
+		dial = login.Dial
+	}
 	s := &sqlServer{Login: login, options: url.Values{}, client: &http.Client{Transport: &http.Transport{
-		DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true,
+		DialContext: dial, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true,
 	}}}
 	wanted := maps.Clone(sqlSettings)
 	maps.Copy(wanted, login.Settings)

@@ -2,6 +2,7 @@ package unicloud
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func (d Decoder) assemble(stream schema.Stream, orderID, raw string, lines []str
 	items, rejects := l.Items(lines)
 	out.Items, out.Rejects = items, append(out.Rejects, rejects...)
 	h.order.ItemCount = uint32(len(items))
+	if n, _ := strconv.Atoi(h.lines); len(rejects) == 0 && n <= len(items) { // else there are lines that are no items
+		field.Share(h.order.Pretax, items)
+	}
 	return out
 }
 
@@ -98,6 +102,7 @@ func (d Decoder) decodeRow(stream schema.Stream, raw string, o *schema.Order, r 
 type head struct {
 	order  schema.Order
 	region string
+	lines  string            // how many there are (ItemCount); empty = not said
 	infos  map[string]string // what has no column, by the vendor's name
 }
 
@@ -111,6 +116,8 @@ func (d Decoder) decodeHead(raw string, h *head, r field.Row) field.Row {
 			if r.Once(columnRegion, name) {
 				h.region = r.Text(name, v)
 			}
+		case "itemCount":
+			h.lines = field.Plain(v)
 		default:
 			column, known := headInfos[name]
 			if !known {

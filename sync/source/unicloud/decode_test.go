@@ -2,6 +2,7 @@ package unicloud
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestVendorsSampleOfADetail(t *testing.T) {
 		Items: []schema.Item{{
 			Stream: testStream, OrderID: "1144119593783001088", ItemID: "1144119593787195392", OrderType: "NEW", PaymentStatus: "PAID",
 			ProductCode: "DATA_HARD_DISK", CommodityCode: "UNIS_PC_TJ_A_DATADISK_NORMAL-50GB", SubscriptionType: "postpaid",
-			PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: vendortest.Money("0")},
+			PaymentTime: vendortest.UTC("2019-06-27T05:45:43Z"), Amounts: schema.Amounts{PretaxGross: vendortest.Money("0"), Pretax: vendortest.Money("0")},
 			InstanceIDs: []string{"35d272a7-4c2b-4079-aa50-45e6f7fa31b6"}, Region: "8b128f0c-e9ad-472c-9c20-451b9f310e94",
 			Quantity: vendortest.Money("1"), Config: conf,
 			UsageStartTime: vendortest.UTC("2019-06-27T05:45:42Z"), UsageEndTime: vendortest.UTC("2019-06-27T05:45:42Z"),
@@ -72,6 +73,51 @@ func TestVendorsSampleOfADetail(t *testing.T) {
 		t.Errorf("%d fields, %v: %s", len(part), err, d.Raw)
 	}
 	replays(t, Decoder{}, d)
+}
+
+// What an order costs after coupons and promotions is shared by its lines, exactly, by their list prices.
+func TestFinalPriceIsShared(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ order, lines, want string }{
+		{`"TotalPrice":100,"CouponAmount":20,"FinalPrice":80,"PaidAmount":80`, `100`, "80"},
+		{`"TotalPrice":100,"FinalPrice":100`, `30|"70.00"`, "30 70"},
+		{`"TotalPrice":"300","FinalPrice":"100"`, `100|100|100`, "33.333333333333 33.333333333333 33.333333333334"},
+		{`"TotalPrice":90,"FinalPrice":0.000000000001`, `30|60`, "0 0.000000000001"},
+		{`"TotalPrice":10,"FinalPrice":0`, `4|6`, "0 0"},
+		{`"TotalPrice":300,"FinalPrice":270`, `1500|-1200`, "1350 -1080"},
+		{`"TotalPrice":-100,"FinalPrice":-80`, `-100`, "-80"},
+		{`"TotalPrice":100,"FinalPrice":80`, `100|100`, "40 40"}, // a parent that has the price of its part
+		{`"TotalPrice":0,"FinalPrice":5`, `0|0`, "2.5 2.5"},      // by no price, in equal parts
+		{`"TotalPrice":99999999999999999999999999.999999999999,"FinalPrice":99999999999999999999999999.999999999999`,
+			`99999999999999999999999999.999999999999`, "99999999999999999999999999.999999999999"},
+		{`"TotalPrice":1,"FinalPrice":1`, `100000000000000000001|-100000000000000000000.999999999999`, "- -"}, // 10^32 fits no column
+		{`"TotalPrice":100`, `60|40`, "- -"},
+		{`"FinalPrice":80`, `60|null`, "- -"},
+		{`"FinalPrice":80`, `60|"?"`, "-"}, // one that is rejected may come after all, and then all are shared anew
+		{`"FinalPrice":80,"ItemCount":2`, `60|40`, "48 32"},
+		{`"FinalPrice":80,"ItemCount":"1"`, `60|40`, "48 32"},
+		{`"FinalPrice":80,"ItemCount":3`, `60|40`, "- -"}, // the third one was rejected
+		{`"FinalPrice":80`, ``, ""},
+	} {
+		var lines []string
+		for n, price := range strings.Split(c.lines, "|") {
+			if price != "" {
+				lines = append(lines, fmt.Sprintf(`{"id":%d,"totalPrice":%s}`, n+1, price))
+			}
+		}
+		d := Decoder{}.Detail(testStream, "1", `{"Id":"1","CreateTime":1561614343000,`+c.order+`}`, lines)
+		var got []string
+		for _, i := range d.Items {
+			share := "-"
+			if i.Pretax.Valid {
+				share = i.Pretax.Decimal.String()
+			}
+			got = append(got, share)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s of %s: %v, want %s", c.lines, c.order, got, c.want)
+		}
+	}
 }
 
 // replays checks that stored payloads make the same rows again.

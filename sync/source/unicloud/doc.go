@@ -25,6 +25,7 @@
 //	id, orderId                                 item_id, order_id
 //	productCategory, productSku                 product_code, commodity_code
 //	quantity, totalPrice                        quantity, pretax_gross_amount
+//	of the order: FinalPrice                    pretax_amount: the line's share
 //	productStartTime, productEndTime            usage_start_time, usage_end_time
 //	instanceId                                  instance_ids
 //	productDescription                          config (the text) and extend_infos['conf.…'] (its entries)
@@ -38,11 +39,13 @@
 //
 // Money is the order's: TotalPrice is what it costs by the list, FinalPrice what it costs after coupons and promotions,
 // and so pretax_gross_amount and pretax_amount, by which orders of all vendors are compared and summed. A line has a list
-// price and no more; sharing FinalPrice out among lines would be a guess. The vendor says nothing of taxes, so PaidAmount,
-// which is what was paid so far, is not after_tax_amount: it is in extend_infos of every line, once more on each, and so
-// not to be summed over lines. CouponAmount and PromotionAmount are documented for list rows alone, where they are in
-// raw; should a detail have them, they are in extend_infos too. It sends no currency, so none is invented. ChargeType and
-// OrderStatus are as received: prepaid and postpaid are this vendor's words for Subscription and PayAsYouGo.
+// price and no more. What is spent is FinalPrice all the same, so its lines share it by their list prices: that is exact
+// for an order of one line, and a convention for others, whose lines add up to the order. As long as a line is rejected no
+// line of its order has a share. The vendor says nothing of taxes, so PaidAmount, which is what was paid so far, is not
+// after_tax_amount: it is in extend_infos of every line, once more on each, and so not to be summed over lines.
+// CouponAmount and PromotionAmount are documented for list rows alone, where they are in raw; should a detail have them,
+// they are in extend_infos too. It sends no currency, so none is invented. ChargeType and OrderStatus are as received:
+// prepaid and postpaid are this vendor's words for Subscription and PayAsYouGo.
 //
 // A detail that has fewer lines than its ItemCount says is an error, since the missing ones would look deleted.
 package unicloud

@@ -94,7 +94,7 @@ func compare(t *testing.T, c *unicloud.Client, account *simulator.Account) {
 				ProductCode: truth.ProductCode, SubscriptionType: truth.SubscriptionType, PaymentTime: truth.PaymentTime,
 				InstanceIDs: item.InstanceIDs, Region: item.Region, Quantity: decimal.NewNullDecimal(decimal.NewFromInt(int64(item.Quantity))),
 				Config: item.Config, UsageStartTime: item.UsageStartTime, UsageEndTime: item.UsageEndTime,
-				Amounts: schema.Amounts{PretaxGross: item.PretaxGross},
+				Amounts: schema.Amounts{PretaxGross: item.PretaxGross, Pretax: item.Pretax},
 			}
 			if d := cmp.Diff(want, got, money, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(schema.Item{}, "FetchedAt", "Version", "Raw", "CommodityCode", "ExtendInfos")); d != "" {
 				t.Fatalf("%s\n%s", got.Raw, d)

@@ -168,7 +168,7 @@ func (r *Row) Time(key string, v gjson.Result) time.Time {
 // write 2999-09-08 and 9999-12-31 for "never". The payload keeps what was sent.
 func (r *Row) End(key string, v gjson.Result) time.Time {
 	t, err := r.zoned(key, v)
-	return r.timed(key, v, t, unlessNever(err))
+	return r.timed(key, v, t, unlessNever(v, err))
 }
 
 func (r *Row) zoned(key string, v gjson.Result) (time.Time, error) {
@@ -176,18 +176,20 @@ func (r *Row) zoned(key string, v gjson.Result) (time.Time, error) {
 	case gjson.Null:
 		return time.Time{}, nil
 	case gjson.String:
-		if v.Str == "" {
+		s := strings.TrimSpace(v.Str)
+		if s == "" {
 			return time.Time{}, nil
 		}
-		return ParseTime(v.Str)
+		return ParseTime(s)
 	}
 	r.wrongType(key, v)
 	return time.Time{}, nil
 }
 
-// unlessNever takes an end that is too late for the columns for none.
-func unlessNever(err error) error {
-	if errors.Is(err, errTimeLate) {
+// unlessNever takes an end that is too late for the columns for none, also one without the zone or the time of the day, which
+// make no difference then.
+func unlessNever(v gjson.Result, err error) error {
+	if errors.Is(err, errTimeLate) || errors.Is(err, errNotTime) && isLateDay(v.Str) {
 		return nil
 	}
 	return err
@@ -211,7 +213,7 @@ func (r *Row) LocalTime(key string, v gjson.Result, loc *time.Location) time.Tim
 // LocalEnd reads the end of a service as LocalTime does, and what is no end as End does.
 func (r *Row) LocalEnd(key string, v gjson.Result, loc *time.Location) time.Time {
 	t, err := r.local(key, v, loc)
-	return r.timed(key, v, t, unlessNever(err))
+	return r.timed(key, v, t, unlessNever(v, err))
 }
 
 func (r *Row) local(key string, v gjson.Result, loc *time.Location) (time.Time, error) {

@@ -38,6 +38,15 @@ func TestEnds(t *testing.T) {
 		{`"9999-12-31T23:59:59Z"`, zoned, start, ""},
 		{`"9999-12-31T15:59Z"`, zoned, start, ""},
 		{`"2300-01-01T00:00:00Z"`, zoned, start, ""},
+		{`"2999-09-08"`, zoned, start, ""}, // such a day is never in every zone
+		{`"9999-12-31"`, local, localStart, ""},
+		{`"9999-12-31 23:59"`, zoned, start, ""},
+		{`"9999-12-31 23:59:59"`, zoned, start, ""},
+		{`"10000-01-01T00:00:00Z"`, zoned, start, ""},
+		{`"+292278994-08-17T07:12:55.807Z"`, local, localStart, ""}, // the largest long of Java as a text
+		{`"2121-08-05"`, zoned, start, source.RejectTime},           // but here the zone matters
+		{`"9999-12-32"`, zoned, start, source.RejectTime},
+		{`"2999-09-08x"`, local, localStart, source.RejectTime},
 		{`"2299-12-31T23:59:59Z"`, zoned, start, "2299-12-31T23:59:59Z"},
 		{`"2121-08-05T16:00:00Z"`, zoned, start, "2121-08-05T16:00:00Z"},
 		{`"0001-01-01T00:00:00Z"`, zoned, start, source.RejectTime},
@@ -64,6 +73,17 @@ func TestEnds(t *testing.T) {
 		}
 		if tc.start(&s, gjson.Parse(tc.json)); tc.want == "" && s.Reason != source.RejectTime {
 			t.Errorf("%s begins: %q", tc.json, s.Reason)
+		}
+	}
+}
+
+// An empty time is none, as an empty amount is.
+func TestNoTime(t *testing.T) {
+	t.Parallel()
+	for _, json := range []string{`null`, `""`, `" "`, `"\t\n"`} {
+		var r Row
+		if !r.Time("k", gjson.Parse(json)).IsZero() || !r.End("k", gjson.Parse(json)).IsZero() || r.Reason != "" || r.Money("k", gjson.Parse(json)).Valid {
+			t.Errorf("%s: %s", json, r.Message)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package field
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -85,6 +87,18 @@ func ParseMillis(s string) (time.Time, error) {
 		return time.Time{}, errNotTime
 	}
 	return inColumn(time.UnixMilli(n))
+}
+
+var day = regexp.MustCompile(`^\+?0*([1-9]\d{3,8})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:[T ]|$)`)
+
+// isLateDay reports whether a text begins with a day that is after the columns in every zone.
+func isLateDay(s string) bool {
+	m := day.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return false
+	}
+	year, _ := strconv.Atoi(m[1]) // digits, and few
+	return year > afterTime.Year()
 }
 
 // inColumn makes a time one that the columns can hold.
