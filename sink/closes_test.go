@@ -183,6 +183,10 @@ func TestChangesSinceClose(t *testing.T) {
 		"one up, one down": {nil, func(o *schema.Order, items []schema.Item) {
 			items[0].Pretax, items[1].Pretax = amount("4.1"), amount("4.0")
 		}, "'USD','changed','paid','paid','8.1','8.1','0','0',['net'],2"},
+		"created a second later": {nil, func(o *schema.Order, _ []schema.Item) { o.CreateTime = o.CreateTime.Add(time.Second) },
+			"'USD','changed','paid','paid','8.1','8.1','0','0',['create_time'],2"},
+		"created a month later": {nil, func(o *schema.Order, _ []schema.Item) { o.CreateTime = o.CreateTime.AddDate(0, 1, 0) },
+			"'USD','removed','paid','','8.1','0','0','0',['lines'],2"},
 		"another currency": {nil, func(o *schema.Order, items []schema.Item) { items[0].Currency, items[1].Currency = "CNY", "CNY" },
 			"'CNY','added','','paid','0','8.1','0','0',['lines'],2\n'USD','removed','paid','','8.1','0','0','0',['lines'],2"},
 	} {
@@ -200,13 +204,22 @@ func TestChangesSinceClose(t *testing.T) {
 			after := closing()
 			o, items := after.Orders[n], after.Items[2*n:2*n+2]
 			c.after(&o, items)
-			o.Version, o.FetchedAt = 2, later
+			o.Version, o.FetchedAt = 3, later
+			moved := sink.Batch{}
+			if was := after.Orders[n]; !was.CreateTime.Equal(o.CreateTime) {
+				was.Deleted, was.Version, was.FetchedAt = true, 2, later
+				moved.Orders = append(moved.Orders, was)
+			}
 			for k := range items {
-				items[k].Version, items[k].FetchedAt = 2, later
+				if was := items[k]; len(moved.Orders) > 0 {
+					was.Deleted, was.Version, was.FetchedAt = true, 2, later
+					moved.Items = append(moved.Items, was)
+				}
+				items[k].CreateTime, items[k].Version, items[k].FetchedAt = o.CreateTime, 3, later
 			}
 			june := after.Orders[11] // of a month that is not closed
 			june.PaymentStatus, june.Version, june.FetchedAt = "Cancelled", 2, later
-			write(t, s, sink.Batch{Orders: []schema.Order{o, june}, Items: items})
+			write(t, s, sink.Batch{Orders: append(moved.Orders, o, june), Items: append(moved.Items, items...)})
 			var want []string
 			for row := range strings.FieldsFuncSeq(c.want, func(r rune) bool { return r == 10 }) {
 				want = append(want, "('"+o.OrderID+"',"+row+")")

@@ -59,7 +59,7 @@ func TestClusterHasTheTablesOfOneServer(t *testing.T) {
 func fillCluster(t testing.TB, sinks ...*sink.Sink) {
 	t.Helper()
 	b := stored()
-	b.Rejects = smallBatch().Rejects
+	b.Rejects = append(smallBatch().Rejects, unreadable(order(650), order(650).CreateTime), unreadable(order(800), time.Time{}))
 	write(t, sinks[0], b)
 	again := sink.Batch{}
 	for _, o := range b.Orders[:700] {
@@ -143,6 +143,8 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("count")(count, err)
 	rejects, err := warehousetest.OpenRejects(ctx, s, stream)
 	keep("rejects")(rejects, err)
+	rejected, err := s.RejectWindows(ctx, stream, time.Hour, time.Time{}, schema.MaxTime)
+	keep("reject windows")(rejected, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)
 	pending, err := s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000)

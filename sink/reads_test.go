@@ -3,6 +3,7 @@ package sink_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -382,4 +383,54 @@ func TestActivities(t *testing.T) {
 		{Stream: of("1"), Answered: at(2), Undone: 1},
 		{Stream: of("3"), Ordered: at(4), Rejected: 2, Pending: 1},
 	})
+}
+
+// unreadable is a listed row of an order, met in the window of the day's start, or of its creation time where that could be read.
+func unreadable(o schema.Order, created time.Time) schema.Reject {
+	at := day
+	if !created.IsZero() {
+		at = created.Truncate(time.Hour)
+	}
+	return schema.Reject{Stream: o.Stream, ID: "list-" + o.OrderID, Stage: schema.RejectList, OrderID: o.OrderID, CreateTime: created, WindowStart: at,
+		Reason: "malformed", Raw: "{", FirstSeen: day, LastSeen: day, Version: 1}
+}
+
+// A listed row that cannot be read is a record beside the stored orders, unless its own order is stored where it says.
+func TestRejectsOfStoredOrders(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	at := func(n, hour int) schema.Order {
+		o := order(n)
+		o.CreateTime, o.ProductCode = day.Add(time.Duration(hour)*time.Hour+time.Minute), "ecs"
+		return o
+	}
+	stored := []schema.Order{at(1, 1), at(2, 5), at(3, 5), at(4, 1), at(5, 1)}
+	stored[3].Deleted = true
+	stored[4].OwnerID = "another"
+	rejects := []schema.Reject{
+		unreadable(at(1, 1), at(1, 1).CreateTime), // held
+		unreadable(at(2, 1), at(2, 1).CreateTime), // stored in another window
+		unreadable(at(3, 0), time.Time{}),         // held
+		unreadable(at(4, 1), at(4, 1).CreateTime), // a tombstone
+		unreadable(at(5, 1), at(5, 1).CreateTime), // another owner's
+		unreadable(at(6, 0), time.Time{}),         // not stored
+	}
+	write(t, s, sink.Batch{Orders: stored, Rejects: rejects})
+	for name, c := range map[string]struct {
+		of   *sink.Sink
+		from time.Time
+		want string
+	}{
+		"all":           {s, time.Time{}, "0h 2/1, 1h 4/1"},
+		"a range":       {s, day.Add(time.Hour), "1h 4/1"},
+		"other filters": {s.Narrowed(schema.Filters{ProductCode: "rds"}), time.Time{}, "0h 2/0, 1h 4/0"},
+	} {
+		var got []string
+		for _, w := range must[[]schema.RejectWindow](t)(c.of.RejectWindows(t.Context(), stream, time.Hour, c.from, schema.MaxTime)) {
+			got = append(got, fmt.Sprintf("%.0fh %d/%d", w.Start.Sub(day).Hours(), w.List, w.Held))
+		}
+		if s := strings.Join(got, ", "); s != c.want {
+			t.Errorf("%s: %s, want %s", name, s, c.want)
+		}
+	}
 }

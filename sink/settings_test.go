@@ -23,7 +23,7 @@ var opposites = map[string]string{
 	"session_timezone": "Asia/Shanghai", "date_time_output_format": "iso",
 	"read_overflow_mode": "break", "result_overflow_mode": "break", "group_by_overflow_mode": "any", "sort_overflow_mode": "break",
 	"set_overflow_mode": "break", "join_overflow_mode": "break", "distinct_overflow_mode": "break", "transfer_overflow_mode": "break",
-	"timeout_overflow_mode": "break",
+	"timeout_overflow_mode": "break", "read_overflow_mode_leaf": "break", "timeout_overflow_mode_leaf": "break",
 }
 
 // hostile is a profile in which each pinned setting has another value than ours.
@@ -128,6 +128,25 @@ func TestHostileProfileOfAReader(t *testing.T) {
 	}
 	if got := digest(t, conn, hostileOfViews(t)); got != want {
 		t.Errorf("with the opposite of all that is pinned:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A limit of a profile that would cut off what a view reads is an error, whatever the profile says: half of an answer looks whole.
+func TestLimitsOfAReader(t *testing.T) {
+	t.Parallel()
+	conn, want := filledForSettings(t)
+	for limit, mode := range map[string]string{
+		"max_rows_to_read": "read_overflow_mode", "max_bytes_to_read": "read_overflow_mode", "max_rows_to_read_leaf": "read_overflow_mode_leaf",
+		"max_rows_to_group_by": "group_by_overflow_mode", "max_rows_in_set": "set_overflow_mode", "max_rows_in_join": "join_overflow_mode",
+		"max_rows_in_distinct": "distinct_overflow_mode", "max_rows_to_sort": "sort_overflow_mode",
+	} {
+		value := "break"
+		if mode == "group_by_overflow_mode" {
+			value = "any"
+		}
+		if got := digest(t, conn, clickhouse.Settings{limit: 1, mode: value}); got != want && !strings.HasPrefix(got, "code: ") {
+			t.Errorf("%s, %s = %s:\n%s\nwant\n%s", limit, mode, value, got, want)
+		}
 	}
 }
 

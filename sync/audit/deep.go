@@ -65,8 +65,8 @@ func (v *verification) equal(part window.Interval) []window.Interval {
 
 // extra looks at the stored orders that a listing does not show.
 func (v *verification) extra(ctx context.Context, l *walk.Listing, unlisted map[string]schema.Known) error {
-	for i := range l.Rejects {
-		delete(unlisted, l.Rejects[i].OrderID) // it is there, though it cannot be read
+	for id := range v.run.Held(l, unlisted) {
+		delete(unlisted, id) // it is there, though it cannot be read
 	}
 	if len(unlisted) == 0 {
 		return nil

@@ -22,6 +22,9 @@ import (
 //   - the stored rows, made again of their payloads, prove the columns of the orders that have all their payloads;
 //   - the detail of an order, asked for by its id, proves that order.
 //
+// A listing or a count of an account with filters proves nothing of the orders that these leave out: what was found with
+// others stays open, but for orders that it shows.
+//
 // An ordinary run lists windows too. Once it has committed what such a listing showed, the listing has proven the list
 // rows of the orders in it. It proves their number where the ledger agrees with the stored rows as well, and that an order
 // is not there too much where that order is not stored any more.
@@ -38,11 +41,25 @@ const (
 	ByDetail  Depth = "details"  // with the details of the source
 )
 
-// id is the same for the same difference found again.
+// id is the same for the same difference found again. What is listed or counted depends on the account's filters, so it is
+// another one with others.
 func (d *Difference) id() string {
+	if d.finding.ID != "" {
+		return d.finding.ID
+	}
+	return d.idWith(d.filters)
+}
+
+func (d *Difference) idWith(filters string) string {
 	text := fmt.Sprintf("%s\x00%s\x00%d\x00%d\x00%s", d.Kind, d.Depth, d.Start.UnixMilli(), d.End.UnixMilli(), d.OrderID)
+	if filters != "" && d.listed() {
+		text += "\x00" + filters
+	}
 	return strconv.FormatUint(schema.Digest(text), 16)
 }
+
+// listed reports whether a difference is of what the source lists or counts.
+func (d *Difference) listed() bool { return d.Depth == ByRows || d.Depth == ByCount }
 
 // alike reports whether two differences say the same of places that meet.
 func (d *Difference) alike(o *Difference) bool {
@@ -86,6 +103,7 @@ type Difference struct {
 	Repaired bool
 	Why      string // it was not repaired, where that was tried
 
+	filters string         // of the look that found it
 	finding schema.Finding // its row, of one found earlier
 }
 

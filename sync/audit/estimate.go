@@ -256,14 +256,14 @@ func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 	return max(n, 0), nil
 }
 
-// listCalls is how many calls a listing of n rows takes: one for what is less than a page; else its pages, and the first of them
-// again. One that is too long is halved, after a call that says so where that is not known.
+// listCalls is how many calls a listing of n rows takes: one for what is less than a page; else its pages, the first of them
+// again, and the one after a last one that is full. One that is too long is halved, after a call that says so where that is not known.
 func listCalls(n, size int) int {
 	switch {
 	case n < size:
 		return 1
 	case n <= walk.MaxPages*size:
-		return (n+size-1)/size + 1
+		return n/size + 2
 	}
 	return 1 + halves(n, size)
 }

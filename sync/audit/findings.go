@@ -31,11 +31,14 @@ func Findings(ctx context.Context, store Store, stream schema.Stream, from, to t
 // conclude says which of the findings that were open before have ended: those that looks cover and that were not found
 // again, or were repaired. It records that together with what was found, and returns those that are still open beside it.
 // It does so after a stop too: what was found is known, and what was looked at was looked at.
-func conclude(ctx context.Context, store Store, before, found []Difference, l *looks, by string) (left []Difference, err error) {
+func conclude(ctx context.Context, store Store, r *stream.Run, before, found []Difference, l *looks, by string) (left []Difference, err error) {
 	ctx, end := stream.Late(ctx)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, findingTimeout)
 	defer cancel()
+	if err := l.narrow(ctx, r, before); err != nil {
+		return before, err
+	}
 	now := time.Now().UTC()
 	var out []schema.Finding
 	again, repaired := map[string]bool{}, map[string]bool{}
@@ -143,6 +146,6 @@ func EndFindings(ctx context.Context, store Store, r *stream.Run, open []Differe
 	found = slices.DeleteFunc(found, func(d Difference) bool {
 		return !slices.ContainsFunc(before, func(b Difference) bool { return b.id() == d.id() })
 	})
-	_, err := conclude(ctx, store, before, found, proven, "run")
+	_, err := conclude(ctx, store, r, before, found, proven, "run")
 	return err
 }

@@ -3,11 +3,13 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 	"github.com/ordersync/ordersync/sync/stream"
@@ -243,6 +245,85 @@ func TestRepairedIsWhatWasListedWhole(t *testing.T) {
 	}
 	w.Account.SetFault(nil)
 	if r := w.Verify(now, audit.Options{Repair: true}); r.Left() != 0 || w.openFindings() != "" {
+		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
+	}
+	w.Equal(start.AddDate(0, 0, 3))
+}
+
+// What was found without filters, or with others, is ended by a look with some only where that shows it (I12).
+func TestFiltersEndNoFindingThatTheyLeaveOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 4, Orders: 400})
+	end := start.AddDate(0, 0, 3)
+	now := end.Add(time.Hour)
+	narrow := func(f schema.Filters) {
+		w.Store, w.Filters = w.Sink.Narrowed(f), f
+		w.Engine = w.NewEngine(0, 20)
+		w.Backfill(now)
+	}
+	w.Backfill(now)
+	ids := w.Account.IDs(start, end)
+	inside, _ := w.Account.Order(ids[0])
+	outside := ids[slices.IndexFunc(ids, func(id string) bool { o, _ := w.Account.Order(id); return o.ProductCode != inside.ProductCode })]
+	for _, id := range []string{inside.OrderID, outside} {
+		if err := w.Account.Change(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Verify(now, audit.Options{Deep: true})
+	for range 8 { // of which some have another product
+		w.Account.Add(1, start.Add(30*time.Hour))
+	}
+	w.VerifyRange(now, start.Add(30*time.Hour), start.Add(32*time.Hour), audit.Options{})
+	open := func(what, want string) {
+		t.Helper()
+		if got := w.openFindings(); got != want {
+			t.Errorf("%s: open: %q instead of %q", what, got, want)
+		}
+	}
+	open("before", "changed changed count")
+	narrow(schema.Filters{ProductCode: inside.ProductCode})
+	open("listed with filters", "changed count")
+	for _, o := range []audit.Options{{}, {Deep: true}, {Deep: true, Repair: true}} {
+		if r := w.Verify(now, o); r.Left() != 2 || o.Repair && !strings.Contains(r.Differences[0].Why, "accounts[].filters") {
+			t.Errorf("%+v: %+v", o, r.Differences)
+		}
+	}
+	open("looked at with filters", "changed count")
+	narrow(schema.Filters{})
+	open("listed without", "")
+	if r := w.Verify(now, audit.Options{Deep: true}); len(r.Differences) != 0 {
+		t.Errorf("%+v", r.Differences)
+	}
+	w.Equal(end)
+}
+
+// An order whose new row was listed is not repaired while its items are those of before.
+func TestRepairedHasItsDetail(t *testing.T) {
+	t.Parallel()
+	w, now := changedOrders(t)
+	lacks := ""
+	var refused atomic.Bool
+	w.Account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+		if f.OrderID != "" && f.OrderID == lacks && refused.Load() {
+			return simulator.Action{Error: &simulator.Error{Status: 503, Code: "Throttling.User"}}
+		}
+		return simulator.Action{}
+	})
+	findings := w.Verify(now, audit.Options{Deep: true}).Differences
+	lacks = findings[0].OrderID
+	refused.Store(true)
+	for _, d := range w.Verify(now, audit.Options{Deep: true, Repair: true}).Differences {
+		if d.Repaired == (d.OrderID == lacks) || d.Repaired == (d.Why != "") {
+			t.Errorf("%+v", d)
+		}
+	}
+	if r := w.Verify(now, audit.Options{}); r.Left() != 1 {
+		t.Errorf("%+v", r.Differences)
+	}
+	refused.Store(false)
+	w.Backfill(now) // tries what is pending again
+	if r := w.Verify(now, audit.Options{Deep: true}); r.Left() != 0 || w.openFindings() != "" {
 		t.Errorf("%+v, open: %s", r.Differences, w.openFindings())
 	}
 	w.Equal(start.AddDate(0, 0, 3))

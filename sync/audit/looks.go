@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"context"
 	"sync"
 
 	"github.com/ordersync/ordersync/schema"
+	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/walk"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -14,6 +16,7 @@ type looks struct {
 	at      map[Depth]*window.Set
 	audited window.Set                // the ledger was read, whatever it says
 	blind   map[Depth]map[string]bool // orders that were there and could not be looked at
+	foreign map[string]bool           // ids of findings of other filters, which these leave out
 }
 
 // add notes that an interval was looked at.
@@ -80,10 +83,35 @@ func (l *looks) cover(d *Difference) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.foreign[d.finding.ID]:
+		return false
 	case d.Depth == ByLedger && d.Kind != Ledger:
 		return l.audited.Covers(d.Interval)
 	case d.OrderID != "" && l.blind[d.Depth][d.OrderID]:
 		return false
 	}
 	return l.of(d.Depth).Covers(d.Interval)
+}
+
+// narrow finds out which of the findings of before are of other filters than those of the looks of a run, and were not looked at
+// for that.
+func (l *looks) narrow(ctx context.Context, r *stream.Run, before []Difference) error {
+	filters := r.Stream.Filters.String()
+	l.foreign = map[string]bool{}
+	for i := range before {
+		d := &before[i]
+		if !d.listed() || d.id() == d.idWith(filters) {
+			continue
+		}
+		shown := filters == "" && (d.OrderID != "" || l.covers(ByRows, d.Interval))
+		if !shown && d.OrderID != "" {
+			known, err := r.Store.Known(ctx, d.Stream, d.Start, d.End) // of those that the filters leave
+			if err != nil {
+				return err
+			}
+			_, shown = known[d.OrderID]
+		}
+		l.foreign[d.id()] = !shown
+	}
+	return nil
 }

@@ -2,9 +2,12 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -37,12 +40,23 @@ func (v *verification) repairAll(ctx context.Context) error {
 	if err := v.run.Commits.Flush(); err != nil {
 		return err
 	}
+	lack, err := v.undetailed(ctx, slices.Collect(maps.Keys(orders)))
+	if err != nil {
+		return err
+	}
 	again, err := v.again(ctx)
+	if failed := again.looks.narrow(ctx, v.run, v.found); failed != nil {
+		return errors.Join(err, failed)
+	}
 	for i := range v.found {
 		d := &v.found[i]
 		why := v.unrepaired(d)
 		switch {
 		case why != "":
+		case again.looks.foreign[d.finding.ID]:
+			why = "it was found with other filters than the account has now (accounts[].filters): only a look with those, or without any, ends it"
+		case lack[d.OrderID]:
+			why = "it was listed whole, and its detail could not be had"
 		case slices.ContainsFunc(again.found, func(f Difference) bool { return f.alike(d) }):
 			why = "it was listed whole, and still differs"
 		case !again.looks.cover(d):
@@ -59,6 +73,26 @@ func (v *verification) repairAll(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// undetailed returns those of some orders whose detail could not be had, if nobody has accepted that: their items are of before.
+func (v *verification) undetailed(ctx context.Context, ids []string) (map[string]bool, error) {
+	stored, err := v.run.Store.Places(ctx, v.run.Stream.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	rejects, err := v.run.Rejects.Look(ctx, nil, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rejects.Close()
+	out := map[string]bool{}
+	for _, p := range stored {
+		if p.OwnerID == v.run.Stream.OwnerID && p.DetailStatus != schema.DetailOK && !rejects.Waits(p.OrderID, v.run.Now, true) {
+			out[p.OrderID] = true
+		}
+	}
+	return out, nil
 }
 
 // unrepaired says why nothing was learned of a difference in this run, or nothing.
@@ -107,7 +141,7 @@ func (v *verification) again(ctx context.Context) (*verification, error) {
 		}
 		for _, c := range complete {
 			if part := iv.Clip(c); !part.Empty() {
-				if err := again.count(ctx, part, c); err != nil {
+				if err := again.counts(ctx, part, c); err != nil {
 					return again, err
 				}
 			}

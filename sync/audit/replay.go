@@ -135,9 +135,10 @@ func (a *replay) decode(ctx context.Context, iv window.Interval, rejects []schem
 		a.resolved = append(a.resolved, a.run.Rejects.Drop(j, a.run.Now))
 		a.run.Count(func(s *stream.Outcome) { s.Changed++; s.Pending++ })
 		to := a.change(o.CreateTime)
-		if !held[id] {
-			to.digest ^= schema.Digest(id)
+		if held[id] { // and counted
+			continue
 		}
+		to.digest ^= schema.Digest(id)
 		if from := a.change(j.WindowStart); from != to { // it was counted with another window, for want of its time
 			from.listed--
 			to.listed++
@@ -204,7 +205,7 @@ func (a *replay) finish(ctx context.Context) error {
 		at := window.At(j.WindowStart, a.run.Window).Start.Unix()
 		if w, ok := rejects[at]; ok {
 			if j.Stage == schema.RejectList {
-				w.List--
+				w.List, w.Held = w.List-1, w.Held-1 // its order is stored by now
 			} else {
 				w.Item--
 			}
@@ -234,7 +235,7 @@ func (a *replay) finish(ctx context.Context) error {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
 			}
 			if x.digest != 0 || x.listed != 0 {
-				records := int(w.Stored) + j.List
+				records := int(w.Stored) + j.List - j.Held
 				if int(w.Listed)+x.listed == records {
 					w.Listed = uint32(records)
 				}

@@ -30,7 +30,8 @@ const (
 )
 
 // Verify compares the warehouse with its own ledger, which costs no call, and with the source: TotalCount of a range
-// against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year. Windows
+// against the stored orders, halving where they differ, so that what agrees costs a call a quarter of a year, and two
+// for the largest count, which may be as far as the source counts. Windows
 // that are not past their allowed lateness are left out, and open ones that are while nothing after them is complete: the next run
 // closes them. Where a vendor cannot list, there is nothing to count: only a deep Verify asks, for each stored order.
 func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, p *stream.Progress) (Report, stream.Summary, error) {
@@ -57,7 +58,7 @@ func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, 
 			return err
 		}
 		err = v.verify(source.WithPriority(ctx, source.Verify), before)
-		left, failed := conclude(ctx, a.store, before, v.found, v.looks, v.name())
+		left, failed := conclude(ctx, a.store, r, before, v.found, v.looks, v.name())
 		mu.Lock()
 		defer mu.Unlock()
 		report.Differences = append(append(report.Differences, v.found...), left...)
@@ -80,6 +81,8 @@ type verification struct {
 	iv    window.Interval
 	found []Difference
 	looks *looks
+
+	unproven []unproven
 }
 
 // name is what ends a finding, for people.
@@ -121,7 +124,7 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 		if v.Deep {
 			err = v.compare(ctx, all)
 		} else {
-			err = v.count(ctx, all, all)
+			err = v.counts(ctx, all, all)
 		}
 		if err != nil {
 			return err
@@ -134,6 +137,9 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 	}
 	if !v.Repair {
 		return nil
+	}
+	if err := v.looks.narrow(ctx, v.run, before); err != nil {
+		return err
 	}
 	for _, d := range before {
 		if again := slices.ContainsFunc(v.found, func(f Difference) bool { return f.id() == d.id() }); !again && !v.looks.cover(&d) {
@@ -148,7 +154,7 @@ func (v *verification) verify(ctx context.Context, before []Difference) error {
 
 // differ notes a difference that a look of a depth found.
 func (v *verification) differ(depth Depth, iv window.Interval, d Difference) {
-	d.Stream, d.Interval, d.Depth = v.run.Stream.Stream, iv, depth
+	d.Stream, d.Interval, d.Depth, d.filters = v.run.Stream.Stream, iv, depth, v.run.Stream.Filters.String()
 	v.found = append(v.found, d)
 }
 
@@ -227,33 +233,59 @@ func (v *verification) doubled(ctx context.Context) error {
 	return nil
 }
 
-// count compares the source's TotalCount of an interval of a range with what is stored, and halves it where they differ.
+// counts compares the source's TotalCount of an interval of a range with what is stored.
+func (v *verification) counts(ctx context.Context, iv, all window.Interval) error {
+	err := v.count(ctx, iv, all)
+	for err == nil && len(v.unproven) > 0 {
+		u := v.unproven[0]
+		if v.unproven = v.unproven[1:]; v.run.Exact(u.Count) {
+			v.counted(u.Interval, u.Count)
+			continue
+		}
+		err = v.halve(ctx, u.Interval, all)
+	}
+	return err
+}
+
+// unproven is an interval whose count agrees, and may be as far as the source counts.
+type unproven struct {
+	window.Interval
+	stream.Count
+}
+
+// count compares the source's TotalCount of an interval of a range with what is stored, and halves it where they differ. What
+// may be as far as the source counts is left for later: it is halved too, unless the source names a larger count meanwhile.
 func (v *verification) count(ctx context.Context, iv, all window.Interval) error {
 	if iv.End.Sub(iv.Start) > longestCount {
 		return v.halve(ctx, iv, all)
 	}
-	asked, least, most, err := v.run.Question(ctx, iv, all)
-	if err != nil {
-		return err
-	}
-	total, err := v.run.Stream.Total(ctx, asked)
-	v.run.Progress.ListCalls.Add(1)
+	c, err := v.run.AskCount(ctx, iv, all)
+	long := iv.End.Sub(iv.Start) > v.run.Window
 	switch {
-	case source.ReasonOf(err) == source.Timeout && iv.End.Sub(iv.Start) > v.run.Window:
+	case source.ReasonOf(err) == source.Timeout && long:
 		return v.halve(ctx, iv, all)
 	case err != nil:
 		return err
-	case least <= total && total <= most:
-		v.looks.add(ByCount, asked.Clip(iv))
-		v.run.Progress.Done.Add(int64(len(iv.Tile(v.run.Window))))
+	case c.Agrees && c.Exact:
+		v.counted(iv, c)
 		return nil
-	case iv.End.Sub(iv.Start) > v.run.Window:
+	case c.Agrees && long:
+		v.unproven = append(v.unproven, unproven{iv, c})
+		return nil
+	case c.Agrees:
+		return v.compare(ctx, iv) // its listing is proven
+	case long:
 		return v.halve(ctx, iv, all)
 	}
-	v.run.Progress.Done.Add(1)
-	v.looks.add(ByCount, asked.Clip(iv))
-	v.differ(ByCount, asked.Clip(iv), Difference{Kind: Count, Source: total, Stored: most, Note: "TotalCount of the source"})
+	v.counted(iv, c)
+	v.differ(ByCount, c.Asked.Clip(iv), Difference{Kind: Count, Source: c.Total, Stored: c.Stored, Note: "TotalCount of the source"})
 	return nil
+}
+
+// counted notes that the count of an interval was looked at.
+func (v *verification) counted(iv window.Interval, c stream.Count) {
+	v.looks.add(ByCount, c.Asked.Clip(iv))
+	v.run.Progress.Done.Add(int64(len(iv.Tile(v.run.Window))))
 }
 
 func (v *verification) halve(ctx context.Context, iv, all window.Interval) error {

@@ -21,7 +21,7 @@ import (
 func TestListingOfAnyDensity(t *testing.T) {
 	t.Parallel()
 	const halvings = 9  // of a day, down to what is listed whole
-	const questions = 4 // at the most, whether a count is a limit, for one list
+	const questions = 5 // at the most, whether a count is a limit, for one list
 	day := window.Interval{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
 	for _, orders := range []int{0, 19, 300, 1100, 1600, 1700, 2100, 5000, 10_000} {
 		for _, percent := range []int{0, 30, 60, 90, 100} { // of all orders, in the burst

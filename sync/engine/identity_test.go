@@ -143,6 +143,60 @@ func TestAnOrderThatVanishesGoes(t *testing.T) {
 	}
 }
 
+// An order that vanishes and comes back, at its place or at another one, is one row while it is there, and none while it is not.
+func TestAnOrderThatComesBack(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]time.Duration{"where it was": 0, "within its window": time.Second, "in another one": -10 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+			now := start.AddDate(0, 0, 3)
+			id := w.Account.Add(1, now.Add(-5*time.Hour))[0]
+			w.Backfill(now)
+			hidden := func(q simulator.FaultRequest) simulator.Action {
+				less := simulator.Action{Total: func(n int) int { return n - 1 }}
+				if q.OrderID == id {
+					less.Total = func(int) int { return 0 }
+					less.Drop = func(int) bool { return true }
+					return less
+				}
+				at := slices.Index(w.Account.IDs(q.Start, q.End.Add(time.Second)), id) // oldest first, both ends included
+				if q.OrderID != "" || at < 0 {
+					return simulator.Action{}
+				}
+				row := len(w.Account.IDs(q.Start, q.End.Add(time.Second))) - 1 - at
+				less.Drop = func(n int) bool { return (q.Page-1)*q.Size+n == row }
+				return less
+			}
+			for _, there := range []bool{false, true, false, true} {
+				w.Account.SetFault(nil)
+				if !there {
+					w.Account.SetFault(hidden)
+				} else if err := w.Account.Move(id, now.Add(-5*time.Hour+by)); err != nil {
+					t.Fatal(err)
+				}
+				if s := w.RunAt(now.Add(5 * time.Minute)); s.Err() != nil {
+					t.Error(there, s.Err())
+				}
+				want := map[bool]uint64{true: 1}[there]
+				for _, view := range []string{"orders", "spend", "order_items"} {
+					if n := w.Count("SELECT uniqExact(order_id) FROM %s WHERE order_id = '%s'", view, id); n != want {
+						t.Errorf("%d in %s, there %t", n, view, there)
+					}
+				}
+				if n := w.Count("SELECT count() FROM window_audit WHERE NOT agrees"); n > 0 {
+					t.Errorf("%d windows do not agree, there %t", n, there)
+				}
+			}
+			w.once(id)
+			w.Equal(now)
+			if r := w.Verify(now.Add(5*time.Minute), audit.Options{Deep: true}); len(r.Differences) > 0 {
+				t.Errorf("%v", r.Differences)
+			}
+		})
+	}
+}
+
 // ended fails unless the history of these orders has ended.
 func (w *world) ended(ids []string) {
 	w.Helper()

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func (d *dense) unpaid() int {
 
 // most is how many list calls a scheduled run may need.
 func (d *dense) most(added int) int {
-	return int(math.Ceil(4 + 1.2*float64(added)/densePage + 1.2*float64(d.unpaid())/densePage))
+	return int(math.Ceil(6 + 1.2*float64(added)/densePage + 1.2*float64(d.unpaid())/densePage))
 }
 
 // A scheduled run of a dense account costs what changed: nothing, new orders, the turn of an hour.
@@ -171,6 +172,28 @@ func TestScheduledRunFindsWhatChanged(t *testing.T) {
 		t.Errorf("%d list calls in turn", inTurn)
 	}
 	d.Equal(d.now.Truncate(time.Hour))
+}
+
+// A vendor that counts no further than what is stored hides no order that came late.
+func TestScheduledRunBelievesNoLimit(t *testing.T) {
+	t.Parallel()
+	d := newDense(t, simulator.Options{Seed: 36})
+	var limit atomic.Int64
+	d.Account.SetFault(func(simulator.FaultRequest) simulator.Action {
+		return simulator.Action{Total: func(n int) int {
+			if n > 1000 { // the first question is for the count of the lookback, which has one order more than are stored
+				limit.CompareAndSwap(0, int64(n-1))
+			}
+			if most := int(limit.Load()); most > 0 {
+				n = min(n, most)
+			}
+			return n
+		}}
+	})
+	d.Engine = d.NewEngine(0, densePage) // that has not heard a larger count
+	late := d.Account.Add(1, d.now.Add(-5*time.Hour))[0]
+	d.run(time.Second)
+	d.once(late)
 }
 
 // A window whose end cannot be listed is not closed by a count.

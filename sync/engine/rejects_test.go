@@ -7,6 +7,7 @@ import (
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/warehousetest"
+	"github.com/ordersync/ordersync/sync/audit"
 	"github.com/ordersync/ordersync/sync/simulator"
 )
 
@@ -243,5 +244,45 @@ func TestRejectsGrowCheap(t *testing.T) {
 	s, err := w.Engine.Scheduled(t.Context(), now.Add(48*time.Hour), time.Now().Add(time.Hour), nil)
 	if err != nil || s.Err() != nil || calls() != before {
 		t.Errorf("%v %v, %d calls", err, s.Err(), calls()-before)
+	}
+}
+
+// A stored order whose list row cannot be read any more stays as it is, and is what was listed: no proof counts it twice, or
+// misses it, whether the reject is open, accepted or healed.
+func TestAStoredOrderThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"bad-amount", "no-create-time"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Seed: 1, Orders: 300})
+			now := start.AddDate(0, 0, 3)
+			w.Backfill(now)
+			ids := w.Account.IDs(now.Add(-20*time.Hour), now.Add(-time.Hour))
+			w.Account.SetFault(simulator.NewScript(1, simulator.Rule{Kind: kind, Orders: ids[2:4]}).Fault)
+			proven := func(what string, green bool) {
+				t.Helper()
+				if s := w.RunAt(now); (s.Err() == nil) != green {
+					t.Errorf("%s: %v", what, s.Err())
+				}
+				w.Equal(now)
+				if n := w.Count("SELECT count() FROM sync_windows WHERE listed != stored"); n > 0 {
+					t.Errorf("%s: the numbers of %d windows do not add up", what, n)
+				}
+				for _, o := range []audit.Options{{}, {Deep: true}, {Deep: true, Repair: true}} {
+					if r := w.Verify(now.Add(time.Minute), o); len(r.Differences) > 0 {
+						t.Errorf("%s, %+v: %+v", what, o, r.Differences)
+					}
+				}
+				now = now.Add(10 * time.Minute)
+			}
+			proven("open", false)
+			w.accept("me")
+			proven("accepted", true)
+			w.Account.SetFault(nil)
+			proven("healed", true)
+			if n := w.Count("SELECT count() FROM rejects WHERE status = 'open'"); n > 0 {
+				t.Errorf("%d rejects are open", n)
+			}
+		})
 	}
 }

@@ -112,6 +112,7 @@ type windowCounter struct {
 	next    int                         // the first window that is not closed
 	missing map[int64][]schema.OrderRef // stored and not listed, by the window's start, in Unix seconds
 	met     map[int64]*meeting          // rejects that were listed, likewise
+	held    map[string]bool             // ids of the orders whose rejects count as them
 }
 
 // meeting is which rejects the listings of a window showed.
@@ -140,7 +141,7 @@ func (t *windowCounter) meet(start time.Time, v *RejectView, id string) {
 }
 
 func newWindowCounter(r *Run, j Job) *windowCounter {
-	t := &windowCounter{run: r, job: j, missing: map[int64][]schema.OrderRef{}, met: map[int64]*meeting{}}
+	t := &windowCounter{run: r, job: j, missing: map[int64][]schema.OrderRef{}, met: map[int64]*meeting{}, held: map[string]bool{}}
 	started := r.clock()
 	for _, iv := range j.Tile(r.Window) {
 		t.windows = append(t.windows, schema.Window{
@@ -208,6 +209,12 @@ func (t *windowCounter) order(o *schema.Order, items uint32, status string, fetc
 	case w.DetailedAt.IsZero() || fetched.Before(w.DetailedAt):
 		w.DetailedAt = fetched
 	}
+}
+
+// hold counts an order that stays as it is stored, since the row that was listed of it cannot be read.
+func (t *windowCounter) hold(id string, k schema.Known) {
+	t.held[id] = true
+	t.order(&schema.Order{OrderID: id, CreateTime: k.CreateTime}, k.ItemCount, k.DetailStatus, k.FetchedAt)
 }
 
 // detail counts an order whose detail was asked for.

@@ -126,7 +126,11 @@ func (r *Run) diff(ctx context.Context, l *walk.Listing, t *windowCounter) ([]*s
 	if err := t.job.repair.prepare(ctx, r, *l, known); err != nil {
 		return nil, nil, err
 	}
-	if missing := unlisted(*l, known); len(missing) > 0 {
+	held := r.Held(l, known)
+	for id, k := range held {
+		t.hold(id, k)
+	}
+	if missing := unlisted(*l, known, held); len(missing) > 0 {
 		if err := r.missing.miss(ctx, *l, missing, t); err != nil {
 			return nil, nil, err
 		}
@@ -167,6 +171,22 @@ func (r *Run) diff(ctx context.Context, l *walk.Listing, t *windowCounter) ([]*s
 		todo = append(todo, o)
 	}
 	return todo, stored, nil
+}
+
+// Held returns those of the stored orders of a listing's interval that it shows in rows that cannot be read. They stay as they
+// are, and are what was listed: such a row is of no order beside them.
+func (r *Run) Held(l *walk.Listing, known map[string]schema.Known) map[string]schema.Known {
+	var out map[string]schema.Known
+	for i := range l.Rejects {
+		j := &l.Rejects[i]
+		if k, ok := known[j.OrderID]; ok && (j.CreateTime.IsZero() || window.At(j.CreateTime, r.Window).Contains(k.CreateTime)) {
+			if out == nil {
+				out = map[string]schema.Known{}
+			}
+			out[j.OrderID] = k
+		}
+	}
+	return out
 }
 
 // rejectsOf looks at the rejects of those listed orders that are stored and need no detail but for them.
@@ -230,7 +250,7 @@ func (r *Run) listRejects(ctx context.Context, l walk.Listing, t *windowCounter)
 		w := t.at(at)
 		t.meet(w.Start, v, j.ID)
 		row, write := v.seen(j, r.Now, w.Start)
-		if row.WindowStart.Equal(w.Start) {
+		if row.WindowStart.Equal(w.Start) && !t.held[j.OrderID] {
 			w.Listed++ // a row without a creation time can be in two listings that meet, and counts in one of them
 		}
 		if write {

@@ -136,19 +136,22 @@ func (l *Lookback) list(ctx context.Context, iv window.Interval) error {
 }
 
 // counted asks for the count of an interval of a range and reports whether it is that of the stored orders, and how many
-// these are.
+// these are. Where the source may count no further its halves are counted as well.
 func (l *Lookback) counted(ctx context.Context, iv, within window.Interval) (equal bool, stored int, err error) {
-	asked, least, most, err := l.run.Question(ctx, iv, within)
-	if err != nil {
-		return false, 0, err
+	c, err := l.run.AskCount(ctx, iv, within)
+	if !c.Asked.Empty() {
+		l.calls++
 	}
-	if asked.Empty() {
-		return true, most, nil
+	if err != nil || !c.Agrees || c.Exact || iv.End.Sub(iv.Start) <= l.run.Window {
+		return c.Agrees && c.Exact, c.Stored, err
 	}
-	total, err := l.run.Stream.Total(ctx, asked)
-	l.calls++
-	l.run.Progress.ListCalls.Add(1)
-	return err == nil && least <= total && total <= most, most, err
+	a, b, _ := iv.Halve(l.run.Window)
+	for _, half := range []window.Interval{a, b} {
+		if equal, _, err = l.counted(ctx, half, within); err != nil || !equal {
+			return false, c.Stored, err
+		}
+	}
+	return true, c.Stored, nil
 }
 
 // differing finds the parts of an interval of a range whose counts are not those of the stored orders: small ones, which a
@@ -211,7 +214,7 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 		}
 		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
 		j := rejects[iv.Start.Unix()]
-		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List)
+		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List-j.Held)
 		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
 		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = iv.Clip(window.Interval{Start: iv.Start, End: end}).End, l.calls, 0, 0, 0
 		l.calls = 0

@@ -46,17 +46,18 @@ type deferred struct {
 	missing []schema.OrderRef
 }
 
-// unlisted finds the stored orders of a complete listing's interval that it does not show. known is of that interval alone.
-func unlisted(l walk.Listing, known map[string]schema.Known) []schema.OrderRef {
+// unlisted finds the stored orders of a complete listing's interval that it does not show. known is of that interval alone, and
+// held are those of them that it shows in rows that cannot be read.
+func unlisted(l walk.Listing, known, held map[string]schema.Known) []schema.OrderRef {
 	if l.Verdict != schema.Complete || len(known) == 0 {
 		return nil
 	}
-	listed := make(map[string]bool, len(l.Orders)+len(l.Rejects))
+	listed := make(map[string]bool, len(l.Orders)+len(held))
 	for _, o := range l.Orders {
 		listed[o.OrderID] = true
 	}
-	for i := range l.Rejects {
-		listed[l.Rejects[i].OrderID] = true
+	for id := range held {
+		listed[id] = true
 	}
 	var out []schema.OrderRef
 	for id, k := range known {

@@ -74,7 +74,8 @@ func (o *OpenRejects) Pages(ctx context.Context, iv window.Interval, raw bool, s
 	}
 }
 
-// Listed counts the rows of an interval that were listed and could not become orders. The windows at its ends are looked through.
+// Listed counts the rows of an interval that were listed and could not become orders, beside the stored orders. The windows at
+// its ends are looked through.
 func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, err error) {
 	o.mu.Lock()
 	var starts []time.Time
@@ -96,22 +97,45 @@ func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, er
 	}
 	for _, w := range sums {
 		all := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
-		if w.List == 0 || all.Clip(iv) == all {
-			n += w.List
+		if w.List == w.Held || all.Clip(iv) == all {
+			n += w.List - w.Held
 			continue
 		}
 		for page, err := range o.Pages(ctx, all, false, schema.RejectList) {
 			if err != nil {
 				return 0, err
 			}
+			held, err := o.held(ctx, w, page)
+			if err != nil {
+				return 0, err
+			}
 			for _, j := range page {
-				if iv.Contains(o.placed(j)) {
+				if iv.Contains(o.placed(j)) && !held[j.OrderID] {
 					n++
 				}
 			}
 		}
 	}
 	return n, nil
+}
+
+// held returns, of the rejects of a window, the ids of the orders that are stored.
+func (o *OpenRejects) held(ctx context.Context, w schema.RejectWindow, rejects []schema.Reject) (map[string]bool, error) {
+	if w.Held == 0 {
+		return nil, nil
+	}
+	row := map[string]schema.Reject{}
+	for _, j := range rejects {
+		row[j.OrderID] = j
+	}
+	stored, err := o.store.Places(ctx, o.stream.Account, slices.Collect(maps.Keys(row)))
+	out := map[string]bool{}
+	for _, p := range stored {
+		j := row[p.OrderID]
+		out[p.OrderID] = out[p.OrderID] || p.OwnerID == o.stream.OwnerID &&
+			(j.CreateTime.IsZero() || o.exact(j) && o.start64(p.CreateTime) == o.start64(j.CreateTime))
+	}
+	return out, err
 }
 
 // gone returns the rows that resolve the exact rejects of a window that was listed completely and did not show them any more. met are

@@ -20,11 +20,19 @@ type Ceiling struct {
 	named int // the largest count that was named
 }
 
-// below reports whether a count is less than one that was named.
-func (c *Ceiling) below(total int) bool {
+// Exact reports whether a count is no limit, and so all there is: because it is less than one that was named, or than any
+// limit. Pages may be smaller.
+func (c *Ceiling) Exact(total, page int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return total < c.named
+	return total < max(c.named, min(page, leastLimit))
+}
+
+// Agrees is Exact of a count that agrees with what is stored. It is not exact by that alone, but lesser ones are.
+func (c *Ceiling) Agrees(total, page int) (exact bool) {
+	exact = c.Exact(total, page)
+	c.note(total)
+	return exact
 }
 
 func (c *Ceiling) note(total int) {
@@ -33,18 +41,22 @@ func (c *Ceiling) note(total int) {
 	c.named = max(c.named, total)
 }
 
+// leastLimit is the smallest count that may be a limit. A vendor that counts no further than one page counts at least one of the
+// size that it advises; how large the pages are that it is asked for is not its own.
+const leastLimit = 20
+
 // around is how much more is asked for on each side to hear a larger count. Public programs ask for a year at once.
 const around = 30 * 24 * time.Hour
 
-// prove asks whether the count of a listing that agrees with itself can be a limit. A page that is not full can not.
+// prove asks whether the count of a listing that agrees with itself can be a limit.
 func (k *walking) prove(ctx context.Context, r *reading) error {
 	total := r.total
-	if total < r.size || k.ceiling.below(total) {
+	if k.ceiling.Exact(total, r.size) {
 		return nil
 	}
 	k.ceiling.one.Lock() // whoever waits is spared the questions
 	defer k.ceiling.one.Unlock()
-	if k.ceiling.below(total) {
+	if k.ceiling.Exact(total, r.size) {
 		return nil
 	}
 	asked := r.asked()
@@ -62,7 +74,7 @@ func (k *walking) prove(ctx context.Context, r *reading) error {
 	// whether an end is included nobody knows.
 	at, before, after, loose := r.cut()
 	if at.IsZero() {
-		return k.beyond(ctx, r)
+		return nil // all of one second, and no page more
 	}
 	for _, part := range []struct {
 		window.Interval
@@ -107,19 +119,6 @@ func (r *reading) cut() (at time.Time, before, after, loose int) {
 	}
 	before, _ = slices.BinarySearch(seconds, middle)
 	return time.Unix(middle, 0).UTC(), before, len(seconds) - before, loose
-}
-
-// beyond asks for the page after the last one, which must be empty.
-func (k *walking) beyond(ctx context.Context, r *reading) error {
-	p, err := r.ask(ctx, r.pages()+1)
-	k.calls++
-	if err != nil && fatal(ctx, err) {
-		return err
-	}
-	if n := len(p.Orders) + len(p.Rejects); err == nil && n > 0 && r.total%r.size == 0 {
-		return &splitError{final: true, why: fmt.Sprintf("%d rows after the last page of TotalCount %d", n, r.total)}
-	}
-	return nil
 }
 
 // count asks for the TotalCount of an interval, both ends of which the vendor may include or not.

@@ -28,6 +28,7 @@ type reading struct {
 	seen  map[int]view   // by page number, what its latest read showed
 	first int            // TotalCount at first read
 	total int            // TotalCount as now accepted
+	held  int            // rows of page 1 when it was read last
 }
 
 func newReading(w *Walker, iv window.Interval, size int) *reading {
@@ -95,12 +96,18 @@ func (r *reading) read(ctx context.Context) error {
 	if most := threshold(r.iv) * r.size; !r.second && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
-	if v.rows == v.total && v.rows < r.size {
+	if v.rows == v.total && v.rows < r.size && len(r.rows) == v.total {
 		return nil // one answer, and not full: it is complete and cannot have shifted
 	}
 	var why, before string
 	for range maxRounds {
 		if why, err = r.round(ctx); err != nil {
+			return err
+		}
+		if why == "" {
+			why, err = r.beyond(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		if why == "" {
@@ -111,7 +118,43 @@ func (r *reading) read(ctx context.Context) error {
 		}
 		before = why
 	}
-	return &splitError{why: why, final: r.pages() == 1}
+	return &splitError{why: why, final: r.pages() == 1 && !r.divides()}
+}
+
+// divides reports whether a page that does not agree with its count may do so in parts: not where it names more rows than it
+// holds. One of fewer rows may be up to a limit; else it is told which window is wrong, and not for each second of it.
+func (r *reading) divides() bool {
+	return r.held >= r.total && (r.iv.End.Sub(r.iv.Start) > r.Window || r.total >= min(r.size, leastLimit))
+}
+
+// beyond asks for the page after the last one, where that is full, and says what of it was not listed yet.
+func (r *reading) beyond(ctx context.Context) (why string, err error) {
+	if r.total == 0 || r.total%r.size != 0 {
+		return "", nil
+	}
+	p, err := r.ask(ctx, r.pages()+1)
+	r.calls++
+	if err != nil {
+		if source.ReasonOf(err) == source.BadRequest {
+			return "", nil // there is no such page
+		}
+		return "", err
+	}
+	n := 0
+	for i := range p.Orders { // some sources show the last page again
+		if _, listed := r.rows["order "+p.Orders[i].OrderID]; !listed {
+			n++
+		}
+	}
+	for i := range p.Rejects {
+		if _, listed := r.rows[identity(&p.Rejects[i])]; !listed {
+			n++
+		}
+	}
+	if n > 0 {
+		return fmt.Sprintf("%d more rows after the last page of TotalCount %d", n, r.total), nil
+	}
+	return "", nil
 }
 
 // round reads the pages that do not fit, then page 1 once more, and says what still does not agree.
@@ -259,6 +302,9 @@ func (r *reading) page(ctx context.Context, n int) (view, error) {
 		r.rows[id] = row{reject: &p.Rejects[i]}
 	}
 	r.seen[n] = v
+	if n == 1 {
+		r.held = v.rows
+	}
 	return v, nil
 }
 

@@ -5,11 +5,12 @@
 // at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
 // range is halved. What is accepted:
 //
-//   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its rows are
-//     as many as TotalCount, it is complete after a single call.
+//   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its distinct
+//     rows are as many as TotalCount, it is complete after a single call.
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
-//     with the same rows. Pages that do not fit are read again, a bounded number of times.
+//     with the same rows. Pages that do not fit are read again, a bounded number of times. Where the last page is full, the
+//     one after it has nothing more.
 //   - A TotalCount is not accepted as all there is only because it agrees with itself: a vendor may count, and list, no
 //     further than a limit. One that has named a larger count has no limit here. Where none was named yet, a wider range
 //     is asked for, and if that does not name one, two parts, which must not count more rows than were listed of them. See [Ceiling].

@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type list struct {
 	times  []time.Time // sorted; the id is the position
 	calls  int
 	cap    int
+	size   int // of the pages that are asked for; 0 is 20
 	fault  func(call int, q source.Query, p *source.Page) error
 	before func(call int)
 }
@@ -69,7 +71,7 @@ func (l *list) List(_ context.Context, q source.Query) (source.Page, error) {
 func (l *list) walk(t *testing.T, iv window.Interval) []Listing {
 	t.Helper()
 	var out []Listing
-	w := &Walker{Lister: l, Window: time.Hour, PageSize: 20, Parallel: 4}
+	w := &Walker{Lister: l, Window: time.Hour, PageSize: cmp.Or(l.size, 20), Parallel: 4}
 	for l, err := range w.Walk(t.Context(), iv) {
 		if err != nil {
 			t.Fatal(err)
@@ -130,9 +132,9 @@ func TestWalkCostsWhatItMust(t *testing.T) {
 	for _, c := range []struct{ orders, calls int }{
 		{0, 1},      // nothing there: one answer
 		{15, 1},     // one page, not full: one answer
-		{20, 5},     // a full page might hide a second one, and the count be a limit: three questions, once for all
+		{20, 6},     // a full page might hide a second one, and the count be a limit: four questions, three of them once for all
 		{45, 7},     // three pages, a second look at the first, and the same three questions
-		{1000, 54},  // as long as a listing gets
+		{1000, 55},  // as long as a listing gets, and nothing after its last page
 		{1001, 55},  // halved: one call for nothing, 26 + 26 pages, two second looks
 		{3900, 207}, // 3 calls for nothing, 4 listings of 50 pages and a second look
 	} {
@@ -356,12 +358,15 @@ func TestWalkBelievesNoLimit(t *testing.T) {
 		for _, orders := range []int{19, most - 1, most, most + 1, 300, 3*most + 7} {
 			for name, over := range map[string]time.Duration{"a day": 24 * time.Hour, "an hour": time.Hour, "ten minutes": 10 * time.Minute} {
 				for _, lists := range []bool{false, true} {
-					t.Run(fmt.Sprintf("%d of %d in %s, lists no more %t", most, orders, name, lists), func(t *testing.T) {
-						t.Parallel()
-						l := spread(orders, over)
-						l.limited(most, lists)
-						l.whole(t, days(1), l.walk(t, days(1)))
-					})
+					for _, size := range []int{20, 100, 300} { // in one of 300 a limit of 100 is no full page
+						t.Run(fmt.Sprintf("%d of %d in %s, lists no more %t, pages of %d", most, orders, name, lists, size), func(t *testing.T) {
+							t.Parallel()
+							l := spread(orders, over)
+							l.size = size
+							l.limited(most, lists)
+							l.whole(t, days(1), l.walk(t, days(1)))
+						})
+					}
 				}
 			}
 		}
@@ -379,6 +384,94 @@ func TestWalkLivesWithDeepPagesThatAreRefused(t *testing.T) {
 		return nil
 	}
 	l.whole(t, days(1), l.walk(t, days(1)))
+}
+
+// A vendor that counts less than it lists, or more, is not believed anywhere, and not asked without end.
+func TestWalkBelievesNoWrongCount(t *testing.T) {
+	t.Parallel()
+	for name, count := range map[string]func(n int) int{
+		"zero": func(int) int { return 0 }, "half": func(n int) int { return n / 2 }, "one less": func(n int) int { return max(0, n-1) },
+		"one more": func(n int) int { return n + 1 }, "full pages": func(n int) int { return n / 20 * 20 },
+	} {
+		for _, orders := range []int{5, 81, 100, 2000} {
+			t.Run(fmt.Sprintf("%s, %d", name, orders), func(t *testing.T) {
+				t.Parallel()
+				l := spread(orders, 24*time.Hour)
+				l.fault = func(_ int, _ source.Query, p *source.Page) error {
+					p.Total = count(p.Total)
+					return nil
+				}
+				for _, g := range l.walk(t, days(1)) {
+					n := 0
+					for _, at := range l.times {
+						if g.Contains(at) {
+							n++
+						}
+					}
+					if g.Verdict == schema.Complete && len(g.Orders) != n {
+						t.Errorf("%s is complete with %d orders of %d", g.Interval, len(g.Orders), n)
+					}
+				}
+				if l.calls > 400 {
+					t.Errorf("%d calls", l.calls)
+				}
+			})
+		}
+	}
+}
+
+// A vendor that shows its last page again where there is no page lists nothing more.
+func TestWalkKnowsTheLastPageAgain(t *testing.T) {
+	t.Parallel()
+	l := spread(60, 24*time.Hour)
+	l.fault = func(_ int, q source.Query, p *source.Page) error {
+		if q.Page == 4 {
+			for i := range 20 {
+				p.Orders = append(p.Orders, schema.Order{OrderID: fmt.Sprint(i), CreateTime: l.times[i]})
+			}
+		}
+		return nil
+	}
+	l.whole(t, days(1), l.walk(t, days(1)))
+}
+
+// An order that a page has twice is two rows of its count and one order: the vendor contradicts itself, and not even a page
+// that is the whole listing is accepted.
+func TestWalkKnowsAnOrderThatIsListedTwice(t *testing.T) {
+	t.Parallel()
+	for name, orders := range map[string]int{"of one page": 5, "of several": 50} {
+		for _, counted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, counted %t", name, counted), func(t *testing.T) {
+				t.Parallel()
+				l := spread(orders, 24*time.Hour)
+				l.fault = func(_ int, q source.Query, p *source.Page) error {
+					if counted && !q.Start.After(l.times[3]) && !q.End.Before(l.times[3]) {
+						p.Total++
+					}
+					for i := range p.Orders {
+						if p.Orders[i].OrderID == "3" {
+							again := p.Orders[i]
+							again.ProductCode = "other"
+							p.Orders = append(p.Orders, again)
+						}
+					}
+					return nil
+				}
+				var short time.Duration
+				for _, g := range l.walk(t, days(1)) {
+					if g.Verdict == schema.Short {
+						short += g.End.Sub(g.Start)
+					}
+					if g.Contains(l.times[3]) && g.Verdict != schema.Short {
+						t.Errorf("%s: %s with %d orders, TotalCount %d", g.Interval, g.Verdict, len(g.Orders), g.Last)
+					}
+				}
+				if short > 2*time.Hour || l.calls > 100 { // a window, or two at their edge
+					t.Errorf("%s are short, %d calls", short, l.calls)
+				}
+			})
+		}
+	}
 }
 
 // What cannot be asked for in smaller parts is not called complete.

@@ -41,8 +41,8 @@ func TestVerify(t *testing.T) {
 	contains(t, w.run(1, "verify").err, "nothing was ever synced", "ordersync backfill --from")
 	w.run(0, "backfill", "--from", "-24h")
 	r := w.run(0, "verify")
-	contains(t, r.out, "main: ", " windows from ", ", 1 call: counts agree")
-	contains(t, w.run(0, "status").out, "main: counts of ", "by 1 call: they agree")
+	contains(t, r.out, "main: ", " windows from ", ", 3 calls: counts agree")
+	contains(t, w.run(0, "status").out, "main: counts of ", "by 3 calls: they agree")
 	v := decode[verified](t, w.run(0, "verify", "--deep", "--json").out)
 	if !v.OK || v.Left != 0 || len(v.Differences) != 0 || v.Calls < 2 || v.Accounts[0].Calls != v.Calls || v.Accounts[0].Windows < 23 {
 		t.Errorf("%+v", v)

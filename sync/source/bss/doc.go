@@ -13,5 +13,6 @@
 // (I4). [Decoder] rebuilds rows from stored payloads, with the same code.
 //
 // A detail has nothing beside its lines, each of which repeats the order's fields; so an order that no listing showed has
-// what its lines agree on, and the amounts only where there is one line.
+// what its lines agree on, and the amounts only where there is one line. A detail that has fewer lines than its TotalCount,
+// where it has one, is an error, since the missing ones would look deleted.
 package bss

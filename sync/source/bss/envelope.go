@@ -2,6 +2,7 @@ package bss
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -133,7 +134,7 @@ func totalOf(v gjson.Result) (int, error) {
 
 // detail makes items of a detail.
 func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, error) {
-	list, _, err := orders(a.Data)
+	list, total, err := orders(a.Data)
 	if err != nil {
 		return source.Detail{}, err
 	}
@@ -143,6 +144,10 @@ func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, 
 		lines = append(lines, v.Raw)
 		return true
 	})
+	// Captured answers have no count; where there is one, lines that it names and that are not here are not gone.
+	if n, err := totalOf(total); err == nil && n > len(lines) {
+		return source.Detail{}, fmt.Errorf("there are %d lines, and TotalCount is %d", len(lines), n)
+	}
 	if len(lines) == 0 {
 		return source.Detail{}, errNoLines
 	}
