@@ -194,7 +194,7 @@ func TestEachAccountIsVerifiedByItsOwnLedger(t *testing.T) {
 	}
 	for i, least := range []int{19, 3} {
 		v := found[i]
-		if v.Err != nil || len(v.Found) > 0 || v.Windows < least || v.Windows > least+2 || v.Calls != 1 || !v.Whole {
+		if v.Err != nil || len(v.Found) > 0 || v.Windows < least || v.Windows > least+2 || v.Calls > 3 || !v.Whole {
 			t.Errorf("%s: %+v", v.Account, v)
 		}
 	}
