@@ -37,12 +37,12 @@ func TestVerbsEndWithTheDiagnosis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, 40)
+			w := newWorld(t, 400) // so many that there are some at any time of the day
 			w.configure()
-			w.run(0, "backfill", "--from", "-4h")
+			w.run(0, "backfill", "--from", "-12h")
 			id := strings.TrimSpace(w.run(0, "sql", "SELECT order_id FROM orders ORDER BY payment_status = 'Unpaid' DESC LIMIT 1 FORMAT TSV").out)
 			c.arrange(w)
-			first := w.run(c.code, "backfill", "--from", "-8h").err
+			first := w.run(c.code, "backfill", "--from", "-30h").err
 			stands := decode[struct {
 				Accounts []struct{ Diagnosis diagnosis.Diagnosis }
 			}](t, w.run(1, "status", "--json").out).Accounts[0].Diagnosis
