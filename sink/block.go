@@ -28,10 +28,12 @@ type packet struct {
 	data []byte
 }
 
-// Bounds of one packet: while it is sent it is held about four times, as columns, as bytes, and compressed.
+// Bounds of one packet: while it is sent it is held about four times, as columns, as bytes, and compressed. Writers that share
+// memory make smaller ones, each of which costs the server a little.
 const (
-	maxPacketRows  = 2048
-	maxPacketBytes = 256 << 10
+	maxPacketRows    = 2048
+	maxPacketBytes   = 1 << 20
+	leastPacketBytes = 128 << 10
 )
 
 // encoder has the memory that is needed to make a packet.

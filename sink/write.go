@@ -22,7 +22,7 @@ const (
 // Write stores the batches as one, and returns when the server has confirmed all of it. After an error some rows may be
 // stored and no ledger row is: writing the same again is always right (I3).
 func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
-	w := s.Writer()
+	w := s.Writer(1)
 	for _, b := range batches {
 		if err := w.Add(b); err != nil {
 			return err
@@ -31,11 +31,13 @@ func (s *Sink) Write(ctx context.Context, batches ...Batch) error {
 	return w.Write(ctx)
 }
 
-// Writer returns a writer without rows.
-func (s *Sink) Writer() schema.Writer {
+// Writer returns a writer without rows, one of some that are filled side by side and share the memory of what is not encoded yet.
+func (s *Sink) Writer(of int) schema.Writer {
+	most := max(leastPacketBytes, maxPacketBytes/of)
 	return &writer{
 		sink:  s,
-		items: gather(itemTable), orders: gather(orderTable), rejects: gather(rejectTable), resolved: gather(rejectStateTable), windows: gather(windowTable),
+		items: gather(itemTable, most), orders: gather(orderTable, most), rejects: gather(rejectTable, most),
+		resolved: gather(rejectStateTable, most), windows: gather(windowTable, most),
 	}
 }
 
@@ -81,7 +83,7 @@ func (w *writer) Write(ctx context.Context) error {
 
 // write stores rows of one table.
 func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
-	g := gather(t)
+	g := gather(t, maxPacketBytes)
 	if err := g.add(rows); err != nil {
 		return err
 	}
@@ -92,6 +94,7 @@ func write[T any](ctx context.Context, s *Sink, t *table[T], rows []T) error {
 // compressed: they take a tenth of the memory then, for as long as an insert and its retries may take.
 type gathered[T any] struct {
 	table *table[T]
+	most  int              // bytes that wait as they are
 	parts map[int]*part[T] // by place
 	// What is not encoded yet.
 	openRows, openBytes int
@@ -105,8 +108,8 @@ type part[T any] struct {
 	packets []packet
 }
 
-func gather[T any](t *table[T]) *gathered[T] {
-	return &gathered[T]{table: t, parts: map[int]*part[T]{}}
+func gather[T any](t *table[T], most int) *gathered[T] {
+	return &gathered[T]{table: t, most: most, parts: map[int]*part[T]{}}
 }
 
 // add takes rows over, which must not change any more. It fails on a value that does not fit its column.
@@ -114,7 +117,7 @@ func (g *gathered[T]) add(rows []T) error {
 	for i := range rows {
 		row := &rows[i]
 		n := g.table.size(row)
-		if g.openRows == maxPacketRows || g.openRows > 0 && g.openBytes+n > maxPacketBytes {
+		if g.openRows == maxPacketRows || g.openRows > 0 && g.openBytes+n > g.most {
 			if err := g.encode(); err != nil {
 				return err
 			}

@@ -101,7 +101,7 @@ const (
 )
 
 func (c *committer) batch() *batch {
-	return &batch{Writer: c.engine.store.Writer(), written: Written{Rejects: map[string]int{}}}
+	return &batch{Writer: c.engine.store.Writer(c.engine.Engines), written: Written{Rejects: map[string]int{}}}
 }
 
 func (c *committer) full(b *batch) bool {

@@ -34,8 +34,8 @@ type Store interface {
 	Undone(ctx context.Context, stream schema.Stream, before time.Time) ([]schema.Window, error)
 	// Activities returns what is stored of each stream of an account since a time.
 	Activities(ctx context.Context, account string, since time.Time) ([]schema.Activity, error)
-	// Writer returns a writer without rows, whose Write commits them as one.
-	Writer() schema.Writer
+	// Writer returns a writer without rows, whose Write commits them as one. It is one of some that are filled side by side.
+	Writer(of int) schema.Writer
 }
 
 // Options are the engine's settings. Durations are as in the configuration.

@@ -321,7 +321,9 @@ type failing struct {
 
 var errRefused = errors.New("the warehouse is gone")
 
-func (f *failing) Writer() schema.Writer { return &failingWriter{Writer: f.Store.Writer(), store: f} }
+func (f *failing) Writer(of int) schema.Writer {
+	return &failingWriter{Writer: f.Store.Writer(of), store: f}
+}
 
 type failingWriter struct {
 	schema.Writer
@@ -341,7 +343,7 @@ func (b *failingWriter) Write(ctx context.Context) error {
 				continue
 			}
 			if b.store.half {
-				left := b.store.Store.Writer()
+				left := b.store.Store.Writer(1)
 				for _, b := range b.rows {
 					orders := slices.DeleteFunc(slices.Clone(b.Orders), func(o schema.Order) bool { return !o.Deleted })
 					items := slices.DeleteFunc(slices.Clone(b.Items), func(i schema.Item) bool { return !i.Deleted })
