@@ -267,8 +267,6 @@ type RejectWindow struct {
 	Start                          time.Time // zero for those that belong to no window
 	List, Item, Detail             int       // by stage, the accepted ones included
 	OpenList, OpenItem, OpenDetail int       // of these, those that nobody has accepted
-	// Held are those of List whose order is stored, in a state that could be read: they are no records beside it.
-	Held int
 	// Loose are those of List of which nobody knows to which window they belong: their creation time cannot be read, or cannot
 	// be true. Start is where the listing began that showed them.
 	Loose int

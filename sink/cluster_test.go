@@ -145,6 +145,8 @@ func answers(t testing.TB, s *sink.Sink) map[string]any {
 	keep("rejects")(rejects, err)
 	rejected, err := s.RejectWindows(ctx, stream, time.Hour, time.Time{}, schema.MaxTime)
 	keep("reject windows")(rejected, err)
+	held, err := s.HeldRejects(ctx, stream, time.Hour, rejected)
+	keep("rejects of stored orders")(held, err)
 	verifications, err := s.LastVerifications(ctx)
 	keep("verifications")(verifications, err)
 	pending, err := s.Pending(ctx, stream, schema.OrderRef{}, 1_000_000)

@@ -96,6 +96,9 @@ func readings(now time.Time) []reading {
 		{"RejectWindows", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectWindows(ctx, stream, time.Hour, time.Time{}, to))
 		}},
+		{"HeldRejects", func(ctx context.Context, s *sink.Sink) (any, error) {
+			return some(s.HeldRejects(ctx, stream, time.Hour, []schema.RejectWindow{{Start: day, List: 1, Loose: 1}}))
+		}},
 		{"RejectPage", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.RejectPage(ctx, stream, schema.RejectQuery{Stages: []string{schema.RejectList, schema.RejectItem}, Most: 1000, Raw: true}))
 		}},
@@ -177,6 +180,8 @@ func fill(t *testing.T, s *sink.Sink) {
 	t.Helper()
 	b := stored()
 	b.Rejects = smallBatch().Rejects
+	b.Rejects = append(b.Rejects, schema.Reject{Stream: stream, ID: "r3", Stage: schema.RejectList, OrderID: order(2).OrderID, Reason: "malformed",
+		WindowStart: day, FirstSeen: day, LastSeen: day, Version: 1, Raw: "["})
 	b.Rejects = append(b.Rejects, schema.Reject{Stream: stream, ID: "r2", Stage: schema.RejectItem, OrderID: order(1).OrderID, Reason: "malformed",
 		FirstSeen: day, LastSeen: day, Version: 1, Raw: "["})
 	for month := range 4 {

@@ -426,8 +426,10 @@ func TestRejectsOfStoredOrders(t *testing.T) {
 		"other filters": {s.Narrowed(schema.Filters{ProductCode: "rds"}), time.Time{}, "0h 2/0, 1h 4/0"},
 	} {
 		var got []string
-		for _, w := range must[[]schema.RejectWindow](t)(c.of.RejectWindows(t.Context(), stream, time.Hour, c.from, schema.MaxTime)) {
-			got = append(got, fmt.Sprintf("%.0fh %d/%d", w.Start.Sub(day).Hours(), w.List, w.Held))
+		windows := must[[]schema.RejectWindow](t)(c.of.RejectWindows(t.Context(), stream, time.Hour, c.from, schema.MaxTime))
+		held := must[map[int64]int](t)(c.of.HeldRejects(t.Context(), stream, time.Hour, windows))
+		for _, w := range windows {
+			got = append(got, fmt.Sprintf("%.0fh %d/%d", w.Start.Sub(day).Hours(), w.List, held[w.Start.UnixMilli()]))
 		}
 		if s := strings.Join(got, ", "); s != c.want {
 			t.Errorf("%s: %s, want %s", name, s, c.want)

@@ -79,32 +79,38 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 		}
 		return w, err
 	})
-	if err == nil {
-		err = s.held(ctx, stream, size, out, where, args)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("count the rejects: %w", err)
 	}
 	return out, nil
 }
 
-// held completes windows by how many of their rejects, which fulfil a condition, are rows of listings whose order is stored: in
-// the window that it is of by the row, or, where that does not say, anywhere.
-func (s *Sink) held(ctx context.Context, stream schema.Stream, size time.Duration, windows []schema.RejectWindow, where string, args []any) error {
-	var from, to time.Time
+// HeldRejects returns, by the starts of windows in Unix milliseconds, how many of their rejects are rows of listings whose order is
+// stored: in the window that it is of by the row, or, where that does not say, anywhere.
+func (s *Sink) HeldRejects(ctx context.Context, stream schema.Stream, size time.Duration, windows []schema.RejectWindow) (map[int64]int, error) {
+	var first, end time.Time // of the windows
+	loose := false
 	for _, w := range windows {
-		switch {
-		case w.Loose > 0:
-			from, to = schema.MinTime, schema.MaxTime
-		case w.List > 0 && to.IsZero():
-			from, to = w.Start, w.Start.Add(size)
-		case w.List > 0 && to.Before(w.Start.Add(size)): // the oldest come first
-			to = w.Start.Add(size)
+		if w.List == 0 || w.Start.IsZero() {
+			continue
 		}
+		if end.IsZero() || w.Start.Before(first) {
+			first = w.Start
+		}
+		if e := w.Start.Add(size); e.After(end) {
+			end = e
+		}
+		loose = loose || w.Loose > 0
 	}
-	if to.IsZero() {
-		return nil
+	if end.IsZero() {
+		return nil, nil
 	}
+	from, to := first, end // of the orders
+	if loose {
+		from, to = schema.MinTime, schema.MaxTime
+	}
+	between, of := rejectsBetween(stream, first, end)
+	where, args := between+" AND "+amongRejects(between), slices.Concat(of, of)
 	rejects := "SELECT order_id, " + bucket("window_start", size) + " AS at, " + bucket("create_time", size) + " AS placed FROM reject_states FINAL WHERE " +
 		where + " AND resolved = 0 AND stage = 'list' AND order_id != ''"
 	// The newest version of each key by itself and not with FINAL, which would read the keys of the whole range.
@@ -117,21 +123,21 @@ func (s *Sink) held(ctx context.Context, stream schema.Stream, size time.Duratio
 		at int64
 		n  uint64
 	}
-	held, err := collect(ctx, s, `SELECT at, uniqExact(order_id) FROM (`+rejects+`) AS r
+	counts, err := collect(ctx, s, `SELECT at, uniqExact(order_id) FROM (`+rejects+`) AS r
 		INNER JOIN (SELECT order_id, any(`+bucket("create_time", size)+`) AS stored FROM order_rows
 			WHERE `+inRange+` AND order_id GLOBAL IN (SELECT order_id FROM (`+rejects+`)) GROUP BY order_id, create_time HAVING `+live+`) AS o USING (order_id)
 		WHERE isNull(placed) OR placed = at AND placed = stored GROUP BY at`,
 		all, func(rows driver.Rows) (c count, err error) {
 			return c, rows.Scan(&c.at, &c.n)
 		})
-	for _, h := range held {
-		for i := range windows {
-			if windows[i].Start.UnixMilli() == h.at {
-				windows[i].Held = int(h.n)
-			}
-		}
+	if err != nil {
+		return nil, fmt.Errorf("count the rejects of stored orders: %w", err)
 	}
-	return err
+	held := make(map[int64]int, len(counts))
+	for _, c := range counts {
+		held[c.at] = int(c.n)
+	}
+	return held, nil
 }
 
 // RejectPage returns some of the rejects of a stream that are not resolved, as the query says, by id.

@@ -201,11 +201,16 @@ func (a *replay) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	held, err := a.run.Rejects.Held(ctx, rejects)
+	if err != nil {
+		return err
+	}
 	for _, j := range a.resolved { // the warehouse is not told yet
 		at := window.At(j.WindowStart, a.run.Window).Start.Unix()
 		if w, ok := rejects[at]; ok {
 			if j.Stage == schema.RejectList {
-				w.List, w.Held = w.List-1, w.Held-1 // its order is stored by now
+				w.List--
+				held[at]-- // its order is stored by now
 			} else {
 				w.Item--
 			}
@@ -235,7 +240,7 @@ func (a *replay) finish(ctx context.Context) error {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
 			}
 			if x.digest != 0 || x.listed != 0 {
-				records := int(w.Stored) + j.List - j.Held
+				records := int(w.Stored) + j.List - held[w.Start.Unix()]
 				if int(w.Listed)+x.listed == records {
 					w.Listed = uint32(records)
 				}

@@ -205,6 +205,10 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 	if err != nil {
 		return err
 	}
+	held, err := l.run.Rejects.Held(ctx, rejects)
+	if err != nil {
+		return err
+	}
 	var out schema.Batch
 	for _, iv := range windows {
 		prior, known := l.rows[iv.Start.Unix()]
@@ -214,7 +218,7 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 		}
 		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
 		j := rejects[iv.Start.Unix()]
-		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List-j.Held)
+		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List-held[iv.Start.Unix()])
 		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
 		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = iv.Clip(window.Interval{Start: iv.Start, End: end}).End, l.calls, 0, 0, 0
 		l.calls = 0

@@ -95,19 +95,25 @@ func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, er
 	if err != nil {
 		return 0, err
 	}
-	for _, w := range sums {
+	stored, err := o.Held(ctx, sums)
+	if err != nil {
+		return 0, err
+	}
+	for at, w := range sums {
 		all := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
-		if w.List == w.Held || all.Clip(iv) == all {
-			n += w.List - w.Held
+		if w.List == stored[at] || all.Clip(iv) == all {
+			n += w.List - stored[at]
 			continue
 		}
 		for page, err := range o.Pages(ctx, all, false, schema.RejectList) {
 			if err != nil {
 				return 0, err
 			}
-			held, err := o.held(ctx, w, page)
-			if err != nil {
-				return 0, err
+			held := map[string]bool{}
+			if stored[at] > 0 {
+				if held, err = o.held(ctx, page); err != nil {
+					return 0, err
+				}
 			}
 			for _, j := range page {
 				if iv.Contains(o.placed(j)) && !held[j.OrderID] {
@@ -120,10 +126,7 @@ func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, er
 }
 
 // held returns, of the rejects of a window, the ids of the orders that are stored.
-func (o *OpenRejects) held(ctx context.Context, w schema.RejectWindow, rejects []schema.Reject) (map[string]bool, error) {
-	if w.Held == 0 {
-		return nil, nil
-	}
+func (o *OpenRejects) held(ctx context.Context, rejects []schema.Reject) (map[string]bool, error) {
 	row := map[string]schema.Reject{}
 	for _, j := range rejects {
 		row[j.OrderID] = j
