@@ -46,7 +46,8 @@ func TestPlan(t *testing.T) {
 	w.account.ResetCounters()
 	w.run(0, "backfill", "--from", "-24h")
 	calls = w.account.Calls()
-	if list := calls["QueryOrders"].Total; list-p.ListCalls > 1 || p.ListCalls-list > 1 || calls["GetOrderDetail"].Total != p.DetailCalls {
+	// What a plan says is within a tenth: it does not know which lists end with a full page.
+	if list := calls["QueryOrders"].Total; list-p.ListCalls > list/10 || p.ListCalls-list > list/10 || calls["GetOrderDetail"].Total != p.DetailCalls {
 		t.Errorf("%d list and %d detail calls are said; came %+v", p.ListCalls, p.DetailCalls, calls)
 	}
 	r := w.run(0, "plan", "--from", "-24h", "--force")
