@@ -218,7 +218,7 @@ func (a *App) start(ctx context.Context) error {
 			a.log.Warn("the connection to a vendor is not protected", "account", a.cfg.Accounts[i].Name, "warning", warning)
 		}
 	}
-	for _, warning := range append(a.cfg.ClickHouse.InTheClear(), a.cfg.Notify.InTheClear()...) {
+	for _, warning := range a.cfg.InTheClear() {
 		a.log.Warn("a connection is not protected", "warning", warning)
 	}
 	release, err := a.daemon.Claim(ctx)

@@ -152,7 +152,7 @@ func (c *checks) all(ctx context.Context, p *program) {
 		c.account(ctx, &cfg.Accounts[i])
 	}
 	c.logins(ctx, cfg.Accounts)
-	for _, warning := range append(cfg.ClickHouse.InTheClear(), cfg.Notify.InTheClear()...) {
+	for _, warning := range cfg.InTheClear() {
 		c.warn("connections", "%s", warning)
 	}
 	c.warehouse(ctx, p, cfg)

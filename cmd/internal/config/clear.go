@@ -22,7 +22,12 @@ func (a *Account) InTheClear() []string {
 	return out
 }
 
-// InTheClear says the same of the warehouse's own server, or of where messages are posted.
+// InTheClear says the same of what all accounts share: the warehouse's own server, and where messages are posted.
+func (c *Config) InTheClear() []string {
+	return append(c.ClickHouse.InTheClear(), c.Notify.InTheClear()...)
+}
+
+// InTheClear is as that of an account.
 func (c *ClickHouse) InTheClear() []string {
 	if c.IsEmbedded() {
 		return nil
