@@ -108,7 +108,6 @@ func TestAnswersOverAConnection(t *testing.T) {
 		{"early hints", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 2\r\n\r\n{}", false, "{}", "", true},
 		{"close", ok + "Connection: close\r\nContent-Length: 2\r\n\r\n{}", false, "{}", "", false},
 		{"until the end", ok + "\r\n{}", true, "{}", "", false},
-		{"bytes after the body", ok + "Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n", false, "{}", "", false},
 		{"early close", ok + "Content-Length: 9\r\n\r\n{}", true, "{}", "unexpected EOF", false},
 		{"close in a chunk", ok + "Transfer-Encoding: chunked\r\n\r\n9\r\n{}", true, "{}", "unexpected EOF", false},
 		{"close in the head", ok + "Content-Length: 2\r\n", true, "", "unexpected EOF", false},
@@ -133,6 +132,21 @@ func TestAnswersOverAConnection(t *testing.T) {
 				t.Errorf("%d connections for %q", h.connections, h.requests)
 			}
 		})
+	}
+}
+
+// Bytes that come after a body are of no answer: the next call goes over a new connection, or, if net/http had handed out the old one before it saw them, fails.
+// It never returns them.
+func TestBytesAfterABody(t *testing.T) {
+	t.Parallel()
+	for _, rest := range []string{ok, ok + "X: y", "{}", "\x00"} {
+		h := &host{answer: ok + "Content-Length: 2\r\n\r\n{}" + rest}
+		base, transport := h.start(t)
+		for i := range 20 {
+			if _, body, err := ask(t.Context(), base, transport); (i == 0 || err == nil) && (err != nil || body != "{}") {
+				t.Errorf("%q: call %d: %.40q, %v", rest, i, body, err)
+			}
+		}
 	}
 }
 
