@@ -135,8 +135,12 @@ func (s *Outcome) rejected(j *schema.Reject) {
 func (s Summary) Why() error {
 	var errs []error
 	for _, l := range s.Streams {
-		if l.Rejected+l.Pending > 0 {
-			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, cmp.Or(l.PendingError, l.RejectedError, ShowsWhy)))
+		switch why := cmp.Or(l.PendingError, l.RejectedError); {
+		case l.Rejected+l.Pending == 0:
+		case why == "":
+			errs = append(errs, fmt.Errorf("%s: %s", l.Stream, ShowsWhy))
+		default:
+			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, why))
 		}
 	}
 	return errors.Join(errs...)
