@@ -29,10 +29,28 @@
 package source
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 )
+
+// Options are what the clients of all vendors are made of. Only Account is required.
+type Options struct {
+	Account  string // the label of every row and error
+	Endpoint string // instead of the vendor's: http(s)://host[:port]
+
+	Timeout     time.Duration // of one call, all of it; 30 s by default
+	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
+
+	// Transport is for those who want to look at the answers. It must not send a request twice: vendors refuse a nonce that
+	// they have seen.
+	Transport http.RoundTripper
+	// NextVersion returns the rows of an answer their version; it is called before the request is sent, since an answer
+	// is at least as new as its question. By default a clock in nanoseconds that never stands still or goes back while
+	// the process lives.
+	NextVersion func() uint64
+}
 
 // Query asks for one page of a listing.
 type Query struct {

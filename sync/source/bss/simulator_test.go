@@ -30,7 +30,7 @@ func start(t *testing.T, accounts ...*simulator.Account) *bss.Client {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	o := accounts[0].Options()
-	c, err := bss.New(bss.Options{Account: "main", Endpoint: s.URL(), Credentials: bss.Credentials{
+	c, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: s.URL()}, Credentials: bss.Credentials{
 		AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret, SecurityToken: o.SecurityToken,
 	}})
 	if err != nil {

@@ -262,7 +262,7 @@ func TestHTTP1Only(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := wire.NewTransport(*base, wire.DefaultDialTimeout, 1, s.Client().Transport.(*http.Transport).TLSClientConfig)
+	transport := wire.NewTransport(*base, 1, s.Client().Transport.(*http.Transport).TLSClientConfig)
 	if _, err := client(t, s.URL, func(o *Options) { o.Transport = transport }).List(t.Context(), testQuery); err != nil {
 		t.Error(err)
 	}

@@ -30,7 +30,7 @@ const (
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: "main", Endpoint: endpoint, Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	o := Options{Options: source.Options{Account: "main", Endpoint: endpoint}, Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
 	for _, f := range change {
 		f(&o)
 	}
@@ -98,18 +98,19 @@ func TestCallsThatAreNotMade(t *testing.T) {
 		t.Error("abilities")
 	}
 	login := keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	named := source.Options{Account: "a"}
 	for want, o := range map[string]Options{
 		"account":            {Credentials: login},
-		"access_key_secret":  {Account: "a", Credentials: keys.Credentials{AccessKeyID: testKey}},
-		"write https://host": {Account: "a", Credentials: login, Endpoint: "h"},
-		"format":             {Account: "a", Credentials: login, Format: "YAML"},
+		"access_key_secret":  {Options: named, Credentials: keys.Credentials{AccessKeyID: testKey}},
+		"write https://host": {Options: source.Options{Account: "a", Endpoint: "h"}, Credentials: login},
+		"format":             {Options: named, Credentials: login, Format: "YAML"},
 	} {
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		o := Options{Account: "main", Credentials: login}
+		o := Options{Options: source.Options{Account: "main"}, Credentials: login}
 		for _, v := range []any{o, &o, c} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
 				t.Errorf("%s of %T: %s", verb, v, s)

@@ -31,7 +31,7 @@ var testQuery = source.Query{Start: vendortest.UTC("2024-01-01T00:00:00Z"), End:
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: "main", Endpoint: endpoint, AccessKeyID: testKey, AccessKeySecret: testSecret}
+	o := Options{Options: source.Options{Account: "main", Endpoint: endpoint}, AccessKeyID: testKey, AccessKeySecret: testSecret}
 	for _, f := range change {
 		f(&o)
 	}
@@ -133,18 +133,19 @@ func TestCallsThatAreNotMade(t *testing.T) {
 	if source.CanFilterStatus(c) || !source.CanList(c) {
 		t.Error("abilities")
 	}
+	named := source.Options{Account: "a"}
 	for want, o := range map[string]Options{
 		"account":            {AccessKeyID: testKey, AccessKeySecret: testSecret},
-		"access_key_id":      {Account: "a", AccessKeySecret: testSecret},
-		"access_key_secret":  {Account: "a", AccessKeyID: testKey},
-		"write https://host": {Account: "a", AccessKeyID: testKey, AccessKeySecret: testSecret, Endpoint: "h"},
+		"access_key_id":      {Options: named, AccessKeySecret: testSecret},
+		"access_key_secret":  {Options: named, AccessKeyID: testKey},
+		"write https://host": {Options: source.Options{Account: "a", Endpoint: "h"}, AccessKeyID: testKey, AccessKeySecret: testSecret},
 	} {
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		o := Options{Account: "main", AccessKeyID: testKey, AccessKeySecret: testSecret}
+		o := Options{Options: source.Options{Account: "main"}, AccessKeyID: testKey, AccessKeySecret: testSecret}
 		for _, v := range []any{o, &o, c} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
 				t.Errorf("%s of %T: %s", verb, v, s)

@@ -20,18 +20,12 @@ import (
 
 // Options of a Client: what a login brings, and what its vendor is like.
 type Options struct {
-	Account  string // the label of every error
-	Endpoint string // http(s)://host[:port]
-
-	Timeout     time.Duration // of one call, all of it; 30 s by default
-	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
-	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
-	Transport   http.RoundTripper
-	NextVersion func() uint64
+	source.Options // with an Endpoint
+	Credentials    keys.Credentials
+	Keys           *keys.Keyring // instead of one of the Credentials, for tests
 
 	Vendor string // the name of the source
 	Path   string // "/" by default
-	Keys   *keys.Keyring
 	Codes  []Code // the vendor's error codes; the first row that fits wins
 	// Sign makes a signed request for one attempt. It must be one that net/http does not send again by itself.
 	Sign func(ctx context.Context, base url.URL, action string, args []Arg, key keys.Key) *http.Request
@@ -43,11 +37,9 @@ type Options struct {
 	Permission string
 }
 
-// Defaults of Options.
 const (
-	DefaultTimeout     = 30 * time.Second
-	DefaultDialTimeout = 5 * time.Second
-	DefaultInFlight    = 16
+	defaultTimeout  = 30 * time.Second
+	defaultInFlight = 16
 )
 
 // Envelope is what a vendor's answers have around their data, good and bad ones.
@@ -104,30 +96,42 @@ type Answer struct {
 
 // Client makes calls for one login. It is safe for concurrent use.
 type Client struct {
-	o     Options
-	base  url.URL
+	Login
+	o    Options
+	base url.URL
+}
+
+// Login is the part of a Client that a vendor's client embeds. The rest is not for whoever holds one: what changes something
+// at the vendor is bss.Canceller's alone.
+type Login struct {
+	name  string
 	http  http.RoundTripper
 	clock source.Clock
 }
 
-// New makes a Client. It makes no call. The errors of all wrong options come together.
-func New(o Options) (*Client, error) {
-	var errs []error
+// New makes a Client. It makes no call. The errors of all wrong options come together, with those of the vendor's own.
+func New(o Options, wrong ...error) (*Client, error) {
+	if o.Keys == nil {
+		var err error
+		if o.Keys, err = keys.NewKeyring(o.Credentials); err != nil {
+			wrong = append(wrong, fmt.Errorf("credentials: %w", err))
+		}
+	}
 	if o.Account == "" {
-		errs = append(errs, errors.New("account: a name is required"))
+		wrong = append(wrong, errors.New("account: a name is required"))
 	}
 	base, err := parseEndpoint(o.Endpoint)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+		wrong = append(wrong, fmt.Errorf("endpoint: %w", err))
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if err := errors.Join(wrong...); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Vendor, err)
 	}
-	o.Timeout = OrDefault(o.Timeout, DefaultTimeout)
+	o.Timeout = OrDefault(o.Timeout, defaultTimeout)
 	base.Path = OrDefault(o.Path, "/")
-	c := &Client{o: o, base: base, http: o.Transport}
+	c := &Client{Login: Login{name: o.Vendor + " " + o.Account + " at " + base.Host, http: o.Transport}, o: o, base: base}
 	if c.http == nil {
-		c.http = NewTransport(base, OrDefault(o.DialTimeout, DefaultDialTimeout), max(OrDefault(o.MaxInFlight, DefaultInFlight), 1), nil)
+		c.http = NewTransport(base, max(OrDefault(o.MaxInFlight, defaultInFlight), 1), nil)
 	}
 	if c.o.NextVersion == nil {
 		c.o.NextVersion = tickClock
@@ -172,23 +176,20 @@ func tickClock() uint64 {
 }
 
 // Close closes connections that are not in use.
-func (c *Client) Close() {
-	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
+func (l *Login) Close() {
+	if t, ok := l.http.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
 // Format keeps secrets out of every print (I10).
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+func (l *Login) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.name) }
 
 // String names the login and where it calls.
-func (c *Client) String() string { return c.o.Vendor + " " + c.o.Account + " at " + c.base.Host }
+func (l *Login) String() string { return l.name }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *source.Clock { return &c.clock }
-
-// Host is where the login calls.
-func (c *Client) Host() string { return c.base.Host }
+func (l *Login) Clock() *source.Clock { return &l.clock }
 
 // Request makes the request of a call with a key, as Send does.
 func (c *Client) Request(ctx context.Context, action string, args []Arg, key keys.Key) *http.Request {

@@ -98,7 +98,7 @@ func TestV1OnTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			transport := NewTransport(*base, time.Second, 1, nil)
+			transport := NewTransport(*base, 1, nil)
 			resp, err := transport.RoundTrip(v.Request(t.Context(), *base, "OrderDetail", args("OrderId", "1", "Note", "a b*c~d+e/中&x=y"), keys.Key{ID: testKey, Secret: testSecret, Token: token}))
 			if err != nil {
 				t.Fatal(err)
