@@ -172,7 +172,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%d rows became %d orders and %d rejects", rows, len(p.Orders), len(p.Rejects))
 		}
 		d, err := detail(&a, testStream, "1")
-		named, unnamed := totalOf(total)
+		named, unnamed := wire.Count(totalCount, total)
 		lacking := rows == 0 || unnamed == nil && named > rows
 		if (err != nil) != lacking || len(d.Items)+len(d.Rejects) > rows {
 			t.Fatalf("%d lines became %d items and %d rejects: %v", rows, len(d.Items), len(d.Rejects), err)

@@ -101,12 +101,7 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 		return source.Detail{}, &wire.ShapeError{Err: fmt.Errorf("the detail is of order %s", field.Excerpt(id)), Raw: a.Body}
 	}
 	out := d.Detail(stream, orderID, build(a.Body, part), lines)
-	for k := range out.Items {
-		out.Items[k].Version, out.Items[k].FetchedAt = a.Version, a.FetchedAt
-	}
-	if out.Order != nil {
-		out.Order.Version, out.Order.FetchedAt = a.Version, a.FetchedAt
-	}
+	a.Stamp(&out)
 	return out, nil
 }
 

@@ -7,14 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/internal/field"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
@@ -41,58 +37,6 @@ const (
 	defaultTimeout  = 30 * time.Second
 	defaultInFlight = 16
 )
-
-// Envelope is what a vendor's answers have around their data, good and bad ones.
-type Envelope struct {
-	Code, Text, RequestID string
-	Denied                map[string]string // what the vendor says of a permission that is missing, by names in lower case
-	Failed                bool              // the answer says that the call has failed, whatever its HTTP status is
-	Data                  gjson.Result      // where the data is; what it is, is the vendor's matter
-}
-
-// Field takes one of the fields that the vendors' gateways have in all their answers. Their spelling differs by gateway
-// (Code, code; RequestId, requestId, requestid; Message, and Msg of UniCloud), and the vendors' SDKs take them all, so case
-// says nothing here.
-func (e *Envelope) Field(name string, v gjson.Result) {
-	set := func(to *string) {
-		if text := field.Plain(v); text != "" {
-			*to = text
-		}
-	}
-	switch strings.ToLower(name) {
-	case "code":
-		set(&e.Code)
-	case "message", "msg":
-		set(&e.Text)
-	case "requestid":
-		set(&e.RequestID)
-	case "accessdenieddetail":
-		said := func(name string, v gjson.Result) {
-			if text := field.Plain(v); text != "" {
-				e.Denied[strings.ToLower(name)] = text
-			}
-		}
-		e.Denied = map[string]string{}
-		if v.IsObject() {
-			field.Each(v.Raw, func(k, v gjson.Result) bool { said(field.Str(k), v); return true })
-		} else if parts, err := Element(v.Raw); err == nil {
-			for _, p := range parts {
-				said(p.Name, p.Value)
-			}
-		}
-	}
-}
-
-// Answer is what came back from a call that the vendor says has succeeded.
-type Answer struct {
-	Envelope
-	Action    string
-	Status    int
-	Header    http.Header
-	Body      string
-	Version   uint64
-	FetchedAt time.Time
-}
 
 // Client makes calls for one login. It is safe for concurrent use.
 type Client struct {

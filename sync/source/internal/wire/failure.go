@@ -92,37 +92,6 @@ func (c *Client) denial(said map[string]string) string {
 	}
 }
 
-// ShapeError is an answer, or a part of one, that is not what it should be.
-type ShapeError struct {
-	Err error
-	Raw string // the part
-}
-
-func (e *ShapeError) Error() string { return e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *ShapeError) Unwrap() error { return e.Err }
-
-// What can be wrong with an answer as a whole.
-var (
-	ErrEmpty     = errors.New("the answer is empty")
-	ErrNotJSON   = errors.New("the answer is not JSON")
-	ErrNotObject = errors.New("the answer is not a JSON object")
-)
-
-// Object checks that an answer is a JSON object, once: its parts need no further check.
-func Object(body string) error {
-	switch trimmed := strings.TrimLeft(body, " \t\r\n"); {
-	case trimmed == "":
-		return ErrEmpty
-	case !field.Valid(body):
-		return &ShapeError{ErrNotJSON, trimmed}
-	case trimmed[0] != '{':
-		return &ShapeError{ErrNotObject, trimmed}
-	}
-	return nil
-}
-
 // Malformed is a good answer that is not what the vendor documents.
 func (c *Client) Malformed(a *Answer, err error) *source.Error {
 	e := c.failure(a)
