@@ -125,26 +125,9 @@ func parseExponent(s string) (int, bool) {
 	if s[0] != 'e' && s[0] != 'E' {
 		return 0, false
 	}
-	s = s[1:]
-	negative := false
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		negative, s = s[0] == '-', s[1:]
-	}
-	if s == "" {
-		return 0, false
-	}
+	n, err := strconv.Atoi(s[1:])
 	const limit = 1 << 30 // far beyond what fits; keeps the sum below from overflowing
-	n := 0
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = min(n*10+int(c-'0'), limit)
-	}
-	if negative {
-		n = -n
-	}
-	return n, true
+	return max(-limit, min(n, limit)), err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // exact makes the value digits × 10^exp, if the column can hold it. digits has no leading zeros.
