@@ -76,7 +76,7 @@ func FuzzDecodeOrder(f *testing.F) {
 	f.Add(` { } `)
 	f.Add(`[[`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		o, r := DecodeOrder(testStream, raw)
+		o, r := (Decoder{}).Order(testStream, raw)
 		if r != nil {
 			if r.Raw != raw || r.Reason == "" || r.ID == "" || !utf8.ValidString(r.Message) || !utf8.ValidString(r.OrderID) {
 				t.Fatalf("%+v", r)
@@ -97,7 +97,7 @@ func FuzzDecodeOrder(f *testing.F) {
 				}
 			}
 		}
-		again, r := DecodeOrder(testStream, encode(t, orderFields(&o)))
+		again, r := (Decoder{}).Order(testStream, encode(t, orderFields(&o)))
 		if r != nil {
 			t.Fatalf("its own encoding is refused: %+v", r)
 		}

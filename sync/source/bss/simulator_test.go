@@ -100,7 +100,7 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 		if d := cmp.Diff(want, got, money, received); d != "" {
 			t.Fatalf("%s\n%s", got.Raw, d)
 		}
-		if again, r := bss.DecodeOrder(stream, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
+		if again, r := (bss.Decoder{}).Order(stream, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
 			t.Errorf("stored payload: %+v", r)
 		}
 		detail, err := c.Detail(t.Context(), owner, got.OrderID)

@@ -36,7 +36,7 @@ func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.
 // Detail makes a detail of the payloads of the order's part and of its lines.
 func (d Decoder) Detail(stream schema.Stream, orderID, raw string, lines []string) source.Detail {
 	l := field.Lines{Stream: stream, Order: orderID}
-	whole, broken := l.Whole(lines, field.Check)
+	whole, broken := l.Whole(lines)
 	out := d.assemble(stream, orderID, raw, whole)
 	out.Rejects = append(out.Rejects, broken...)
 	return out
@@ -86,15 +86,7 @@ func (d Decoder) decodeRow(stream schema.Stream, raw string, o *schema.Order, r 
 		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
 		d.set(o, &r, name, v)
 	})
-	if o.Fingerprint == 0 {
-		o.Fingerprint = 1 // zero means that no list row was seen
-	}
-	if o.OrderID == "" {
-		r.Fail(source.RejectNoID, "Id is missing")
-	}
-	if o.CreateTime.IsZero() {
-		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
-	}
+	r.Listed(o, "Id")
 	return r
 }
 

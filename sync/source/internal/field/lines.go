@@ -99,10 +99,10 @@ func (l *Lines) fits(r *Row, items []schema.Item, lines int) (same bool) {
 }
 
 // Whole separates stored lines that can be read from those that cannot, which become rejects.
-func (l *Lines) Whole(lines []string, check func(raw string) Row) (whole []string, broken []schema.Reject) {
+func (l *Lines) Whole(lines []string) (whole []string, broken []schema.Reject) {
 	whole = make([]string, 0, len(lines))
 	for _, raw := range lines {
-		if r := check(raw); r.Reason != "" {
+		if r := Check(raw); r.Reason != "" {
 			broken = append(broken, RejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -93,7 +92,7 @@ var day = regexp.MustCompile(`^\+?0*([1-9]\d{3,8})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[
 
 // isLateDay reports whether a text begins with a day that is after the columns in every zone.
 func isLateDay(s string) bool {
-	m := day.FindStringSubmatch(strings.TrimSpace(s))
+	m := day.FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}
