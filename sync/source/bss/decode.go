@@ -48,7 +48,7 @@ func decodeOrder(stream schema.Stream, raw string, o *schema.Order, r field.Row)
 	}
 	field.Each(raw, func(k, v gjson.Result) bool {
 		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
-		if f := fieldOf(k.Str); f != fieldUnknown && r.Once(uint8(f), k.Str) {
+		if f := fields[k.Str]; f != fieldUnknown && r.Once(uint8(f), k.Str) {
 			c.set(&r, f, k.Str, v)
 		}
 		return true
@@ -74,7 +74,7 @@ func decodeItem(stream schema.Stream, raw string, i *schema.Item, r field.Row) f
 	}
 	field.Each(raw, func(k, v gjson.Result) bool {
 		key := k.Str
-		f := fieldOf(key)
+		f := fields[key]
 		if f == fieldCreateTime {
 			// An item's create time is its order's, so this one is only for a reject to show, and cannot make one.
 			i.CreateTime, _ = field.ParseTime(v.Str)
