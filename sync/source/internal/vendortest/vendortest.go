@@ -2,11 +2,15 @@
 package vendortest
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +50,65 @@ func Failed(t testing.TB, vendor string, err error) *source.Error {
 		t.Errorf("%+v", e)
 	}
 	return e
+}
+
+// NoReplay checks that no call is sent twice, and with it its nonce, where the server closes a kept connection under it.
+// connect makes a client, and returns what makes a call of it and what closes it.
+func NoReplay(t *testing.T, answer string, nonce func(*http.Request) string, connect func(endpoint string) (call func() error, done func())) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu     sync.Mutex
+		nonces []string
+		wg     sync.WaitGroup
+	)
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { // one good answer on a connection, then the end of it after the next request was read
+				defer conn.Close()
+				r := bufio.NewReader(conn)
+				for n := range 2 {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					nonces = append(nonces, nonce(req))
+					mu.Unlock()
+					if n == 0 {
+						_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+					}
+				}
+			})
+		}
+	})
+	call, done := connect("http://" + l.Addr().String())
+	lost := 0
+	for range 20 {
+		if call() != nil {
+			lost++
+		}
+	}
+	_ = l.Close()
+	done()
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, n := range nonces {
+		if len(n) != 32 || seen[n] {
+			t.Errorf("nonce %q was sent twice", n)
+		}
+		seen[n] = true
+	}
+	if lost != 10 || len(nonces) != 20 {
+		t.Errorf("%d of 20 calls lost, %d requests arrived", lost, len(nonces))
+	}
 }
 
 // Fixture returns a file of the package's testdata.
