@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
@@ -202,6 +205,23 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 
 func (c *Client) stream(owner string) schema.Stream {
 	return schema.Stream{Source: Vendor, Account: c.account, OwnerID: owner}
+}
+
+// sign is an Options.Sign.
+func (c *Client) sign(ctx context.Context, base url.URL, action string, args []wire.Arg, key keys.Key) *http.Request {
+	version := c.version
+	if action == productList || action == cancelOrder {
+		version = Version2017
+	}
+	return wire.ACS3(ctx, base, version, action, args, key)
+}
+
+// wholeSeconds returns the ends of an interval as the vendor takes them. The interval only ever grows by this.
+func wholeSeconds(start, end time.Time) (string, string) {
+	if r := end.Truncate(time.Second); !r.Equal(end) {
+		end = r.Add(time.Second)
+	}
+	return start.UTC().Format(wire.Timestamp), end.UTC().Format(wire.Timestamp)
 }
 
 func paging(page, size int) []wire.Arg {
