@@ -140,14 +140,10 @@ func answerList(c *call, b []byte) []byte {
 	if p.rows <= 0 {
 		return closeEmpty(b, variant, "}}")
 	}
-	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
-	c.each(a, &p, match, func(o *order) {
-		if w.next() {
-			start := len(w.b)
-			w.b = a.appendRow(w.b, o)
-			w.altered(a, o, start)
-		}
-	})
+	w := rowWriter{call: c, b: b, list: bssList}
+	for o := range c.each(a, &p, match) {
+		w.row(o, func(b []byte) []byte { return a.appendRow(b, o) })
+	}
 	return w.close(variant, "}}")
 }
 
@@ -178,13 +174,9 @@ func answerDetail(c *call, b []byte) []byte {
 	}
 	a.amounts(o, f, &m)
 	b = c.open(b, 1, 20, o.items(), f&formBareDetail != 0)
-	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
-	for n := range int(o.lines) {
-		if o.has(n) && w.next() {
-			start := len(w.b)
-			w.b = a.appendLine(w.b, o, f, &m, n)
-			w.altered(a, o, start)
-		}
+	w := rowWriter{call: c, b: b, list: bssList}
+	for n := range o.left() {
+		w.row(o, func(b []byte) []byte { return a.appendLine(b, o, f, &m, n) })
 	}
 	return w.close(uint64(o.id), "}}")
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"iter"
 	"math/bits"
 	"time"
 )
@@ -185,6 +186,17 @@ func (o *order) items() int { return int(o.lines) - bits.OnesCount8(o.dropped) }
 
 // has reports whether a line is still there.
 func (o *order) has(line int) bool { return o.dropped&(1<<line) == 0 }
+
+// left are the lines that are still there.
+func (o *order) left() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for n := range int(o.lines) {
+			if o.has(n) && !yield(n) {
+				return
+			}
+		}
+	}
+}
 
 // period is the service period of a paid order in Unix seconds. It ends at 16:00 UTC, midnight in China.
 func (o *order) period() (start, end int64) {

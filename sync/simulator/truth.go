@@ -50,12 +50,10 @@ func (a *Account) Truth(from, to time.Time) Truth {
 		t.Statuses[a.statusName(o)]++
 		t.IDDigest ^= xxhash.Sum64(a.vendor.appendID(text[:0], o.id))
 		of.add(&m.order, m.scale)
-		for n := range int(o.lines) {
-			if o.has(n) {
-				t.Items++
-				t.ItemIDDigest ^= xxhash.Sum64(a.vendor.appendItemID(text[:0], o, n))
-				it.add(&m.item[n], m.scale)
-			}
+		for n := range o.left() {
+			t.Items++
+			t.ItemIDDigest ^= xxhash.Sum64(a.vendor.appendItemID(text[:0], o, n))
+			it.add(&m.item[n], m.scale)
 		}
 	}
 	for currency := range orders {
@@ -157,10 +155,8 @@ func (a *Account) Order(id string) (Order, bool) {
 	}
 	d := a.decimals(&m, &m.order, false)
 	r.PretaxGross, r.Pretax, r.PretaxLocal, r.Tax, r.AfterTax = d[0], d[1], d[2], d[3], d[4]
-	for n := range int(o.lines) {
-		if o.has(n) {
-			r.Items = append(r.Items, a.item(o, f, &m, n))
-		}
+	for n := range o.left() {
+		r.Items = append(r.Items, a.item(o, f, &m, n))
 	}
 	switch a.vendor {
 	case unicloud:
