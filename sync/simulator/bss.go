@@ -134,14 +134,14 @@ func answerList(c *call, b []byte) []byte {
 	from, to := c.account.o.Boundary.bounds(q.Start, q.End)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	p := c.page(a, from, to, match)
+	p := c.page(from, to, match)
 	variant := uint64(from) + uint64(q.Page)
 	b = c.open(b, q.Page, p.said, p.total, false)
 	if p.rows <= 0 {
 		return closeEmpty(b, variant, "}}")
 	}
 	w := rowWriter{call: c, b: b, list: bssList}
-	for o := range c.each(a, &p, match) {
+	for o := range c.each(&p, match) {
 		w.row(o, func(b []byte) []byte { return a.appendRow(b, o) })
 	}
 	return w.close(variant, "}}")
@@ -190,19 +190,25 @@ func (c *call) open(b []byte, page, size, total int, bare bool) []byte {
 	if c.action.Total != nil {
 		total = c.action.Total(total)
 	}
-	b = c.envelope(b, "Successful!")
-	if bare {
-		return b
+	w := c.envelope(b, "Successful!")
+	if !bare {
+		w.text("HostName", "bss-simulator")
+		w.number("PageNum", int64(page))
+		w.number("PageSize", int64(size))
+		w.number("TotalCount", int64(total))
 	}
-	b = strconv.AppendInt(append(b, `"HostName":"bss-simulator","PageNum":`...), int64(page), 10)
-	b = strconv.AppendInt(append(b, `,"PageSize":`...), int64(size), 10)
-	return strconv.AppendInt(append(b, `,"TotalCount":`...), int64(total), 10)
+	return w.b
 }
 
-// envelope writes a success up to what is in Data.
-func (c *call) envelope(b []byte, message string) []byte {
-	b = append(append(append(b, `{"Code":"Success","Message":"`...), message...), `","RequestId":"`...)
-	return append(append(b, c.requestID...), `","Success":true,"Data":{`...)
+// envelope writes a success up to what is in Data, which is what the object goes on with.
+func (c *call) envelope(b []byte, message string) object {
+	w := object{append(b, '{')}
+	w.text("Code", "Success")
+	w.text("Message", message)
+	w.text("RequestId", c.requestID)
+	w.flag("Success", true)
+	w.raw("Data", "{")
+	return w
 }
 
 const bssList = `"OrderList":{"Order":[`
@@ -217,7 +223,7 @@ func actCancel(c *call) *Error {
 }
 
 func answerCancel(c *call, b []byte) []byte {
-	w := object{c.envelope(b, "Successful!")}
+	w := c.envelope(b, "Successful!")
 	w.text("HostId", "cn")
 	return append(w.b, "}}"...)
 }

@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"strconv"
-	"time"
-)
+import "strconv"
 
 // appendString writes a JSON string. The text is valid UTF-8.
 func appendString(b []byte, s string) []byte {
@@ -26,20 +23,6 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// appendTime writes Unix seconds as the vendor documents: yyyy-MM-ddTHH:mm:ssZ, always UTC.
-func appendTime(b []byte, t int64) []byte {
-	u := time.Unix(t, 0).UTC()
-	year, month, day := u.Date()
-	hour, minute, second := u.Clock()
-	two := func(b []byte, n int, end byte) []byte { return append(b, byte('0'+n/10), byte('0'+n%10), end) }
-	b = append(strconv.AppendInt(b, int64(year), 10), '-')
-	b = two(b, int(month), '-')
-	b = two(b, day, 'T')
-	b = two(b, hour, ':')
-	b = two(b, minute, ':')
-	return two(b, second, 'Z')
 }
 
 // appendDecimal writes v*10^-scale as plain digits.

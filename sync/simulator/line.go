@@ -1,7 +1,5 @@
 package simulator
 
-import "strconv"
-
 // line is what a line item has beside its order's fields.
 type line struct {
 	region     string
@@ -51,14 +49,9 @@ func (o *order) subscription() string {
 	return "Subscription"
 }
 
-func (o *order) subType(lower bool) string {
-	switch {
-	case o.kind == kindRefund && lower:
-		return "refundsuborder"
-	case o.kind == kindRefund:
+func (o *order) subType() string {
+	if o.kind == kindRefund {
 		return "RefundSubOrder"
-	case lower:
-		return "productsuborder"
 	}
 	return "ProductSubOrder"
 }
@@ -109,21 +102,12 @@ func (f form) configs() (config, original bool) {
 
 var buyFrom = [4]string{"console", "openapi", "渠道", "terraform"}
 
-// appendExtendInfos writes the map as JSON; its keys are not documented.
-func (a *Account) appendExtendInfos(b []byte, o *order, n int) []byte {
-	b = append(b, `{"buyFrom":"`...)
-	b = append(b, buyFrom[uint64(o.id)%4]...)
-	b = append(b, `","seq":"`...)
-	b = strconv.AppendInt(b, int64(n), 10)
-	return append(b, `"}`...)
-}
-
 // appendModules writes BillModuleConfig or OriginalModuleConfig as the vendor's metadata declares them; inner keys
 // start in lower case.
-func (a *Account) appendModules(b []byte, o *order, bill bool) []byte {
-	outer, inner := `{"originalModuleConfig":[`, `"ModuleProperties":{"moduleProperties":[`
+func appendModules(b []byte, o *order, bill bool) []byte {
+	outer, inner := `{"originalModuleConfig":[`, `{"moduleProperties":[`
 	if bill {
-		outer, inner = `{"billModuleConfig":[`, `"BillModuleProperties":{"billModuleProperties":[`
+		outer, inner = `{"billModuleConfig":[`, `{"billModuleProperties":[`
 	}
 	b = append(b, outer...)
 	for i := range catalog[o.product].modules {
@@ -131,30 +115,34 @@ func (a *Account) appendModules(b []byte, o *order, bill bool) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, '{')
+		w := object{append(b, '{')}
 		if bill {
-			b = appendString(append(b, `"ApiCode":`...), m.name)
-			b = append(b, ',')
+			w.text("ApiCode", m.name)
 		}
-		b = appendString(append(b, `"Code":`...), m.name)
-		b = appendString(append(b, `,"Name":`...), m.name)
-		b = append(append(b, ','), inner...)
+		w.text("Code", m.name)
+		w.text("Name", m.name)
+		if bill {
+			w.raw("BillModuleProperties", inner)
+		} else {
+			w.raw("ModuleProperties", inner)
+		}
 		for j := range m.keys {
 			if j > 0 {
-				b = append(b, ',')
+				w.b = append(w.b, ',')
 			}
 			k := &m.keys[j]
+			property := object{append(w.b, '{')}
 			if bill {
-				b = appendString(append(b, `{"AttrApiCode":`...), k.name)
-				b = appendString(append(b, `,"ModuleApiCode":`...), m.name)
+				property.text("AttrApiCode", k.name)
+				property.text("ModuleApiCode", m.name)
 			} else {
-				b = appendString(append(b, `{"Code":`...), k.name)
-				b = appendString(append(b, `,"Name":`...), k.name)
+				property.text("Code", k.name)
+				property.text("Name", k.name)
 			}
-			b = appendString(append(b, `,"Value":`...), k.values[0])
-			b = append(b, '}')
+			property.text("Value", k.values[0])
+			w.b = append(property.b, '}')
 		}
-		b = append(b, "]}}"...)
+		b = append(w.b, "]}}"...)
 	}
 	return append(b, "]}"...)
 }

@@ -14,9 +14,9 @@ type page struct {
 }
 
 // page counts the orders created in [from, to) that match, all of them where match is nil, and finds the page's place.
-// The caller holds the lock of a.
-func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page) {
-	q := &c.question
+// The caller holds the lock of the data.
+func (c *call) page(from, to int64, match func(*order) bool) (p page) {
+	a, q := c.data, &c.question
 	if c.account.clock.Load() != nil {
 		to = min(to, c.account.now().Unix()+1)
 	}
@@ -55,7 +55,7 @@ func (c *call) size() (size, said int) {
 }
 
 // each returns the orders of a page, in the direction that the asking login lists.
-func (c *call) each(a *Account, p *page, match func(*order) bool) iter.Seq[*order] {
+func (c *call) each(p *page, match func(*order) bool) iter.Seq[*order] {
 	return func(yield func(*order) bool) {
 		seen, first := 0, 0
 		if match == nil {
@@ -66,7 +66,7 @@ func (c *call) each(a *Account, p *page, match func(*order) bool) iter.Seq[*orde
 			if c.account.o.OldestFirst {
 				i = p.lo + k
 			}
-			o := &a.orders[i]
+			o := &c.data.orders[i]
 			if match != nil && !match(o) {
 				continue
 			}

@@ -25,6 +25,18 @@ func (w *object) number(k string, v int64) {
 	w.b = strconv.AppendInt(w.b, v, 10)
 }
 
+// digits writes a number as text.
+func (w *object) digits(k string, v int64) {
+	w.key(k)
+	w.b = append(strconv.AppendInt(append(w.b, '"'), v, 10), '"')
+}
+
+// time writes Unix seconds as the vendor documents: yyyy-MM-ddTHH:mm:ssZ, always UTC.
+func (w *object) time(k string, t int64) {
+	w.key(k)
+	w.b = append(time.Unix(t, 0).UTC().AppendFormat(append(w.b, '"'), time.RFC3339), '"')
+}
+
 // raw writes what is JSON already.
 func (w *object) raw(k, v string) {
 	w.key(k)

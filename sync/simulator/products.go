@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -109,11 +108,11 @@ func answerProducts(c *call, b []byte) []byte {
 		total = c.action.Total(total)
 	}
 	size, said := c.size()
-	b = c.envelope(b, message)
-	b = strconv.AppendInt(append(b, `"PageNum":`...), int64(q.Page), 10)
-	b = strconv.AppendInt(append(b, `,"PageSize":`...), int64(said), 10)
-	b = strconv.AppendInt(append(b, `,"TotalCount":`...), int64(total), 10)
-	b = append(b, `,"ProductList":{"Product":[`...)
+	w := c.envelope(b, message)
+	w.number("PageNum", int64(q.Page))
+	w.number("PageSize", int64(said))
+	w.number("TotalCount", int64(total))
+	b = append(w.b, `,"ProductList":{"Product":[`...)
 	first := min((q.Page-1)*size, productCount)
 	written := 0
 	for i, p := range products()[first:min(first+size, productCount)] {

@@ -1,142 +1,144 @@
 package simulator
 
-import "strconv"
+import "strings"
 
 // appendRow writes an order's row of a listing. There are no line items in it: those need the detail.
 func (a *Account) appendRow(b []byte, o *order) []byte {
 	var m money
 	f := a.form(o)
 	a.amounts(o, f, &m)
-	b = append(b, '{')
-	b = a.appendShared(b, o, f, &m, &m.order, false)
-	return append(b, '}')
+	w := object{append(b, '{')}
+	a.writeShared(&w, o, f, &m, &m.order, false)
+	return append(w.b, '}')
 }
 
 // appendLine writes one line item: the fields of a row and those that only the detail has.
 func (a *Account) appendLine(b []byte, o *order, f form, m *money, n int) []byte {
 	l := a.line(o, f, n)
 	lower := f&formLower != 0
-	b = append(b, '{')
-	b = a.appendShared(b, o, f, m, &m.item[n], lower)
-	b = strconv.AppendInt(append(b, `,"SubOrderId":"`...), o.itemID(n), 10)
-	b = append(append(b, `","OrderSubType":"`...), o.subType(lower)...)
-	b = append(append(b, `","Region":"`...), l.region...)
-	b = append(b, `","Quantity":`...)
+	w := object{append(b, '{')}
+	a.writeShared(&w, o, f, m, &m.item[n], lower)
+	w.digits("SubOrderId", o.itemID(n))
+	w.text("OrderSubType", spelled(o.subType(), lower))
+	w.text("Region", l.region)
 	if f&formNumbers != 0 {
-		b = strconv.AppendInt(b, int64(l.quantity), 10)
+		w.number("Quantity", int64(l.quantity))
 	} else {
-		b = append(strconv.AppendInt(append(b, '"'), int64(l.quantity), 10), '"')
+		w.digits("Quantity", int64(l.quantity))
 	}
-	b = a.appendInstances(b, o, f, n, l.instances)
+	a.writeInstances(&w, o, f, n, l.instances)
 	var text [512]byte
 	config, original := f.configs()
-	b = append(b, `,"Config":`...)
 	if config {
-		b = appendString(b, string(a.appendConfig(text[:0], o, n, false)))
+		w.text("Config", string(a.appendConfig(text[:0], o, n, false)))
 	} else {
-		b = append(b, `""`...)
+		w.text("Config", "")
 	}
 	if original {
-		b = appendString(append(b, `,"OriginalConfig":`...), string(a.appendConfig(text[:0], o, n, true)))
+		w.text("OriginalConfig", string(a.appendConfig(text[:0], o, n, true)))
 	}
-	if l.operator != "" {
-		b = appendString(append(b, `,"Operator":`...), l.operator)
-	} else if f&formNoOperator == 0 {
-		b = append(b, `,"Operator":""`...)
+	if l.operator != "" || f&formNoOperator == 0 {
+		w.text("Operator", l.operator)
 	}
 	if l.usageEnd != 0 {
-		b = appendTime(append(b, `,"UsageStartTime":"`...), l.usageStart)
-		b = appendTime(append(b, `","UsageEndTime":"`...), l.usageEnd)
-		b = append(b, '"')
+		w.time("UsageStartTime", l.usageStart)
+		w.time("UsageEndTime", l.usageEnd)
 	}
-	if f&formExtendInfos != 0 {
-		b = a.appendExtendInfos(append(b, `,"ExtendInfos":`...), o, n)
+	if f&formExtendInfos != 0 { // its keys are not documented
+		w.key("ExtendInfos")
+		infos := object{append(w.b, '{')}
+		infos.text("buyFrom", buyFrom[uint64(o.id)%4])
+		infos.digits("seq", int64(n))
+		w.b = append(infos.b, '}')
 	}
 	if f&formBillModules != 0 {
-		b = a.appendModules(append(b, `,"BillModuleConfig":`...), o, true)
+		w.key("BillModuleConfig")
+		w.b = appendModules(w.b, o, true)
 	}
 	if f&formOrigModules != 0 {
-		b = a.appendModules(append(b, `,"OriginalModuleConfig":`...), o, false)
+		w.key("OriginalModuleConfig")
+		w.b = appendModules(w.b, o, false)
 	}
-	return append(b, '}')
+	return append(w.b, '}')
 }
 
-// appendInstances writes InstanceIDs: documented and captured as a JSON array inside a string.
-func (a *Account) appendInstances(b []byte, o *order, f form, line, count int) []byte {
+// writeInstances writes InstanceIDs: documented and captured as a JSON array inside a string.
+func (a *Account) writeInstances(w *object, o *order, f form, line, count int) {
 	if count == 0 && f&formNoInstances != 0 {
-		return b
+		return
 	}
 	if f&formInstanceIds != 0 {
-		b = append(b, `,"InstanceIds":`...)
+		w.key("InstanceIds")
 	} else {
-		b = append(b, `,"InstanceIDs":`...)
+		w.key("InstanceIDs")
 	}
 	if count == 0 {
-		return append(b, `""`...)
+		w.b = append(w.b, `""`...)
+		return
 	}
-	b = append(b, `"[`...)
+	w.b = append(w.b, `"[`...)
 	for k := range count {
 		if k > 0 {
-			b = append(b, ',')
+			w.b = append(w.b, ',')
 		}
-		b = append(b, `\"`...)
-		b = a.appendInstance(b, o, line, k)
-		b = append(b, `\"`...)
+		w.b = append(w.b, `\"`...)
+		w.b = a.appendInstance(w.b, o, line, k)
+		w.b = append(w.b, `\"`...)
 	}
-	return append(b, `]"`...)
+	w.b = append(w.b, `]"`...)
 }
 
-// appendShared writes the fields that a row and a line have in common, without the braces.
-func (a *Account) appendShared(b []byte, o *order, f form, m *money, v *[columns]int64, lower bool) []byte {
+// writeShared writes the fields that a row and a line have in common.
+func (a *Account) writeShared(w *object, o *order, f form, m *money, v *[columns]int64, lower bool) {
 	p := &catalog[o.product]
-	kind, status := kindNames[o.kind], statusNames[o.status]
-	if lower {
-		kind, status = kindNamesLower[o.kind], statusNamesLower[o.status]
-	}
 	currency := a.currency(o)
-	b = strconv.AppendInt(append(b, `"OrderId":"`...), o.id, 10)
+	w.digits("OrderId", o.id)
 	if o.related != 0 {
-		b = strconv.AppendInt(append(b, `","RelatedOrderId":"`...), o.related, 10)
+		w.digits("RelatedOrderId", o.related)
 	} else if f&formNoRelated == 0 {
-		b = append(b, `","RelatedOrderId":"`...)
+		w.text("RelatedOrderId", "")
 	}
-	b = append(append(b, `","OrderType":"`...), kind...)
+	w.text("OrderType", spelled(kindNames[o.kind], lower))
 	if o.status != statusNone {
-		b = append(append(b, `","PaymentStatus":"`...), status...)
+		w.text("PaymentStatus", spelled(statusNames[o.status], lower))
 	}
-	b = append(append(b, `","ProductCode":"`...), p.code...)
-	b = append(append(b, `","ProductType":"`...), p.typ...)
-	b = append(append(b, `","CommodityCode":"`...), o.commodity()...)
-	b = append(append(b, `","SubscriptionType":"`...), o.subscription()...)
-	b = appendTime(append(b, `","CreateTime":"`...), o.create)
+	w.text("ProductCode", p.code)
+	w.text("ProductType", p.typ)
+	w.text("CommodityCode", o.commodity())
+	w.text("SubscriptionType", o.subscription())
+	w.time("CreateTime", o.create)
 	if paid, ok := o.paidAt(); ok {
-		b = appendTime(append(b, `","PaymentTime":"`...), paid)
+		w.time("PaymentTime", paid)
 	} else if f&formNoPayTime == 0 {
-		b = append(b, `","PaymentTime":"`...)
+		w.text("PaymentTime", "")
 	}
-	b = append(append(b, `","Currency":"`...), currency...)
+	w.text("Currency", currency)
 	if f&formNoPayCurrency == 0 {
-		b = append(append(b, `","PaymentCurrency":"`...), currency...)
+		w.text("PaymentCurrency", currency)
 	}
-	b = append(b, '"')
-	for c := range columns {
+	for c, key := range columnKeys {
 		if c == colTax && m.noTax {
 			continue
 		}
-		b = append(b, columnKeys[c]...)
-		switch {
-		case f&formNumbers != 0:
-			b = appendNumber(b, v[c], m.scale)
-		case f&formPlain != 0:
-			x, scale := trimZeros(v[c], m.scale)
-			b = append(appendDecimal(append(b, '"'), x, scale), '"')
-		default:
-			b = append(appendDecimal(append(b, '"'), v[c], m.scale), '"')
+		if f&formNumbers != 0 {
+			w.amount(key, v[c], m.scale)
+			continue
 		}
+		amount, scale := v[c], m.scale
+		if f&formPlain != 0 {
+			amount, scale = trimZeros(amount, scale)
+		}
+		w.key(key)
+		w.b = append(appendDecimal(append(w.b, '"'), amount, scale), '"')
 	}
-	return b
 }
 
-var columnKeys = [columns]string{
-	`,"PretaxGrossAmount":`, `,"PretaxAmount":`, `,"PretaxAmountLocal":`, `,"Tax":`, `,"AfterTaxAmount":`,
+// spelled is a value of an enumeration as it is spelt: details may have it all in lower case.
+func spelled(value string, lower bool) string {
+	if lower {
+		return strings.ToLower(value)
+	}
+	return value
 }
+
+var columnKeys = [columns]string{"PretaxGrossAmount", "PretaxAmount", "PretaxAmountLocal", "Tax", "AfterTaxAmount"}

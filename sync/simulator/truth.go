@@ -170,7 +170,7 @@ func (a *Account) Order(id string) (Order, bool) {
 func (a *Account) item(o *order, f form, m *money, n int) Item {
 	l := a.line(o, f, n)
 	i := Item{
-		ItemID: string(a.vendor.appendItemID(nil, o, n)), OrderSubType: o.subType(false), Region: l.region,
+		ItemID: string(a.vendor.appendItemID(nil, o, n)), OrderSubType: o.subType(), Region: l.region,
 		Quantity: l.quantity, Operator: l.operator, Lower: f&formLower != 0,
 	}
 	for k := range l.instances {

@@ -94,7 +94,7 @@ func answerUniCloudList(c *call, b []byte) []byte {
 	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	p := c.page(a, from, to, match)
+	p := c.page(from, to, match)
 	total := p.total
 	if c.action.Total != nil {
 		total = c.action.Total(total)
@@ -108,7 +108,7 @@ func answerUniCloudList(c *call, b []byte) []byte {
 		return closeEmpty(w.b, variant, "}")
 	}
 	rows := rowWriter{call: c, b: w.b, list: `"OrderList":{"Order":[`}
-	for o := range c.each(a, &p, match) {
+	for o := range c.each(&p, match) {
 		rows.row(o, func(b []byte) []byte { return a.appendUniCloudRow(b, o) })
 	}
 	return rows.close(variant, "}")
