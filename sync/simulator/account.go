@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -110,32 +111,20 @@ type order struct {
 
 // NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
 func NewAccount(o Options) *Account {
-	if o.AccessKeyID == "" {
-		o.AccessKeyID = "testid"
-	}
-	if o.AccessKeySecret == "" {
-		o.AccessKeySecret = "testsecret"
-	}
+	o.AccessKeyID = cmp.Or(o.AccessKeyID, "testid")
+	o.AccessKeySecret = cmp.Or(o.AccessKeySecret, "testsecret")
+	o.MaxPageSize = cmp.Or(o.MaxPageSize, 300)
+	o.Vendor = cmp.Or(o.Vendor, VendorBSS)
+	o.Site = cmp.Or(o.Site, SiteChina)
+	o.Zone = cmp.Or(o.Zone, time.FixedZone("UTC+8", 8*60*60))
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.MaxPageSize == 0 {
-		o.MaxPageSize = 300
-	}
-	if o.Site == "" {
-		o.Site = SiteChina
 	}
 	if o.To.IsZero() {
 		o.To = o.Now().UTC().Truncate(time.Second)
 	}
 	if o.From.IsZero() {
 		o.From = o.To.AddDate(0, 0, -30)
-	}
-	if o.Vendor == "" {
-		o.Vendor = VendorBSS
-	}
-	if o.Zone == nil {
-		o.Zone = time.FixedZone("UTC+8", 8*60*60)
 	}
 	a := &Account{o: o, vendor: findVendor(o.Vendor), owners: map[string]*Account{}, members: map[string]*Account{}}
 	a.traffic.quota = o.Quota

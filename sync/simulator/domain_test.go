@@ -138,7 +138,7 @@ func TestDomainTruthIsTheWire(t *testing.T) {
 	if d := queryOrder(t, s, a, id); d.CheckFlag || !d.ValidFlag || d.CheckDate != "" {
 		t.Errorf("before it is settled: %+v", d)
 	}
-	if a.Settle(id) != nil || a.Settle(id) == nil || a.Cancel(other) != nil {
+	if a.Pay(id) != nil || a.Pay(id) == nil || a.Cancel(other) != nil {
 		t.Error("an order can be settled once")
 	}
 	if d := queryOrder(t, s, a, id); !d.CheckFlag || d.CheckDate != "2026-03-22 09:00:00" {

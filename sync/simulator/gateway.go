@@ -157,12 +157,12 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return nil, nil, errMethod
 	}
-	actions := s.actions[r.URL.Path]
-	if actions == nil {
-		return nil, nil, errUnknownAction
-	}
-	if r.URL.Path == unicloud.path {
+	switch r.URL.Path {
+	case bss.path: // and domain's
+	case unicloud.path:
 		x.vendor = unicloud
+	default:
+		return nil, nil, errUnknownAction
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, r.Body, maxBody))
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 			args[k] = append(v, args[k]...)
 		}
 	}
-	op, refusal := x.route(actions, args)
+	op, refusal := x.route(args)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
@@ -227,7 +227,7 @@ func (s *Server) believe(c *claim, a *Account) *Error {
 }
 
 // route finds the operation: by header, as the current SDKs send it, or by the parameters of the older protocol.
-func (x *exchange) route(actions map[string]map[string]*operation, args url.Values) (*operation, *Error) {
+func (x *exchange) route(args url.Values) (*operation, *Error) {
 	headers := x.r.Header.Get("Authorization") != ""
 	action, version := args.Get("Action"), args.Get("Version")
 	if headers {
@@ -239,10 +239,19 @@ func (x *exchange) route(actions map[string]map[string]*operation, args url.Valu
 	if version == "" {
 		return nil, errMissing("Version")
 	}
-	op := actions[action][version]
+	var op *operation
+	known := false
+	for i := range operations {
+		if o := &operations[i]; o.vendor.path == x.r.URL.Path && o.action == action {
+			known = true
+			if o.version == version {
+				op = o
+			}
+		}
+	}
 	switch {
 	case op != nil:
-	case actions[action] != nil:
+	case known:
 		return nil, errVersion
 	case slices.Contains(unsupportedActions, action):
 		return nil, errUnsupported
