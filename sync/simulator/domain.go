@@ -130,7 +130,7 @@ func (a *Account) describeDomain(o *order, r *Order) {
 		it := &items[0]
 		*it = Item{
 			ItemID: it.ItemID, InstanceIDs: []string{a.domainName(o, line)},
-			Quantity: it.Quantity, UsageEndTime: it.UsageEndTime, Pretax: it.Pretax,
+			Quantity: it.Quantity, UsageEndTime: it.UsageEndTime, Prices: it.Prices,
 		}
 		items = items[1:]
 	}
