@@ -72,18 +72,20 @@ type Account struct {
 	o      Options
 	vendor *vendor
 
-	mu      sync.RWMutex
-	orders  []order // by creation time, and so by id unless some were moved
-	moved   bool    // an order has another creation time than it was made with
-	held    bool    // what is paid is not delivered before Deliver
-	adds    uint64  // calls of Add, so that each invents something else
-	owners  map[string]*Account
-	members map[string]*Account
+	mu     sync.RWMutex
+	orders []order            // by creation time, and so by id unless some were moved
+	moved  bool               // an order has another creation time than it was made with
+	held   bool               // what is paid is not delivered before Deliver
+	adds   uint64             // calls of Add, so that each invents something else
+	others map[other]*Account // whose orders this login sees, too
 
 	traffic traffic
 	fault   atomic.Pointer[Fault]
 	clock   atomic.Pointer[time.Duration] // the vendor's clock minus Options.Now; nil where nobody has set it
 }
+
+// other is how a login names another account: by a parameter and its value.
+type other struct{ parameter, id string }
 
 // order is the compact record: what is not here is derived from the id.
 type order struct {
@@ -126,7 +128,7 @@ func NewAccount(o Options) *Account {
 	if o.From.IsZero() {
 		o.From = o.To.AddDate(0, 0, -30)
 	}
-	a := &Account{o: o, vendor: findVendor(o.Vendor), owners: map[string]*Account{}, members: map[string]*Account{}}
+	a := &Account{o: o, vendor: findVendor(o.Vendor), others: map[other]*Account{}}
 	a.traffic.quota = o.Quota
 	a.generate()
 	return a
@@ -153,30 +155,14 @@ func (a *Account) Len() int {
 func (a *Account) AddOwner(ownerID string, customer *Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.owners[ownerID] = customer
+	a.others[other{"OwnerId", ownerID}] = customer
 }
 
 // AddMember does the same for MemberUid, by which version 2023-09-30 names the member accounts of a company.
 func (a *Account) AddMember(memberUID string, member *Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.members[memberUID] = member
-}
-
-// owner finds the account that OwnerId names; an empty id is the login itself.
-func (a *Account) owner(id string) (*Account, bool) { return a.behind(a.owners, id) }
-
-// member finds the account that MemberUid names, in the same way.
-func (a *Account) member(id string) (*Account, bool) { return a.behind(a.members, id) }
-
-func (a *Account) behind(accounts map[string]*Account, id string) (*Account, bool) {
-	if id == "" {
-		return a, true
-	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	c, ok := accounts[id]
-	return c, ok
+	a.others[other{"MemberUid", memberUID}] = member
 }
 
 // SetClock sets the vendor's clock: it is ahead of Options.Now by so much, or behind where that is negative. From then on

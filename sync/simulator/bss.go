@@ -136,11 +136,7 @@ func answerList(c *call, b []byte) []byte {
 	defer a.mu.RUnlock()
 	p := c.page(from, to, match)
 	variant := uint64(from) + uint64(q.Page)
-	b = c.open(b, q.Page, p.said, p.total, false)
-	if p.rows <= 0 {
-		return closeEmpty(b, variant, "}}")
-	}
-	w := rowWriter{call: c, b: b, list: bssList}
+	w := rowWriter{call: c, b: c.open(b, q.Page, p.said, p.total, false), list: bssList}
 	for o := range c.each(&p, match) {
 		w.row(o, func(b []byte) []byte { return a.appendRow(b, o) })
 	}
@@ -187,15 +183,12 @@ func (o *order) resetDetailCalls() { atomic.StoreUint32(&o.calls, 0) }
 // open writes the envelope up to the list, without the closing braces. A bare one has nothing but the list in Data, as
 // a captured detail shows it.
 func (c *call) open(b []byte, page, size, total int, bare bool) []byte {
-	if c.action.Total != nil {
-		total = c.action.Total(total)
-	}
 	w := c.envelope(b, "Successful!")
 	if !bare {
 		w.text("HostName", "bss-simulator")
 		w.number("PageNum", int64(page))
 		w.number("PageSize", int64(size))
-		w.number("TotalCount", int64(total))
+		w.number("TotalCount", c.total(total))
 	}
 	return w.b
 }

@@ -135,9 +135,9 @@ func (s *Server) refuse(x *exchange, e *Error, f *Action) {
 	if x.vendor.translate != nil {
 		e = x.vendor.translate(e)
 	}
-	s.errMu.Lock()
+	s.mu.Lock()
 	s.errors[e.Code]++
-	s.errMu.Unlock()
+	s.mu.Unlock()
 	for k, v := range e.header {
 		x.w.Header()[k] = v
 	}
@@ -299,7 +299,7 @@ func (s *Server) permit(c *call, op *operation) *Error {
 
 // whose finds out whose orders a call to BSS asks for: the login's, a customer's or a member account's.
 func (c *call) whose(op *operation) *Error {
-	ask := func(parameter string, find func(*Account, string) (*Account, bool)) *Error {
+	ask := func(parameter string) *Error {
 		id := c.args.Get(parameter)
 		if id == "" {
 			return nil
@@ -307,17 +307,19 @@ func (c *call) whose(op *operation) *Error {
 		if _, err := strconv.ParseInt(id, 10, 64); err != nil {
 			return errParameter(parameter, id)
 		}
-		var ok bool
-		if c.data, ok = find(c.data, id); !ok {
+		a := c.data
+		a.mu.RLock()
+		defer a.mu.RUnlock()
+		if c.data = a.others[other{parameter, id}]; c.data == nil {
 			return errOwner
 		}
 		c.question.OwnerID = id
 		return nil
 	}
-	if err := ask("OwnerId", (*Account).owner); err != nil || op.version != version2023 {
+	if err := ask("OwnerId"); err != nil || op.version != version2023 {
 		return err
 	}
-	return ask("MemberUid", (*Account).member)
+	return ask("MemberUid")
 }
 
 // latency is how long the vendor thinks about a question: the same each time it is asked.

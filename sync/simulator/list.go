@@ -42,6 +42,14 @@ func (c *call) page(from, to int64, match func(*order) bool) (p page) {
 	return p
 }
 
+// total is the TotalCount that the answer says.
+func (c *call) total(n int) int64 {
+	if c.action.Total != nil {
+		n = c.action.Total(n)
+	}
+	return int64(n)
+}
+
 // size is how many rows a page has at most, and how many the answer says.
 func (c *call) size() (size, said int) {
 	size, said = c.question.Size, c.question.Size
@@ -61,7 +69,7 @@ func (c *call) each(p *page, match func(*order) bool) iter.Seq[*order] {
 		if match == nil {
 			seen, first = p.first, p.first
 		}
-		for k := first; seen < p.first+p.rows; k++ {
+		for k := first; p.rows > 0 && seen < p.first+p.rows; k++ {
 			i := p.hi - 1 - k
 			if c.account.o.OldestFirst {
 				i = p.lo + k

@@ -104,14 +104,11 @@ func answerProducts(c *call, b []byte) []byte {
 	if c.args.Get("QueryTotalCount") == "true" {
 		total = productCount
 	}
-	if c.action.Total != nil {
-		total = c.action.Total(total)
-	}
 	size, said := c.size()
 	w := c.envelope(b, message)
 	w.number("PageNum", int64(q.Page))
 	w.number("PageSize", int64(said))
-	w.number("TotalCount", int64(total))
+	w.number("TotalCount", c.total(total))
 	b = append(w.b, `,"ProductList":{"Product":[`...)
 	first := min((q.Page-1)*size, productCount)
 	written := 0

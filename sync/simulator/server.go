@@ -24,7 +24,6 @@ type Server struct {
 
 	nonces   nonces
 	requests atomic.Uint64
-	errMu    sync.Mutex
 	errors   map[string]int
 }
 
@@ -106,7 +105,7 @@ func (s *Server) Requests() int { return int(s.requests.Load()) }
 
 // Errors counts the error answers by code, those to unknown callers included.
 func (s *Server) Errors() map[string]int {
-	s.errMu.Lock()
-	defer s.errMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return maps.Clone(s.errors)
 }

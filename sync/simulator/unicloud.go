@@ -95,23 +95,15 @@ func answerUniCloudList(c *call, b []byte) []byte {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	p := c.page(from, to, match)
-	total := p.total
-	if c.action.Total != nil {
-		total = c.action.Total(total)
-	}
 	w := object{append(b, '{')}
-	w.number("TotalCount", int64(total))
+	w.number("TotalCount", c.total(p.total))
 	w.number("PageNum", int64(q.Page))
 	w.number("PageSize", int64(p.said))
-	variant := uint64(from) + uint64(q.Page)
-	if p.rows <= 0 {
-		return closeEmpty(w.b, variant, "}")
-	}
 	rows := rowWriter{call: c, b: w.b, list: `"OrderList":{"Order":[`}
 	for o := range c.each(&p, match) {
 		rows.row(o, func(b []byte) []byte { return a.appendUniCloudRow(b, o) })
 	}
-	return rows.close(variant, "}")
+	return rows.close(uint64(from)+uint64(q.Page), "}")
 }
 
 func askUniCloudDetail(c *call) *Error {
