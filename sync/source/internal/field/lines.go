@@ -43,7 +43,7 @@ func (l *Lines) Items(lines []string) (items []schema.Item, rejects []schema.Rej
 			if i.OrderID == "" || r.Reason == source.RejectWrongOrder {
 				i.OrderID = l.Order // whose detail this is
 			}
-			rejects = append(rejects, RejectedItem(i, &r))
+			rejects = append(rejects, rejectedItem(i, &r))
 			fallthrough
 		case same:
 			items = items[:len(items)-1]
@@ -103,7 +103,7 @@ func (l *Lines) Whole(lines []string) (whole []string, broken []schema.Reject) {
 	whole = make([]string, 0, len(lines))
 	for _, raw := range lines {
 		if r := Check(raw); r.Reason != "" {
-			broken = append(broken, RejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
+			broken = append(broken, rejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
 			continue
 		}
 		whole = append(whole, raw)

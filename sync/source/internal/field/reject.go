@@ -19,10 +19,10 @@ func RejectedOrder(o *schema.Order, r *Row) schema.Reject {
 	return rejected(schema.RejectList, subject, o, o.Raw, r)
 }
 
-// RejectedItem makes a line of an order a reject. i is what could be read of it. Lines of one order must not share a
+// rejectedItem makes a line of an order a reject. i is what could be read of it. Lines of one order must not share a
 // reject's id, or one would hide the other: it is made of the order's id and the line's, and where the line's is not a
 // proper one, of its payload.
-func RejectedItem(i *schema.Item, r *Row) schema.Reject {
+func rejectedItem(i *schema.Item, r *Row) schema.Reject {
 	line := i.ItemID
 	if line == "" || r.Reason == source.RejectDuplicateItem || r.Reason == source.RejectWrongOrder {
 		line = i.Raw

@@ -150,7 +150,7 @@ func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
 		return r.amount
 	}
 	var s string
-	read := ParseMoney
+	read := parseMoney
 	switch v.Type {
 	case gjson.String:
 		s = v.Str
@@ -197,15 +197,15 @@ func (r *Row) time(key string, v gjson.Result, loc *time.Location, end bool) (t 
 	switch {
 	case v.Type == gjson.Null, v.Type == gjson.String && s == "":
 	case v.Type == gjson.Number && loc != nil:
-		t, err = ParseMillis(v.Raw)
+		t, err = parseMillis(v.Raw)
 	case v.Type != gjson.String:
 		r.wrongType(key, v)
 	case loc == nil || strings.Contains(s, "T"):
 		t, err = ParseTime(s)
 	case strings.ContainsAny(s, "-:"):
-		t, err = ParseLocal(s, loc)
+		t, err = parseLocal(s, loc)
 	default:
-		t, err = ParseMillis(s)
+		t, err = parseMillis(s)
 	}
 	// An end that is too late for the columns may lack the zone or the time of the day, too: these make no difference then.
 	never := end && (errors.Is(err, errTimeLate) || errors.Is(err, errNotTime) && isLateDay(s))

@@ -153,7 +153,7 @@ func FuzzLocal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, loc := range zones {
-			got, err := ParseLocal(s, loc)
+			got, err := parseLocal(s, loc)
 			if err != nil {
 				continue
 			}

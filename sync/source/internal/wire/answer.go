@@ -108,8 +108,8 @@ func (e *ShapeError) Unwrap() error { return e.Err }
 
 // What can be wrong with an answer as a whole.
 var (
-	ErrEmpty     = errors.New("the answer is empty")
-	ErrNotJSON   = errors.New("the answer is not JSON")
+	errEmpty     = errors.New("the answer is empty")
+	errNotJSON   = errors.New("the answer is not JSON")
 	ErrNotObject = errors.New("the answer is not a JSON object")
 )
 
@@ -117,9 +117,9 @@ var (
 func Object(body string) error {
 	switch trimmed := strings.TrimLeft(body, " \t\r\n"); {
 	case trimmed == "":
-		return ErrEmpty
+		return errEmpty
 	case !field.Valid(body):
-		return &ShapeError{ErrNotJSON, trimmed}
+		return &ShapeError{errNotJSON, trimmed}
 	case trimmed[0] != '{':
 		return &ShapeError{ErrNotObject, trimmed}
 	}

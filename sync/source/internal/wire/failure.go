@@ -19,10 +19,10 @@ import (
 // before it.
 func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	e := c.failure(a)
-	row, known := LookUp(c.o.Codes, a.Code)
+	row, known := lookUp(c.o.Codes, a.Code)
 	if !known {
 		// That an order is unknown only a code can say, never a status: what is missing may as well be the API or the host.
-		row = Code{Reason: ReasonOfStatus(a.Status)}
+		row = Code{Reason: reasonOfStatus(a.Status)}
 		if len(a.Denied) > 0 {
 			row.Reason = source.Auth
 		}
@@ -30,16 +30,16 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 		case row.Reason == source.Auth:
 			row.Hint = c.o.Permission
 		case a.Status == http.StatusNotFound:
-			row.Hint = HintVersion
+			row.Hint = hintVersion
 		}
 	}
 	wait, throttle := retryAfter(a.Header, row.Reason, a.FetchedAt)
 	if throttle && row.Reason != source.Throttled {
-		row, _ = LookUp(c.o.Codes, throttling)
+		row, _ = lookUp(c.o.Codes, throttling)
 		row.Reason = source.Throttled
 	}
 	e.Code, e.Message, e.Reason, e.Fresh = c.Show(a.Code, 100), c.Show(a.Text, 600), row.Reason, row.Fresh
-	if row.Hint == HintToken {
+	if row.Hint == hintToken {
 		e.Fresh = c.o.Keys.Refused()
 	}
 	e.RetryAfter = wait
@@ -47,7 +47,7 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	if c.o.Expand != nil {
 		e.Hint = c.o.Expand(e.Hint, a.Action)
 	}
-	if row.Hint == HintClock {
+	if row.Hint == hintClock {
 		e.Hint += clockError(a.Header, a.FetchedAt)
 	}
 	if denial := c.denial(a.Denied); denial != "" && !e.Reason.Retryable() {
@@ -100,7 +100,7 @@ func (c *Client) Malformed(a *Answer, err error) *source.Error {
 	if errors.As(err, &shape) {
 		e.Message += ": " + c.Show(shape.Raw, 120)
 	}
-	if errors.Is(err, ErrNotJSON) {
+	if errors.Is(err, errNotJSON) {
 		e.Hint = "the answer may be cut short, or come from a proxy or a login page on the way"
 	}
 	return e
