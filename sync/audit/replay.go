@@ -19,8 +19,7 @@ import (
 // scheduled run. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
 // listed.
 func (a *Audit) Replay(ctx context.Context, now, from, to time.Time, p *stream.Progress) (stream.Summary, error) {
-	iv := window.Interval{Start: from, End: to}
-	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(a.window)
+	iv := window.Interval{Start: from, End: to}.Until(now).Align(a.window)
 	return a.runs.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
 		r.Limit(iv)
 		if r.Stream.Decoder == nil {
@@ -80,7 +79,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		return a.finish(ctx)
 	}
 	for _, start := range a.run.Rejects.WithList() {
-		for page, err := range a.run.Rejects.Pages(ctx, window.Interval{Start: start, End: start.Add(a.run.Window)}, true, schema.RejectList) {
+		for page, err := range a.run.Rejects.Pages(ctx, window.At(start, a.run.Window), true, schema.RejectList) {
 			if err != nil {
 				return err
 			}

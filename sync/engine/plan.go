@@ -12,7 +12,7 @@ import (
 )
 
 func (e *Engine) backfillJobs(ctx context.Context, r *stream.Run, iv window.Interval, force bool) ([]stream.Job, error) {
-	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.Now}).Align(r.Window)
+	iv = iv.Until(r.Now).Align(r.Window)
 	if iv.Empty() {
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 	// A row that could not become an order can only be had again by listing its window, complete as that may be.
 	again := r.Rejects.Due(r.Now, live.Start)
 	for _, u := range undone {
-		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
+		for _, w := range window.Of(u).Tile(r.Window) {
 			delete(again, w.Start.Unix())
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
@@ -78,7 +78,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 			return nil, err
 		}
 		for _, w := range complete { // what is not in the ledger lies before its beginning
-			due = append(due, window.Interval{Start: w.Start, End: w.End})
+			due = append(due, window.Of(w))
 		}
 		undone = append(undone, complete...)
 	}

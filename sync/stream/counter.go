@@ -95,7 +95,7 @@ func (r *Run) Compared(ctx context.Context, windows []window.Interval) error {
 	}
 	var out schema.Batch
 	for _, w := range ledger {
-		if w.Verdict != "" && w.Listing().Before(r.Now) && slices.Contains(windows, window.Interval{Start: w.Start, End: w.End}) {
+		if w.Verdict != "" && w.Listing().Before(r.Now) && slices.Contains(windows, window.Of(w)) {
 			w.ListedAt, w.Version = r.Now, NextVersion(w.Version)
 			out.Windows = append(out.Windows, w)
 		}
@@ -226,7 +226,7 @@ func (t *windowCounter) detail(res enrich.Result) {
 // done closes the windows that the listing completes and returns their ledger rows.
 func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
 	var out []schema.Window
-	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.Now}).End)
+	last := !l.End.Before(t.job.Until(t.run.Now).End)
 	first := t.next
 	var starts []time.Time
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {

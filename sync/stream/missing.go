@@ -233,7 +233,7 @@ func (m *missing) lookAgain(ctx context.Context) error {
 			continue
 		}
 		j := d.job
-		j.Interval, j.until, j.again = window.Interval{Start: d.row.Start, End: d.row.End}, time.Time{}, true
+		j.Interval, j.until, j.again = window.Of(d.row), time.Time{}, true
 		j.first = d.row
 		jobs = append(jobs, j)
 	}
