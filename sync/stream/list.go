@@ -260,10 +260,3 @@ func (r *Run) listRejects(ctx context.Context, l walk.Listing, t *windowCounter)
 	}
 	return out, nil
 }
-
-// sight remembers an order that the source lists; see witnessed.
-func (m *missing) sight(orderID string) {
-	m.run.mu.Lock()
-	m.example = orderID
-	m.run.mu.Unlock()
-}

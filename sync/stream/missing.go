@@ -188,6 +188,13 @@ func (m *missing) witnessed(ctx context.Context, missing string) (bool, error) {
 	return len(ids) == 0, nil
 }
 
+// sight remembers an order that the source lists; see witnessed.
+func (m *missing) sight(orderID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.example = orderID
+}
+
 func (m *missing) deferWindow(d deferred) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
