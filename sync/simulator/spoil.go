@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+	"github.com/tidwall/gjson"
 )
 
 // The functions here alter a row of a listing or a line of a detail. They know that it is an object in the simulator's
@@ -172,26 +173,9 @@ func (r rawRow) set(field, value string) rawRow {
 
 // findField finds where a field's value begins and ends; -1 where there is none.
 func findField(row []byte, key string) (from, to int) {
-	k := []byte(`"` + key + `":`)
-	i := bytes.Index(row, k)
-	if i < 0 {
+	v := gjson.GetBytes(row, key)
+	if !v.Exists() {
 		return -1, -1
 	}
-	from = i + len(k)
-	to = from
-	for quoted, depth := false, 0; ; to++ {
-		switch c := row[to]; {
-		case quoted && c == '\\':
-			to++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case depth == 0 && (c == ',' || c == '}'):
-			return from, to
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
+	return v.Index, v.Index + len(v.Raw)
 }
