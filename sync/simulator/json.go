@@ -1,6 +1,9 @@
 package simulator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // appendString writes a JSON string. The text is valid UTF-8.
 func appendString(b []byte, s string) []byte {
@@ -31,22 +34,16 @@ func appendDecimal(b []byte, v int64, scale uint8) []byte {
 		b = append(b, '-')
 		v = -v
 	}
+	const zeros = "0000000000000"
+	start := len(b)
+	b = strconv.AppendInt(b, v, 10)
+	if lack := int(scale) + 1 - (len(b) - start); lack > 0 {
+		b = slices.Insert(b, start, []byte(zeros[:lack])...)
+	}
 	if scale == 0 {
-		return strconv.AppendInt(b, v, 10)
+		return b
 	}
-	var digits [32]byte
-	d := strconv.AppendInt(digits[:0], v, 10)
-	if pad := int(scale) + 1 - len(d); pad > 0 {
-		b = append(b, "0."...)
-		for range pad - 1 {
-			b = append(b, '0')
-		}
-		return append(b, d...)
-	}
-	whole := len(d) - int(scale)
-	b = append(b, d[:whole]...)
-	b = append(b, '.')
-	return append(b, d[whole:]...)
+	return slices.Insert(b, len(b)-int(scale), '.')
 }
 
 // trimZeros takes zeros off the fraction's end.
@@ -61,20 +58,11 @@ func trimZeros(v int64, scale uint8) (int64, uint8) {
 // decimal: 1.23456E-7. (The captured numbers are JSON numbers; that tiny ones have exponents is unconfirmed, and legal.)
 func appendNumber(b []byte, v int64, scale uint8) []byte {
 	v, scale = trimZeros(v, scale)
-	if v < 0 {
-		b = append(b, '-')
-		v = -v
-	}
-	var digits [32]byte
-	d := strconv.AppendInt(digits[:0], v, 10)
-	exponent := len(d) - 1 - int(scale)
+	digits := strconv.Itoa(int(max(v, -v)))
+	exponent := len(digits) - 1 - int(scale)
 	if v == 0 || exponent >= -6 {
 		return appendDecimal(b, v, scale)
 	}
-	b = append(b, d[0])
-	if len(d) > 1 {
-		b = append(append(b, '.'), d[1:]...)
-	}
-	b = append(b, 'E')
-	return strconv.AppendInt(b, int64(exponent), 10)
+	fraction := uint8(len(digits) - 1)
+	return strconv.AppendInt(append(appendDecimal(b, v, fraction), 'E'), int64(exponent), 10)
 }
