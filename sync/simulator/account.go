@@ -17,7 +17,7 @@ const (
 // Options describe an account and how the vendor treats it. The zero value is an empty account without limits.
 type Options struct {
 	Seed     uint64
-	Orders   int       // exactly how many orders to invent; 0 makes an empty account that only Add fills
+	Orders   int       // exactly how many orders to generate; 0 makes an empty account that only Add fills
 	From, To time.Time // their creation times, [From, To); by default the 30 days before Now
 	BusyHour int       // orders in the one very busy hour; 0: 5% of all, 400 at most; negative: no such hour
 	Vendor   string    // VendorBSS (default), VendorUniCloud or VendorDomain
@@ -76,7 +76,7 @@ type Account struct {
 	orders []order            // by creation time, and so by id unless some were moved
 	moved  bool               // an order has another creation time than it was made with
 	held   bool               // what is paid is not delivered before Deliver
-	adds   uint64             // calls of Add, so that each invents something else
+	adds   uint64             // calls of Add, so that each generates something else
 	others map[other]*Account // whose orders this login sees, too
 
 	traffic traffic
@@ -111,7 +111,7 @@ type order struct {
 	pending  bool  // paid and not delivered yet
 }
 
-// NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
+// NewAccount generates an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
 func NewAccount(o Options) *Account {
 	o.AccessKeyID = cmp.Or(o.AccessKeyID, "testid")
 	o.AccessKeySecret = cmp.Or(o.AccessKeySecret, "testsecret")

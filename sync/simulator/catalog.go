@@ -97,7 +97,7 @@ var catalogWeight = func() (sum int) {
 }()
 
 // pickProduct chooses by weight.
-func pickProduct(s *stream) uint8 {
+func pickProduct(s *random) uint8 {
 	n := s.n(catalogWeight)
 	for i := range catalog {
 		if n -= catalog[i].weight; n < 0 {

@@ -31,7 +31,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 	if gap < 1 {
 		panic(fmt.Sprintf("simulator: no room for %d more orders at %v", n, at))
 	}
-	s := newStream(a.o.Seed, a.adds, purposeAdd)
+	s := newRandom(a.o.Seed, a.adds, purposeAdd)
 	a.adds++
 	added := make([]order, n)
 	ids := make([]string, n)
@@ -39,7 +39,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 		id += minGap + s.between(0, gap-1)
 		added[k] = order{id: id, create: create}
 		ids[k] = string(a.vendor.appendID(nil, id))
-		a.invent(&added[k], &s, a.orders[:i], true)
+		a.generateOrder(&added[k], &s, a.orders[:i], true)
 		added[k].payBy(a.now().Unix())
 		a.hold(&added[k])
 	}

@@ -198,14 +198,14 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if account.clock.Load() != nil {
 		x.w.Header()["Date"] = []string{account.now().UTC().Format(http.TimeFormat)}
 	}
-	if refusal := s.believe(claim, account); refusal != nil {
+	if refusal := s.authenticate(claim, account); refusal != nil {
 		return nil, nil, refusal
 	}
 	return &call{account: account, args: args, requestID: x.id}, op, nil
 }
 
-// believe checks everything that a request claims about its sender.
-func (s *Server) believe(c *claim, a *Account) *Error {
+// authenticate checks everything that a request claims about its sender.
+func (s *Server) authenticate(c *claim, a *Account) *Error {
 	now := a.now()
 	if off := now.Sub(c.at); off > skew || off < -skew {
 		return errExpired
@@ -329,14 +329,14 @@ func (a *Account) latency(q *FaultRequest) time.Duration {
 		return l.Fixed
 	}
 	id, _ := strconv.ParseUint(strings.TrimPrefix(q.OrderID, "D"), 10, 64)
-	s := newStream(a.o.Seed, id^uint64(q.Start.Unix())^uint64(q.Page)<<40, purposeLatency)
+	s := newRandom(a.o.Seed, id^uint64(q.Start.Unix())^uint64(q.Page)<<40, purposeLatency)
 	return l.Fixed + time.Duration(s.between(0, int64(l.Jitter)))
 }
 
 // requestID is a UUID in the vendor's spelling, a function of the request's number.
 func requestID(number uint64) string {
 	const hex = "0123456789ABCDEF"
-	s := newStream(0, number, purposeRequest)
+	s := newRandom(0, number, purposeRequest)
 	var id [36]byte
 	word := s.next()
 	for i := range id {

@@ -17,7 +17,7 @@ type Kind struct {
 	side  side
 	loses bool    // what it happens to is unavailable while it lasts
 	chaos float64 // the highest Probability that Chaos sets; 0 keeps it out
-	act   func(*stream, *FaultRequest) Action
+	act   func(*random, *FaultRequest) Action
 	// alter changes a row or line of an order and returns nil where it leaves it alone. It makes the kind one about rows.
 	alter alteration
 }
@@ -130,11 +130,11 @@ var kinds = []Kind{
 	{Name: "no-permission", About: "403 NoPermission", side: anyCall, act: noPermission},
 }
 
-func exactly(a Action) func(*stream, *FaultRequest) Action {
-	return func(*stream, *FaultRequest) Action { return a }
+func exactly(a Action) func(*random, *FaultRequest) Action {
+	return func(*random, *FaultRequest) Action { return a }
 }
 
-func refusal(status int, code string) func(*stream, *FaultRequest) Action {
+func refusal(status int, code string) func(*random, *FaultRequest) Action {
 	return exactly(Action{Error: &Error{Status: status, Code: code, Message: messages[code]}})
 }
 
@@ -148,12 +148,12 @@ var messages = map[string]string{
 	"InvalidSecurityToken.Expired": "Specified SecurityToken is expired.",
 }
 
-func oneOf(acts ...func(*stream, *FaultRequest) Action) func(*stream, *FaultRequest) Action {
-	return func(s *stream, q *FaultRequest) Action { return acts[s.n(len(acts))](s, q) }
+func oneOf(acts ...func(*random, *FaultRequest) Action) func(*random, *FaultRequest) Action {
+	return func(s *random, q *FaultRequest) Action { return acts[s.n(len(acts))](s, q) }
 }
 
 // throttle varies in all that the vendor's documents leave open. The SDK takes TimeLeft for milliseconds.
-func throttle(s *stream, _ *FaultRequest) Action {
+func throttle(s *random, _ *FaultRequest) Action {
 	code := [...]string{"Throttling", "Throttling.User", "Throttling.Api"}[s.n(3)]
 	a := Action{Error: &Error{Status: [...]int{400, 429}[s.n(2)], Code: code, Message: messages[code]}}
 	left := fmt.Sprintf("Limit:10,Remain:0,TimeLeft:%d", s.between(1, 25))
@@ -168,7 +168,7 @@ func throttle(s *stream, _ *FaultRequest) Action {
 	return a
 }
 
-func retryMillis(s *stream, _ *FaultRequest) Action {
+func retryMillis(s *random, _ *FaultRequest) Action {
 	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), {Status: 500, Code: "InternalError", Message: messages["InternalError"]}}[s.n(3)]
 	return Action{Error: refused, Header: http.Header{"X-Acs-Retry-After": {strconv.FormatInt(s.between(1, 25), 10)}}}
 }
@@ -178,24 +178,24 @@ var lowerCaseError = Action{
 	Body:   `{"code":"ServiceUnavailable","message":"The request has failed due to a temporary failure of the server.","requestId":"0"}`,
 }
 
-func retryLater(*stream, *FaultRequest) Action {
+func retryLater(*random, *FaultRequest) Action {
 	const code = "Throttling.Api"
 	return Action{Error: &Error{Status: 429, Code: code, Message: messages[code]}, Header: http.Header{"Retry-After": {"1"}}}
 }
 
-func badGateway(*stream, *FaultRequest) Action {
+func badGateway(*random, *FaultRequest) Action {
 	return Action{
 		Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},
 		Body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n",
 	}
 }
 
-func truncated(s *stream, _ *FaultRequest) Action {
+func truncated(s *random, _ *FaultRequest) Action {
 	percent := int(s.between(1, 99))
 	return Action{Rewrite: func(body []byte) []byte { return body[:1+(len(body)-1)*percent/100] }}
 }
 
-func wrongShape(s *stream, q *FaultRequest) Action {
+func wrongShape(s *random, q *FaultRequest) Action {
 	data := [...]string{"17", `"ok"`, "[]", `{"TotalCount":1,"OrderList":17}`, `{"TotalCount":1,"OrderList":{"Order":"none"}}`}[s.n(5)]
 	switch q.Version {
 	case versionUniCloud:
@@ -207,46 +207,46 @@ func wrongShape(s *stream, q *FaultRequest) Action {
 }
 
 // resetMidway breaks off in the envelope: every body is longer than that.
-func resetMidway(s *stream, _ *FaultRequest) Action {
+func resetMidway(s *random, _ *FaultRequest) Action {
 	return Action{Reset: true, Truncate: int(s.between(1, 100))}
 }
 
-func slow(s *stream, _ *FaultRequest) Action {
+func slow(s *random, _ *FaultRequest) Action {
 	return Action{Delay: time.Duration(s.between(1, 50)) * time.Millisecond}
 }
 
-func totalHigh(s *stream, q *FaultRequest) Action {
+func totalHigh(s *random, q *FaultRequest) Action {
 	more := 1 + s.n(2*q.Size)
 	return Action{Total: func(n int) int { return n + more }}
 }
 
-func totalLow(s *stream, q *FaultRequest) Action {
+func totalLow(s *random, q *FaultRequest) Action {
 	less := 1 + s.n(2*q.Size)
 	return Action{Total: func(n int) int { return max(min(n, 1), n-less) }}
 }
 
-func totalZero(*stream, *FaultRequest) Action {
+func totalZero(*random, *FaultRequest) Action {
 	return Action{Total: func(int) int { return 0 }}
 }
 
-func totalCap(_ *stream, q *FaultRequest) Action {
+func totalCap(_ *random, q *FaultRequest) Action {
 	const most = 100
 	before := (q.Page - 1) * q.Size
 	return Action{Total: func(n int) int { return min(n, most) }, Drop: func(row int) bool { return before+row >= most }}
 }
 
-func listsNothing(*stream, *FaultRequest) Action {
+func listsNothing(*random, *FaultRequest) Action {
 	return Action{Total: func(int) int { return 0 }, Drop: func(int) bool { return true }}
 }
 
-func shortPage(s *stream, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }
+func shortPage(s *random, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }
 
 // shiftedPage repeats a row of the page before, or leaves out one that is then on no page.
-func shiftedPage(s *stream, _ *FaultRequest) Action { return Action{Shift: 1 - 2*s.n(2)} }
+func shiftedPage(s *random, _ *FaultRequest) Action { return Action{Shift: 1 - 2*s.n(2)} }
 
 // pageCap is 5 to 19 rows: a client that asks for the usual 20 meets it, one that asks for 5 after a time-out does not.
-func pageCap(hidden bool) func(*stream, *FaultRequest) Action {
-	return func(s *stream, q *FaultRequest) Action {
+func pageCap(hidden bool) func(*random, *FaultRequest) Action {
+	return func(s *random, q *FaultRequest) Action {
 		limit := int(s.between(5, 19))
 		if q.Size <= limit {
 			return Action{}
@@ -255,7 +255,7 @@ func pageCap(hidden bool) func(*stream, *FaultRequest) Action {
 	}
 }
 
-func noPermission(_ *stream, q *FaultRequest) Action {
+func noPermission(_ *random, q *FaultRequest) Action {
 	action := q.API
 	for i := range operations {
 		if operations[i].action == q.API && operations[i].version == q.Version && operations[i].ram != "" {

@@ -12,8 +12,8 @@ type line struct {
 
 func (a *Account) line(o *order, f form, n int) line {
 	p := &catalog[o.product]
-	shared := newStream(a.o.Seed, uint64(o.asset), purposeAsset)
-	own := newStream(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
+	shared := newRandom(a.o.Seed, uint64(o.asset), purposeAsset)
+	own := newRandom(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
 	l := line{region: p.regions[shared.n(len(p.regions))], quantity: a.quantity(o, n)}
 	if f&formNoOperator == 0 && own.percent(70) {
 		l.operator = operators[own.n(len(operators))]
@@ -27,7 +27,7 @@ func (a *Account) line(o *order, f form, n int) line {
 
 // quantity is how many of its product a line is about.
 func (a *Account) quantity(o *order, n int) int {
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(300+n))
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAsset+uint64(300+n))
 	if s.percent(25) {
 		return s.n(4) + 2
 	}
@@ -60,7 +60,7 @@ func (o *order) subType() string {
 func (a *Account) appendInstance(b []byte, o *order, n, k int) []byte {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
 	p := &catalog[o.product]
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(100+n*8+k))
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAsset+uint64(100+n*8+k))
 	b = append(b, p.prefix...)
 	for word, i := s.next(), 0; i < 17; i++ {
 		if i == 12 {
@@ -75,7 +75,7 @@ func (a *Account) appendInstance(b []byte, o *order, n, k int) []byte {
 // appendConfig writes the documented form Module:[Key:Val;Key:Val;]Module2:[Key:Val;]. The original configuration, not
 // yet normalised, has one entry more.
 func (a *Account) appendConfig(b []byte, o *order, n int, original bool) []byte {
-	s := newStream(a.o.Seed, uint64(o.asset)+uint64(o.revision), purposeAsset+uint64(200+n))
+	s := newRandom(a.o.Seed, uint64(o.asset)+uint64(o.revision), purposeAsset+uint64(200+n))
 	for i := range catalog[o.product].modules {
 		m := &catalog[o.product].modules[i]
 		b = append(append(b, m.name...), ":["...)

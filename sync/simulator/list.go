@@ -93,7 +93,7 @@ func closeEmpty(b []byte, variant uint64, end string) []byte {
 	if b[len(b)-1] == '{' {
 		comma = ""
 	}
-	switch s := stream(variant); s.n(4) {
+	switch s := random(variant); s.n(4) {
 	case 0:
 		comma += `"OrderList":{}`
 	case 1:

@@ -47,7 +47,7 @@ var products = sync.OnceValue(func() []Product {
 		add(code, typ, strings.ToUpper(code[:1])+code[1:]+" 产品", n%3 != 1, n%3 != 0)
 	}
 	// The list has no order that anybody knows of.
-	s := newStream(0, 0, purposeProducts)
+	s := newRandom(0, 0, purposeProducts)
 	for i := len(all) - 1; i > 0; i-- {
 		j := s.n(i + 1)
 		all[i], all[j] = all[j], all[i]

@@ -21,7 +21,7 @@ const (
 	v1   = "HMAC-SHA1"        // in the query; what older clients and other products use
 )
 
-// claim is what a request says about its sender, not yet believed.
+// claim is what a request says about its sender, not checked yet.
 type claim struct {
 	algorithm string
 	version   string // of the older algorithm

@@ -284,7 +284,7 @@ func TestTruthBetweenSeconds(t *testing.T) {
 func TestLedger(t *testing.T) {
 	var l ledger
 	want := decimal.Zero
-	s := stream(3)
+	s := random(3)
 	for i := range 10_000 {
 		v := s.between(-1<<62, 1<<62)
 		scale := uint8(i % 13)
