@@ -164,45 +164,37 @@ var headInfos = map[string]uint8{
 	"couponAmount": columnInfo + 4, "promotionAmount": columnInfo + 5, "updateTime": columnInfo + 6,
 }
 
-// set reads a field that list rows and orders of a detail share.
+// orderColumns are the fields that list rows and orders of a detail share.
+var orderColumns = map[string]uint8{
+	"id": columnID, "orderCategory": columnType, "orderStatus": columnStatus, "productCategory": columnProduct, "chargeType": columnCharge,
+	"createTime": columnCreate, "payTime": columnPay, "totalPrice": columnTotal, "finalPrice": columnFinal,
+}
+
+// set reads one of these fields.
 func (d Decoder) set(o *schema.Order, r *field.Row, name string, v gjson.Result) {
-	switch name {
-	case "id":
-		if r.Once(columnID, name) {
-			o.OrderID = r.ID(name, v)
-		}
-	case "orderCategory":
-		if r.Once(columnType, name) {
-			o.OrderType = r.Text(name, v)
-		}
-	case "orderStatus":
-		if r.Once(columnStatus, name) {
-			o.PaymentStatus = r.Text(name, v)
-		}
-	case "productCategory":
-		if r.Once(columnProduct, name) {
-			o.ProductCode = r.Text(name, v)
-		}
-	case "chargeType":
-		if r.Once(columnCharge, name) {
-			o.SubscriptionType = r.Text(name, v)
-		}
-	case "createTime":
-		if r.Once(columnCreate, name) {
-			o.CreateTime = r.LocalTime(name, v, d.location())
-		}
-	case "payTime":
-		if r.Once(columnPay, name) {
-			o.PaymentTime = r.LocalTime(name, v, d.location())
-		}
-	case "totalPrice":
-		if r.Once(columnTotal, name) {
-			o.PretaxGross = r.Money(name, v)
-		}
-	case "finalPrice":
-		if r.Once(columnFinal, name) {
-			o.Pretax = r.Money(name, v)
-		}
+	column, known := orderColumns[name]
+	if !known || !r.Once(column, name) {
+		return
+	}
+	switch column {
+	case columnID:
+		o.OrderID = r.ID(name, v)
+	case columnType:
+		o.OrderType = r.Text(name, v)
+	case columnStatus:
+		o.PaymentStatus = r.Text(name, v)
+	case columnProduct:
+		o.ProductCode = r.Text(name, v)
+	case columnCharge:
+		o.SubscriptionType = r.Text(name, v)
+	case columnCreate:
+		o.CreateTime = r.LocalTime(name, v, d.location())
+	case columnPay:
+		o.PaymentTime = r.LocalTime(name, v, d.location())
+	case columnTotal:
+		o.PretaxGross = r.Money(name, v)
+	case columnFinal:
+		o.Pretax = r.Money(name, v)
 	}
 }
 
