@@ -132,8 +132,6 @@ func answerList(c *call, b []byte) []byte {
 		match = filter.matches
 	}
 	from, to := c.account.o.Boundary.bounds(q.Start, q.End)
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	p := c.page(from, to, match)
 	variant := uint64(from) + uint64(q.Page)
 	w := rowWriter{call: c, b: c.open(b, q.Page, p.said, p.total, false), list: bssList}
@@ -155,8 +153,6 @@ func askDetail(c *call) *Error {
 // here it is a success with no line.
 func answerDetail(c *call, b []byte) []byte {
 	a := c.data
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	o := a.find(c.question.OrderID)
 	if o == nil {
 		b = c.open(b, 1, 20, 0, false)

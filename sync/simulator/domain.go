@@ -29,8 +29,6 @@ func askDomain(c *call) *Error {
 // order that is not settled has instead of its dates is unconfirmed: nothing, or an empty text.
 func answerDomain(c *call, b []byte) []byte {
 	a := c.data
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	o := a.find(c.question.OrderID)
 	atomic.AddUint32(&o.calls, 1)
 	var m money

@@ -21,7 +21,7 @@ type operation struct {
 	ask func(*call) *Error
 	// act does what the action is for before it is answered, where that is not just reading, or says why not.
 	act func(*call) *Error
-	// answer writes the success body. The parts that a fault alters are in the call.
+	// answer writes the success body; the data are locked. The parts that a fault alters are in the call.
 	answer func(*call, []byte) []byte
 }
 
@@ -125,9 +125,16 @@ func (s *Server) serve(x *exchange, c *call, op *operation) {
 				return
 			}
 		}
-		x.buf = x.format(op.answer(c, x.buf), x.action)
+		x.buf = x.format(c.answer(op, x.buf), x.action)
 		s.send(x, http.StatusOK, x.buf, f, outcomeOK)
 	}
+}
+
+// answer writes the success body while nobody changes the data.
+func (c *call) answer(op *operation, b []byte) []byte {
+	c.data.mu.RLock()
+	defer c.data.mu.RUnlock()
+	return op.answer(c, b)
 }
 
 // refuse answers with an error.
