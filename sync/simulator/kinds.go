@@ -75,14 +75,14 @@ func findKind(name string) *Kind {
 // kinds is the catalogue.
 var kinds = []Kind{
 	{Name: "throttle", About: "a throttling code with 400 or 429, with or without rate-limit headers", side: anyCall, chaos: 0.15, act: throttle},
-	{Name: "retry-after", About: "429 Throttling.Api with Retry-After: 1", side: anyCall, act: retryLater},
+	{Name: "retry-after", About: "429 Throttling.Api with Retry-After: 1", side: anyCall, act: exactly(retryLater)},
 	{Name: "acs-retry-after", About: "a code that is no throttle's, which x-acs-retry-after makes one", side: anyCall, act: retryMillis},
 	{Name: "throttle200", About: "a throttling code in a 200 with Success false", side: anyCall, chaos: 0.08, act: refusal(200, "Throttling.User")},
 	{Name: "error200", About: "InternalError in a 200 with Success false", side: anyCall, chaos: 0.06, act: refusal(200, "InternalError")},
 	{Name: "internal-error", About: "500 InternalError", side: anyCall, chaos: 0.08, act: refusal(500, "InternalError")},
 	{Name: "unavailable", About: "503 ServiceUnavailable", side: anyCall, chaos: 0.08, act: refusal(503, "ServiceUnavailable")},
 	{Name: "lower-case-error", About: "503 ServiceUnavailable whose keys are in lower case, as the vendor's SDKs accept them", side: anyCall, act: exactly(lowerCaseError)},
-	{Name: "html502", About: "a proxy's 502 in HTML", side: anyCall, chaos: 0.06, act: badGateway},
+	{Name: "html502", About: "a proxy's 502 in HTML", side: anyCall, chaos: 0.06, act: exactly(badGateway)},
 	{Name: "truncated", About: "200 with JSON that is cut off", side: anyCall, chaos: 0.06, act: truncated},
 	{Name: "empty200", About: "200 with nothing in it", side: anyCall, chaos: 0.06, act: exactly(Action{Status: 200})},
 	{Name: "wrong-shape", About: "200 with something in Data that does not belong there", side: anyCall, chaos: 0.05, act: wrongShape},
@@ -92,12 +92,12 @@ var kinds = []Kind{
 	{Name: "slow", About: "an answer up to 50 ms late", side: anyCall, chaos: 0.05, act: slow},
 	{Name: "drip", About: "an answer in small pieces, for about 20 ms", side: anyCall, chaos: 0.03, act: exactly(Action{Drip: Drip{Bytes: 600, Every: time.Millisecond}})},
 
-	{Name: "wrong-total", About: "TotalCount too high, too low or zero", side: listings, chaos: 0.2, act: oneOf(totalHigh, totalLow, totalZero)},
+	{Name: "wrong-total", About: "TotalCount too high, too low or zero", side: listings, chaos: 0.2, act: oneOf(totalHigh, totalLow, exactly(Action{Total: noTotal}))},
 	{Name: "total-high", About: "TotalCount too high", side: listings, act: totalHigh},
 	{Name: "total-low", About: "TotalCount too low", side: listings, act: totalLow},
 	{Name: "total-cap", About: "TotalCount is 100 at the most, and no later page has a row", side: listings, act: totalCap},
-	{Name: "lists-nothing", About: "success with an empty listing", side: listings, act: listsNothing},
-	{Name: "total-zero", About: "TotalCount 0", side: listings, act: totalZero},
+	{Name: "lists-nothing", About: "success with an empty listing", side: listings, act: exactly(Action{Total: noTotal, Drop: EmptyPage().Drop})},
+	{Name: "total-zero", About: "TotalCount 0", side: listings, act: exactly(Action{Total: noTotal})},
 	{Name: "empty-page", About: "a page without rows", side: listings, chaos: 0.2, act: exactly(EmptyPage())},
 	{Name: "short-page", About: "a page of which the last rows are missing", side: listings, chaos: 0.2, act: shortPage},
 	{Name: "shifted-page", About: "a page after the first that is one row off, as when orders come and go", side: listings, chaos: 0.2, act: shiftedPage},
@@ -178,16 +178,14 @@ var lowerCaseError = Action{
 	Body:   `{"code":"ServiceUnavailable","message":"The request has failed due to a temporary failure of the server.","requestId":"0"}`,
 }
 
-func retryLater(*random, *FaultRequest) Action {
-	const code = "Throttling.Api"
-	return Action{Error: &Error{Status: 429, Code: code, Message: messages[code]}, Header: http.Header{"Retry-After": {"1"}}}
+var retryLater = Action{
+	Error:  &Error{Status: 429, Code: "Throttling.Api", Message: messages["Throttling.Api"]},
+	Header: http.Header{"Retry-After": {"1"}},
 }
 
-func badGateway(*random, *FaultRequest) Action {
-	return Action{
-		Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},
-		Body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n",
-	}
+var badGateway = Action{
+	Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},
+	Body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n",
 }
 
 func truncated(s *random, _ *FaultRequest) Action {
@@ -225,18 +223,12 @@ func totalLow(s *random, q *FaultRequest) Action {
 	return Action{Total: func(n int) int { return max(min(n, 1), n-less) }}
 }
 
-func totalZero(*random, *FaultRequest) Action {
-	return Action{Total: func(int) int { return 0 }}
-}
+func noTotal(int) int { return 0 }
 
 func totalCap(_ *random, q *FaultRequest) Action {
 	const most = 100
 	before := (q.Page - 1) * q.Size
 	return Action{Total: func(n int) int { return min(n, most) }, Drop: func(row int) bool { return before+row >= most }}
-}
-
-func listsNothing(*random, *FaultRequest) Action {
-	return Action{Total: func(int) int { return 0 }, Drop: func(int) bool { return true }}
 }
 
 func shortPage(s *random, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }

@@ -50,28 +50,27 @@ var (
 	}
 )
 
+// with sets a field, or takes it out.
+func with(field, value string) alteration {
+	return func(_ *random, _ int, row rawRow) rawRow { return row.set(field, value) }
+}
+
+var (
+	badAmount     = with("PretaxAmount", `"12,34.5x"`)
+	longAmount    = with("PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
+	noOrderID     = with("OrderId", "")
+	badCreateTime = anyOf(with("CreateTime", `"2026-02-30T25:61:00Z"`), with("CreateTime", `"yesterday"`), with("CreateTime", `"20261-03-02T00:00:00Z"`))
+	noCreateTime  = with("CreateTime", "")
+	unknownStatus = with("PaymentStatus", `"PartiallyPaid"`)
+	badQuantity   = with("Quantity", `"many"`)
+	badUsage      = with("UsageEndTime", `"2026-02-30T25:61:00Z"`)
+)
+
 var rowSpoilers = []alteration{badAmount, longAmount, noOrderID, badCreateTime, noCreateTime, rowIsNumber}
 
 func anyOf(all ...alteration) alteration {
 	return func(s *random, n int, row rawRow) rawRow { return all[s.n(len(all))](s, n, row) }
 }
-
-func badAmount(_ *random, _ int, row rawRow) rawRow {
-	return row.set("PretaxAmount", `"12,34.5x"`)
-}
-
-func longAmount(_ *random, _ int, row rawRow) rawRow {
-	return row.set("PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
-}
-
-func noOrderID(_ *random, _ int, row rawRow) rawRow { return row.set("OrderId", "") }
-
-func badCreateTime(s *random, _ int, row rawRow) rawRow {
-	bad := [...]string{`"2026-02-30T25:61:00Z"`, `"yesterday"`, `"20261-03-02T00:00:00Z"`}
-	return row.set("CreateTime", bad[s.n(len(bad))])
-}
-
-func noCreateTime(_ *random, _ int, row rawRow) rawRow { return row.set("CreateTime", "") }
 
 // rowIsNumber sends the order's id alone, so that two such rows differ.
 func rowIsNumber(_ *random, _ int, row rawRow) rawRow {
@@ -90,22 +89,12 @@ func badLine(s *random, n int, row rawRow) rawRow {
 	return anyOf(badAmount, longAmount, noOrderID, rowIsNumber, badQuantity, badUsage)(s, n, row)
 }
 
-func badQuantity(_ *random, _ int, row rawRow) rawRow { return row.set("Quantity", `"many"`) }
-
-func badUsage(_ *random, _ int, row rawRow) rawRow {
-	return row.set("UsageEndTime", `"2026-02-30T25:61:00Z"`)
-}
-
 func unknownFields(_ *random, _ int, row rawRow) rawRow {
 	return row.set("DiscountPlan", `{"Name":"新","Steps":[1,2.50,{}]}`).set("zz", "null")
 }
 
 func unknownValues(_ *random, _ int, row rawRow) rawRow {
 	return row.set("OrderType", `"Metamorphosis"`).set("SubscriptionType", `"lease-to-own"`)
-}
-
-func unknownStatus(_ *random, _ int, row rawRow) rawRow {
-	return row.set("PaymentStatus", `"PartiallyPaid"`)
 }
 
 // binaryDust makes the payable amount what a serializer of doubles prints in full: 0.1 becomes 0.10000000000000001. It
