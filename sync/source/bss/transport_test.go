@@ -1,7 +1,6 @@
 package bss
 
 import (
-	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -114,8 +113,8 @@ func TestAnswersThatFail(t *testing.T) {
 		},
 		{"cut body", cutBody, source.Error{Reason: source.Malformed, HTTPStatus: 200}, "unexpected EOF"},
 		{"bad gzip", vendortest.Say(200, "this is no gzip at all", "Content-Encoding", "gzip"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "gzip"},
-		{"no answer", hangUp, source.Error{Reason: source.Unavailable}, "EOF"},
-		{"reset", reset, source.Error{Reason: source.Unavailable}, "reset"},
+		{"no answer", vendortest.HangUp, source.Error{Reason: source.Unavailable}, "EOF"},
+		{"reset", vendortest.Reset, source.Error{Reason: source.Unavailable}, "reset"},
 		{"reset in the body", resetInBody, source.Error{Reason: source.Unavailable, HTTPStatus: 200}, "reset"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -132,27 +131,8 @@ func TestAnswersThatFail(t *testing.T) {
 	}
 }
 
-func hijack(w http.ResponseWriter) (*net.TCPConn, *bufio.ReadWriter) {
-	conn, rw, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		panic(err)
-	}
-	return conn.(*net.TCPConn), rw
-}
-
-func hangUp(w http.ResponseWriter, _ *http.Request) {
-	conn, _ := hijack(w)
-	_ = conn.Close()
-}
-
-func reset(w http.ResponseWriter, _ *http.Request) {
-	conn, _ := hijack(w)
-	_ = conn.SetLinger(0)
-	_ = conn.Close()
-}
-
 func resetInBody(w http.ResponseWriter, _ *http.Request) {
-	conn, rw := hijack(w)
+	conn, rw := vendortest.Hijack(w)
 	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
 	_ = rw.Flush()
 	time.Sleep(50 * time.Millisecond) // the client must have read this much, or it sees no answer at all
@@ -161,7 +141,7 @@ func resetInBody(w http.ResponseWriter, _ *http.Request) {
 }
 
 func cutBody(w http.ResponseWriter, _ *http.Request) {
-	conn, rw := hijack(w)
+	conn, rw := vendortest.Hijack(w)
 	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + emptyPage)
 	_ = rw.Flush()
 	_ = conn.Close()
@@ -187,7 +167,7 @@ func TestGzip(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	hang := vendortest.Serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	hang := vendortest.Serve(t, vendortest.Hang)
 	slow := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil { // bytes that never end
 			_, _ = w.Write([]byte(" "))

@@ -3,6 +3,7 @@ package vendortest
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +38,90 @@ func Say(status int, body string, header ...string) http.HandlerFunc {
 		}
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
+	}
+}
+
+// Hijack takes over the connection of a request.
+func Hijack(w http.ResponseWriter) (*net.TCPConn, *bufio.ReadWriter) {
+	conn, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	return conn.(*net.TCPConn), rw
+}
+
+// HangUp closes the connection instead of an answer.
+func HangUp(w http.ResponseWriter, _ *http.Request) {
+	conn, _ := Hijack(w)
+	_ = conn.Close()
+}
+
+// Reset resets the connection instead of an answer.
+func Reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _ := Hijack(w)
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+// Hang answers nothing until the client gives up.
+func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// Failure is an answer by which a call fails, and the error: its Reason, its HTTP status and a part of its text.
+type Failure struct {
+	Answer http.HandlerFunc
+	Reason source.Reason
+	Status int
+	Text   string
+}
+
+// Fails makes a Failure.
+func Fails(answer http.HandlerFunc, reason source.Reason, status int, text string) Failure {
+	return Failure{answer, reason, status, text}
+}
+
+// Failures checks the errors of calls that are answered so, by name. None may show a secret. What is throttled is to say that it
+// waits for 7 seconds, and what times out does so in 300 milliseconds.
+func Failures(t *testing.T, vendor string, all map[string]Failure, secrets []string, call func(context.Context, *testing.T, source.Options) error) {
+	t.Helper()
+	for name, f := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := source.Options{Account: "main", Endpoint: Serve(t, f.Answer)}
+			if f.Reason == source.Timeout {
+				o.Timeout = 300 * time.Millisecond
+			}
+			err := call(t.Context(), t, o)
+			e := Failed(t, vendor, err)
+			if e.Reason != f.Reason || e.HTTPStatus != f.Status || !strings.Contains(e.Error(), f.Text) || (e.RetryAfter == 7*time.Second) != (f.Reason == source.Throttled) {
+				t.Errorf("%+v", e)
+			}
+			text := fmt.Sprintf("%v %+v", err, *e)
+			for _, secret := range secrets {
+				if strings.Contains(text, secret) {
+					t.Errorf("shows %s: %s", secret, text)
+				}
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := call(ctx, t, source.Options{Account: "main", Endpoint: "http://127.0.0.1:1"}); Failed(t, vendor, err).Reason != source.Cancelled {
+		t.Error(err)
+	}
+}
+
+// Unprinted checks that no print of some values shows a secret.
+func Unprinted(t *testing.T, values []any, secrets ...string) {
+	t.Helper()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range values {
+			s := fmt.Sprintf(verb, v)
+			for _, secret := range secrets {
+				if strings.Contains(s, secret) || strings.Contains(s, fmt.Sprintf("%x", secret)) {
+					t.Errorf("%s of %T: %s", verb, v, s)
+				}
+			}
+		}
 	}
 }
 
