@@ -1,6 +1,7 @@
 package bss
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,8 +107,8 @@ var _ source.Client = (*Client)(nil)
 
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
-	o.Site = wire.OrDefault(o.Site, China)
-	o.APIVersion = wire.OrDefault(o.APIVersion, DefaultVersion)
+	o.Site = cmp.Or(o.Site, China)
+	o.APIVersion = cmp.Or(o.APIVersion, DefaultVersion)
 	c := &Client{account: o.Account, site: o.Site, version: o.APIVersion, dialect: dialects[o.APIVersion]}
 	var wrong []error
 	endpoint := endpoints[o.Site]
@@ -118,7 +119,7 @@ func New(o Options) (*Client, error) {
 	if c.dialect == (dialect{}) {
 		wrong = append(wrong, fmt.Errorf("api_version: %q is not supported; use %q or %q", o.APIVersion, Version2017, Version2023))
 	}
-	o.Endpoint = wire.OrDefault(o.Endpoint, endpoint)
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
 	var err error
 	c.wire, err = wire.New(wire.Options{
 		Options: o.Options, Vendor: Vendor, Credentials: o.Credentials,

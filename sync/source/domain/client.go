@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,12 +57,12 @@ var _ source.Client = (*Client)(nil)
 
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
-	o.Format = wire.OrDefault(o.Format, JSON)
+	o.Format = cmp.Or(o.Format, JSON)
 	signer := wire.V1{
 		Method: http.MethodPost, Format: o.Format, Version: version, SignatureVersion: signatureVersion,
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
-	o.Endpoint = wire.OrDefault(o.Endpoint, endpoint)
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
 	var err error
 	if o.Format != JSON && o.Format != XML {
 		err = fmt.Errorf("format: %q is neither %s nor %s", o.Format, JSON, XML)

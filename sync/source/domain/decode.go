@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +25,7 @@ type Decoder struct {
 
 var _ source.Decoder = Decoder{}
 
-func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
+func (d Decoder) location() *time.Location { return cmp.Or(d.Location, china) }
 
 // Order always returns a reject: this vendor has no list rows, so none can have been stored.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {

@@ -1,6 +1,7 @@
 package unicloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,10 +58,10 @@ var _ source.Client = (*Client)(nil)
 func New(o Options) (*Client, error) {
 	signer := wire.V1{
 		Method: http.MethodGet, Format: "json", Version: version,
-		SignatureVersion: wire.OrDefault(o.SignatureVersion, SignatureVersion),
+		SignatureVersion: cmp.Or(o.SignatureVersion, SignatureVersion),
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
-	o.Endpoint = wire.OrDefault(o.Endpoint, endpoint)
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
 	var err error
 	c.wire, err = wire.New(wire.Options{
 		Options: o.Options, Vendor: Vendor, Path: path,

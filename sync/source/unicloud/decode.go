@@ -1,6 +1,7 @@
 package unicloud
 
 import (
+	"cmp"
 	"maps"
 	"strconv"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/internal/field"
-	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Decoder is the source.Decoder of this vendor. Location must be the Client's.
@@ -21,7 +21,7 @@ type Decoder struct {
 
 var _ source.Decoder = Decoder{}
 
-func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
+func (d Decoder) location() *time.Location { return cmp.Or(d.Location, china) }
 
 // Order makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are not set.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {

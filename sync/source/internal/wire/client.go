@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,25 +72,16 @@ func New(o Options, wrong ...error) (*Client, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Vendor, err)
 	}
-	o.Timeout = OrDefault(o.Timeout, defaultTimeout)
-	base.Path = OrDefault(o.Path, "/")
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
+	base.Path = cmp.Or(o.Path, "/")
 	c := &Client{Login: Login{name: o.Vendor + " " + o.Account + " at " + base.Host, http: o.Transport}, o: o, base: base}
 	if c.http == nil {
-		c.http = NewTransport(base, max(OrDefault(o.MaxInFlight, defaultInFlight), 1), nil)
+		c.http = NewTransport(base, max(cmp.Or(o.MaxInFlight, defaultInFlight), 1), nil)
 	}
 	if c.o.NextVersion == nil {
-		c.o.NextVersion = tickClock
+		c.o.NextVersion = nextVersion
 	}
 	return c, nil
-}
-
-// OrDefault is v, or def where v is the zero value.
-func OrDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // parseEndpoint reads http(s)://host[:port].
@@ -106,14 +98,14 @@ func parseEndpoint(s string) (url.URL, error) {
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-var lastTick atomic.Uint64
+var lastVersion atomic.Uint64
 
-// tickClock is a clock in nanoseconds that never returns the same time twice and never goes back.
-func tickClock() uint64 {
+// nextVersion is a clock in nanoseconds that never returns the same time twice and never goes back.
+func nextVersion() uint64 {
 	now := uint64(max(time.Now().UnixNano(), 1))
 	for {
-		last := lastTick.Load()
-		if next := max(now, last+1); lastTick.CompareAndSwap(last, next) {
+		last := lastVersion.Load()
+		if next := max(now, last+1); lastVersion.CompareAndSwap(last, next) {
 			return next
 		}
 	}

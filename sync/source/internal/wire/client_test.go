@@ -40,7 +40,7 @@ func client(t testing.TB, endpoint string) *Client {
 	return c
 }
 
-func TestTickClock(t *testing.T) {
+func TestNextVersion(t *testing.T) {
 	t.Parallel()
 	var seen sync.Map
 	var wg sync.WaitGroup
@@ -48,7 +48,7 @@ func TestTickClock(t *testing.T) {
 		wg.Go(func() {
 			last := uint64(0)
 			for range 1000 {
-				v := tickClock()
+				v := nextVersion()
 				if _, twice := seen.LoadOrStore(v, true); twice || v <= last {
 					t.Errorf("%d after %d, twice %v", v, last, twice)
 				}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,14 +75,14 @@ func (c *Client) denial(said map[string]string) string {
 	if say("AuthAction")+say("NoPermissionType") == "" {
 		return ""
 	}
-	action, who := OrDefault(say("AuthAction"), "the call"), OrDefault(say("AuthPrincipalDisplayName"), "the caller")
+	action, who := cmp.Or(say("AuthAction"), "the call"), cmp.Or(say("AuthPrincipalDisplayName"), "the caller")
 	if kind := say("AuthPrincipalType"); kind != "" {
 		who = kind + " " + who
 	}
 	if owner := say("AuthPrincipalOwnerId"); owner != "" {
 		who += " of account " + owner
 	}
-	policy := OrDefault(say("PolicyType"), "policy")
+	policy := cmp.Or(say("PolicyType"), "policy")
 	switch kind := say("NoPermissionType"); {
 	case strings.EqualFold(kind, "ExplicitDeny"):
 		return fmt.Sprintf("the vendor says: a policy denies %s to %s (ExplicitDeny, %s): take the Deny out of it", action, who, policy)
@@ -131,10 +132,7 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 
 // failure starts the error of an answer.
 func (c *Client) failure(a *Answer) *source.Error {
-	id := a.RequestID
-	if id == "" {
-		id = a.Header.Get("X-Acs-Request-Id")
-	}
+	id := cmp.Or(a.RequestID, a.Header.Get("X-Acs-Request-Id"))
 	return &source.Error{Vendor: c.o.Vendor, API: a.Action, Account: c.o.Account, HTTPStatus: a.Status, RequestID: c.Show(id, 100)}
 }
 
