@@ -217,23 +217,17 @@ func (a *replay) finish(ctx context.Context) error {
 		}
 	}
 	for _, part := range window.Ranges(windows) {
-		ledger, err := a.run.Store.Windows(ctx, a.run.Stream.Stream, part.Start, part.End)
-		if err != nil {
-			return err
-		}
 		counts, err := a.run.Store.Counts(ctx, a.run.Stream.Stream, a.run.Window, part.Start, part.End)
 		if err != nil {
 			return err
 		}
-		var out schema.Batch
-		for _, w := range ledger {
+		err = a.run.Correct(ctx, part, func(w *schema.Window) {
 			x := a.changes[w.Start.Unix()]
-			if x == nil || w.Verdict == "" { // listed with other filters: it proves nothing that could follow
-				continue
+			if x == nil {
+				return
 			}
-			before, c := w, counts[w.Start.UTC()]
-			w = a.run.Moves.Undoubted(w)
-			j := rejects[w.Start.Unix()]
+			*w = a.run.Moves.Undoubted(*w)
+			c, j := counts[w.Start.UTC()], rejects[w.Start.Unix()]
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, uint32(j.List+j.Item)
 			if c.IDDigest == w.IDDigest^x.digest || c.IDDigest == w.IDDigest {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
@@ -248,12 +242,8 @@ func (a *replay) finish(ctx context.Context) error {
 					w.Error = fmt.Sprintf("after a replay there are %d orders and rejects, and %d records were listed", records, w.Listed)
 				}
 			}
-			if w != before {
-				w.Version = stream.NextVersion(w.Version)
-				out.Windows = append(out.Windows, w)
-			}
-		}
-		if err := a.run.Commits.Add(out); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}
