@@ -8,9 +8,9 @@
 //
 // Write sync/source/<vendor> with three things in it, and nothing anywhere else but the wiring:
 //
-//   - A Client with List and Detail. Give [wire.Options] what is the vendor's own: the endpoint, how a request is signed
-//     (wire.V1 or a function), how an envelope is read, and the table of its error codes with a Reason for each. Transport,
-//     time-outs, keys, bounds, and that no error shows a secret come with it.
+//   - A Client with List and Detail, and its wire.Login embedded. Give [wire.Options] what is the vendor's own: the endpoint,
+//     how a request is signed (wire.V1 or a function), how an envelope is read, and the table of its error codes with a Reason
+//     for each. Transport, time-outs, keys, bounds, and that no error shows a secret come with it.
 //   - The decoding, with [field.Row] and [field.Lines]: which field goes into which column. Write that as a table into
 //     doc.go. What has no honest column stays in the raw payload; what cannot be read makes a reject, never a guess (I4).
 //   - A [Decoder] over the same code, so that a stored payload makes the same row again.
