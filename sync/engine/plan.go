@@ -66,8 +66,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 	}
 	var listed []window.Interval
 	for start := range again {
-		if w := (window.Interval{Start: time.Unix(start, 0).UTC()}); w.Start.Before(live.Start) {
-			w.End = w.Start.Add(r.Window)
+		if w := window.At(time.Unix(start, 0), r.Window); w.Start.Before(live.Start) {
 			listed = append(listed, w)
 		}
 	}
