@@ -117,7 +117,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
 			"cures it.", "account", "state", "cause", "says", "cure"),
 		waiting: gauge("owners_waiting",
-			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
+			"Owners whose turn it was in the last run and for which it had no time.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last scheduled run, else 0; while it is 0, no call is made."}),
 		storedView: gauge("stored_view_timestamp_seconds",
