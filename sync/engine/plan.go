@@ -49,7 +49,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 		return nil, err
 	}
 	var due []window.Interval
-	// A row that could not become an order can only be had again by listing its window, complete as that may be.
+	// A row that could not become an order comes again only where its window is listed, complete as that may be.
 	again := r.Rejects.Due(r.Now, live.Start)
 	for _, u := range undone {
 		for _, w := range window.Of(u).Tile(r.Window) {

@@ -67,7 +67,7 @@ func (e *Engine) recent(ctx context.Context, r *stream.Run, live window.Interval
 	fresh := window.Interval{Start: newest.ListingEnd.Truncate(time.Second), End: r.Now.Truncate(time.Second)}
 	// After a long time without a run each window since then is listed completely, many at a time.
 	long := fresh.End.Sub(fresh.Start) > r.Window
-	// A row that could not become an order can only be had again by listing its window.
+	// A row that could not become an order comes again only where its window is listed.
 	again := r.Rejects.Due(r.Now, live.End)
 	for _, w := range all {
 		row, known := rows[w.Start.Unix()]

@@ -173,9 +173,6 @@ func answerDetail(c *call, b []byte) []byte {
 	return w.close(uint64(o.id), "}}")
 }
 
-func (o *order) detailCalls() int  { return int(atomic.LoadUint32(&o.calls)) }
-func (o *order) resetDetailCalls() { atomic.StoreUint32(&o.calls, 0) }
-
 // open writes the envelope up to the list, without the closing braces. A bare one has nothing but the list in Data, as
 // a captured detail shows it.
 func (c *call) open(b []byte, page, size, total int, bare bool) []byte {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (a *Account) DetailCalls(id string) int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if o := a.find(id); o != nil {
-		return o.detailCalls()
+		return int(atomic.LoadUint32(&o.calls))
 	}
 	return 0
 }
@@ -88,7 +89,7 @@ func (a *Account) ResetCounters() {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	for i := range a.orders {
-		a.orders[i].resetDetailCalls()
+		atomic.StoreUint32(&a.orders[i].calls, 0)
 	}
 }
 

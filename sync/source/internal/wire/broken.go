@@ -12,9 +12,6 @@ import (
 	"github.com/ordersync/ordersync/sync/source"
 )
 
-// isNetwork reports whether an error is the network's.
-func isNetwork(err error) bool { return errors.As(err, new(net.Error)) }
-
 // broken is a call without an answer.
 func (c *Client) broken(ctx, callCtx context.Context, action string, status int, err error) *source.Error {
 	e := &source.Error{Vendor: c.o.Vendor, API: action, Account: c.o.Account, HTTPStatus: status}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -161,7 +162,7 @@ func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, e
 	switch {
 	case err != nil && callCtx.Err() != nil:
 		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
-	case err != nil && good && isNetwork(err): // a reset, not an end that came too early
+	case err != nil && good && errors.As(err, new(net.Error)): // a reset, not an end that came too early
 		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
 	case err != nil && good:
 		return Answer{}, c.Malformed(&a, err)
