@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -249,6 +250,9 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", stream, plural(a.LeftOut, "window"))
 			}
 		}
+	}
+	if !f.repair && slices.ContainsFunc(r.Differences, func(d difference) bool { return d.Kind == audit.Altered }) {
+		fmt.Fprintln(p.out, "altered rows are made again of their payloads by `ordersync replay`, which makes no call")
 	}
 }
 

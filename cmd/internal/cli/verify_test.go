@@ -52,7 +52,7 @@ func TestVerify(t *testing.T) {
 	w.sql("ALTER TABLE order_rows DELETE WHERE order_id IN ('%s', '%s')", ids[0], ids[len(ids)-1])
 	w.sql("ALTER TABLE order_item_rows UPDATE region = 'nowhere' WHERE order_id = '%s'", ids[len(ids)/2])
 	r = w.run(4, "verify", "--deep")
-	contains(t, r.out, "ledger", "altered", ids[len(ids)/2], "differences; --repair lists these windows again", "│ no ")
+	contains(t, r.out, "ledger", "altered", ids[len(ids)/2], "differences; --repair lists these windows again", "`ordersync replay`", "│ no ")
 	if r.err != "" {
 		t.Errorf("standard error: %s", r.err)
 	}
