@@ -71,10 +71,13 @@ func (s *Outcome) fault(w schema.Window) {
 type Summary struct {
 	Started time.Time
 	Streams []Outcome
-	// A scheduled run does not ask each of many streams: it was not the turn of those that are quiet, and of those that are left the
-	// quota did not reach. Unasked is what is left undone of both.
+	// A scheduled run does not ask each of many streams: it was not the turn of those that are quiet, and there was no time for those
+	// that are left. Unasked is what is left undone of both.
 	Quiet, Left int
 	Unasked     []Outcome
+	// Late are those of the left that the run before had left, too, and QuotaUsed says that it is for want of list quota that streams are left.
+	Late      int
+	QuotaUsed bool
 }
 
 // Err says in one error what the run left undone; nil for a run that lost nothing (I8).

@@ -44,6 +44,7 @@ type Metrics struct {
 	diagnosis   *prometheus.GaugeVec     // account, state, cause, says, cure: one series an account
 	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
+	storedView  *prometheus.GaugeVec // view
 
 	reloaded prometheus.Gauge
 
@@ -116,9 +117,11 @@ func newMetrics(accounts []config.Account) *Metrics {
 		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
 			"cures it.", "account", "state", "cause", "says", "cure"),
 		waiting: gauge("owners_waiting",
-			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
+			"Owners whose turn it was in the last run and for which it had no time.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last scheduled run, else 0; while it is 0, no call is made."}),
+		storedView: gauge("stored_view_timestamp_seconds",
+			"What the view shows that the server keeps as a table is of then; 0 while it was never made.", "view"),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
 			Help: "0 if the configuration that was last read again was refused and the one before goes on, else 1."}),
 	}
@@ -201,6 +204,18 @@ func (m *Metrics) diagnosed(account string, d *diagnosis.Diagnosis) {
 		Set(float64(max(0, diagnosis.Filling.Rank()-d.State.Rank())))
 }
 
+// stored takes over of when the stored view is.
+func (m *Metrics) stored(v *status.StoredView) {
+	m.storedView.Reset()
+	if v != nil {
+		at := 0.0
+		if v.RefreshedAt != nil {
+			at = seconds(*v.RefreshedAt)
+		}
+		m.storedView.WithLabelValues(v.Name).Set(at)
+	}
+}
+
 // end is where the end of an account's newest complete range is kept.
 func (m *Metrics) end(account string) *atomic.Int64 {
 	v, _ := m.completeTo.LoadOrStore(account, new(atomic.Int64))
@@ -231,7 +246,7 @@ func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.B
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
 	cs := []prometheus.Collector{
 		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.reloaded, collectors.NewGoCollector(),
+		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.storedView, m.reloaded, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
 			return seconds(next())

@@ -19,7 +19,8 @@ for a user who may create tables on behalf of one who may not, or where verbs
 that only read (status, sql, rejects) find tables that are missing or old.
 
 After a change of reporting.timezone it is needed: it makes the views anew for
-the zone, which the other verbs refuse to do to a warehouse that others use.
+the zone, which the other verbs refuse to do to a warehouse that others use. Where
+reporting.refresh is not set any more, it drops spend_stored.
 
 It never drops or replaces what ordersync did not make: where something else
 has the name of one of its tables or views, it names it and changes nothing.`,
@@ -30,7 +31,7 @@ has the name of one of its tables or views, it names it and changes nothing.`,
 		if err != nil {
 			return err
 		}
-		w, err := p.openWarehouseWith(cmd.Context(), cfg, app.WarehouseOptions{Rezone: true})
+		w, err := p.openWarehouseWith(cmd.Context(), cfg, app.WarehouseOptions{Reconfigure: true})
 		if err != nil {
 			return err
 		}
