@@ -154,7 +154,7 @@ func (r *reading) beyond(ctx context.Context) (why string, err error) {
 		}
 	}
 	if n > 0 {
-		return fmt.Sprintf("%d more rows after the last page of TotalCount %d", n, r.total), nil
+		return fmt.Sprintf("%d more after the last page of TotalCount %d", n, r.total), nil
 	}
 	return "", nil
 }
@@ -184,7 +184,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 		// whether or not that is the reason.
 		asked := r.size
 		r.restart(short)
-		return fmt.Sprintf("pages of %d hold %d rows", asked, short), nil
+		return fmt.Sprintf("pages of %d hold only %d", asked, short), nil
 	}
 	if before.total == again.total && before.rows == again.rows && before.head != again.head {
 		r.restart(r.size)
@@ -199,7 +199,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 		// Every page is full and yet rows are missing or too many: rows moved between pages.
 		n := len(r.rows)
 		r.restart(r.size)
-		return fmt.Sprintf("%d distinct rows, TotalCount %d", n, r.total), nil
+		return fmt.Sprintf("distinct rows: %d, TotalCount: %d", n, r.total), nil
 	}
 	return "", nil
 }
@@ -270,7 +270,7 @@ func (r *reading) misfit(p int) string {
 	case v.total != r.total:
 		return fmt.Sprintf("page %d says TotalCount %d, others %d", p, v.total, r.total)
 	case v.rows != want:
-		return fmt.Sprintf("page %d of %d has %d rows instead of %d (TotalCount %d)", p, r.pages(), v.rows, want, r.total)
+		return fmt.Sprintf("page %d of %d holds %d instead of %d (TotalCount %d)", p, r.pages(), v.rows, want, r.total)
 	}
 	return ""
 }

@@ -201,7 +201,7 @@ func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s s
 func (p *program) backfillTable(r backfillResult) {
 	fmt.Fprintf(p.out, "%s to %s in %s", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), span(time.Duration(r.Seconds*float64(time.Second))))
 	if r.Skipped > 0 {
-		fmt.Fprintf(p.out, "; %s windows were complete already and skipped", count(r.Skipped))
+		fmt.Fprintf(p.out, "; %s complete already and skipped", plural(r.Skipped, "window"))
 	}
 	fmt.Fprintln(p.out)
 	rows := [][]any{{"account", "complete", "open", "short", "failed", "orders", "changed", "items", "rejected", "pending", "list calls", "detail calls"}}

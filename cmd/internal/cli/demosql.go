@@ -92,7 +92,7 @@ func (p *program) verdict(truth, copied simulator.Truth) error {
 	fmt.Fprint(p.out, "\nIs the copy exact? What the simulator invented, against what ClickHouse holds:\n\n")
 	p.table(rows)
 	if different > 0 {
-		return fmt.Errorf("the copy differs from the truth in %d numbers: this is a bug in ordersync", different)
+		return fmt.Errorf("the copy differs from the truth in %s: this is a bug in ordersync", plural(different, "number"))
 	}
 	fmt.Fprintln(p.out, "All equal, to the last digit.")
 	return nil

@@ -170,7 +170,7 @@ func (p *program) planTable(r planResult) {
 		p.table(rows)
 	}
 	if skipped > 0 {
-		notes = append(notes, plural(skipped, "window")+" are complete already and are skipped")
+		notes = append(notes, plural(skipped, "window")+" complete already and skipped")
 	}
 	for _, n := range notes {
 		fmt.Fprintln(p.out, n)

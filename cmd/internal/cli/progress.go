@@ -47,10 +47,7 @@ type counted struct {
 }
 
 func (c counted) text() string {
-	if c.n == 1 {
-		return "1 " + strings.TrimSuffix(c.things, "s")
-	}
-	return count(c.n) + " " + c.things
+	return plural(c.n, strings.TrimSuffix(c.things, "s"))
 }
 
 // backfillTask is the progress of a backfill.

@@ -291,6 +291,6 @@ func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
 		fmt.Fprintln(p.out, "There are no open rejects.")
 	}
 	if others > 0 {
-		fmt.Fprintf(p.out, "%s accepted or resolved ones are not shown; --all does\n", count(others))
+		fmt.Fprintf(p.out, "%s not shown; --all shows all\n", plural(others, "accepted or resolved reject"))
 	}
 }

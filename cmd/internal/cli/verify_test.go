@@ -182,7 +182,7 @@ func TestRejects(t *testing.T) {
 		}
 		return script.Fault(f)
 	})
-	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 records rejected", "1 orders without their items", "main, one of them: bss GetOrderDetail")
+	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 record rejected", "1 order without items", "main, one of them: bss GetOrderDetail")
 	contains(t, w.run(1, "status").out, "2 records could not be stored: `ordersync rejects`", "1 order is without line items")
 
 	type line struct {
@@ -217,7 +217,7 @@ func TestRejects(t *testing.T) {
 	contains(t, w.run(0, "rejects", "accept", open[gone].ID[:10], "--note", "it is gone", "--by", "me").out, "accepted by me", open[gone].ID)
 	contains(t, w.run(1, "rejects", "accept", open[gone].ID, "--note", "again").err, "was accepted already, by me", "it is gone")
 	r := w.run(0, "rejects")
-	contains(t, r.out, money, "1 accepted or resolved ones are not shown")
+	contains(t, r.out, money, "1 accepted or resolved reject not shown")
 	if strings.Contains(r.out, gone) {
 		t.Errorf("the accepted one is listed:\n%s", r.out)
 	}
@@ -229,7 +229,7 @@ func TestRejects(t *testing.T) {
 	if problems, _, _ := strings.Cut(r.out, "\n\n"); strings.Contains(problems, "without their items") {
 		t.Errorf("an accepted reject is still a problem:\n%s", r.out)
 	}
-	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 records rejected") // it is tried again, and nothing else is
+	contains(t, w.run(1, "backfill", "--from", "-24h").err, "1 record rejected") // it is tried again, and nothing else is
 
 	w.account.SetFault(nil)
 	w.run(0, "backfill", "--from", "-24h")

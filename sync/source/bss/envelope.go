@@ -146,7 +146,7 @@ func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, 
 	})
 	// Captured answers have no count; where there is one, lines that it names and that are not here are not gone.
 	if n, err := totalOf(total); err == nil && n > len(lines) {
-		return source.Detail{}, fmt.Errorf("there are %d lines, and TotalCount is %d", len(lines), n)
+		return source.Detail{}, fmt.Errorf("the lines are %d, and TotalCount is %d", len(lines), n)
 	}
 	if len(lines) == 0 {
 		return source.Detail{}, errNoLines
