@@ -66,24 +66,27 @@ func errThrottled(limit float64, retry time.Duration) *Error {
 
 // appendBSSError writes the error's body as BSS has it.
 func appendBSSError(b []byte, x *exchange, e *Error) []byte {
-	b = appendString(append(b, `{"RequestId":`...), x.id)
-	b = appendString(append(b, `,"Code":`...), e.Code)
-	b = appendString(append(b, `,"Message":`...), e.Message)
+	w := object{append(b, '{')}
+	w.text("RequestId", x.id)
+	w.text("Code", e.Code)
+	w.text("Message", e.Message)
 	if e.denied != "" {
-		w := object{append(b, `,"AccessDeniedDetail":{`...)}
-		w.text("AuthAction", e.denied)
-		w.text("AuthPrincipalDisplayName", "simulated-user")
-		w.text("AuthPrincipalType", "SubUser")
-		w.text("NoPermissionType", "ImplicitDeny")
-		w.text("PolicyType", "AccountLevelIdentityBasedPolicy")
-		b = append(w.b, '}')
+		w.key("AccessDeniedDetail")
+		d := object{append(w.b, '{')}
+		d.text("AuthAction", e.denied)
+		d.text("AuthPrincipalDisplayName", "simulated-user")
+		d.text("AuthPrincipalType", "SubUser")
+		d.text("NoPermissionType", "ImplicitDeny")
+		d.text("PolicyType", "AccountLevelIdentityBasedPolicy")
+		w.b = append(d.b, '}')
 	}
 	if e.Status == http.StatusOK {
-		return append(b, `,"Success":false}`...)
+		w.flag("Success", false)
+	} else {
+		w.text("HostId", x.r.Host)
+		w.text("Recommend", "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+x.id)
 	}
-	b = appendString(append(b, `,"HostId":`...), x.r.Host)
-	b = appendString(append(b, `,"Recommend":`...), "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+x.id)
-	return append(b, '}')
+	return append(w.b, '}')
 }
 
 // appendDomainError writes it as the Domain API's generation of the gateway does, in the format that was asked for.

@@ -31,10 +31,6 @@ type reading struct {
 	held  int            // rows of page 1 when it was read last
 }
 
-func newReading(w *Walker, iv window.Interval, size int) *reading {
-	return &reading{Walker: w, iv: iv, size: size, rows: map[string]row{}, seen: map[int]view{}}
-}
-
 // row is an order or a reject.
 type row struct {
 	order  *schema.Order

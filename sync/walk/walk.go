@@ -233,8 +233,7 @@ func (k *walking) halves(ctx context.Context, a, b window.Interval, size, total 
 }
 
 func (k *walking) read(ctx context.Context, iv window.Interval, size int, second bool) (*reading, error) {
-	r := newReading(k.Walker, iv, size)
-	r.second = second
+	r := &reading{Walker: k.Walker, iv: iv, size: size, second: second, rows: map[string]row{}, seen: map[int]view{}}
 	err := r.read(ctx)
 	k.calls += r.calls
 	return r, err

@@ -50,7 +50,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	l := &login{name: a.Name, list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail)}
 	var calls stream.Source = &offlineSource{v.blank}
 	if !offline {
-		client, err := v.client(a, link{inFlight: 2 * inFlight})
+		client, err := v.client(a, source.Options{Account: a.Name, Endpoint: a.Endpoint, MaxInFlight: 2 * inFlight})
 		if err != nil {
 			return nil, err
 		}
