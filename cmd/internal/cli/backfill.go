@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,7 +25,6 @@ type backfillFlags struct {
 	from, to string
 	force    bool
 	account  string
-	json     bool
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -54,7 +52,7 @@ func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "list complete windows again too")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
@@ -108,12 +106,10 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 	summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
 	result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
 	result.Error = errorText(errors.Join(err, summary.Err()))
-	if f.json {
-		p.json(result)
-	} else {
+	p.report(result, func() {
 		p.backfillTable(result)
 		p.standing(ctx, a, cfg, result)
-	}
+	})
 	return errors.Join(backfillError(ctx, summary, err), a.Stop())
 }
 
@@ -242,14 +238,6 @@ func (p *program) standing(ctx context.Context, a *app.App, cfg *config.Config, 
 		fmt.Fprintln(p.out)
 		p.glance(r, streams, false)
 	}
-}
-
-// json prints a report.
-func (p *program) json(v any) {
-	e := json.NewEncoder(p.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // what cannot be written, output keeps
 }
 
 // errorText is an error's text, or nothing.

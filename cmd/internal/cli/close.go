@@ -16,7 +16,7 @@ import (
 )
 
 func (p *program) close() *cobra.Command {
-	var check, asJSON bool
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "close MONTH",
 		Short: "Record what a month came to, or check that a close can be had again",
@@ -40,7 +40,7 @@ where one differs.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "compare the closes of the month, or of all months, with the states of then")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		var month time.Time
 		switch {
@@ -63,16 +63,16 @@ where one differs.`,
 			return err
 		}
 		if check {
-			err = p.checkCloses(cmd.Context(), w, month, asJSON)
+			err = p.checkCloses(cmd.Context(), w, month)
 		} else {
-			err = p.closeMonth(cmd.Context(), w, cfg, month, asJSON)
+			err = p.closeMonth(cmd.Context(), w, cfg, month)
 		}
 		return errors.Join(err, w.Close())
 	}
 	return cmd
 }
 
-func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.Config, month time.Time, asJSON bool) error {
+func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.Config, month time.Time) error {
 	before, err := w.ClosesOf(ctx, month)
 	if err != nil {
 		return err
@@ -92,15 +92,13 @@ func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.
 	for i, r := range rows {
 		lines[i] = newCloseLine(r)
 	}
-	if asJSON {
-		p.json(map[string]any{"closes": lines})
-		return nil
-	}
-	p.closeTable(lines)
-	fmt.Fprintf(p.out, "%s is closed as of %s, in the zone %s.\n", month.Format("2006-01"), rows[0].ClosedAt.Format(closeLayout), rows[0].Zone)
-	if n := len(before); n > 0 {
-		fmt.Fprintf(p.out, "It was closed before, on %s: changes_since_close now goes by this close.\n", before[n-1].ClosedAt.Format(closeLayout))
-	}
+	p.report(map[string]any{"closes": lines}, func() {
+		p.closeTable(lines)
+		fmt.Fprintf(p.out, "%s is closed as of %s, in the zone %s.\n", month.Format("2006-01"), rows[0].ClosedAt.Format(closeLayout), rows[0].Zone)
+		if n := len(before); n > 0 {
+			fmt.Fprintf(p.out, "It was closed before, on %s: changes_since_close now goes by this close.\n", before[n-1].ClosedAt.Format(closeLayout))
+		}
+	})
 	return nil
 }
 
@@ -108,7 +106,7 @@ func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.
 const closeLayout = "2006-01-02 15:04:05.000"
 
 // checkCloses compares closes with what they come to now from the states of then.
-func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.Time, asJSON bool) error {
+func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.Time) error {
 	closes := func(ctx context.Context) ([]sink.Close, error) { return w.ClosesOf(ctx, month) }
 	if month.IsZero() { // none was named
 		closes = w.Closes
@@ -139,9 +137,7 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 		}
 		lines = append(lines, l)
 	}
-	if asJSON {
-		p.json(map[string]any{"ok": differ == 0, "closes": lines})
-	} else {
+	p.report(map[string]any{"ok": differ == 0, "closes": lines}, func() {
 		p.closeTable(lines)
 		if differ == 0 {
 			fmt.Fprintln(p.out, "All of it can be reproduced, to the digit.")
@@ -149,7 +145,7 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 			fmt.Fprintf(p.out, "%s cannot be reproduced: the second line of each is what the orders of then come to now. A replay that reads\n"+
 				"a payload better changes what was known, and so does a row that arrived late; closing the month again records it as it is.\n", plural(differ, "line"))
 		}
-	}
+	})
 	if differ > 0 {
 		return &exitError{code: exitDifferences}
 	}

@@ -23,7 +23,6 @@ const monthLayout = "2006-01"
 
 func (p *program) export() *cobra.Command {
 	var every, to, from string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "export --every month --to DIR",
 		Short: "Write the months that are over as Parquet files",
@@ -45,7 +44,7 @@ be done is said; what was never to be copied is left out by --from.`,
 	f.StringVar(&every, "every", "month", "the `period` of a file; month is the one there is")
 	f.StringVar(&to, "to", "", "the `folder` for the files; it is made where it is missing")
 	f.StringVar(&from, "from", "", "begin with the month of this `time`: "+timeHelp+" (default: the first month of the ledger)")
-	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	f.BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case every != "month":
@@ -60,11 +59,7 @@ be done is said; what was never to be copied is left out by --from.`,
 		}
 		report, err := p.runExport(cmd.Context(), to, r.Start, now)
 		if report != nil { // what was written stays, whatever came then
-			if asJSON {
-				p.json(report)
-			} else {
-				p.exportText(report)
-			}
+			p.report(report, func() { p.exportText(report) })
 			if err == nil && len(report.Refused) > 0 {
 				err = &exitError{code: exitFailure}
 			}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -54,6 +55,23 @@ func (o *output) Write(b []byte) (int, error) {
 		return 0, o.state.err
 	}
 	return len(b), nil
+}
+
+// report prints what a verb found out: as JSON where a program reads it, else as a text for people.
+func (p *program) report(v any, text func()) {
+	if p.machine {
+		p.json(v)
+	} else {
+		text()
+	}
+}
+
+// json prints what a program reads.
+func (p *program) json(v any) {
+	e := json.NewEncoder(p.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // what cannot be written, output keeps
 }
 
 // failed is the first error of writing.

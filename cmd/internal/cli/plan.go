@@ -48,11 +48,7 @@ func (p *program) runPlan(ctx context.Context, cfg *config.Config, now time.Time
 	if ctx.Err() != nil {
 		result.Error = errorText(context.Cause(ctx))
 	}
-	if f.json {
-		p.json(result)
-	} else {
-		p.planTable(result)
-	}
+	p.report(result, func() { p.planTable(result) })
 	return errors.Join(planError(ctx, plans), a.Stop())
 }
 

@@ -12,7 +12,6 @@ import (
 
 func (p *program) products() *cobra.Command {
 	var account string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "products",
 		Short: "Refresh the product names",
@@ -24,7 +23,7 @@ it once a day. Sources without such a list are left out.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		start := time.Now()
 		_, _, cfg, err := rangeOf(cmd, "", "", account, p.load)
@@ -38,7 +37,7 @@ it once a day. Sources without such a list are left out.`,
 		stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
 		found := a.Products(cmd.Context())
 		stop()
-		p.showProducts(found, time.Since(start), asJSON)
+		p.showProducts(found, time.Since(start))
 		var errs []error
 		for _, n := range found {
 			errs = append(errs, n.Err)
@@ -56,21 +55,19 @@ type productNames struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func (p *program) showProducts(found []app.ProductNames, took time.Duration, asJSON bool) {
+func (p *program) showProducts(found []app.ProductNames, took time.Duration) {
 	accounts := []productNames{}
 	for _, n := range found {
 		accounts = append(accounts, productNames{n.Account, n.Names, n.Known, errorText(n.Err)})
 	}
-	if asJSON {
-		p.json(map[string]any{"seconds": took.Seconds(), "accounts": accounts})
-		return
-	}
-	for _, n := range accounts {
-		switch {
-		case !n.Supported:
-			fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
-		case n.Error == "":
-			fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))
+	p.report(map[string]any{"seconds": took.Seconds(), "accounts": accounts}, func() {
+		for _, n := range accounts {
+			switch {
+			case !n.Supported:
+				fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
+			case n.Error == "":
+				fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))
+			}
 		}
-	}
+	})
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func (p *program) rejects() *cobra.Command {
-	var all, asJSON bool
+	var all bool
 	var account, raw string
 	cmd := &cobra.Command{
 		Use:   "rejects",
@@ -40,7 +40,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 	cmd.PersistentFlags().StringVar(&account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that were accepted or became rows after all")
 	cmd.Flags().StringVar(&raw, "raw", "", "print the payload of the reject whose `id` begins so")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the list as JSON")
 	cmd.MarkFlagsMutuallyExclusive("raw", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return p.withRejects(cmd.Context(), true, func(cfg *config.Config, w *app.Warehouse) error {
@@ -59,7 +59,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 			if err != nil {
 				return err
 			}
-			p.rejectList(list, all, asJSON)
+			p.rejectList(list, all)
 			return nil
 		})
 	}
@@ -69,7 +69,6 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 
 func (p *program) acceptReject(account *string) *cobra.Command {
 	var note, by string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "accept ID --note TEXT",
 		Short: "Accept a record that could not be stored, after looking at it",
@@ -83,7 +82,7 @@ The first characters of an id will do where no other id begins with them.`,
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why it is accepted (required)")
 	cmd.Flags().StringVar(&by, "by", "", "who accepts it (default: the user who runs this)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the reject as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the reject as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		note, by = strings.TrimSpace(note), strings.TrimSpace(by)
 		switch {
@@ -99,11 +98,9 @@ The first characters of an id will do where no other id begins with them.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				p.json(newRejectLine(r))
-			} else {
+			p.report(newRejectLine(r), func() {
 				fmt.Fprintf(p.out, "accepted by %s: %s of %s, %s: %s\n", r.AcceptedBy, r.ID, r.Stream, r.Reason, r.Message)
-			}
+			})
 			return nil
 		})
 	}
@@ -259,7 +256,7 @@ func newRejectLine(r schema.Reject) rejectLine {
 	return l
 }
 
-func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
+func (p *program) rejectList(list []schema.Reject, all bool) {
 	lines, others := []rejectLine{}, 0
 	for _, r := range list {
 		l := newRejectLine(r)
@@ -269,10 +266,10 @@ func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
 			others++
 		}
 	}
-	if asJSON {
-		p.json(lines)
-		return
-	}
+	p.report(lines, func() { p.rejectTable(lines, all, others) })
+}
+
+func (p *program) rejectTable(lines []rejectLine, all bool, others int) {
 	if len(lines) > 0 {
 		rows := [][]any{{"id", "account", "stage", "order", "reason", "message", "first seen", "last seen", "attempts", "next attempt"}}
 		if all {

@@ -17,7 +17,6 @@ import (
 
 func (p *program) replay() *cobra.Command {
 	var from, to, account string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay [--from TIME] [--to TIME]",
 		Short: "Make the tables again from the stored payloads, without any call",
@@ -36,13 +35,13 @@ or a backfill, fetches them.`,
 	}
 	rangeFlags(cmd, &from, &to, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		now, r, cfg, err := rangeOf(cmd, from, to, account, p.loadOffline)
 		if err != nil {
 			return err
 		}
-		return p.runReplay(cmd.Context(), cfg, now, r, asJSON)
+		return p.runReplay(cmd.Context(), cfg, now, r)
 	}
 	return cmd
 }
@@ -57,7 +56,7 @@ type replayAccount struct {
 	Error   string `json:"error,omitempty"`
 }
 
-func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, asJSON bool) error {
+func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval) error {
 	a, err := p.openApp(ctx, app.Options{Config: cfg, Offline: true})
 	if err != nil {
 		return err
@@ -70,16 +69,14 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 	for _, l := range summary.Streams {
 		accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
 	}
-	if asJSON {
-		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(errors.Join(err, summary.Err()))})
-	} else {
+	p.report(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(errors.Join(err, summary.Err()))}, func() {
 		rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
 		for _, l := range accounts {
 			rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
 		}
 		p.table(rows)
 		fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))
-	}
+	})
 	if wasInterrupted(ctx) {
 		return errors.Join(fmt.Errorf("%w; run the same command again to go on", context.Cause(ctx)), a.Stop())
 	}

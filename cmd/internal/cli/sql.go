@@ -66,7 +66,7 @@ spreadsheet would round.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "", "table, json, jsonl, csv, tsv, xlsx, or any format of ClickHouse (default by the ending of -o, else table)")
-	f.BoolVar(&o.json, "json", false, "--format json, with integers of 64 bits as texts")
+	f.BoolVar(&p.machine, "json", false, "--format json, with integers of 64 bits as texts")
 	f.BoolVar(&o.write, "write", false, "allow statements that change the warehouse")
 	f.StringVarP(&o.file, "file", "f", "", "read the statements from a `file`; - is standard input")
 	f.StringVarP(&o.into, "output", "o", "", "write the result to a `file`, which appears when it is whole")
@@ -93,16 +93,16 @@ spreadsheet would round.`,
 
 // sqlOptions are the command line of the verb.
 type sqlOptions struct {
-	format, file, into                     string
-	params                                 []string
-	json, excel, write, login, interactive bool
+	format, file, into               string
+	params                           []string
+	excel, write, login, interactive bool
 }
 
 // formatOf decides on the format: the one that is asked for, or that of the file.
-func (o *sqlOptions) formatOf() error {
+func (o *sqlOptions) formatOf(json bool) error {
 	ending := strings.ToLower(filepath.Ext(o.into))
 	switch byEnding, known := endings[ending]; {
-	case o.json:
+	case json:
 		o.format = "json"
 	case o.format != "":
 	case known && (ending != "" || !o.excel):
@@ -159,7 +159,7 @@ func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement
 		// The server reads a parameter as a field of its text formats.
 		params.Set("param_"+name, strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value))
 	}
-	if err := o.formatOf(); err != nil {
+	if err := o.formatOf(p.machine); err != nil {
 		return nil, nil, err
 	}
 	switch {
@@ -229,7 +229,7 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 		if !cfg.ClickHouse.IsEmbedded() && !login.Reader {
 			fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
 		}
-		return p.printLogin(login, o.json)
+		return p.printLogin(login)
 	}
 	s, err := p.session(ctx, login, o.write)
 	if err != nil {
@@ -245,7 +245,7 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 	if o.format == "json" {
 		s.params.Set(arrayOfRows, "1")
 	}
-	if o.json {
+	if p.machine {
 		s.params.Set("output_format_json_quote_64bit_integers", "1")
 	}
 	if len(statements) != 1 {

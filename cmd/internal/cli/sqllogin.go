@@ -32,7 +32,7 @@ type loginReport struct {
 	HTTPSecure bool   `json:"http_secure"` // TLS on it
 }
 
-func (p *program) printLogin(l app.Login, asJSON bool) error {
+func (p *program) printLogin(l app.Login) error {
 	host, port, err := net.SplitHostPort(l.Native)
 	if err != nil {
 		return err
@@ -66,14 +66,12 @@ func (p *program) printLogin(l app.Login, asJSON bool) error {
 		return err
 	}
 	r.tools()
-	if asJSON {
-		p.json(r)
-		return nil
-	}
-	fmt.Fprintf(p.out, "native    %s\nHTTP      %s\nuser      %s\npassword  %s\ndatabase  %s\n\n%s\n%s\n",
-		l.Native, r.HTTP, r.Username, r.Password, r.Database, r.Client, r.Curl)
-	_, err = fmt.Fprintf(p.out, loginTools, r.HTTPHost, r.HTTPPort, onOff(r.HTTPSecure), r.Database, r.Superset, r.JDBC, strings.ReplaceAll(r.Grafana, "\n", "\n  "))
-	return err
+	p.report(r, func() {
+		fmt.Fprintf(p.out, "native    %s\nHTTP      %s\nuser      %s\npassword  %s\ndatabase  %s\n\n%s\n%s\n",
+			l.Native, r.HTTP, r.Username, r.Password, r.Database, r.Client, r.Curl)
+		fmt.Fprintf(p.out, loginTools, r.HTTPHost, r.HTTPPort, onOff(r.HTTPSecure), r.Database, r.Superset, r.JDBC, strings.ReplaceAll(r.Grafana, "\n", "\n  "))
+	})
+	return nil
 }
 
 // loginTools is what the programs ask for; all log in as the user with the password above.

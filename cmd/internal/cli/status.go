@@ -12,7 +12,6 @@ import (
 )
 
 func (p *program) status() *cobra.Command {
-	var asJSON bool
 	var from, account string
 	var days int
 	cmd := &cobra.Command{
@@ -30,7 +29,7 @@ page, and --json prints what its /api/status returns.`,
   ordersync status --from 2024-01-01 --days 31 --account main`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the status as JSON")
 	cmd.Flags().IntVar(&days, "days", 0, fmt.Sprintf("show the coverage of so many `days`, %d at most (default: %d, with --json %d)",
 		status.MaxDays, terminalDays, status.DefaultDays))
 	cmd.Flags().StringVar(&from, "from", "", "begin the coverage at the day of this `time`: "+timeHelp+" (default: the days up to today)")
@@ -41,7 +40,7 @@ page, and --json prints what its /api/status returns.`,
 		if cmd.Flags().Changed("days") && (days < 1 || days > status.MaxDays) {
 			return usage(cmd, fmt.Errorf("--days %d is not from 1 to %d", days, status.MaxDays))
 		}
-		if days == 0 && !asJSON {
+		if days == 0 && !p.machine {
 			q.Days = terminalDays
 		}
 		r, err := parseRange(from, "", now)
@@ -66,11 +65,7 @@ page, and --json prints what its /api/status returns.`,
 			return err
 		}
 		report.Version = app.Build().Version
-		if asJSON {
-			p.json(report)
-		} else {
-			p.statusText(report, account)
-		}
+		p.report(report, func() { p.statusText(report, account) })
 		if !report.OK {
 			return &exitError{code: exitFailure}
 		}

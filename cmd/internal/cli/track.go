@@ -24,7 +24,6 @@ func (f *streamFlags) add(cmd *cobra.Command) {
 func (p *program) track() *cobra.Command {
 	var where streamFlags
 	var file string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "track [ID…]",
 		Short: "Fetch orders by their ids and keep them fresh",
@@ -40,7 +39,7 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 	}
 	where.add(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this `file`; - is standard input")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		given, err := p.orderIDs(args, file)
 		if err != nil {
@@ -55,7 +54,7 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return p.runTrack(cmd.Context(), a, of, ids, asJSON)
+			return p.runTrack(cmd.Context(), a, of, ids)
 		})
 	}
 	return cmd
@@ -77,27 +76,28 @@ func (p *program) withStream(cmd *cobra.Command, cfg *config.Config, f streamFla
 	return errors.Join(do(a, of), a.Stop())
 }
 
-func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string, asJSON bool) error {
+func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string) error {
 	now := time.Now().UTC()
 	progress := new(stream.Progress)
 	stop := p.follow(ctx, ordersTask("track", progress, a))
 	summary, err := a.Track(ctx, now, of, ids, operator(), progress)
 	stop()
 	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), of, ids)
-	if readErr == nil && asJSON {
-		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines})
-	} else if readErr == nil {
-		p.ordersTable(lines, now, "kept", func(l orderLine) string {
-			switch {
-			case l.Error != "":
-				return printable(l.Error)
-			case !l.Stored:
-				return "not fetched"
-			case schema.IsUnpaid(l.PaymentStatus):
-				return "until it is settled"
-			}
-			return "settled"
-		})
+	if readErr == nil {
+		p.report(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines}, func() { p.ordersTable(lines, now, "kept", kept) })
 	}
 	return errors.Join(fetchError(ctx, summary, err), whyMissing(lines), readErr)
+}
+
+// kept says until when an order is kept fresh.
+func kept(l orderLine) string {
+	switch {
+	case l.Error != "":
+		return printable(l.Error)
+	case !l.Stored:
+		return "not fetched"
+	case schema.IsUnpaid(l.PaymentStatus):
+		return "until it is settled"
+	}
+	return "settled"
 }

@@ -25,7 +25,6 @@ type verifyFlags struct {
 	from, to     string
 	deep, repair bool
 	account      string
-	json         bool
 }
 
 func (p *program) verify() *cobra.Command {
@@ -66,7 +65,7 @@ everything once a day.`,
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "list the windows that differ again, and look again")
 	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
 		if err != nil {
@@ -89,12 +88,8 @@ func (p *program) runVerify(ctx context.Context, cfg *config.Config, now time.Ti
 	}, progress)
 	stop()
 	result := newVerifyResult(found, a.Calls(), time.Since(now))
-	if f.json {
-		result.Error = errorText(err)
-		p.json(result)
-	} else {
-		p.verifyTable(result, f)
-	}
+	result.Error = errorText(err)
+	p.report(result, func() { p.verifyTable(result, f) })
 	return errors.Join(verifyError(ctx, found, err), a.Stop())
 }
 
