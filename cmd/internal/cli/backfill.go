@@ -22,9 +22,8 @@ import (
 
 // backfillFlags are what a backfill is told.
 type backfillFlags struct {
-	from, to string
-	force    bool
-	account  string
+	rangeFlags
+	force bool
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -49,37 +48,21 @@ calls, and detail calls only for orders that changed.`,
 // of returns a verb these flags, and has it run with what they say.
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
-	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
+	f.add(cmd, "", " (default: now)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "list complete windows again too")
-	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
 		}
-		now, r, cfg, err := rangeOf(cmd, f.from, cmp.Or(f.to, "now"), f.account, p.load)
+		f.to = cmp.Or(f.to, "now")
+		now, r, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
 		return run(cmd.Context(), cfg, now, r, *f)
 	}
 	return cmd
-}
-
-// rangeOf reads what a verb over a range of time was told: the time of the run, the range, and the configuration with the
-// accounts to work on, which are all of them or the one that is named.
-func rangeOf(cmd *cobra.Command, from, to, account string, load func() (*config.Config, error)) (now time.Time, r window.Interval, cfg *config.Config, err error) {
-	now = time.Now().UTC()
-	if r, err = parseRange(from, to, now); err != nil {
-		return now, r, nil, usage(cmd, err)
-	}
-	if cfg, err = load(); err == nil {
-		err = cfg.RequireAccounts()
-	}
-	if err != nil {
-		return now, r, nil, err
-	}
-	return now, r, cfg, usage(cmd, onlyAccount(cfg, account))
 }
 
 // onlyAccount leaves out all other accounts.
@@ -99,18 +82,16 @@ func onlyAccount(cfg *config.Config, name string) error {
 }
 
 func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
-	result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
-	result.Error = errorText(errors.Join(err, summary.Err()))
-	p.report(result, func() {
-		p.backfillTable(result)
-		p.standing(ctx, a, cfg, result)
+	return p.withApp(ctx, app.Options{Config: cfg}, func(a *app.App) error {
+		summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
+		result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
+		result.Error = errorText(errors.Join(err, summary.Err()))
+		p.report(result, func() {
+			p.backfillTable(result)
+			p.standing(ctx, a, cfg, result)
+		})
+		return backfillError(ctx, summary, err)
 	})
-	return errors.Join(backfillError(ctx, summary, err), a.Stop())
 }
 
 // backfillWith runs a backfill with its progress on standard error.

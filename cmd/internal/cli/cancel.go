@@ -72,15 +72,7 @@ order cannot be restored.`,
 		if !f.yes && !f.dryRun && (!isTerminal(p.in) || f.file == "-") {
 			return usage(cmd, errors.New("there is nobody to ask: give --yes or --dry-run"))
 		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		return p.withStream(cmd, cfg, f.streamFlags, func(a *app.App, of schema.Stream) error {
-			ids, err := orderIDsOf(of, given)
-			if err != nil {
-				return usage(cmd, err)
-			}
+		return p.withStream(cmd, f.streamFlags, given, func(a *app.App, of schema.Stream, ids []string) error {
 			return p.runCancel(cmd.Context(), a, of, ids, age, f)
 		})
 	}

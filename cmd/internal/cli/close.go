@@ -54,20 +54,12 @@ where one differs.`,
 		case !check:
 			return usage(cmd, errors.New("which month? write it as 2026-10"))
 		}
-		cfg, err := p.loadOffline()
-		if err != nil {
-			return err
-		}
-		w, err := p.openWarehouse(cmd.Context(), cfg, check)
-		if err != nil {
-			return err
-		}
-		if check {
-			err = p.checkCloses(cmd.Context(), w, month)
-		} else {
-			err = p.closeMonth(cmd.Context(), w, cfg, month)
-		}
-		return errors.Join(err, w.Close())
+		return p.withWarehouse(cmd.Context(), p.loadOffline, app.WarehouseOptions{ReadOnly: check}, func(cfg *config.Config, w *app.Warehouse) error {
+			if check {
+				return p.checkCloses(cmd.Context(), w, month)
+			}
+			return p.closeMonth(cmd.Context(), w, cfg, month)
+		})
 	}
 	return cmd
 }

@@ -47,12 +47,8 @@ ORDER BY verdict`},
 }
 
 // questions asks them and shows the SQL.
-func (d *demo) questions(ctx context.Context, w *app.Warehouse) error {
-	login, err := w.Login(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := d.session(ctx, login, false)
+func (d *demo) questions(ctx context.Context, a *app.App) error {
+	s, err := d.session(ctx, a.Warehouse(), false)
 	if err != nil {
 		return err
 	}
@@ -66,10 +62,10 @@ func (d *demo) questions(ctx context.Context, w *app.Warehouse) error {
 }
 
 // compare compares the copy with the truth: counts, exact sums of every amount, and a digest over all ids.
-func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
+func (d *demo) compare(ctx context.Context, a *app.App) error {
 	from := d.account.Options().From
 	truth := d.account.Truth(from, d.now)
-	copied, err := compare.Read(ctx, w.Conn(), demoAccount, from, d.now)
+	copied, err := compare.Read(ctx, a.Warehouse().Conn(), demoAccount, from, d.now)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
@@ -57,14 +58,16 @@ be done is said; what was never to be copied is left out by --from.`,
 		if err != nil {
 			return usage(cmd, err)
 		}
-		report, err := p.runExport(cmd.Context(), to, r.Start, now)
-		if report != nil { // what was written stays, whatever came then
-			p.report(report, func() { p.exportText(report) })
-			if err == nil && len(report.Refused) > 0 {
-				err = &exitError{code: exitFailure}
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true, AsReader: true}, func(cfg *config.Config, w *app.Warehouse) error {
+			report, err := p.runExport(cmd.Context(), cfg, w, to, r.Start, now)
+			if report != nil { // what was written stays, whatever came then
+				p.report(report, func() { p.exportText(report) })
+				if err == nil && len(report.Refused) > 0 {
+					err = &exitError{code: exitFailure}
+				}
 			}
-		}
-		return err
+			return err
+		})
 	}
 	return cmd
 }
@@ -105,25 +108,12 @@ func (p *program) exportText(r *exportReport) {
 }
 
 // runExport writes the months up to the first error. The report is nil where nothing was begun.
-func (p *program) runExport(ctx context.Context, folder string, from, now time.Time) (*exportReport, error) {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return nil, err
-	}
-	w, err := p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: true, AsReader: true})
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
+func (p *program) runExport(ctx context.Context, cfg *config.Config, w *app.Warehouse, folder string, from, now time.Time) (*exportReport, error) {
 	months, err := months(ctx, w, app.Streams(cfg), from, now)
 	if err != nil {
 		return nil, err
 	}
-	login, err := w.Login(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, err := p.session(ctx, login, false)
+	s, err := p.session(ctx, w, false)
 	if err != nil {
 		return nil, err
 	}

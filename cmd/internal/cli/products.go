@@ -11,7 +11,7 @@ import (
 )
 
 func (p *program) products() *cobra.Command {
-	var account string
+	var f rangeFlags // without a range
 	cmd := &cobra.Command{
 		Use:   "products",
 		Short: "Refresh the product names",
@@ -22,27 +22,25 @@ it once a day. Sources without such a list are left out.`,
   ordersync sql "SELECT * FROM products WHERE product_code = 'rds'"`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
+	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		start := time.Now()
-		_, _, cfg, err := rangeOf(cmd, "", "", account, p.load)
+		_, _, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
-		a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
-		if err != nil {
-			return err
-		}
-		stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
-		found := a.Products(cmd.Context())
-		stop()
-		p.showProducts(found, time.Since(start))
-		var errs []error
-		for _, n := range found {
-			errs = append(errs, n.Err)
-		}
-		return errors.Join(stopped(cmd.Context(), errors.Join(errs...)), a.Stop())
+		return p.withApp(cmd.Context(), app.Options{Config: cfg}, func(a *app.App) error {
+			stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
+			found := a.Products(cmd.Context())
+			stop()
+			p.showProducts(found, time.Since(start))
+			var errs []error
+			for _, n := range found {
+				errs = append(errs, n.Err)
+			}
+			return stopped(cmd.Context(), errors.Join(errs...))
+		})
 	}
 	return cmd
 }

@@ -43,7 +43,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 	cmd.Flags().BoolVar(&p.machine, "json", false, "print the list as JSON")
 	cmd.MarkFlagsMutuallyExclusive("raw", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return p.withRejects(cmd.Context(), true, func(cfg *config.Config, w *app.Warehouse) error {
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true}, func(cfg *config.Config, w *app.Warehouse) error {
 			if cmd.Flags().Changed("raw") {
 				r, err := oneReject(cmd.Context(), w, account, raw)
 				if err != nil {
@@ -93,7 +93,7 @@ The first characters of an id will do where no other id begins with them.`,
 		case by == "":
 			by = operator()
 		}
-		return p.withRejects(cmd.Context(), false, func(_ *config.Config, w *app.Warehouse) error {
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{}, func(_ *config.Config, w *app.Warehouse) error {
 			r, err := accept(cmd.Context(), w, *account, args[0], note, by, time.Now().UTC())
 			if err != nil {
 				return err
@@ -105,19 +105,6 @@ The first characters of an id will do where no other id begins with them.`,
 		})
 	}
 	return cmd
-}
-
-// withRejects does something with the warehouse.
-func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*config.Config, *app.Warehouse) error) error {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return err
-	}
-	w, err := p.openWarehouse(ctx, cfg, readOnly)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(cfg, w), w.Close())
 }
 
 // knownAccount fails for an account that is not configured and has no orders: that there is nothing of it says nothing.

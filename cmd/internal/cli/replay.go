@@ -16,7 +16,7 @@ import (
 )
 
 func (p *program) replay() *cobra.Command {
-	var from, to, account string
+	var f rangeFlags
 	cmd := &cobra.Command{
 		Use:   "replay [--from TIME] [--to TIME]",
 		Short: "Make the tables again from the stored payloads, without any call",
@@ -33,11 +33,10 @@ or a backfill, fetches them.`,
   ordersync replay --from 2024-01-01 --to 2024-02-01 --account main`,
 		Args: cobra.NoArgs,
 	}
-	rangeFlags(cmd, &from, &to, " (default: where the ledger begins)", " (default: where the ledger ends)")
-	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
+	f.add(cmd, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now, r, cfg, err := rangeOf(cmd, from, to, account, p.loadOffline)
+		now, r, cfg, err := f.read(cmd, p.loadOffline)
 		if err != nil {
 			return err
 		}
@@ -57,28 +56,24 @@ type replayAccount struct {
 }
 
 func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg, Offline: true})
-	if err != nil {
-		return err
-	}
-	progress := new(stream.Progress)
-	stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
-	summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
-	stop()
-	accounts := []replayAccount{}
-	for _, l := range summary.Streams {
-		accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
-	}
-	p.report(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(errors.Join(err, summary.Err()))}, func() {
-		rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
-		for _, l := range accounts {
-			rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
+	return p.withApp(ctx, app.Options{Config: cfg, Offline: true}, func(a *app.App) error {
+		progress := new(stream.Progress)
+		stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
+		summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
+		stop()
+		err = errors.Join(err, summary.Err())
+		accounts := []replayAccount{}
+		for _, l := range summary.Streams {
+			accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
 		}
-		p.table(rows)
-		fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))
+		p.report(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(err)}, func() {
+			rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
+			for _, l := range accounts {
+				rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
+			}
+			p.table(rows)
+			fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))
+		})
+		return stopped(ctx, err)
 	})
-	if wasInterrupted(ctx) {
-		return errors.Join(fmt.Errorf("%w; run the same command again to go on", context.Cause(ctx)), a.Stop())
-	}
-	return errors.Join(err, summary.Err(), a.Stop())
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
 // formats are names of our own, as --format takes them, for formats of the server.
@@ -82,7 +83,12 @@ spreadsheet would round.`,
 		if err != nil {
 			return usage(cmd, err)
 		}
-		err = p.runSQL(cmd.Context(), &o, statements, params)
+		err = p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: !o.write, AsReader: !o.write}, func(cfg *config.Config, w *app.Warehouse) error {
+			if o.login {
+				return p.login(cmd.Context(), cfg, w)
+			}
+			return p.runSQL(cmd.Context(), w, &o, statements, params)
+		})
 		if e := (*serverError)(nil); errors.As(err, &e) && e.code == 73 && strings.Contains(e.text, o.format) { // UNKNOWN_FORMAT
 			return usage(cmd, fmt.Errorf("--format: %w", err))
 		}
@@ -210,28 +216,9 @@ func (p *program) readSQL(name string) (string, error) {
 	return string(text), nil
 }
 
-// runSQL opens the warehouse and runs statements up to the first error, or the prompt.
-func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statement, params url.Values) error {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return err
-	}
-	w, err := p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: !o.write, AsReader: !o.write})
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	login, err := w.Login(ctx)
-	if err != nil {
-		return err
-	}
-	if o.login {
-		if !cfg.ClickHouse.IsEmbedded() && !login.Reader {
-			fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
-		}
-		return p.printLogin(login)
-	}
-	s, err := p.session(ctx, login, o.write)
+// runSQL runs statements up to the first error, or the prompt.
+func (p *program) runSQL(ctx context.Context, w *app.Warehouse, o *sqlOptions, statements []statement, params url.Values) error {
+	s, err := p.session(ctx, w, o.write)
 	if err != nil {
 		return err
 	}
@@ -272,7 +259,11 @@ type session struct {
 }
 
 // session logs in. Without write the user may only read, or is kept to it.
-func (p *program) session(ctx context.Context, login app.Login, write bool) (*session, error) {
+func (p *program) session(ctx context.Context, w *app.Warehouse, write bool) (*session, error) {
+	login, err := w.Login(ctx)
+	if err != nil {
+		return nil, err
+	}
 	server, err := dialSQL(ctx, login, terminalWidth(p.out))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 )
 
@@ -30,6 +32,18 @@ type loginReport struct {
 	HTTPHost   string `json:"http_host"`   // of the HTTP interface, for programs that ask for it in parts
 	HTTPPort   int    `json:"http_port"`   // likewise
 	HTTPSecure bool   `json:"http_secure"` // TLS on it
+}
+
+// login prints how another program logs in.
+func (p *program) login(ctx context.Context, cfg *config.Config, w *app.Warehouse) error {
+	l, err := w.Login(ctx)
+	if err != nil {
+		return err
+	}
+	if !cfg.ClickHouse.IsEmbedded() && !l.Reader {
+		fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
+	}
+	return p.printLogin(l)
 }
 
 func (p *program) printLogin(l app.Login) error {

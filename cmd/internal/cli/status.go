@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 )
 
@@ -48,28 +49,21 @@ page, and --json prints what its /api/status returns.`,
 			return usage(cmd, err)
 		}
 		q.From = r.Start
-		cfg, err := p.loadForReading()
-		if err != nil {
-			return err
-		}
-		w, err := p.openWarehouse(cmd.Context(), cfg, true)
-		if err != nil {
-			return err
-		}
-		defer w.Close()
-		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Streams(cfg), w.Sink, now, q)
-		if unknown := (*status.StreamError)(nil); errors.As(err, &unknown) {
-			return usage(cmd, fmt.Errorf("--account: %w", err))
-		}
-		if err != nil {
-			return err
-		}
-		report.Version = app.Build().Version
-		p.report(report, func() { p.statusText(report, account) })
-		if !report.OK {
-			return &exitError{code: exitFailure}
-		}
-		return nil
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true}, func(cfg *config.Config, w *app.Warehouse) error {
+			report, err := status.Build(cmd.Context(), cfg.Schedule, app.Streams(cfg), w.Sink, now, q)
+			if unknown := (*status.StreamError)(nil); errors.As(err, &unknown) {
+				return usage(cmd, fmt.Errorf("--account: %w", err))
+			}
+			if err != nil {
+				return err
+			}
+			report.Version = app.Build().Version
+			p.report(report, func() { p.statusText(report, account) })
+			if !report.OK {
+				return &exitError{code: exitFailure}
+			}
+			return nil
+		})
 	}
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
-	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -45,35 +44,33 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 		if err != nil {
 			return usage(cmd, err)
 		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		return p.withStream(cmd, cfg, where, func(a *app.App, of schema.Stream) error {
-			ids, err := orderIDsOf(of, given)
-			if err != nil {
-				return usage(cmd, err)
-			}
+		return p.withStream(cmd, where, given, func(a *app.App, of schema.Stream, ids []string) error {
 			return p.runTrack(cmd.Context(), a, of, ids)
 		})
 	}
 	return cmd
 }
 
-// withStream does something with one stream of an open app.
-func (p *program) withStream(cmd *cobra.Command, cfg *config.Config, f streamFlags, do func(*app.App, schema.Stream) error) error {
+// withStream does something with one stream of an open app, and with orders of it.
+func (p *program) withStream(cmd *cobra.Command, f streamFlags, given []orderID, do func(*app.App, schema.Stream, []string) error) error {
+	cfg, err := p.load()
+	if err != nil {
+		return err
+	}
 	if err := cfg.RequireAccounts(); err != nil {
 		return err
 	}
-	a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	of, err := a.Stream(f.account, f.owner)
-	if err != nil {
-		return errors.Join(usage(cmd, err), a.Stop())
-	}
-	return errors.Join(do(a, of), a.Stop())
+	return p.withApp(cmd.Context(), app.Options{Config: cfg}, func(a *app.App) error {
+		of, err := a.Stream(f.account, f.owner)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		ids, err := orderIDsOf(of, given)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		return do(a, of, ids)
+	})
 }
 
 func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string) error {

@@ -22,9 +22,8 @@ import (
 
 // verifyFlags are what verify is told.
 type verifyFlags struct {
-	from, to     string
+	rangeFlags
 	deep, repair bool
-	account      string
 }
 
 func (p *program) verify() *cobra.Command {
@@ -61,13 +60,12 @@ everything once a day.`,
   ordersync verify --from 30d --deep --account main`,
 		Args: cobra.NoArgs,
 	}
-	rangeFlags(cmd, &f.from, &f.to, " (default: where the ledger begins)", " (default: where the ledger ends)")
+	f.add(cmd, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "list the windows that differ again, and look again")
-	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
+		now, r, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
@@ -77,20 +75,18 @@ everything once a day.`,
 }
 
 func (p *program) runVerify(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f verifyFlags) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	progress := new(stream.Progress)
-	stop := p.follow(ctx, verifyTask(progress, a))
-	found, err := a.Verify(ctx, now, app.VerifyOptions{
-		Options: audit.Options{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
-	}, progress)
-	stop()
-	result := newVerifyResult(found, a.Calls(), time.Since(now))
-	result.Error = errorText(err)
-	p.report(result, func() { p.verifyTable(result, f) })
-	return errors.Join(verifyError(ctx, found, err), a.Stop())
+	return p.withApp(ctx, app.Options{Config: cfg}, func(a *app.App) error {
+		progress := new(stream.Progress)
+		stop := p.follow(ctx, verifyTask(progress, a))
+		found, err := a.Verify(ctx, now, app.VerifyOptions{
+			Options: audit.Options{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
+		}, progress)
+		stop()
+		result := newVerifyResult(found, a.Calls(), time.Since(now))
+		result.Error = errorText(err)
+		p.report(result, func() { p.verifyTable(result, f) })
+		return verifyError(ctx, found, err)
+	})
 }
 
 // verifyError is what verify ends with. What could not be compared weighs more than what differs: it may differ too.
