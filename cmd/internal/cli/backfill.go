@@ -135,8 +135,7 @@ type backfillResult struct {
 }
 
 type backfillAccount struct {
-	Account     string                 `json:"account"`
-	OwnerID     string                 `json:"owner_id,omitempty"`
+	schema.Stream
 	Windows     map[schema.Verdict]int `json:"windows"`
 	Orders      int                    `json:"orders"`
 	Changed     int                    `json:"changed"`
@@ -168,7 +167,7 @@ func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s s
 			result.Skipped = 0 // what was not planned was not skipped
 		}
 		result.Accounts = append(result.Accounts, backfillAccount{
-			Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Orders: l.Listed, Changed: l.Changed, Items: l.Items,
+			Stream: l.Stream, Windows: l.Windows, Orders: l.Listed, Changed: l.Changed, Items: l.Items,
 			Rejected: l.Rejected, Pending: l.Pending, ListCalls: l.ListCalls, DetailCalls: l.Details, Error: errorText(l.Err),
 		})
 	}
@@ -185,7 +184,7 @@ func (p *program) backfillTable(r backfillResult) {
 	busy := slices.DeleteFunc(slices.Clone(r.Accounts), backfillAccount.idle)
 	for _, a := range busy {
 		rows = append(rows, []any{
-			schema.Stream{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
+			a.Stream, a.Windows[schema.Complete], a.Windows[schema.Open],
 			a.Windows[schema.Short], a.Windows[schema.Failed], a.Orders, a.Changed, a.Items, a.Rejected, a.Pending,
 			a.ListCalls, a.DetailCalls,
 		})
@@ -213,7 +212,7 @@ func (p *program) standing(ctx context.Context, a *app.App, cfg *config.Config, 
 		return
 	}
 	streams := slices.DeleteFunc(r.Glance(), func(l *status.Stream) bool {
-		return !slices.ContainsFunc(of.Accounts, func(x backfillAccount) bool { return x.Account == l.Account && x.OwnerID == l.OwnerID && !x.idle() })
+		return !slices.ContainsFunc(of.Accounts, func(x backfillAccount) bool { return x.Key() == l.Key() && !x.idle() })
 	})
 	if len(streams) > 0 {
 		fmt.Fprintln(p.out)

@@ -16,9 +16,8 @@ import (
 
 // orderLine is an order as track and cancel report it.
 type orderLine struct {
-	OrderID       string     `json:"order_id"`
-	Account       string     `json:"account"`
-	OwnerID       string     `json:"owner_id,omitempty"`
+	OrderID string `json:"order_id"`
+	schema.Stream
 	Stored        bool       `json:"stored"`
 	OrderType     string     `json:"order_type,omitempty"`
 	ProductCode   string     `json:"product_code,omitempty"`
@@ -55,7 +54,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, of schema.Stream, ids []s
 	for i, id := range ids {
 		o, stored := byID[id]
 		lines[i] = orderLine{
-			OrderID: id, Account: of.Account, OwnerID: of.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
+			OrderID: id, Stream: of, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
 			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: format.TimeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
 		}
 		if o.Pretax.Valid {
@@ -74,7 +73,7 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 			age = span(now.Sub(*l.CreateTime))
 		}
 		rows = append(rows, []any{
-			printable(l.OrderID), schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, printable(l.OrderType), printable(l.ProductCode),
+			printable(l.OrderID), l.Stream, printable(l.OrderType), printable(l.ProductCode),
 			strings.TrimSpace(l.Amount + " " + l.Currency), age, printable(l.PaymentStatus), extra(l),
 		})
 	}

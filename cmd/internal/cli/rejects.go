@@ -208,9 +208,8 @@ func operator() string {
 
 // rejectLine is a reject as it is listed: without its payload, which may be large.
 type rejectLine struct {
-	ID          string     `json:"id"`
-	Account     string     `json:"account"`
-	OwnerID     string     `json:"owner_id,omitempty"`
+	ID string `json:"id"`
+	schema.Stream
 	Status      string     `json:"status"` // open, accepted or resolved
 	Stage       string     `json:"stage"`
 	OrderID     string     `json:"order_id"`
@@ -227,7 +226,7 @@ type rejectLine struct {
 
 func newRejectLine(r schema.Reject) rejectLine {
 	l := rejectLine{
-		ID: r.ID, Account: r.Account, OwnerID: r.OwnerID, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
+		ID: r.ID, Stream: r.Stream, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
 		Message: r.Message, FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Attempts: r.Attempts,
 		NextAttempt: format.TimeOrNull(r.NextAttempt), AcceptedAt: format.TimeOrNull(r.AcceptedAt), AcceptedBy: r.AcceptedBy, Note: r.Note,
 	}
@@ -263,7 +262,7 @@ func (p *program) rejectTable(lines []rejectLine, all bool, others int) {
 			rows[0] = append(rows[0], "status", "by", "note")
 		}
 		for _, l := range lines {
-			row := []any{l.ID, schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Stage, printable(l.OrderID), l.Reason,
+			row := []any{l.ID, l.Stream, l.Stage, printable(l.OrderID), l.Reason,
 				printable(l.Message), shortTime(&l.FirstSeen), shortTime(&l.LastSeen), int(l.Attempts), shortTime(l.NextAttempt)}
 			if all {
 				row = append(row, l.Status, printable(l.AcceptedBy), printable(l.Note))

@@ -47,8 +47,7 @@ or a backfill, fetches them.`,
 
 // replayAccount is what replay reports of an account.
 type replayAccount struct {
-	Account string `json:"account"`
-	OwnerID string `json:"owner_id,omitempty"`
+	schema.Stream
 	Changed int    `json:"changed"` // orders written
 	Items   int    `json:"items"`
 	Pending int    `json:"pending"` // orders that were rejects and have no items yet
@@ -64,12 +63,12 @@ func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Ti
 		err = errors.Join(err, summary.Err())
 		accounts := []replayAccount{}
 		for _, l := range summary.Streams {
-			accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
+			accounts = append(accounts, replayAccount{l.Stream, l.Changed, l.Items, l.Pending, errorText(l.Err)})
 		}
 		p.report(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(err)}, func() {
 			rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
 			for _, l := range accounts {
-				rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
+				rows = append(rows, []any{l.Stream, l.Changed, l.Items, l.Pending})
 			}
 			p.table(rows)
 			fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))

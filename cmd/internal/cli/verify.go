@@ -129,8 +129,7 @@ type verifyResult struct {
 }
 
 type verifyAccount struct {
-	Account     string    `json:"account"`
-	OwnerID     string    `json:"owner_id,omitempty"`
+	schema.Stream
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`
 	Compared    string    `json:"compared"` // counts, or list rows and stored payloads
@@ -144,8 +143,7 @@ type verifyAccount struct {
 }
 
 type difference struct {
-	Account  string      `json:"account"`
-	OwnerID  string      `json:"owner_id,omitempty"`
+	schema.Stream
 	Start    time.Time   `json:"start"`
 	End      time.Time   `json:"end"`
 	Kind     audit.Kind  `json:"kind"`
@@ -174,7 +172,7 @@ func newVerifyResult(found []app.Verified, calls int64, took time.Duration) veri
 	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []difference{}}
 	for _, v := range found {
 		r.Accounts = append(r.Accounts, verifyAccount{
-			Account: v.Account, OwnerID: v.OwnerID, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
+			Stream: v.Stream, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
 			Windows: v.Windows, LeftOut: v.LeftOut, Calls: v.Calls,
 			Differences: v.Differences, Repaired: v.Repaired, Note: v.Note, Error: errorText(errors.Join(v.Err, v.Undone)),
 		})
@@ -183,7 +181,7 @@ func newVerifyResult(found []app.Verified, calls int64, took time.Duration) veri
 		r.OK = r.OK && v.Differences == 0 && v.Err == nil && v.Undone == nil
 		for _, d := range v.Found {
 			r.Differences = append(r.Differences, difference{
-				Account: d.Account, OwnerID: d.OwnerID, Start: d.Start, End: d.End, Kind: d.Kind, Depth: d.Depth,
+				Stream: d.Stream, Start: d.Start, End: d.End, Kind: d.Kind, Depth: d.Depth,
 				OrderID: d.OrderID, Source: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: format.TimeOrNull(d.FoundAt),
 				Repaired: d.Repaired, Why: d.Why,
 			})
@@ -213,7 +211,7 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 				}
 				note = strings.TrimPrefix(note, "; ")
 			}
-			rows = append(rows, []any{schema.Stream{Account: d.Account, OwnerID: d.OwnerID}, shortTime(&d.Start), shortTime(&d.End),
+			rows = append(rows, []any{d.Stream, shortTime(&d.Start), shortTime(&d.End),
 				d.Kind, printable(d.OrderID), d.Source, d.Stored, printable(note), repaired})
 		}
 		p.table(rows)
@@ -222,22 +220,21 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 		}
 	}
 	for _, a := range r.Accounts {
-		stream := schema.Stream{Account: a.Account, OwnerID: a.OwnerID}
 		switch {
 		case a.Note != "" && a.Differences > 0:
-			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", stream, a.Note, plural(a.Differences, "difference"))
+			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", a.Stream, a.Note, plural(a.Differences, "difference"))
 		case a.Note != "":
-			fmt.Fprintf(p.out, "%s: %s\n", stream, a.Note)
+			fmt.Fprintf(p.out, "%s: %s\n", a.Stream, a.Note)
 		case a.Windows+a.LeftOut == 0 && a.Error != "": // the error says it
 		case a.Windows+a.LeftOut == 0 && a.Calls > 0:
-			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", stream, plural(a.Calls, "call"), conclusion(a, f))
+			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", a.Stream, plural(a.Calls, "call"), conclusion(a, f))
 		case a.Windows+a.LeftOut == 0:
-			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", stream)
+			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", a.Stream)
 		default:
-			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", stream, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
+			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", a.Stream, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
 				a.To.Format(time.RFC3339), plural(a.Calls, "call"), conclusion(a, f))
 			if a.LeftOut > 0 {
-				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", stream, plural(a.LeftOut, "window"))
+				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", a.Stream, plural(a.LeftOut, "window"))
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
 	}
 	for _, x := range have.groups {
-		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
+		r.Rejects = append(r.Rejects, Reject{x.Stream, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
 	}
 	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
 	if err != nil {
@@ -269,13 +269,12 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 	for _, i := range shown {
 		l := &r.Accounts[i]
 		g.Go(func() error {
-			stream := schema.Stream{Account: l.Account, OwnerID: l.OwnerID}
 			var windows []schema.Window
 			var err error
 			if filters, configured := asked[l.Account]; configured {
-				windows, err = w.Narrowed(filters).Windows(ctx, stream, r.Map.From, r.Map.To)
+				windows, err = w.Narrowed(filters).Windows(ctx, l.Stream, r.Map.From, r.Map.To)
 			} else {
-				windows, err = w.Ledger(ctx, stream, r.Map.From, r.Map.To)
+				windows, err = w.Ledger(ctx, l.Stream, r.Map.From, r.Map.To)
 			}
 			// One that was listed with other filters is as missing as one that was never listed.
 			windows = slices.DeleteFunc(windows, func(w schema.Window) bool { return w.Verdict == "" })

@@ -47,8 +47,7 @@ type Map struct {
 
 // Stream is how one stream stands: an account, or an owner within it.
 type Stream struct {
-	Account       string                 `json:"account"`
-	OwnerID       string                 `json:"owner_id,omitempty"`
+	schema.Stream
 	ByID          bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
 	Filters       string                 `json:"filters,omitempty"`        // of its orders only these are synced: product_code=rds
 	Unconfigured  bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
@@ -91,7 +90,7 @@ type Daemon struct {
 }
 
 // Name is the stream as people see it.
-func (l *Stream) Name() string { return schema.Stream{Account: l.Account, OwnerID: l.OwnerID}.String() }
+func (l *Stream) Name() string { return l.Stream.String() }
 
 // Lag is now minus the end of the newest complete range, or since the last success where orders are tracked by their
 // ids; ok is false while there is none.
@@ -182,8 +181,7 @@ type Budget struct {
 
 // Reject is how many records of a stream wait for an operator for one reason.
 type Reject struct {
-	Account   string    `json:"account"`
-	OwnerID   string    `json:"owner_id,omitempty"`
+	schema.Stream
 	Stage     string    `json:"stage"`
 	Reason    string    `json:"reason"`
 	Count     int       `json:"count"`
@@ -192,7 +190,7 @@ type Reject struct {
 }
 
 // Name is the stream as people see it.
-func (r *Reject) Name() string { return schema.Stream{Account: r.Account, OwnerID: r.OwnerID}.String() }
+func (r *Reject) Name() string { return r.Stream.String() }
 
 // Spend is what was ordered in one currency. Currencies are never added up.
 type Spend struct {

@@ -34,7 +34,7 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 	last, compared := verification(w.verified[l.Key()])
 	success := w.successes[l.Account]
 	a := Stream{
-		Account: l.Account, OwnerID: l.OwnerID, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
+		Stream: l.Stream, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
 		Orders: l.Orders, OrdersToday: w.today[l.Key()], OpenRejects: rejects.Open, Accepted: rejects.Accepted,
 		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: []Findings{}, TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
