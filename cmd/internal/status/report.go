@@ -69,24 +69,15 @@ type Stream struct {
 	LastSuccess   *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
 	Verified      *Verification          `json:"last_verification"` // null where there was none
 	// ComparedAt is when a verification of all that the ledger covers was last finished; null for never.
-	ComparedAt *time.Time          `json:"compared_at"`
-	Daemon     *Daemon             `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
-	Findings   []Findings          `json:"findings"` // of all verifications, that have not ended
-	Freshness  Freshness           `json:"freshness"`
-	Diagnosis  diagnosis.Diagnosis `json:"diagnosis"`
-	Problems   []string            `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
-	Coverage   []Day               `json:"coverage,omitempty"` // the newest day first
+	ComparedAt *time.Time            `json:"compared_at"`
+	Daemon     *diagnosis.Daemon     `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
+	Findings   []diagnosis.Differing `json:"findings"` // of all verifications, that have not ended
+	Freshness  Freshness             `json:"freshness"`
+	Diagnosis  diagnosis.Diagnosis   `json:"diagnosis"`
+	Problems   []string              `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
+	Coverage   []Day                 `json:"coverage,omitempty"` // the newest day first
 
 	allowed time.Duration // how much longer than the others it may go unasked
-}
-
-// Daemon is a process that works on an account by a schedule, or last did.
-type Daemon struct {
-	Live    bool      `json:"live"`
-	Process string    `json:"process"` // host name and process id
-	Since   time.Time `json:"since"`
-	Seen    time.Time `json:"seen_at"` // its last sign of life
-	Stopped bool      `json:"stopped"` // it ended by a stop, and not by silence
 }
 
 // Name is the stream as people see it.
@@ -119,13 +110,6 @@ type Verification struct {
 	Calls       int       `json:"calls"`
 	Differences int       `json:"differences"` // open at its end, those of earlier verifications included
 	Error       string    `json:"error,omitempty"`
-}
-
-// Findings are how many differences of one depth verifications found that no look of that depth has ended.
-type Findings struct {
-	Depth string    `json:"depth"` // what was compared: ledger, counts, rows, payloads or details
-	Open  int       `json:"open"`
-	Found time.Time `json:"found_at"` // the last of them
 }
 
 // Run is one run.
