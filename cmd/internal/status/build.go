@@ -63,7 +63,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		midnight         = func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
 		spendFrom        = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
 	)
-	asked := askedOf(expected)
+	asked := Asked(expected)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) {
@@ -131,15 +131,15 @@ func ask(ctx context.Context, w *sink.Sink, ledger *Ledger, asked map[string]sch
 // Diagnose makes a report of nothing but how each stream stands, and of the rejects. Who asks again and again passes the same ledger.
 func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, ledger *Ledger, now time.Time) (*Report, error) {
 	year, month, day := now.In(w.Zone()).Date()
-	have, err := ask(ctx, w, ledger, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
+	have, err := ask(ctx, w, ledger, Asked(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
 	if err != nil {
 		return nil, err
 	}
 	return diagnose(ctx, w, &have, newSchedule(times, now), expected, now)
 }
 
-// askedOf are the filters of each account that is expected.
-func askedOf(expected []Expected) map[string]schema.Filters {
+// Asked are the filters of each account that is expected.
+func Asked(expected []Expected) map[string]schema.Filters {
 	asked := map[string]schema.Filters{}
 	for _, e := range expected {
 		asked[e.Account] = e.Filters
