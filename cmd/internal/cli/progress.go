@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -143,17 +144,28 @@ const barTotal = 10_000
 
 func (p *program) bar(t *task) (stop func()) {
 	container := mpb.New(mpb.WithOutput(p.err), mpb.WithRefreshRate(redrawRate))
-	var text pieces
-	// The text comes first, and the bar takes the columns that are left, if they are enough for one.
+	var now atomic.Pointer[words] // which the bar asks for while it is drawn
+	now.Store(new(words))
+	// The text comes first, and the bar takes the columns that are left, if they are enough for one and there is something to show.
 	bar := container.AddBar(0, mpb.BarWidth(widestBar),
-		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string { return text.before(s) })),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return text.after(s) })),
-		mpb.BarFillerMiddleware(text.bar),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { // in the first column, wherever the cursor is
+			return "\r" + joined([]string{t.verb, now.Load().share}, " ")
+		})),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return now.Load().beside(s.AvailableWidth) })),
+		mpb.BarFillerMiddleware(func(fill mpb.BarFiller) mpb.BarFiller {
+			return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+				if now.Load().share == "" || s.AvailableWidth < leastBar {
+					return nil
+				}
+				return fill.Fill(w, s)
+			})
+		}),
 	)
 	before := p.console.redirect(fromTheLeft{container})
 	shown := int64(0)
 	update := func() {
-		text.set(t.pieces(time.Now()))
+		w := t.words(time.Now())
+		now.Store(&w)
 		s := t.state()
 		shown = max(shown, int64(s.share*barTotal)) // a bar never goes back
 		bar.SetTotal(barTotal+1, false)
