@@ -124,8 +124,7 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 		same := c.Same()
 		if l.Same = &same; !same {
 			differ++
-			now := newAmounts(c.Now)
-			l.Now = &now
+			l.Now = &amounts{Figures: c.Now}
 		}
 		lines = append(lines, l)
 	}
@@ -144,66 +143,45 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 	return nil
 }
 
-// amounts are figures as they are shown.
-type amounts struct {
-	Orders      uint64  `json:"orders"`
-	Items       uint64  `json:"items"`
-	Paid        *string `json:"paid"` // decimals are texts; null = none sent
-	Refunded    *string `json:"refunded"`
-	Net         *string `json:"net"`
-	Tax         *string `json:"tax"`
-	NetAfterTax *string `json:"net_after_tax"`
-	Unpaid      *string `json:"unpaid"`
-	Digest      string  `json:"digest"`
-}
-
 // closeLine is a row of closes as it is shown.
 type closeLine struct {
 	Month    string    `json:"month"`
 	Zone     string    `json:"zone"`
 	ClosedAt time.Time `json:"closed_at"`
 	ClosedBy string    `json:"closed_by"`
-	Account  string    `json:"account"`
-	Currency string    `json:"currency"`
-	amounts
+	sink.Figures
 	Same *bool    `json:"same,omitempty"` // with --check
 	Now  *amounts `json:"now,omitempty"`  // where it is not the same
 }
 
-func newCloseLine(c sink.Close) closeLine {
-	return closeLine{Month: c.Month.Format("2006-01"), Zone: c.Zone, ClosedAt: c.ClosedAt, ClosedBy: c.ClosedBy,
-		Account: c.Account, Currency: c.Currency, amounts: newAmounts(c.Figures)}
+// amounts are figures without the account and currency that they are of.
+type amounts struct {
+	sink.Figures
+	Account  any `json:"account,omitempty"` // in the place of those of Figures, and always left out
+	Currency any `json:"currency,omitempty"`
 }
 
-func newAmounts(f sink.Figures) amounts {
-	text := func(m schema.Money) *string {
-		if !m.Valid {
-			return nil
-		}
-		s := m.Decimal.String()
-		return &s
-	}
-	return amounts{Orders: f.Orders, Items: f.Items, Paid: text(f.Paid), Refunded: text(f.Refunded), Net: text(f.Net), Tax: text(f.Tax),
-		NetAfterTax: text(f.NetAfterTax), Unpaid: text(f.Unpaid), Digest: f.Digest}
+func newCloseLine(c sink.Close) closeLine {
+	return closeLine{Month: c.Month.Format("2006-01"), Zone: c.Zone, ClosedAt: c.ClosedAt, ClosedBy: c.ClosedBy, Figures: c.Figures}
 }
 
 func (p *program) closeTable(lines []closeLine) {
 	rows := [][]any{{"month", "closed, UTC", "account", "currency", "orders", "items", "paid", "refunded", "net", "tax", "unpaid", "digest"}}
-	add := func(month, closed, account, currency string, a amounts) {
-		row := []any{month, closed, account, currency, a.Orders, a.Items}
-		for _, m := range []*string{a.Paid, a.Refunded, a.Net, a.Tax, a.Unpaid} {
-			if m == nil {
-				row = append(row, "")
-			} else {
-				row = append(row, *m)
+	add := func(month, closed, account, currency string, f sink.Figures) {
+		row := []any{month, closed, account, currency, f.Orders, f.Items}
+		for _, m := range []schema.Money{f.Paid, f.Refunded, f.Net, f.Tax, f.Unpaid} {
+			text := ""
+			if m.Valid {
+				text = m.Decimal.String()
 			}
+			row = append(row, text)
 		}
-		rows = append(rows, append(row, a.Digest[:min(12, len(a.Digest))]))
+		rows = append(rows, append(row, f.Digest[:min(12, len(f.Digest))]))
 	}
 	for _, l := range lines {
-		add(l.Month, l.ClosedAt.Format(closeLayout), l.Account, l.Currency, l.amounts)
+		add(l.Month, l.ClosedAt.Format(closeLayout), l.Account, l.Currency, l.Figures)
 		if l.Now != nil {
-			add("", "now", "", "", *l.Now)
+			add("", "now", "", "", l.Now.Figures)
 		}
 	}
 	p.table(rows)
