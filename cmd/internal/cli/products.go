@@ -47,21 +47,19 @@ it once a day. Sources without such a list are left out.`,
 
 // productNames is what products reports of an account.
 type productNames struct {
-	Account   string `json:"account"`
-	Names     int    `json:"names"`
-	Supported bool   `json:"supported"` // whether the source tells names
-	Error     string `json:"error,omitempty"`
+	app.ProductNames
+	Error string `json:"error,omitempty"`
 }
 
 func (p *program) showProducts(found []app.ProductNames, took time.Duration) {
 	accounts := []productNames{}
 	for _, n := range found {
-		accounts = append(accounts, productNames{n.Account, n.Names, n.Known, errorText(n.Err)})
+		accounts = append(accounts, productNames{n, errorText(n.Err)})
 	}
 	p.report(map[string]any{"seconds": took.Seconds(), "accounts": accounts}, func() {
 		for _, n := range accounts {
 			switch {
-			case !n.Supported:
+			case !n.Known:
 				fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
 			case n.Error == "":
 				fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))

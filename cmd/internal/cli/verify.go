@@ -11,7 +11,6 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
-	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
@@ -118,14 +117,14 @@ func verifyError(ctx context.Context, found []app.Verified, err error) error {
 
 // verifyResult is what verify reports.
 type verifyResult struct {
-	OK          bool            `json:"ok"` // everything was compared, and no difference is left
-	Seconds     float64         `json:"seconds"`
-	Calls       int64           `json:"calls"`
-	Left        int             `json:"left"`
-	Repaired    int             `json:"repaired"`
-	Accounts    []verifyAccount `json:"accounts"`
-	Differences []difference    `json:"differences"`
-	Error       string          `json:"error,omitempty"`
+	OK          bool               `json:"ok"` // everything was compared, and no difference is left
+	Seconds     float64            `json:"seconds"`
+	Calls       int64              `json:"calls"`
+	Left        int                `json:"left"`
+	Repaired    int                `json:"repaired"`
+	Accounts    []verifyAccount    `json:"accounts"`
+	Differences []audit.Difference `json:"differences"`
+	Error       string             `json:"error,omitempty"`
 }
 
 type verifyAccount struct {
@@ -142,21 +141,6 @@ type verifyAccount struct {
 	Error       string    `json:"error,omitempty"`
 }
 
-type difference struct {
-	schema.Stream
-	Start    time.Time   `json:"start"`
-	End      time.Time   `json:"end"`
-	Kind     audit.Kind  `json:"kind"`
-	Depth    audit.Depth `json:"depth"` // what was compared when it was found
-	OrderID  string      `json:"order_id,omitempty"`
-	Source   int         `json:"source"`
-	Stored   int         `json:"stored"`
-	Note     string      `json:"note,omitempty"`
-	FoundAt  *time.Time  `json:"found_at,omitempty"` // of one found earlier, and not looked at as deep now
-	Repaired bool        `json:"repaired"`
-	Why      string      `json:"not_repaired,omitempty"` // why a repair did not help
-}
-
 // What was compared, in words.
 func compared(deep, lists bool) string {
 	switch {
@@ -169,7 +153,7 @@ func compared(deep, lists bool) string {
 }
 
 func newVerifyResult(found []app.Verified, calls int64, took time.Duration) verifyResult {
-	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []difference{}}
+	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []audit.Difference{}}
 	for _, v := range found {
 		r.Accounts = append(r.Accounts, verifyAccount{
 			Stream: v.Stream, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
@@ -179,13 +163,7 @@ func newVerifyResult(found []app.Verified, calls int64, took time.Duration) veri
 		r.Left += v.Differences
 		r.Repaired += v.Repaired
 		r.OK = r.OK && v.Differences == 0 && v.Err == nil && v.Undone == nil
-		for _, d := range v.Found {
-			r.Differences = append(r.Differences, difference{
-				Stream: d.Stream, Start: d.Start, End: d.End, Kind: d.Kind, Depth: d.Depth,
-				OrderID: d.OrderID, Source: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: format.TimeOrNull(d.FoundAt),
-				Repaired: d.Repaired, Why: d.Why,
-			})
-		}
+		r.Differences = append(r.Differences, v.Found...)
 	}
 	return r
 }
@@ -204,8 +182,8 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 			case d.Why != "":
 				repaired = "no: " + printable(d.Why)
 			}
-			if d.FoundAt != nil {
-				note += "; found on " + shortTime(d.FoundAt)
+			if !d.FoundAt.IsZero() {
+				note += "; found on " + shortTime(&d.FoundAt)
 				if !d.Repaired && d.Why == "" {
 					note += ", and not looked at as deep now"
 				}
