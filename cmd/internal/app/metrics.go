@@ -13,7 +13,6 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
-	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -187,7 +186,7 @@ func rejectReasons() []string {
 }
 
 // rejected takes over how many records of each account wait for an operator.
-func (m *Metrics) rejected(accounts []config.Account, open []status.Reject) {
+func (m *Metrics) rejected(accounts []config.Account, open []sink.RejectGroup) {
 	for i := range accounts {
 		sums := map[string]int{}
 		for _, r := range rejectReasons() {

@@ -150,11 +150,8 @@ func Asked(expected []Expected) map[string]schema.Filters {
 // diagnose says how each stream stands, those that the configuration names and those that the ledger knows.
 func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected, now time.Time) (*Report, error) {
 	r := &Report{
-		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
+		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: append([]sink.RejectGroup{}, have.groups...),
 		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
-	}
-	for _, x := range have.groups {
-		r.Rejects = append(r.Rejects, Reject{x.Stream, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
 	}
 	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
 	if err != nil {

@@ -17,19 +17,19 @@ import (
 
 // Report is how everything stands at a moment. Times are UTC; amounts are exact.
 type Report struct {
-	OK       bool      `json:"ok"` // no problem anywhere
-	Now      time.Time `json:"now"`
-	Version  string    `json:"version,omitempty"` // of ordersync
-	NextRun  time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
-	Problems []string  `json:"problems"`          // those of no single account
-	Map      Map       `json:"map"`
-	Accounts []Stream  `json:"accounts"`
-	Running  []Run     `json:"running"`
-	Failures []Run     `json:"failures"` // the newest runs that failed, however many succeeded since
-	Runs     []Run     `json:"runs"`     // the newest runs
-	Budgets  []Budget  `json:"budgets"`  // of the process that made the report; empty where it makes no calls
-	Rejects  []Reject  `json:"rejects"`  // that wait for an operator
-	Spend    []Spend   `json:"spend"`    // of the last 30 days, by currency
+	OK       bool               `json:"ok"` // no problem anywhere
+	Now      time.Time          `json:"now"`
+	Version  string             `json:"version,omitempty"` // of ordersync
+	NextRun  time.Time          `json:"next_tick"`         // by the schedule; it comes if the daemon runs
+	Problems []string           `json:"problems"`          // those of no single account
+	Map      Map                `json:"map"`
+	Accounts []Stream           `json:"accounts"`
+	Running  []Run              `json:"running"`
+	Failures []Run              `json:"failures"` // the newest runs that failed, however many succeeded since
+	Runs     []Run              `json:"runs"`     // the newest runs
+	Budgets  []Budget           `json:"budgets"`  // of the process that made the report; empty where it makes no calls
+	Rejects  []sink.RejectGroup `json:"rejects"`  // that wait for an operator
+	Spend    []Spend            `json:"spend"`    // of the last 30 days, by currency
 	// ReportingZone is the IANA name of the zone whose days those of Spend are.
 	ReportingZone string `json:"reporting_timezone"`
 }
@@ -162,19 +162,6 @@ type Budget struct {
 	Used    float64 `json:"used"`            // of the quota, in the last second: 0 to 1
 	Pause   string  `json:"pause,omitempty"` // why no call is made now, and until when
 }
-
-// Reject is how many records of a stream wait for an operator for one reason.
-type Reject struct {
-	schema.Stream
-	Stage     string    `json:"stage"`
-	Reason    string    `json:"reason"`
-	Count     int       `json:"count"`
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
-}
-
-// Name is the stream as people see it.
-func (r *Reject) Name() string { return r.Stream.String() }
 
 // Spend is what was ordered in one currency. Currencies are never added up.
 type Spend struct {
