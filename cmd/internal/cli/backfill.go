@@ -15,7 +15,6 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -97,7 +96,7 @@ func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.
 // backfillWith runs a backfill with its progress on standard error.
 func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (stream.Summary, *stream.Progress, error) {
 	progress := new(stream.Progress)
-	stop := p.follow(ctx, backfillTask("backfill", progress, a))
+	stop := p.follow(ctx, backfillTask(progress, a))
 	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
 	stop()
 	return summary, progress, err
@@ -113,10 +112,8 @@ func backfillError(ctx context.Context, s stream.Summary, err error) error {
 		return fmt.Errorf("%w; what was fetched is committed: run the same command again to go on", cause)
 	}
 	undone := s.Err()
-	for _, l := range s.Streams {
-		if source.ReasonOf(l.Err) == source.Auth {
-			return &exitError{exitEnvironment, undone}
-		}
+	if refused(s) {
+		return &exitError{exitEnvironment, undone}
 	}
 	if err = errors.Join(err, undone); err != nil {
 		return fmt.Errorf("something was left undone; run the same command again to try it again:\n%w", errors.Join(err, s.Why()))

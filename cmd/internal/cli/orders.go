@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,12 +83,15 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 
 // fetchError is what a verb ends with that asked for single orders.
 func fetchError(ctx context.Context, s stream.Summary, err error) error {
-	for _, l := range s.Streams {
-		if source.ReasonOf(l.Err) == source.Auth {
-			return &exitError{exitEnvironment, s.Err()}
-		}
+	if refused(s) {
+		return &exitError{exitEnvironment, s.Err()}
 	}
 	return stopped(ctx, errors.Join(err, s.Err()))
+}
+
+// refused reports whether a vendor has refused our credentials, whatever else went wrong.
+func refused(s stream.Summary) bool {
+	return slices.ContainsFunc(s.Streams, func(o stream.Outcome) bool { return source.ReasonOf(o.Err) == source.Auth })
 }
 
 // whyMissing says of each cause for which orders could not be fetched the first such order, and how many more there are.

@@ -55,35 +55,33 @@ func (c counted) text() string {
 }
 
 // backfillTask is the progress of a backfill.
-func backfillTask(verb string, p *stream.Progress, a *app.App) *task {
-	return &task{verb: verb, commits: true, state: func() state {
-		s := windowsOf(p, "window")
-		s.waits = waits(a)
-		s.counts = []counted{{p.Details.Load(), "orders"}, {p.Items.Load(), "items"}}
-		s.limit = a.Limits().Detail
+func backfillTask(p *stream.Progress, a *app.App) *task {
+	return callingTask("backfill", "window", p, a, func() ([]counted, float64) {
 		if p.Details.Load() == 0 { // nothing but listings so far, and maybe at all
-			s.counts, s.limit = calls(a), a.Limits().List
+			return calls(a), a.Limits().List
 		}
-		return s
-	}}
+		return []counted{{p.Details.Load(), "orders"}, {p.Items.Load(), "items"}}, a.Limits().Detail
+	})
 }
 
 // verifyTask is the progress of a verification, which mostly asks for counts.
 func verifyTask(p *stream.Progress, a *app.App) *task {
-	return &task{verb: "verify", commits: true, state: func() state {
-		s := windowsOf(p, "window")
-		s.waits = waits(a)
-		s.counts, s.limit = calls(a), a.Limits().List
-		return s
-	}}
+	return callingTask("verify", "window", p, a, func() ([]counted, float64) { return calls(a), a.Limits().List })
 }
 
 // ordersTask is the progress of a verb over orders that were named.
 func ordersTask(verb string, p *stream.Progress, a *app.App) *task {
+	return callingTask(verb, "order", p, a, func() ([]counted, float64) { return calls(a), a.Limits().Detail })
+}
+
+// callingTask is the progress of a run that calls vendors, by what it counts and how much of that a second is allowed.
+func callingTask(verb, unit string, p *stream.Progress, a *app.App, counts func() ([]counted, float64)) *task {
 	return &task{verb: verb, commits: true, state: func() state {
-		s := windowsOf(p, "order")
-		s.waits = waits(a)
-		s.counts, s.limit = calls(a), a.Limits().Detail
+		s := windowsOf(p, unit)
+		s.counts, s.limit = counts()
+		if pause, ok := a.Pause(); ok {
+			s.waits = pause.String()
+		}
 		return s
 	}}
 }
@@ -93,14 +91,6 @@ func windowsOf(p *stream.Progress, unit string) state {
 	s := state{done: p.Done.Load(), total: p.Windows.Load(), unit: unit}
 	s.share, s.ends = p.Look(time.Now())
 	return s
-}
-
-// waits says why no call is made now, if so.
-func waits(a *app.App) string {
-	if p, ok := a.Pause(); ok {
-		return p.String()
-	}
-	return ""
 }
 
 func calls(a *app.App) []counted { return []counted{{a.Calls(), "calls"}} }

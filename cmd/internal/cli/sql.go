@@ -327,10 +327,7 @@ func (s *session) formatted(to io.Writer, run func() error) error {
 		}
 	}
 	err := run()
-	if err == nil {
-		err = made.finish()
-	}
-	if err = errors.Join(err, made.close()); err == nil && rows.note() != "" {
+	if err = errors.Join(err, made.end(err == nil)); err == nil && rows.note() != "" {
 		fmt.Fprintln(s.console, rows.note())
 	}
 	return err
