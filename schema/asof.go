@@ -10,10 +10,12 @@ import (
 
 // Two endings of a view's name say that it is the view without this ending, read from states of then, so that nothing is written
 // twice and both mean the same. AsOf is as of a moment, which is the one parameter of the view; AtClose is as of the moment at
-// which the month of each row was last closed, and has the rows of closed months alone.
+// which the month of each row was last closed, and has the rows of closed months alone. Stored ends the name of a view that the
+// server keeps as a table, and makes anew every so often.
 const (
 	AsOf    = "_as_of"
 	AtClose = "_at_close"
+	Stored  = "_stored"
 )
 
 // moment is the parameter of a view that is as of a moment.
@@ -25,8 +27,21 @@ func Parameters() map[string]string { return map[string]string{"moment": "2000-0
 // IsAsOf reports whether a view has to be called with a moment.
 func (v View) IsAsOf() bool { return strings.HasSuffix(v.Name, AsOf) }
 
-// Base is the name of the view that v is as of a moment; for any other view its own.
-func (v View) Base() string { return strings.TrimSuffix(strings.TrimSuffix(v.Name, AsOf), AtClose) }
+// IsStored reports whether a view is kept as a table.
+func (v View) IsStored() bool { return strings.HasSuffix(v.Name, Stored) }
+
+// Engine is what the server calls the kind of the view.
+func (v View) Engine() string {
+	if v.IsStored() {
+		return "MaterializedView"
+	}
+	return "View"
+}
+
+// Base is the name of the view that v is as of a moment, or keeps; for any other view its own.
+func (v View) Base() string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(v.Name, AsOf), AtClose), Stored)
+}
 
 // keptStates are the tables of current rows of which all states are kept: where those are, and the key of a row. The creation
 // time is part of it, as in the tables: where the source corrects it, a tombstone is left at the place of before.

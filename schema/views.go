@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // viewFiles holds the views, one plain SELECT a file. The number in a file's name is the order in which they are made: a
@@ -60,7 +61,7 @@ var Views = sync.OnceValue(func() []View {
 		switch {
 		case v.IsAsOf():
 			views[i].Select = asOf(views, v.Base())
-		case v.Name != v.Base():
+		case strings.HasSuffix(v.Name, AtClose):
 			views[i].Select = atClose(views, v.Base())
 		}
 	}
@@ -147,6 +148,20 @@ func ParseViewMark(comment string) (ViewMark, bool) {
 // zoneWords is what the comment of a view that depends on the reporting zone says of it, before the mark.
 const zoneWords = ". Days and months are of the zone "
 
+// refreshWords is what the comment of a stored view says of how often it is made anew, before the zone.
+const refreshWords = ". It is made anew every "
+
+var refreshOfView = regexp.MustCompile(regexp.QuoteMeta(refreshWords) + `(\S+)` + regexp.QuoteMeta(zoneWords))
+
+// RefreshOf returns how often a stored view is made anew, by its comment; 0 where the view is not stored.
+func RefreshOf(comment string) time.Duration {
+	if m := refreshOfView.FindStringSubmatch(comment); m != nil {
+		every, _ := time.ParseDuration(m[1]) // it is a duration's own text
+		return every
+	}
+	return 0
+}
+
 var zoneOfView = regexp.MustCompile(regexp.QuoteMeta(zoneWords) + `(\S+)` + viewMark.String())
 
 // ZoneOf returns the reporting zone that a view was made for, by its comment: an IANA name, or "" where it depends on none.
@@ -157,12 +172,21 @@ func ZoneOf(comment string) string {
 	return ""
 }
 
-// MarkedComment is the comment of the view in a warehouse whose reporting zone is the IANA zone of this name. A view of ours
-// that has another one is not as this program makes it.
-func (v View) MarkedComment(zone string) string {
+// Reporting is what views are made for: the IANA name of the zone of their days and months, and how often the stored ones are
+// made anew, in whole seconds; 0 where there are to be none.
+type Reporting struct {
+	Timezone string
+	Refresh  time.Duration
+}
+
+// MarkedComment is the comment of the view in a warehouse. A view of ours that has another one is not as this program makes it.
+func (v View) MarkedComment(r Reporting) string {
 	comment := v.Comment
-	if strings.Contains(v.Select, zoneMark) {
-		comment += zoneWords + zone
+	if v.IsStored() {
+		comment += refreshWords + r.Refresh.String()
+	}
+	if v.IsStored() || strings.Contains(v.Select, zoneMark) {
+		comment += zoneWords + r.Timezone
 	}
 	return comment + CurrentMark().String()
 }
@@ -173,24 +197,30 @@ func (v View) Query(zone string) string {
 }
 
 // Create is the statement that makes the view. Columns are what the server says of Query. Replace is for a view that is
-// known to be ours; without it an object of that name stays as it is.
-func (v View) Create(c Cluster, zone string, columns []Column, replace bool) string {
+// known to be ours; without it an object of that name stays as it is. In a cluster each server keeps a stored view for itself.
+func (v View) Create(c Cluster, r Reporting, columns []Column, replace bool) string {
+	kind, refresh, engine := "VIEW ", "", ""
+	if v.IsStored() {
+		kind = "MATERIALIZED VIEW "
+		refresh = fmt.Sprintf("\nREFRESH EVERY %d SECOND", r.Refresh/time.Second)
+		engine = "\nENGINE = MergeTree ORDER BY (create_time, account, order_id, item_id)"
+	}
 	var b strings.Builder
 	if replace {
-		b.WriteString("CREATE OR REPLACE VIEW ")
+		b.WriteString("CREATE OR REPLACE " + kind)
 	} else {
-		b.WriteString("CREATE VIEW IF NOT EXISTS ")
+		b.WriteString("CREATE " + kind + "IF NOT EXISTS ")
 	}
-	b.WriteString(v.Name + c.On() + "\n(")
+	b.WriteString(v.Name + c.On() + refresh + "\n(")
 	for i, col := range columns {
 		if i > 0 {
 			b.WriteString(",")
 		}
 		fmt.Fprintf(&b, "\n    %s %s", col.Name, col.Type)
 		if comment := Meaning(v.Base(), col.Name); comment != "" {
-			b.WriteString(" COMMENT " + Quote(strings.ReplaceAll(comment, zoneMark, zone)))
+			b.WriteString(" COMMENT " + Quote(strings.ReplaceAll(comment, zoneMark, r.Timezone)))
 		}
 	}
-	fmt.Fprintf(&b, "\n)\nAS\n%s\nCOMMENT %s", v.Query(zone), Quote(v.MarkedComment(zone)))
+	fmt.Fprintf(&b, "\n)%s\nAS\n%s\nCOMMENT %s", engine, v.Query(r.Timezone), Quote(v.MarkedComment(r)))
 	return b.String()
 }

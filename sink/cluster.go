@@ -27,6 +27,11 @@ func (c Config) cluster() schema.Cluster {
 	return schema.Cluster{Name: c.Cluster, Database: c.Database, EachNode: c.EachNode}
 }
 
+// reporting is what the views are made for.
+func (c Config) reporting() schema.Reporting {
+	return schema.Reporting{Timezone: c.Timezone, Refresh: c.Refresh}
+}
+
 // prepare is what is run before the migrations: the database, and goose's table with the mark of ours. On a replicated
 // cluster all servers are replicas of that table, so that each knows what was run; goose would make one that only one
 // server has.

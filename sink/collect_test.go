@@ -146,6 +146,7 @@ func readings(now time.Time) []reading {
 		{"FiguresOf", func(ctx context.Context, s *sink.Sink) (any, error) {
 			return some(s.FiguresOf(ctx, from, to, day.AddDate(1, 0, 0), []string{"main"}))
 		}},
+		{"StoredView", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.StoredView(ctx)) }},
 		{"ProductsFetched", func(ctx context.Context, s *sink.Sink) (any, error) { return some(s.ProductsFetched(ctx, "main")) }},
 		{"Spend", func(ctx context.Context, s *sink.Sink) (any, error) {
 			days, products, err := s.Spend(ctx, from, to)

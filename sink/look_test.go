@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,7 +190,7 @@ func TestNewerWarehouseIsRefused(t *testing.T) {
 // What is missing is said, and is made again without touching the rest: one object of each kind.
 func TestMissingObjectsAreMadeAgain(t *testing.T) {
 	t.Parallel()
-	views := schema.Views()
+	views := slices.DeleteFunc(slices.Clone(schema.Views()), schema.View.IsStored)
 	names := []string{schema.VersionTable, schema.Tables()[0].Name, views[0].Name, views[len(views)-1].Name}
 	for _, table := range schema.Tables() {
 		if table.Feeds != "" {
@@ -222,7 +223,9 @@ func TestSlowMissingObjectsAreMadeAgain(t *testing.T) {
 		names = append(names, table.Name)
 	}
 	for _, v := range schema.Views() {
-		names = append(names, v.Name)
+		if !v.IsStored() {
+			names = append(names, v.Name)
+		}
 	}
 	makeAgain(t, names)
 }

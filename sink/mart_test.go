@@ -32,7 +32,7 @@ func TestReportingZone(t *testing.T) {
 	equal(t, texts(t, s.Conn(), asked), []string{"('2024-02-29','2024-02-01','2024-02-29 16:30:00.000')"})
 	refused(t, shanghai, "has the days and months of the zone UTC, and reporting.timezone is Asia/Shanghai", "ordersync migrate", "set reporting.timezone: UTC")
 
-	shanghai.Rezone = true
+	shanghai.Reconfigure = true
 	there, err := sink.Open(t.Context(), shanghai)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestReportingZone(t *testing.T) {
 	equal(t, texts(t, s.Conn(), "SELECT comment LIKE '%in the reporting zone Asia/Shanghai%' FROM system.columns WHERE database = currentDatabase() AND table = 'spend' AND name = 'day'"),
 		[]string{"(1)"})
 	refused(t, utc, "zone Asia/Shanghai, and reporting.timezone is UTC")
-	shanghai.Rezone = false
+	shanghai.Reconfigure = false
 	again, err := sink.Open(t.Context(), shanghai)
 	if err != nil || !again.Made().Empty() {
 		t.Fatalf("the zone that it has: %v", err)
@@ -170,7 +170,7 @@ func monthly(first, end time.Time, net decimal.Decimal) (rows []string) {
 func TestSpendByServiceMonth(t *testing.T) {
 	t.Parallel()
 	addr, database := warehousetest.Database(t)
-	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: "Asia/Shanghai", Rezone: true})
+	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: "Asia/Shanghai", Reconfigure: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (f *found) makeTables(ctx context.Context, plan *Plan) (err error) {
 
 // makeViews does what the plan says of the views.
 func (f *found) makeViews(ctx context.Context, plan *Plan) (err error) {
-	if len(plan.Views) == 0 && !f.adopting {
+	if len(plan.Views)+len(plan.Drops) == 0 && !f.adopting {
 		return nil
 	}
 	conn, err := clickhouse.Open(f.cfg.options(f.cfg.Database))
@@ -124,6 +124,11 @@ func (f *found) makeViews(ctx context.Context, plan *Plan) (err error) {
 		if slices.Contains(plan.Views, v.Name) {
 			if err := f.make(ctx, conn, v); err != nil {
 				return fmt.Errorf("view %s: %w", v.Name, err)
+			}
+		}
+		if slices.Contains(plan.Drops, v.Name) { // ours, and made of others
+			if err := conn.Exec(ctx, "DROP VIEW IF EXISTS "+v.Name+f.cfg.cluster().On()+" SYNC"); err != nil {
+				return err
 			}
 		}
 	}
@@ -213,7 +218,10 @@ func (f *found) make(ctx context.Context, conn driver.Conn, v schema.View) error
 	if err != nil {
 		return err
 	}
-	return conn.Exec(ctx, v.Create(f.cfg.cluster(), f.cfg.Timezone, columns, replace))
+	if err := conn.Exec(ctx, v.Create(f.cfg.cluster(), f.cfg.reporting(), columns, replace)); err != nil || !v.IsStored() {
+		return err
+	}
+	return f.fillView(ctx, conn, v.Name)
 }
 
 // errChanged says that the warehouse is not what the look has seen: another process changes it.

@@ -15,6 +15,7 @@ type Plan struct {
 	Migrations []int64  // run these
 	Engines    []string // give these the engine that they have in a new warehouse
 	Views      []string // make or replace these, which are missing or of another version
+	Drops      []string // drop these views, which the configuration does not ask for any more
 	Comments   []string // correct the comments of these
 }
 
@@ -52,6 +53,7 @@ func (p *Plan) words() (out []string) {
 	list("run", "migration", numbers)
 	list("renew the engine of", "table", p.Engines)
 	list("make", "view", p.Views)
+	list("drop", "view", p.Drops)
 	list("correct the comments of", "table", p.Comments)
 	return out
 }
@@ -78,6 +80,7 @@ func (p *Plan) add(q *Plan) {
 	union(&p.Tables, q.Tables)
 	union(&p.Engines, q.Engines)
 	union(&p.Views, q.Views)
+	union(&p.Drops, q.Drops)
 	union(&p.Comments, q.Comments)
 	if len(q.Migrations) > len(p.Migrations) {
 		p.Migrations = q.Migrations
@@ -119,7 +122,13 @@ func (f *found) plan() *Plan {
 		p.Engines = append(p.Engines, renewed)
 	}
 	for _, v := range schema.Views() {
-		current := func(o *object) bool { return o.comment == v.MarkedComment(f.cfg.Timezone) }
+		if v.IsStored() && f.cfg.Refresh == 0 {
+			if f.cfg.Reconfigure && len(f.objects(v.Name)) > 0 {
+				p.Drops = append(p.Drops, v.Name)
+			}
+			continue
+		}
+		current := func(o *object) bool { return o.comment == v.MarkedComment(f.cfg.reporting()) }
 		if missing(v.Name) || some(v.Name, func(o *object) bool { return !current(o) }) {
 			p.Views = append(p.Views, v.Name)
 		}

@@ -31,7 +31,7 @@ func (f *found) foreign() error {
 		for _, v := range schema.Views() {
 			if o := objects[v.Name]; o != nil {
 				_, made := schema.ParseViewMark(o.comment)
-				ours[v.Name] = o.engine == "View" && (made || proven && slices.ContainsFunc(schema.FrozenViews()[v.Name],
+				ours[v.Name] = o.engine == v.Engine() && (made || proven && slices.ContainsFunc(schema.FrozenViews()[v.Name],
 					func(columns []schema.Column) bool { return slices.Equal(columns, o.columns) }))
 			}
 		}
@@ -132,7 +132,7 @@ func (f *found) complete() error {
 // zone refuses a warehouse whose views have their days and months in another reporting zone: two processes with different
 // zones would make the views anew in turns, and the same question would be answered differently.
 func (f *found) zone() error {
-	if f.cfg.Rezone {
+	if f.cfg.Reconfigure {
 		return nil
 	}
 	for _, objects := range f.nodes {

@@ -85,7 +85,7 @@ func (s *Sink) RejectWindows(ctx context.Context, stream schema.Stream, size tim
 	return out, nil
 }
 
-// HeldRejects returns, by the starts of windows in Unix milliseconds, how many of their rejects are rows of listings whose order is
+// HeldRejects returns, by the starts of windows in Unix seconds, how many of their rejects are rows of listings whose order is
 // stored: in the window that it is of by the row, or, where that does not say, anywhere.
 func (s *Sink) HeldRejects(ctx context.Context, stream schema.Stream, size time.Duration, windows []schema.RejectWindow) (map[int64]int, error) {
 	var first, end time.Time // of the windows
@@ -102,8 +102,9 @@ func (s *Sink) HeldRejects(ctx context.Context, stream schema.Stream, size time.
 		}
 		loose = loose || w.Loose > 0
 	}
+	held := map[int64]int{}
 	if end.IsZero() {
-		return nil, nil
+		return held, nil
 	}
 	from, to := first, end // of the orders
 	if loose {
@@ -120,7 +121,7 @@ func (s *Sink) HeldRejects(ctx context.Context, stream schema.Stream, size time.
 		all = append(all, strings.ToLower(f.Value))
 	}
 	type count struct {
-		at int64
+		at int64 // in milliseconds
 		n  uint64
 	}
 	counts, err := collect(ctx, s, `SELECT at, uniqExact(order_id) FROM (`+rejects+`) AS r
@@ -133,9 +134,8 @@ func (s *Sink) HeldRejects(ctx context.Context, stream schema.Stream, size time.
 	if err != nil {
 		return nil, fmt.Errorf("count the rejects of stored orders: %w", err)
 	}
-	held := make(map[int64]int, len(counts))
 	for _, c := range counts {
-		held[c.at] = int(c.n)
+		held[c.at/1000] = int(c.n)
 	}
 	return held, nil
 }

@@ -38,9 +38,12 @@ type Config struct {
 	here bool
 
 	// Timezone is the IANA name of the reporting zone, which decides the days and months of the views; UTC where empty. It is
-	// one of the warehouse: one whose views have another zone is refused, unless Rezone says that they are to be made anew.
+	// one of the warehouse: one whose views have another zone is refused, unless Reconfigure says that they are to be made anew.
 	Timezone string
-	Rezone   bool
+	// Refresh is how often the server makes the stored views anew, in whole seconds; 0 where there are to be none. Those that
+	// are there are left alone then, unless Reconfigure says that they are to be dropped.
+	Refresh     time.Duration
+	Reconfigure bool
 
 	// MaxElapsedTime bounds the retries of one block or read, from its first failure; DefaultMaxElapsedTime where zero.
 	MaxElapsedTime time.Duration

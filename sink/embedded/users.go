@@ -96,7 +96,7 @@ var configuration = template.Must(template.New("").Funcs(template.FuncMap{
 <ordersync>
 	<password_sha256_hex>{{hash .Owner}}</password_sha256_hex><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
 	<grants>
-		<query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE ON {{grantable .Database}}.*</query>
+		<query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SYSTEM VIEWS ON {{grantable .Database}}.*</query>
 {{range .Engines}}		<query>GRANT TABLE ENGINE ON {{.}}</query>
 {{end}}		<query>GRANT SELECT ON system.*</query>
 	</grants>

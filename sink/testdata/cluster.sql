@@ -16,6 +16,20 @@ CREATE OR REPLACE VIEW products ON CLUSTER 'main'
 AS SELECT …
 COMMENT 'Product names, one row per product code, product type and subscription type (ordersync N.N-digest)';
 
+CREATE MATERIALIZED VIEW IF NOT EXISTS spend_stored ON CLUSTER 'main'
+REFRESH EVERY 3600 SECOND
+(…)
+ENGINE = MergeTree ORDER BY (create_time, account, order_id, item_id)
+AS SELECT …
+COMMENT 'spend as the server has kept it since refreshed_at, for dashboards over many millions of lines: it is made anew every reporting.refresh, and is there only where that is set. It is made anew every 1h0m0s. Days and months are of the zone UTC (ordersync N.N-digest)';
+
+CREATE OR REPLACE MATERIALIZED VIEW spend_stored ON CLUSTER 'main'
+REFRESH EVERY 3600 SECOND
+(…)
+ENGINE = MergeTree ORDER BY (create_time, account, order_id, item_id)
+AS SELECT …
+COMMENT 'spend as the server has kept it since refreshed_at, for dashboards over many millions of lines: it is made anew every reporting.refresh, and is there only where that is set. It is made anew every 1h0m0s. Days and months are of the zone UTC (ordersync N.N-digest)';
+
 CREATE TABLE IF NOT EXISTS order_rows_local ON CLUSTER 'main'
 (…)
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version, is_deleted)

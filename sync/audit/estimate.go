@@ -48,11 +48,12 @@ type Stored interface {
 const mostSamples = 60
 
 // EstimateBackfill says about what a backfill of a stream would cost, within 10 %. It writes nothing, and makes a few calls that
-// count: one for each 90 days of the range, which say how many orders there are, and up to 60 for single days. What is stored the
-// warehouse counts; nil is a warehouse that has no tables yet.
+// count: one for each 90 days of the range, which say how many orders there are, up to 60 for single days, and one for what lies around
+// a day that has all of them. What is stored the warehouse counts; nil is a warehouse that has no tables yet.
 //
 // The rest is arithmetic. A detail call for each order that is not stored, and orders ÷ page size list calls; beside them each day
-// costs up to two for what does not fill its last page, and for the second look at its first one. How much that is on average the
+// costs up to two for what does not fill its last page, and for the second look at its first one, and the longest listing up to three
+// that prove it. How much that is on average the
 // days say that were counted: all of them, or some that were picked by chance. However unevenly orders are spread, a day is
 // never off by more than these two.
 func EstimateBackfill(ctx context.Context, s stream.Stream, stored Stored, o EstimateOptions) Estimate {
@@ -113,23 +114,25 @@ func (e *estimate) run(ctx context.Context) error {
 // lists estimates the list calls for units of which it is known how many orders they have together.
 func (e *estimate) lists(ctx context.Context, units []unit) error {
 	size := max(1, e.stream.PageSize)
-	if units[0].End.Sub(units[0].Start) > e.Window {
-		e.ListCalls++ // a backfill lists its first window by itself
-	}
-	if e.Orders < size { // no unit has a full page
+	if new(walk.Ceiling).Exact(e.Orders, size) { // no unit has a full page, nor a count that is to be proven
 		e.ListCalls += len(units)
 		return nil
 	}
-	e.ListCalls++ // whether a count is a limit of the source
-	left := e.Orders
+	left, most := e.Orders, 0
+	var longest unit
+	list := func(u unit, n int) {
+		if left -= n; n > most {
+			longest, most = u, n
+		}
+		e.ListCalls += listCalls(n, size)
+	}
 	var unknown []unit
 	for _, u := range units {
 		if u.open > 0 {
 			unknown = append(unknown, u)
 			continue
 		}
-		left -= u.listed
-		e.ListCalls += listCalls(u.listed, size)
+		list(u, u.listed)
 	}
 	picked := pick(unknown, mostSamples)
 	e.Estimated = len(picked) < len(unknown)
@@ -142,13 +145,32 @@ func (e *estimate) lists(ctx context.Context, units []unit) error {
 		if err != nil {
 			return err
 		}
-		left -= n
-		e.ListCalls += listCalls(n, size)
+		list(u, n)
 		beside += float64(listCalls(n, size)) - float64(n)/float64(size)
 	}
 	if e.Estimated {
 		rest := float64(len(unknown)-len(picked)) / float64(len(picked))
 		e.ListCalls += int(math.Round(rest*beside + float64(max(0, left))/float64(size)))
+	}
+	return e.proof(ctx, longest, most)
+}
+
+// proof estimates the calls that find out whether the longest listing is as long as it is because the source lists no more. A wider
+// range that has more is one call; where it has no more, two parts of the listing are counted as well. See [walk.Ceiling].
+func (e *estimate) proof(ctx context.Context, longest unit, orders int) error {
+	if new(walk.Ceiling).Exact(orders, max(1, e.stream.PageSize)) {
+		return nil
+	}
+	if e.ListCalls++; orders < e.Orders {
+		return nil
+	}
+	e.Calls++ // the others have none, and who knows what there is beside them
+	wider, err := e.stream.Total(ctx, window.Interval{Start: longest.Start.Add(-walk.Around), End: longest.End.Add(walk.Around)})
+	if err != nil && source.ReasonOf(err) != source.Timeout {
+		return fmt.Errorf("count the orders around %s: %w", longest.Interval, err)
+	}
+	if wider <= orders {
+		e.ListCalls += 2
 	}
 	return nil
 }
@@ -211,7 +233,13 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 		}
 	}
 	var units []unit
-	for _, part := range window.Ranges(due) {
+	parts := window.Ranges(due)
+	if len(parts) > 0 && parts[0].End.Sub(parts[0].Start) > e.Window { // a backfill lists its first window by itself
+		first := window.Interval{Start: parts[0].Start, End: parts[0].Start.Add(e.Window)}
+		parts[0].Start = first.End
+		parts = slices.Insert(parts, 0, first)
+	}
+	for _, part := range parts {
 		u := unit{Interval: part.Clip(window.Interval{Start: part.Start, End: e.Now})}
 		for _, w := range part.Tile(e.Window) {
 			c, j := counts[w.Start.UTC()], rejected[w.Start.Unix()]

@@ -130,6 +130,49 @@ func TestEstimateOfALongRange(t *testing.T) {
 	}
 }
 
+// The calls that prove the longest listing are foreseen: none for a short one, one where there is more around it, and three where it has
+// all that the source has. So is what it costs that the first window is listed by itself.
+func TestEstimateOfOneDay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		orders, hour, before, size int // in the day, all of them in the hour where that is not -1; and in the days before it
+		done                       bool
+	}{
+		"all of it":               {90, -1, 0, 20, false},
+		"all in its first hour":   {45, 0, 0, 20, false},
+		"all in another hour":     {45, 7, 0, 20, false},
+		"more before it":          {90, -1, 50, 20, false},
+		"more before it, stored":  {90, -1, 50, 20, true},
+		"one full page":           {20, 7, 0, 20, false},
+		"less than a page":        {19, 7, 0, 20, false},
+		"less than a larger page": {30, 7, 0, 50, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			day := start.AddDate(0, 0, 3)
+			o := simulator.Options{Seed: 1, Orders: c.before, From: start, To: day.Add(-time.Hour)}
+			w := newWorld(t, o)
+			w.Engine = w.NewEngine(0, c.size)
+			for i := range c.orders {
+				at := time.Duration(c.hour)*time.Hour + time.Duration(i)*time.Minute + time.Minute
+				if c.hour < 0 {
+					at = time.Duration(i)*23*time.Hour/time.Duration(c.orders) + 10*time.Minute
+				}
+				w.Account.Add(1, day.Add(at))
+			}
+			now, from := day.AddDate(0, 0, 1), day
+			if c.done {
+				w.calls(now, start, day, false)
+				w.Engine, from = w.NewEngine(0, c.size), start // a new process knows nothing
+			}
+			f := w.estimate(now, from, now, false, c.size)
+			if list, detail := w.calls(now, from, now, false); f.ListCalls != list || f.DetailCalls != detail {
+				t.Errorf("%d and %d were estimated by %d calls; came %d and %d", f.ListCalls, f.DetailCalls, f.Calls, list, detail)
+			}
+		})
+	}
+}
+
 // What is there already costs nothing, and neither does the estimate of it.
 func TestEstimateOfWhatIsDone(t *testing.T) {
 	t.Parallel()

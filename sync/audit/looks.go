@@ -94,10 +94,13 @@ func (l *looks) cover(d *Difference) bool {
 }
 
 // narrow finds out which of the findings of before are of other filters than those of the looks of a run, and were not looked at
-// for that.
+// for that. It asks the warehouse once.
 func (l *looks) narrow(ctx context.Context, r *stream.Run, before []Difference) error {
-	filters := r.Stream.Filters.String()
-	l.foreign = map[string]bool{}
+	if l.foreign != nil {
+		return nil
+	}
+	filters, foreign := r.Stream.Filters.String(), map[string]bool{}
+	stored := map[window.Interval]map[string]schema.Known{} // of those that the filters leave
 	for i := range before {
 		d := &before[i]
 		if !d.listed() || d.id() == d.idWith(filters) {
@@ -105,13 +108,17 @@ func (l *looks) narrow(ctx context.Context, r *stream.Run, before []Difference) 
 		}
 		shown := filters == "" && (d.OrderID != "" || l.covers(ByRows, d.Interval))
 		if !shown && d.OrderID != "" {
-			known, err := r.Store.Known(ctx, d.Stream, d.Start, d.End) // of those that the filters leave
-			if err != nil {
-				return err
+			if _, asked := stored[d.Interval]; !asked {
+				known, err := r.Store.Known(ctx, d.Stream, d.Start, d.End)
+				if err != nil {
+					return err
+				}
+				stored[d.Interval] = known
 			}
-			_, shown = known[d.OrderID]
+			_, shown = stored[d.Interval][d.OrderID]
 		}
-		l.foreign[d.id()] = !shown
+		foreign[d.id()] = !shown
 	}
+	l.foreign = foreign
 	return nil
 }

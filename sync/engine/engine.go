@@ -177,7 +177,7 @@ func (e *Engine) Scheduled(ctx context.Context, now, until time.Time, p *stream.
 		return audit.EndFindings(ctx, e.store, r, findings)
 	})
 	if err == nil && turn.places != nil {
-		turn.end(&s)
+		turn.end(&s, &e.tries)
 		e.tries.note(turn.now, s.Streams)
 	}
 	return s, err
@@ -214,7 +214,7 @@ func (e *Engine) runTurn(ctx context.Context, now time.Time, p *stream.Progress,
 	var streams errgroup.Group
 	var runs []*stream.Run
 	for i, s := range stream.Limit(t.streams) {
-		answered, more := t.begin(ctx)
+		answered, more := t.begin(ctx, p.ListCalls.Load)
 		if !more {
 			break
 		}

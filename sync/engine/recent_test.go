@@ -196,6 +196,24 @@ func TestScheduledRunBelievesNoLimit(t *testing.T) {
 	d.once(late)
 }
 
+// A count that is the largest one that was ever heard is proven by those of its parts, also where all orders are of one window:
+// that is cheaper than to list the window in each run.
+func TestScheduledRunOfOneBurst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Seed: 37, Orders: 1000, From: start.Add(3 * time.Hour), To: start.Add(3*time.Hour + 20*time.Minute)})
+	w.ListQuota = denseQuota
+	w.Engine = w.NewEngine(0, densePage)
+	d := &dense{world: w, now: start.AddDate(0, 0, 1).Add(-20 * time.Minute)}
+	d.Backfill(d.now)
+	d.run(time.Minute)
+	for range 3 {
+		if needed, _, _ := d.run(5 * time.Minute); needed > 25 {
+			t.Errorf("%d list calls", needed)
+		}
+	}
+	d.Equal(d.now.Truncate(time.Hour))
+}
+
 // A window whose end cannot be listed is not closed by a count.
 func TestScheduledRunIsHonest(t *testing.T) {
 	t.Parallel()

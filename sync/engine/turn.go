@@ -21,8 +21,21 @@ type turn struct {
 	quiet   []stream.Stream // whose turn it is not
 	stored  map[schema.Stream]schema.Activity
 	now     time.Time     // the run's, by the vendor's clock
-	until   time.Time     // no stream is begun after it; zero for whenever
+	until   time.Time     // after it only the first places are taken; zero for whenever
 	places  chan struct{} // of those that are asked at the same time; nil for all
+	begun   int
+	quota   float64   // list calls a second; 0 is without a bound
+	since   time.Time // by [time.Now], when streams began to be asked
+	used    bool      // the quota, when the time was over
+}
+
+// usedShare is the part of the list quota that is used where streams wait for it. Where it is not, it is the vendor, the warehouse or
+// this machine that takes its time, and more quota would not help.
+const usedShare = 0.8
+
+// quotaUsed reports whether so many list calls in a time are all that a quota allows, in calls a second; 0 is without a bound.
+func quotaUsed(calls int64, took time.Duration, quota float64) bool {
+	return quota > 0 && float64(calls) >= usedShare*quota*took.Seconds()
 }
 
 // turn chooses the streams of a scheduled run. It goes by what is stored of them, so that a restart forgets nothing.
@@ -31,14 +44,14 @@ func (e *Engine) turn(ctx context.Context, now, until time.Time) (*turn, error) 
 	if len(e.streams) < 2 || !e.streams[0].Lists() {
 		return t, nil
 	}
-	t.streams, t.places = nil, make(chan struct{}, atOnce(e.streams))
+	t.streams, t.places, t.since = nil, make(chan struct{}, atOnce(e.streams)), time.Now()
 	var every time.Duration
 	if !until.IsZero() {
 		every = max(0, time.Until(until))
-		t.until = time.Now().Add(time.Duration(answersShare * float64(every)))
+		t.until = t.since.Add(time.Duration(answersShare * float64(every)))
 	}
-	quota, _ := stream.Quotas(e.streams)
-	rule := window.TurnsOf(len(e.streams), quota, every, e.Quiet)
+	t.quota, _ = stream.Quotas(e.streams)
+	rule := window.TurnsOf(len(e.streams), t.quota, every, e.Quiet)
 	stored, err := e.store.Activities(ctx, e.streams[0].Account, now.Add(-rule.Horizon()-e.Lookback))
 	if err != nil {
 		return nil, err
@@ -74,8 +87,10 @@ func atOnce(streams []stream.Stream) int {
 	return max(1, n)
 }
 
-// begin waits for a place among those that are asked. It reports false where no stream is to be begun any more.
-func (t *turn) begin(ctx context.Context) (answered func(), ok bool) {
+// begin waits for a place among those that are asked. It reports false where no stream is to be begun any more. There is always
+// time for as many as there are places: a run that begins right before the next one, or whose warehouse is slow, must not leave
+// everybody. calls tells how many list calls the run has made.
+func (t *turn) begin(ctx context.Context, calls func() int64) (answered func(), ok bool) {
 	if t.places == nil {
 		return func() {}, true
 	}
@@ -84,17 +99,19 @@ func (t *turn) begin(ctx context.Context) (answered func(), ok bool) {
 	case <-ctx.Done():
 		return nil, false
 	}
-	if !t.until.IsZero() && time.Now().After(t.until) {
+	if t.begun >= cap(t.places) && !t.until.IsZero() && time.Now().After(t.until) {
+		t.used = quotaUsed(calls(), time.Since(t.since), t.quota)
 		<-t.places
 		return nil, false
 	}
+	t.begun++
 	return sync.OnceFunc(func() { <-t.places }), true
 }
 
 // end adds to the summary of the run the streams that it did not ask, with what is left undone of them (I8).
-func (t *turn) end(s *stream.Summary) {
+func (t *turn) end(s *stream.Summary, e *tries) {
 	left := t.streams[len(s.Streams):]
-	s.Quiet, s.Left = len(t.quiet), len(left)
+	s.Quiet, s.Left, s.Late, s.QuotaUsed = len(t.quiet), len(left), e.leave(left), t.used
 	for _, of := range [][]stream.Stream{t.quiet, left} {
 		for _, l := range of {
 			if a := t.stored[l.Key()]; a.Undone+a.Rejected+a.Pending > 0 {
@@ -104,11 +121,27 @@ func (t *turn) end(s *stream.Summary) {
 	}
 }
 
-// tries is what the runs of this process know of streams beyond what is stored: of which of them not all could be done, and
-// since when those wait that were never asked.
+// tries is what the runs of this process know of streams beyond what is stored: of which of them not all could be done,
+// since when those wait that were never asked, and which the last run left.
 type tries struct {
-	mu sync.Mutex
-	of map[schema.Stream]window.Asked
+	mu   sync.Mutex
+	of   map[schema.Stream]window.Asked
+	left map[schema.Stream]bool
+}
+
+// leave notes which streams a run left, and returns how many of them the run before had left, too.
+func (t *tries) leave(left []stream.Stream) (late int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.left
+	t.left = make(map[schema.Stream]bool, len(left))
+	for _, s := range left {
+		t.left[s.Key()] = true
+		if before[s.Key()] {
+			late++
+		}
+	}
+	return late
 }
 
 // asked is what is known of a stream. One of which nothing is known is as if it had ordered, and been asked, at first.

@@ -208,6 +208,25 @@ func TestOwnersTakeTurns(t *testing.T) {
 	}
 }
 
+// A run that begins when the next one is due, as the first of a process may, or whose time is used up before it begins to ask, asks as
+// many as are asked at a time all the same. The others wait until the next run, and longer than they should only if that leaves them, too.
+func TestOwnersAreAskedHoweverLateARunBegins(t *testing.T) {
+	t.Parallel()
+	const all, atOnce = 8, 4
+	r := newReseller(t, all, all)
+	r.quiet = 0 // everybody is to be asked in each run
+	r.limit(100_000)
+	for i, late := range []int{0, all + 1 - 2*atOnce} {
+		_, s := r.run(resellerEvery, 0)
+		if s.Err() != nil || len(s.Streams) != atOnce || s.Left != all+1-atOnce || s.Late != late || s.QuotaUsed {
+			t.Errorf("run %d: %d streams were asked, %d left, %d of them again; the quota was used: %v; %v", i, len(s.Streams), s.Left, s.Late, s.QuotaUsed, s.Err())
+		}
+	}
+	if _, s := r.run(resellerEvery, resellerEvery); s.Err() != nil || len(s.Streams) != all+1 || s.Left+s.Late > 0 {
+		t.Errorf("%d streams were asked, %d left, %d of them again: %v", len(s.Streams), s.Left, s.Late, s.Err())
+	}
+}
+
 // An owner whose orders the login may not read is asked more and more seldom, and yet no run looks as if nothing were wrong.
 func TestRefusedOwnerIsAskedSeldom(t *testing.T) {
 	t.Parallel()

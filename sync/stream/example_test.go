@@ -18,6 +18,6 @@ func ExampleSummary_Err() {
 	fmt.Println(s.Why())
 	// Output:
 	// main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
-	// main, one of them: `ordersync rejects` shows each with its reason
+	// main: `ordersync rejects` shows each with its reason
 	// main, one of them: the detail is refused
 }

@@ -142,10 +142,10 @@ func (l *Lookback) counted(ctx context.Context, iv, within window.Interval) (equ
 	if !c.Asked.Empty() {
 		l.calls++
 	}
-	if err != nil || !c.Agrees || c.Exact || iv.End.Sub(iv.Start) <= l.run.Window {
+	a, b, ok := iv.Halve(l.run.Window)
+	if err != nil || !c.Agrees || c.Exact || !ok {
 		return c.Agrees && c.Exact, c.Stored, err
 	}
-	a, b, _ := iv.Halve(l.run.Window)
 	for _, half := range []window.Interval{a, b} {
 		if equal, _, err = l.counted(ctx, half, within); err != nil || !equal {
 			return false, c.Stored, err

@@ -216,12 +216,7 @@ func (o *OpenRejects) Sums(ctx context.Context, starts ...time.Time) (map[int64]
 
 // Held counts those rejects of some windows, by the windows' start in Unix seconds, that are rows of listings whose order is stored.
 func (o *OpenRejects) Held(ctx context.Context, sums map[int64]schema.RejectWindow) (map[int64]int, error) {
-	held, err := o.store.HeldRejects(ctx, o.stream, o.size, slices.Collect(maps.Values(sums)))
-	out := make(map[int64]int, len(held))
-	for at, n := range held {
-		out[at/1000] = n
-	}
-	return out, err
+	return o.store.HeldRejects(ctx, o.stream, o.size, slices.Collect(maps.Values(sums)))
 }
 
 // ranges joins sorted starts of windows into the intervals that are counted together; a zero start is one for itself.

@@ -57,7 +57,7 @@ type Rejects interface {
 	// RejectWindows counts them by windows that start in a range, with a zero from all of them.
 	RejectWindows(ctx context.Context, stream schema.Stream, window time.Duration, from, to time.Time) ([]schema.RejectWindow, error)
 	// HeldRejects counts, of those that were listed in some windows, the ones whose order is stored, in a state that could be
-	// read: they are no records beside it. It is by the starts of the windows, in Unix milliseconds.
+	// read: they are no records beside it. It is by the starts of the windows, in Unix seconds.
 	HeldRejects(ctx context.Context, stream schema.Stream, window time.Duration, windows []schema.RejectWindow) (map[int64]int, error)
 	// RejectPage returns some of a range, with payloads where it is asked for these.
 	RejectPage(ctx context.Context, stream schema.Stream, q schema.RejectQuery) ([]schema.Reject, error)

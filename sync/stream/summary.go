@@ -71,10 +71,13 @@ func (s *Outcome) fault(w schema.Window) {
 type Summary struct {
 	Started time.Time
 	Streams []Outcome
-	// A scheduled run does not ask each of many streams: it was not the turn of those that are quiet, and of those that are left the
-	// quota did not reach. Unasked is what is left undone of both.
+	// A scheduled run does not ask each of many streams: it was not the turn of those that are quiet, and there was no time for those
+	// that are left. Unasked is what is left undone of both.
 	Quiet, Left int
 	Unasked     []Outcome
+	// Late are those of the left that the run before had left, too, and QuotaUsed says that it is for want of list quota that streams are left.
+	Late      int
+	QuotaUsed bool
 }
 
 // Err says in one error what the run left undone; nil for a run that lost nothing (I8).
@@ -132,8 +135,12 @@ func (s *Outcome) rejected(j *schema.Reject) {
 func (s Summary) Why() error {
 	var errs []error
 	for _, l := range s.Streams {
-		if l.Rejected+l.Pending > 0 {
-			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, cmp.Or(l.PendingError, l.RejectedError, ShowsWhy)))
+		switch why := cmp.Or(l.PendingError, l.RejectedError); {
+		case l.Rejected+l.Pending == 0:
+		case why == "":
+			errs = append(errs, fmt.Errorf("%s: %s", l.Stream, ShowsWhy))
+		default:
+			errs = append(errs, fmt.Errorf("%s, one of them: %s", l.Stream, why))
 		}
 	}
 	return errors.Join(errs...)

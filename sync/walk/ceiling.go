@@ -45,8 +45,8 @@ func (c *Ceiling) note(total int) {
 // size that it advises; how large the pages are that it is asked for is not its own.
 const leastLimit = 20
 
-// around is how much more is asked for on each side to hear a larger count. Public programs ask for a year at once.
-const around = 30 * 24 * time.Hour
+// Around is how much more is asked for on each side to hear a larger count. Public programs ask for a year at once.
+const Around = 30 * 24 * time.Hour
 
 // prove asks whether the count of a listing that agrees with itself can be a limit.
 func (k *walking) prove(ctx context.Context, r *reading) error {
@@ -61,7 +61,7 @@ func (k *walking) prove(ctx context.Context, r *reading) error {
 	}
 	asked := r.asked()
 	asked.End = asked.End.Add(-edge)
-	n, err := k.count(ctx, window.Interval{Start: asked.Start.Add(-around), End: asked.End.Add(around)})
+	n, err := k.count(ctx, window.Interval{Start: asked.Start.Add(-Around), End: asked.End.Add(Around)})
 	switch {
 	case err != nil && fatal(ctx, err):
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -44,6 +45,7 @@ type Metrics struct {
 	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
 	reloaded    prometheus.Gauge
+	storedView  *prometheus.GaugeVec // view
 
 	labelled []labelled // all of the above that have labels
 	times    sync.Map   // of each account (*times)
@@ -124,9 +126,11 @@ func newMetrics(accounts []config.Account) *Metrics {
 		diagnosis: gauge("diagnosis", "How an account stands, by its worst stream: 3 stopped, 2 failing, 1 incomplete, 0 nothing is wrong; the labels say why and what "+
 			"cures it.", "account", "state", "cause", "says", "cure"),
 		waiting: gauge("owners_waiting",
-			"Owners whose turn it was in the last run and that the list quota did not reach.", "account"),
+			"Owners whose turn it was in the last run and for which it had no time.", "account"),
 		warehouseUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "warehouse_up",
 			Help: "1 if the warehouse answered at the last scheduled run, else 0; while it is 0, no call is made."}),
+		storedView: gauge("stored_view_timestamp_seconds",
+			"What the view shows that the server keeps as a table is of then; 0 while it was never made.", "view"),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
 			Help: "0 if the configuration that was last read again was refused and the one before goes on, else 1."}),
 	}
@@ -208,6 +212,18 @@ func (m *Metrics) diagnosed(account string, d *diagnosis.Diagnosis) {
 	m.diagnosis.DeletePartialMatch(prometheus.Labels{"account": account})
 	m.diagnosis.WithLabelValues(account, string(d.State), string(d.Cause), source.Cause(d.Says), source.Cause(d.Cure)).
 		Set(float64(max(0, diagnosis.Filling.Rank()-d.State.Rank())))
+}
+
+// stored takes over of when the stored view is.
+func (m *Metrics) stored(v *status.StoredView) {
+	m.storedView.Reset()
+	if v != nil {
+		at := 0.0
+		if v.RefreshedAt != nil {
+			at = seconds(*v.RefreshedAt)
+		}
+		m.storedView.WithLabelValues(v.Name).Set(at)
+	}
 }
 
 // of is where the times of an account are kept.

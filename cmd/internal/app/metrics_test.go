@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/engine"
@@ -102,6 +103,13 @@ func TestMetricsCount(t *testing.T) {
 	m.called("main", "list", source.Throttled, time.Second)
 	m.Inserted("order_rows", 7, time.Second)
 	m.Retried("order_rows", "network")
+	at := time.Unix(1_700_000_000, 0)
+	for _, v := range []*status.StoredView{{Name: "before"}, {Name: "spend_stored", RefreshedAt: &at}} {
+		m.stored(v)
+	}
+	if got := testutil.ToFloat64(m.storedView); got != 1_700_000_000 { // of the one series there is
+		t.Errorf("the stored view is of %v", got)
+	}
 	stream := schema.Stream{Source: "bss", Account: "main"}
 	m.committed(engine.Written{Account: "main", Orders: 2, Items: 1, Rejects: map[string]int{"money": 1}})
 	m.ledger("main", []sink.StreamSummary{

@@ -10,6 +10,7 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/source"
+	"github.com/ordersync/ordersync/sync/source/bss"
 	"github.com/ordersync/ordersync/sync/stream"
 )
 
@@ -80,8 +81,8 @@ func (a *App) productsOf(ctx context.Context, l *login, p *stream.Progress) Prod
 const maxProductPages = 200
 
 // allProducts reads the whole list. It has no order that is documented, so a list that moved while it was read is found
-// out by its number. Each page must show a product that none before it did: a vendor that repeats its last page for ever
-// would never come to an end.
+// out by its number. Nor does that end it where the last page is full: a vendor may count no further than a limit of its own.
+// Each page must show a product that none before it did: a vendor that repeats its last page for ever would never come to an end.
 func (l *login) allProducts(ctx context.Context, from ProductLister, progress *stream.Progress) ([]schema.Product, error) {
 	type page struct {
 		products []schema.Product
@@ -94,7 +95,7 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 		before := len(all)
 		p, err := source.Call(ctx, l.caller, productsAPI, l.products.budget, func(ctx context.Context) (p page, err error) {
 			progress.ListCalls.Add(1)
-			p.products, p.total, err = from.Products(ctx, n, 0)
+			p.products, p.total, err = from.Products(ctx, n, bss.MaxProductPage)
 			return p, err
 		})
 		if err != nil {
@@ -107,7 +108,7 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 			}
 		}
 		switch {
-		case len(all) >= p.total:
+		case len(all) >= p.total && (len(p.products) < bss.MaxProductPage || len(all) == before):
 			return all, nil
 		case len(all) == before:
 			return nil, fmt.Errorf("account %s: the vendor names %d products and shows %d of them, and page %d has no further one: run `ordersync products` again",

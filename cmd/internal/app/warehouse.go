@@ -36,8 +36,9 @@ type WarehouseOptions struct {
 	ReadOnly bool
 	// AsReader connects as the user of clickhouse.reader, where there is one, or as the reader of the embedded server.
 	AsReader bool
-	// Rezone makes the views anew where they are of another zone than reporting.timezone; without it such a warehouse is refused.
-	Rezone bool
+	// Reconfigure makes the views anew where they are of another zone than reporting.timezone, and drops the stored one where
+	// reporting.refresh is not set; without it the first is refused, and the second left alone.
+	Reconfigure bool
 	// Patience bounds how long a read is tried again; zero for as long as a run of hours is worth.
 	Patience time.Duration
 }
@@ -129,7 +130,8 @@ func reach(ctx context.Context, all *config.Config, o WarehouseOptions) (*Wareho
 	w := &Warehouse{http: c.HTTP}
 	cfg := sink.Config{
 		Addr: c.Addr, Database: c.Database, Username: c.Username, Password: c.Password.Reveal(), Secure: c.Secure,
-		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience, Timezone: all.Reporting.Timezone, Rezone: o.Rezone,
+		Cluster: c.Cluster, Observer: o.Observer, Log: o.Log, MaxElapsedTime: o.Patience, Timezone: all.Reporting.Timezone,
+		Refresh: all.Reporting.Refresh, Reconfigure: o.Reconfigure,
 	}
 	if o.AsReader && c.Reader.Username != "" {
 		cfg.Username, cfg.Password, w.reader = c.Reader.Username, c.Reader.Password.Reveal(), true

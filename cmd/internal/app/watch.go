@@ -76,6 +76,7 @@ func (a *App) look(ctx context.Context, ledger *status.Ledger, changes *notify.C
 	} else {
 		accounts = worst(r)
 		a.metrics.rejected(cfg.Accounts, r.Rejects)
+		a.metrics.stored(r.StoredView)
 	}
 	for _, x := range accounts {
 		a.metrics.diagnosed(x.Name, &x.Diagnosis)

@@ -105,9 +105,11 @@ func TestSQLThatIsBrokenOff(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}))
 		s := &sqlServer{Login: app.Login{HTTP: server.URL}, client: server.Client(), options: url.Values{}}
-		err := explain(s.ask(t.Context(), "SELECT 1", nil, io.Discard))
-		if exitCode(t.Context(), err) != exitEnvironment || !strings.Contains(errorText(err), "Run it again") {
-			t.Errorf("begun %v: %v", begun, err)
+		err := s.ask(t.Context(), "SELECT 1", nil, io.Discard)
+		for write, want := range map[bool]string{false: "Run it again", true: "look before you run it again"} {
+			if err := explain(err, write); exitCode(t.Context(), err) != exitEnvironment || !strings.Contains(errorText(err), want) {
+				t.Errorf("begun %v: %v", begun, err)
+			}
 		}
 		server.Close()
 	}

@@ -169,8 +169,8 @@ func (p *program) planTable(r planResult) {
 	for _, n := range notes {
 		fmt.Fprintln(p.out, n)
 	}
-	fmt.Fprintf(p.out, "It took %s to estimate this, within 10 %%. Not in it: stored orders that have\n"+
-		"changed (one detail call each), orders still to come, and calls that must be\nmade again.\n", plural(r.PlanCalls, "call"))
+	fmt.Fprintf(p.out, "It took %s to estimate this, within 10 %%. Not in it: stored orders\n"+
+		"that have changed (one detail call each), orders still to come, and calls that\nmust be made again.\n", plural(r.PlanCalls, "call"))
 }
 
 // inWords writes a duration in words.

@@ -285,7 +285,7 @@ func (s *session) runAll(ctx context.Context, statements []statement) error {
 	for _, st := range statements {
 		if s.guard != nil {
 			if err := s.guard.allow(ctx, st.text, s.params); err != nil {
-				return explain(err)
+				return explain(err, s.write)
 			}
 		}
 		format := s.format
@@ -294,7 +294,7 @@ func (s *session) runAll(ctx context.Context, statements []statement) error {
 		}
 		start := time.Now()
 		if err := s.server.ask(ctx, st.text, withFormat(s.params, format), s.to); err != nil {
-			return explain(err)
+			return explain(err, s.write)
 		}
 		if isTerminal(s.to) && s.format == formats["table"] {
 			fmt.Fprintf(s.out, "Done in %.3f s\n", time.Since(start).Seconds())

@@ -161,6 +161,7 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT order_id::UInt64 + 1, CASE WHEN 1 THEN 2 END, a[1], (1, 2).1, INTERVAL 1 DAY FROM orders ARRAY JOIN [[1]] AS a WHERE order_id IN (SELECT order_id FROM order_items)",
 		"SHOW TABLES", "SHOW TABLES LIKE 'o(%' LIMIT 3", "SHOW COLUMNS FROM orders WHERE field = 'x'", "SET max_threads = 1; SELECT 1 SETTINGS session_timezone = 'Asia/Shanghai'",
 		"SELECT CASE order_id WHEN '1' THEN 2 END FROM orders", "DESCRIBE TABLE spend", "SELECT count() FROM spend_as_of(moment = now64(3))", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
+		"SELECT a, grouping(a) FROM (SELECT 1 AS a) GROUP BY ROLLUP(a)", "SELECT untuple((1, 2)) SETTINGS log_comment = 'report', format_csv_null_representation = ''",
 		"SELECT * FROM numbers(3) WHERE number BETWEEN 1 AND 2", "SELECT arrayMap(x -> x + 1, [1]), map('a', 1)['a'], JSONExtractString('{}', 'a'), if(1, 2, 3)",
 	}, ";\n"))
 	contains(t, w.run(1, "sql", "SELECT (").err, "position 8 (")

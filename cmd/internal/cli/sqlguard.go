@@ -36,8 +36,10 @@ var functionNode = regexp.MustCompile(`^ *Function (.*?)(?: \(alias .*\))?(?: \(
 // blindNodes are the parts of a statement that the tree does not show the inside of.
 var blindNodes = regexp.MustCompile(`^ *(Set|Show\w*)( |$)`)
 
-// textSettings asks for the settings whose value may be an expression, the name of a file, or another language.
-const textSettings = "SELECT name FROM system.settings WHERE type IN ('String', 'Map', 'URI', 'Dialect') FORMAT TSVRaw"
+// textSettings asks for the settings whose value may be an expression, the name of a file, or another language: all that are texts,
+// but for those that are known to be no more than a note, or how a value is written.
+const textSettings = "SELECT name FROM system.settings WHERE type IN ('String', 'Map', 'URI', 'Dialect') " +
+	"AND NOT match(name, '^(log_comment|bool_(true|false)_representation|format_(csv|tsv)_null_representation)$') FORMAT TSVRaw"
 
 // harmlessFunctions asks for what is computed from a database: by the categories of the server's own documentation, and
 // some of its category Other. Functions of the server's owner may start programs, so only those of ClickHouse count, and no
@@ -60,7 +62,7 @@ GROUP BY f.name FORMAT TSVRaw`
 
 // ownFunctions are the parser's own, and the table functions that make rows of nothing but numbers or a query. Those that take
 // the columns of a table as a text, such as values and format, take expressions in it.
-const ownFunctions = "lambda|exists|_cast|numbers|numbers_mt|zeros|zeros_mt|generateseries|generate_series|view"
+const ownFunctions = "lambda|exists|_cast|grouping|untuple|numbers|numbers_mt|zeros|zeros_mt|generateseries|generate_series|view"
 
 // combinators are what an aggregate function's name can end with, as in sumOrNullIf. Most of
 // system.aggregate_function_combinators.

@@ -180,7 +180,7 @@ func (s *session) describe(ctx context.Context, name string) error {
 	}
 	var answer bytes.Buffer
 	if err := s.server.ask(ctx, query+" FORMAT JSONCompact", url.Values{"param_name": {name}}, &answer); err != nil {
-		return explain(err)
+		return explain(err, false)
 	}
 	var found struct{ Data [][]any }
 	if err := json.Unmarshal(answer.Bytes(), &found); err != nil {

@@ -245,11 +245,16 @@ var sqlRemedies = map[int]string{
 
 const mayOnlyRead = "`ordersync sql` only reads the warehouse. A statement that is to change it needs --write."
 
-// explain adds to an error what to do about it, where we know.
-func explain(err error) error {
-	if errors.As(err, new(*net.OpError)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &app.EnvironmentError{Err: fmt.Errorf("ClickHouse has broken off its answer, so what there is of the result is not all of it: %w\n"+
-			"Run it again; where it breaks off each time, the server's own log says why, such as that it takes too much memory", err)}
+// explain adds to an error what to do about it, where we know. write says that the statement may have changed something.
+func explain(err error, write bool) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op != "dial" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		text := "ClickHouse has broken off its answer, so what there is of the result is not all of it: %w\n" +
+			"Run it again; where it breaks off each time, the server's own log says why, such as that it takes too much memory"
+		if write {
+			text = "ClickHouse has broken off its answer: %w\n" +
+				"What the statement has changed until then, or has not, nobody knows: look before you run it again"
+		}
+		return &app.EnvironmentError{Err: fmt.Errorf(text, err)}
 	}
 	var e *serverError
 	if !errors.As(err, &e) || sqlRemedies[e.code] == "" {

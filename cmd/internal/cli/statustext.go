@@ -91,6 +91,9 @@ func (p *program) statusText(r *status.Report, only string) {
 	for i := range r.Spend {
 		p.spend(&r.Spend[i], r.ReportingZone, min(most, terminalTop))
 	}
+	if r.StoredView != nil {
+		fmt.Fprintf(p.out, "\n%s\n", r.StoredView)
+	}
 	fmt.Fprintln(p.out)
 	if !few {
 		fmt.Fprintln(p.out, "`ordersync status --account NAME` says all of one, with its hours")

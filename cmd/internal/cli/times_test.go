@@ -38,6 +38,22 @@ func TestRangesWithoutOrders(t *testing.T) {
 	w.run(0, "backfill", "--from", "-1d", "--to", time.Now().UTC().Truncate(time.Hour).Add(time.Hour).Format(time.RFC3339))
 }
 
+// A number of products that is smaller than the list does not end it.
+func TestProductsCountedTooFew(t *testing.T) {
+	t.Parallel()
+	for _, total := range []int{0, 100, 300} {
+		w := newWorldWith(t, simulator.Options{Orders: 10})
+		w.configure()
+		w.account.SetFault(func(simulator.FaultRequest) simulator.Action {
+			return simulator.Action{Total: func(int) int { return total }}
+		})
+		contains(t, w.run(0, "products").out, "449")
+		if calls := w.account.Calls()["QueryProductList"].Total; calls != 2 {
+			t.Errorf("%d calls", calls)
+		}
+	}
+}
+
 // A list of products that has no end ends with an error, and soon.
 func TestProductsWithoutEnd(t *testing.T) {
 	t.Parallel()

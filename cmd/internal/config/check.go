@@ -94,6 +94,9 @@ func (c *checker) config(cfg *Config) {
 	c.clickHouse(&cfg.ClickHouse)
 	c.schedule(&cfg.Schedule)
 	c.timezone("reporting.timezone", cfg.Reporting.Timezone)
+	if cfg.Reporting.Refresh != 0 {
+		c.span("reporting.refresh", cfg.Reporting.Refresh, time.Minute, maxSpan)
+	}
 	if !hostPort(cfg.HTTP.Listen, true) {
 		c.fail("http.listen", "%s is not an address (write host:port, such as 127.0.0.1:9464, or :9464 for every interface)",
 			c.show("http.listen", cfg.HTTP.Listen))

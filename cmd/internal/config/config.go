@@ -182,6 +182,8 @@ func (s *Schedule) DetailsWithin(orders uint64, quota float64) time.Duration {
 type Reporting struct {
 	// Timezone is the IANA name of the zone in which a day and a month begin. Stored times are UTC whatever it is.
 	Timezone string `yaml:"timezone"`
+	// Refresh is how often the server makes the view spend_stored anew; 0 where there is to be none.
+	Refresh time.Duration `yaml:"refresh"`
 }
 
 // HTTP is the status page, the metrics and the health checks.

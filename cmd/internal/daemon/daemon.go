@@ -116,15 +116,11 @@ func (d *Daemon) Claim(ctx context.Context) (end func(context.Context) error, er
 func (d *Daemon) Start(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	work := d.current()
-	var all []func()
-	var accounts []string
+	var all []scheduled
 	for _, a := range work.Accounts {
-		all, accounts = append(all, func() { d.run(ctx, a) }), append(accounts, a.Name())
+		all = append(all, scheduled{a.Name(), func() { d.run(ctx, a) }, d.Leases.gained(a.Name())})
 	}
-	s := startScheduler(work.Schedule, func() time.Time { return time.Now().UTC() }, d.Log, all, accounts...)
-	for i, a := range work.Accounts {
-		s.also(i, d.Leases.gained(a.Name()))
-	}
+	s := startScheduler(work.Schedule, func() time.Time { return time.Now().UTC() }, d.Log, all...)
 	d.runs = &runs{cancel, s}
 }
 

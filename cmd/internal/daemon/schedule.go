@@ -19,23 +19,36 @@ type scheduler struct {
 	runs sync.WaitGroup
 }
 
+// scheduled is a run that a schedule makes again and again.
+type scheduled struct {
+	account string // whose run it is
+	run     func()
+	also    <-chan struct{} // says when it is to be made besides; nil for never
+}
+
 // sameTime is how far a clock that nobody has set may be from where it was when a wait for a time began.
 const sameTime = time.Second
 
-// startScheduler starts. now is the wall clock, in UTC. accounts name whose runs they are. stop must be called; the runs must end
-// when they are told to.
-func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logger, runs []func(), accounts ...string) *scheduler {
+// startScheduler starts. now is the wall clock, in UTC. stop must be called; the runs must end when they are told to.
+func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logger, runs ...scheduled) *scheduler {
 	s := &scheduler{end: make(chan struct{})}
-	for i, run := range runs {
-		l := &cronLogger{log: log}
-		if i < len(accounts) {
-			l.log = log.With("account", accounts[i])
-		}
+	for _, r := range runs {
+		l := &cronLogger{log: log.With("account", r.account)}
 		// The order matters: a panic that passed through SkipIfStillRunning (robfig/cron v3.0.1) would make it skip for ever, so
 		// the panic is caught inside it.
-		job := cron.NewChain(cron.SkipIfStillRunning(l), l.ended, cron.Recover(l)).Then(cron.FuncJob(run))
+		job := cron.NewChain(cron.SkipIfStillRunning(l), l.ended, cron.Recover(l)).Then(cron.FuncJob(r.run))
 		s.jobs = append(s.jobs, job)
 		s.runs.Go(job.Run)
+		s.runs.Go(func() { // ends with stop
+			for {
+				select {
+				case <-r.also:
+					job.Run()
+				case <-s.end:
+					return
+				}
+			}
+		})
 	}
 	s.runs.Go(func() { // ends with stop
 		for at := now(); ; {
@@ -58,20 +71,6 @@ func startScheduler(schedule cron.Schedule, now func() time.Time, log *slog.Logg
 		}
 	})
 	return s
-}
-
-// also makes the i-th run whenever the channel says so, too.
-func (s *scheduler) also(i int, now <-chan struct{}) {
-	s.runs.Go(func() { // ends with stop
-		for {
-			select {
-			case <-now:
-				s.jobs[i].Run()
-			case <-s.end:
-				return
-			}
-		}
-	})
 }
 
 // stop ends the schedule and waits for the run under way.

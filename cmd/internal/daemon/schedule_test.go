@@ -25,7 +25,7 @@ func TestScheduleRunsAtOnceAndThenOnTime(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		var mu sync.Mutex
 		var at []string
-		s := startScheduler(schedule, time.Now, slog.New(slog.DiscardHandler), []func(){func() {
+		s := startScheduler(schedule, time.Now, slog.New(slog.DiscardHandler), scheduled{run: func() {
 			mu.Lock()
 			defer mu.Unlock()
 			at = append(at, time.Now().UTC().Format(time.TimeOnly))
@@ -45,7 +45,7 @@ func TestScheduleSkipsWhileARunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), scheduled{run: func() {
 			runs.Add(1)
 			time.Sleep(150 * time.Second)
 		}})
@@ -91,7 +91,7 @@ func TestScheduleWhenTheClockIsSet(t *testing.T) {
 				now := func() time.Time { return time.Now().UTC().Add(time.Duration(offset.Load())) }
 				var mu sync.Mutex
 				var at []string
-				s := startScheduler(schedule, now, slog.New(slog.DiscardHandler), []func(){func() {
+				s := startScheduler(schedule, now, slog.New(slog.DiscardHandler), scheduled{run: func() {
 					mu.Lock()
 					defer mu.Unlock()
 					at = append(at, time.Time{}.Add(time.Since(began)).Format(time.TimeOnly))
@@ -115,7 +115,7 @@ func TestScheduleSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var runs atomic.Int64
-		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), []func(){func() {
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.NewTextHandler(&log, nil)), scheduled{run: func() {
 			if runs.Add(1) == 1 {
 				panic("the first run")
 			}
@@ -133,7 +133,7 @@ func TestScheduleSurvivesAPanic(t *testing.T) {
 func TestStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.DiscardHandler), []func(){func() { <-release }})
+		s := startScheduler(cron.Every(time.Minute), time.Now, slog.New(slog.DiscardHandler), scheduled{run: func() { <-release }})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {

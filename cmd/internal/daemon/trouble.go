@@ -211,9 +211,14 @@ func (t *Troubles) turns(ctx context.Context, account string, s stream.Summary) 
 		t.log.InfoContext(ctx, "owners that were asked", append(who, "asked", len(s.Streams), "quiet", s.Quiet, "waiting", s.Left)...)
 	}
 	var wrong []trouble
-	if s.Left > 0 {
-		const what = "owners wait longer than they should: the list quota is too small to ask all whose turn it is"
-		wrong = append(wrong, trouble{cause: what, attrs: []any{"error", what, "waiting", s.Left, "remedy", "raise quota.list as far as the vendor allows, or schedule.quiet"}})
+	if s.Late > 0 { // that one run leaves some is nothing: the next one begins with them
+		what, remedy := "owners wait longer than they should: the runs take too long to ask all whose turn it is, though they do not use up the list quota",
+			"see why calls take so long (ordersync_api_call_duration_seconds), or the warehouse, or this machine; or raise schedule.quiet"
+		if s.QuotaUsed {
+			what, remedy = "owners wait longer than they should: the list quota is too small to ask all whose turn it is",
+				"raise quota.list as far as the vendor allows, or schedule.quiet"
+		}
+		wrong = append(wrong, trouble{cause: what, attrs: []any{"error", what, "waiting", s.Late, "remedy", remedy}})
 	}
 	t.now(ctx, "turns of "+account, who, wrong...)
 }

@@ -75,28 +75,32 @@ func TestTroubles(t *testing.T) {
 	})
 }
 
-// Which owners of an account were asked is said where that is not all, and that some wait when that begins and ends.
+// Which owners of an account were asked is said where that is not all; that some wait, when two runs in a row leave them, and when
+// that ends: for the list quota, or for something else.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	told := NewTroubles(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if slices.Contains([]string{slog.TimeKey, slog.LevelKey, "error", "cause", "remedy", "after", "runs"}, a.Key) {
+		if slices.Contains([]string{slog.TimeKey, slog.LevelKey, "cause", "remedy", "after", "runs"}, a.Key) {
 			return slog.Attr{}
 		}
 		return a
 	}}))
 	for _, s := range []stream.Summary{
 		{Streams: make([]stream.Outcome, 1)}, {Streams: make([]stream.Outcome, 3)}, {Streams: make([]stream.Outcome, 2), Quiet: 1},
-		{Streams: make([]stream.Outcome, 1), Quiet: 1, Left: 1}, {Streams: make([]stream.Outcome, 1), Quiet: 1, Left: 1}, {Quiet: 3},
+		{Streams: make([]stream.Outcome, 1), Quiet: 1, Left: 1, QuotaUsed: true}, {Streams: make([]stream.Outcome, 1), Left: 2, Late: 1, QuotaUsed: true},
+		{Quiet: 3}, {Streams: make([]stream.Outcome, 1), Left: 2, Late: 2},
 	} {
 		told.turns(t.Context(), "main", s)
 	}
 	want := `msg="owners that were asked" account=main asked=2 quiet=1 waiting=0
 msg="owners that were asked" account=main asked=1 quiet=1 waiting=1
-msg="something is wrong" account=main waiting=1
-msg="owners that were asked" account=main asked=1 quiet=1 waiting=1
+msg="owners that were asked" account=main asked=1 quiet=0 waiting=2
+msg="something is wrong" account=main error="owners wait longer than they should: the list quota is too small to ask all whose turn it is" waiting=1
 msg="owners that were asked" account=main asked=0 quiet=3 waiting=0
 msg="what was wrong has ended" account=main
+msg="owners that were asked" account=main asked=1 quiet=0 waiting=2
+msg="something is wrong" account=main error="owners wait longer than they should: the runs take too long to ask all whose turn it is, though they do not use up the list quota" waiting=2
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

@@ -17,13 +17,13 @@ import (
 )
 
 // expand puts in what Grafana does for its variables, and the data source for its macros: see pkg/macros/macros.go in
-// grafana/clickhouse-datasource. The time range is that of the dashboard's days.
-func expand(t *testing.T, sql string, days int) string {
+// grafana/clickhouse-datasource. The time range is that of the dashboard's days, and spend what its money is read from.
+func expand(t *testing.T, sql string, days int, spend string) string {
 	t.Helper()
 	to := time.Now()
 	from := fmt.Sprintf("toDateTime(%d)", to.AddDate(0, 0, -days).Unix())
 	until := fmt.Sprintf("toDateTime(%d)", to.Unix())
-	sql = strings.NewReplacer("${account:singlequote}", "'other','main'", "${currency:singlequote}", "'CNY'", "$__fromTime", from, "$__toTime", until).Replace(sql)
+	sql = strings.NewReplacer("${account:singlequote}", "'other','main'", "${currency:singlequote}", "'CNY'", "$__fromTime", from, "$__toTime", until, "${spend}", spend).Replace(sql)
 	sql = regexp.MustCompile(`\$__timeFilter\(([^()]+)\)`).ReplaceAllString(sql, "$1 >= "+from+" AND $1 <= "+until)
 	if strings.Contains(sql, "$") {
 		t.Errorf("%s: what is to be put in there?", sql)
@@ -44,6 +44,7 @@ func TestBusinessDashboard(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	cfg := simulated(server, addr, database)
+	cfg.Reporting.Refresh = time.Hour
 	a, err := app.New(app.Options{Config: cfg})
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +59,12 @@ func TestBusinessDashboard(t *testing.T) {
 	})
 	if _, err := a.Backfill(t.Context(), now, now.AddDate(0, 0, -91), now, false, nil); err != nil {
 		t.Fatal(err)
+	}
+
+	for _, statement := range []string{"SYSTEM REFRESH VIEW spend_stored", "SYSTEM WAIT VIEW spend_stored"} {
+		if err := a.Warehouse().Conn().Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	type query struct {
@@ -97,11 +104,12 @@ func TestBusinessDashboard(t *testing.T) {
 	if len(queries) < 20 {
 		t.Fatalf("%d statements", len(queries))
 	}
-	for _, q := range queries {
-		rows, err := a.Warehouse().Conn().Query(t.Context(), expand(t, q.sql, 90))
+	run := func(q query, spend string) {
+		t.Helper()
+		rows, err := a.Warehouse().Conn().Query(t.Context(), expand(t, q.sql, 90, spend))
 		if err != nil {
 			t.Errorf("%s: %v", q.title, err)
-			continue
+			return
 		}
 		n, empty := 0, true
 		types := rows.ColumnTypes()
@@ -122,6 +130,11 @@ func TestBusinessDashboard(t *testing.T) {
 		}
 		if err := rows.Err(); err != nil || n == 0 || empty && q.title != "Unpaid orders" { // whose last column marks what is wrong
 			t.Errorf("%s: %d rows, all without a value: %t, %v", q.title, n, empty, err)
+		}
+	}
+	for _, q := range queries {
+		for _, spend := range []string{"spend", "spend_stored"} {
+			run(q, spend)
 		}
 	}
 }

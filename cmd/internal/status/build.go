@@ -124,6 +124,7 @@ func ask(ctx context.Context, w *sink.Sink, ledger *Ledger, asked map[string]sch
 	g.Go(func() (err error) { s.leases, err = w.LastLeases(ctx); return err })
 	g.Go(func() (err error) { s.today, err = w.OrdersSince(ctx, midnight); return err })
 	g.Go(func() (err error) { s.running, err = w.RunningRuns(ctx, now, now.Add(-runningFor)); return err })
+	g.Go(func() (err error) { s.view, err = w.StoredView(ctx); return err })
 	g.Go(func() error { s.refusal.Why, s.refusal.Cure = w.Refusal(ctx); return nil })
 	return s, g.Wait()
 }
@@ -152,6 +153,9 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 	r := &Report{
 		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: append([]sink.RejectGroup{}, have.groups...),
 		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
+	}
+	if v := have.view; v != nil {
+		r.stored(v)
 	}
 	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
 	if err != nil {
@@ -189,6 +193,20 @@ func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expec
 		r.Accounts = append(r.Accounts, stream)
 	}
 	return r, nil
+}
+
+// stored takes over of when the stored view is. What is stale is said: who reads it takes it for what is known now.
+func (r *Report) stored(v *sink.StoredView) {
+	r.StoredView = &StoredView{Name: v.Name, RefreshedAt: format.TimeOrNull(v.At), EverySeconds: v.Every.Seconds(), Error: v.Error, Overdue: v.Overdue(r.Now)}
+	if !r.StoredView.Overdue {
+		return
+	}
+	why := "it is on the way, or the server was down"
+	if v.Error != "" {
+		why = v.Error
+	}
+	r.OK = false
+	r.Problems = append(r.Problems, fmt.Sprintf("%s: %s; the views that are not stored are exact meanwhile, and `ordersync migrate` makes it again, or drops it where reporting.refresh is not set", r.StoredView, why))
 }
 
 // byID completes what the ledger does not know of a stream whose orders are tracked by their ids.

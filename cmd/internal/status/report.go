@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
+	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 )
@@ -32,6 +33,26 @@ type Report struct {
 	Spend    []Spend            `json:"spend"`    // of the last 30 days, by currency
 	// ReportingZone is the IANA name of the zone whose days those of Spend are.
 	ReportingZone string `json:"reporting_timezone"`
+	// StoredView is of when the view is that the server keeps as a table; null where there is none.
+	StoredView *StoredView `json:"stored_view"`
+}
+
+// StoredView is the view that the server keeps as a table, and makes anew every so often.
+type StoredView struct {
+	Name         string     `json:"name"`
+	RefreshedAt  *time.Time `json:"refreshed_at"` // what it shows is of then; null while it was never made
+	EverySeconds float64    `json:"every_seconds"`
+	Error        string     `json:"error"` // why the server could not make it anew the last time
+	Overdue      bool       `json:"overdue"`
+}
+
+// String says of when it is.
+func (v *StoredView) String() string {
+	every := format.Span(time.Duration(v.EverySeconds * float64(time.Second)))
+	if v.RefreshedAt == nil {
+		return v.Name + " was never made, although it should be every " + every
+	}
+	return v.Name + " is of " + v.RefreshedAt.Format("2006-01-02 15:04:05") + ", and made anew every " + every
 }
 
 // Map says what the heat maps of the streams show, and of how much.

@@ -326,7 +326,7 @@ func TestSpendInTheReportingZone(t *testing.T) {
 			t.Fatal(err)
 		}
 		addr, database := warehousetest.Database(t)
-		s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: name, Rezone: true})
+		s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Timezone: name, Reconfigure: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -348,6 +348,43 @@ func TestSpendInTheReportingZone(t *testing.T) {
 			r.Spend[0].Days[0].Day.Format(time.DateOnly) != first.Format(time.DateOnly) || r.ReportingZone != name {
 			t.Errorf("%s: %+v", name, r.Spend)
 		}
+	}
+}
+
+// A stored view that was not made anew in time is a problem, and says why where the server knows.
+func TestStoredView(t *testing.T) {
+	t.Parallel()
+	addr, database := warehousetest.Database(t)
+	s, err := sink.Open(t.Context(), sink.Config{Addr: []string{addr}, Database: database, Username: "default", Refresh: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at := func(now time.Time) *status.Report {
+		t.Helper()
+		r, err := status.Build(t.Context(), config.Default().Schedule, nil, s, now, status.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	started := time.Now().UTC()
+	r := at(started.Add(time.Hour))
+	if v := r.StoredView; !r.OK || len(r.Problems) > 0 || v == nil || v.Overdue || v.EverySeconds != 3600 || started.Sub(*v.RefreshedAt) > time.Minute {
+		t.Errorf("in time: %+v, %v", r.StoredView, r.Problems)
+	}
+	r = at(started.Add(3 * time.Hour))
+	if r.OK || !r.StoredView.Overdue || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "spend_stored is of "+r.StoredView.RefreshedAt.Format("2006-01-02 15:")) {
+		t.Errorf("overdue: %+v, %v", r.StoredView, r.Problems)
+	}
+	for _, statement := range []string{"RENAME TABLE operators TO operators_away", "SYSTEM REFRESH VIEW spend_stored", "SYSTEM WAIT VIEW spend_stored",
+		"RENAME TABLE operators_away TO operators"} {
+		if err := s.Conn().Exec(t.Context(), statement); err != nil && !strings.Contains(statement, "WAIT") { // which fails as the view does
+			t.Fatal(err)
+		}
+	}
+	if r = at(started.Add(3 * time.Hour)); r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "operators") {
+		t.Errorf("it cannot be made anew: %+v, %v", r.StoredView, r.Problems)
 	}
 }
 

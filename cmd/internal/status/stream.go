@@ -26,6 +26,7 @@ type stored struct {
 	leases    map[string]sink.LastLease
 	today     map[schema.Stream]uint64
 	refusal   diagnosis.Refusal
+	view      *sink.StoredView
 }
 
 // stream says how one stands. allowed is how much longer than the others it may go unasked.

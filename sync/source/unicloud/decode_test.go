@@ -3,6 +3,7 @@ package unicloud
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,7 @@ func TestFinalPriceIsShared(t *testing.T) {
 		{`"TotalPrice":1,"FinalPrice":1`, `100000000000000000001|-100000000000000000000.999999999999`, "- -"}, // 10^32 fits no column
 		{`"TotalPrice":100`, `60|40`, "- -"},
 		{`"FinalPrice":80`, `60|null`, "- -"},
+		{`"FinalPrice":80`, `null`, "80"},  // a single line is the order
 		{`"FinalPrice":80`, `60|"?"`, "-"}, // one that is rejected may come after all, and then all are shared anew
 		{`"FinalPrice":80,"ItemCount":2`, `60|40`, "48 32"},
 		{`"FinalPrice":80,"ItemCount":"1"`, `60|40`, "48 32"},
@@ -116,6 +118,14 @@ func TestFinalPriceIsShared(t *testing.T) {
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s of %s: %v, want %s", c.lines, c.order, got, c.want)
+		}
+		if len(d.Rejects) == 0 {
+			slices.Reverse(lines) // the warehouse has the lines in another order than the vendor
+			again := Decoder{}.Detail(testStream, "1", d.Raw, lines)
+			slices.Reverse(again.Items)
+			if diff := cmp.Diff(d.Items, again.Items, equalMoney); diff != "" {
+				t.Errorf("%s of %s, the other way round: %s", c.lines, c.order, diff)
+			}
 		}
 	}
 }

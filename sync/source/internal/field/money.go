@@ -185,34 +185,41 @@ func exact(digits []byte, exp int, negative bool) (schema.Money, error) {
 	return decimal.NewNullDecimal(decimal.NewFromBigInt(n, int32(exp))), nil
 }
 
-// Share gives each line its part of an order's price by the list prices, where a line has no price of its own. Each part is cut
-// off after twelve digits and the last line takes what is left, so that the parts add up to the price. Where a list price is not
-// known, or a part does not fit the column, no line gets one.
+// Share gives each line its part of an order's price by the list prices, where a line has no price of its own; a single line has all
+// of it. Each part is cut off after twelve digits and the line with the greatest id takes what is left, so that the parts add up to
+// the price and are the same in whatever order the lines come. Where one of several list prices is not known, or a part does not
+// fit the column, no line gets one.
 func Share(price schema.Money, items []schema.Item) {
-	list := decimal.Zero
+	if !price.Valid || len(items) == 0 {
+		return
+	}
+	list, rest := decimal.Zero, 0 // the list price of all, and who takes what is left
 	for n := range items {
-		if !items[n].PretaxGross.Valid {
+		if !items[n].PretaxGross.Valid && len(items) > 1 {
 			return
 		}
 		list = list.Add(items[n].PretaxGross.Decimal)
-	}
-	if !price.Valid {
-		return
+		if items[n].ItemID > items[rest].ItemID {
+			rest = n
+		}
 	}
 	parts, left := make([]decimal.Decimal, len(items)), price.Decimal
 	for n := range items {
 		switch {
-		case n == len(items)-1:
-			parts[n] = left
+		case n == rest:
+			continue
 		case list.IsZero():
 			parts[n], _ = price.Decimal.QuoRem(decimal.NewFromInt(int64(len(items))), fractionDigits)
 		default:
 			parts[n], _ = price.Decimal.Mul(items[n].PretaxGross.Decimal).QuoRem(list, fractionDigits)
 		}
-		if parts[n].NumDigits()+int(parts[n].Exponent()) > integerDigits { // refunds among the lines can make it so
+		left = left.Sub(parts[n])
+	}
+	parts[rest] = left
+	for _, part := range parts {
+		if part.NumDigits()+int(part.Exponent()) > integerDigits { // refunds among the lines can make it so
 			return
 		}
-		left = left.Sub(parts[n])
 	}
 	for n := range items {
 		items[n].Pretax = decimal.NewNullDecimal(parts[n])
