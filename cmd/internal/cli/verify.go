@@ -217,7 +217,7 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 			}
 		}
 	}
-	if !f.repair && slices.ContainsFunc(r.Differences, func(d difference) bool { return d.Kind == audit.Altered }) {
+	if !f.repair && slices.ContainsFunc(r.Differences, func(d audit.Difference) bool { return d.Kind == audit.Altered }) {
 		fmt.Fprintln(p.out, "altered rows are made again of their payloads by `ordersync replay`, which makes no call")
 	}
 }
