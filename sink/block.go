@@ -126,7 +126,7 @@ func (s *Sink) insert(ctx context.Context, b *block) error {
 		tell(reason, err, next)
 	}, func() error { return s.connected(ctx, func() error { return s.send(ctx, b) }) })
 	if err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, err)
+		return fmt.Errorf("insert into %s (rows: %d): %w", b.table, b.rows, err)
 	}
 	s.observer.Inserted(b.table, b.rows, time.Since(start))
 	return nil

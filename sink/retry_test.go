@@ -225,7 +225,7 @@ func TestRetriesEnd(t *testing.T) {
 		s := openAt(t, addr, database, func(c *sink.Config) { c.MaxElapsedTime = time.Second })
 		start := time.Now()
 		err := s.Write(t.Context(), smallBatch())
-		if err == nil || !strings.Contains(err.Error(), "insert 1 rows into reject_rows: given up after 1s, reason overload") {
+		if err == nil || !strings.Contains(err.Error(), "insert into reject_rows (rows: 1): given up after 1s, reason overload") {
 			t.Error(err)
 		}
 		if d := time.Since(start); d > 5*time.Second {
@@ -249,7 +249,7 @@ func TestRetriesEnd(t *testing.T) {
 		s := openAt(t, addr, database)
 		exec(t, s.Conn(), "DROP TABLE reject_rows")
 		err := s.Write(t.Context(), smallBatch())
-		if err == nil || !strings.Contains(err.Error(), "insert 1 rows into reject_rows") || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") {
+		if err == nil || !strings.Contains(err.Error(), "insert into reject_rows (rows: 1)") || !strings.Contains(err.Error(), "a table is missing: run `ordersync migrate`") {
 			t.Error(err)
 		}
 	})

@@ -67,7 +67,7 @@ func TestUnpack(t *testing.T) {
 		"altered":       {t.Context(), altered, good, len(content), "damaged or altered"},
 		"cut off":       {t.Context(), good[:len(good)-20], good, len(content), "damaged or altered"},
 		"pinned cut":    {t.Context(), good[:len(good)-40], good[:len(good)-40], len(content), "unexpected EOF"},
-		"other size":    {t.Context(), good, good, len(content) + 1, "has 60000 bytes, not 60001"},
+		"other size":    {t.Context(), good, good, len(content) + 1, "has a size of 60000, not 60001"},
 		"other content": {t.Context(), fakeArchive(t, "package/x.so", content), fakeArchive(t, "package/x.so", content), len(content), "has no package/libchdb.so"},
 		"stopped":       {stopped, good, good, len(content), "stopped by the user"},
 	} {

@@ -163,7 +163,7 @@ func decodeHello(r *proto.Reader) (h proto.ClientHello, err error) {
 		}
 		var n int
 		if n, err = r.StrLen(); err == nil && n > maxLoginText {
-			err = fmt.Errorf("a text of %d bytes in a login", n)
+			err = fmt.Errorf("a text of length %d in a login", n)
 		}
 		if err == nil {
 			var b []byte

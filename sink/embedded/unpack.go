@@ -48,7 +48,7 @@ func (s store) unpack(ctx context.Context, archive, tmp string, want digest, fir
 			continue
 		}
 		if s.build.sha256 != "" && h.Size != s.build.librarySize {
-			return fmt.Errorf("%s has %d bytes, not %d", h.Name, h.Size, s.build.librarySize)
+			return fmt.Errorf("%s has a size of %d, not %d", h.Name, h.Size, s.build.librarySize)
 		}
 		part := filepath.Join(tmp, fileName)
 		if err := s.write(part, files, h.Size); err != nil {
@@ -84,7 +84,7 @@ func (s store) write(path string, content io.Reader, size int64) (err error) {
 		return err
 	}
 	if n != size {
-		return fmt.Errorf("%s has %d bytes, not %d", fileName, n, size)
+		return fmt.Errorf("%s has a size of %d, not %d", fileName, n, size)
 	}
 	if err := f.Sync(); err != nil {
 		return err

@@ -285,11 +285,12 @@ func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 }
 
 // listCalls is how many calls a listing of n rows takes: one for what is less than a page; else its pages, the first of them
-// again, and the one after a last one that is full. One that is too long is halved, after a call that says so where that is not known.
+// again where there are several, and the one after a last one that is full. One that is too long is halved, after a call that says
+// so where that is not known.
 func listCalls(n, size int) int {
 	switch {
-	case n < size:
-		return 1
+	case n <= size:
+		return n/size + 1
 	case n <= walk.MaxPages*size:
 		return n/size + 2
 	}

@@ -239,7 +239,7 @@ func (a *replay) finish(ctx context.Context) error {
 				}
 				if w.Verdict == schema.Complete && int(w.Listed) != records {
 					w.Verdict = schema.Short
-					w.Error = fmt.Sprintf("after a replay there are %d orders and rejects, and %d records were listed", records, w.Listed)
+					w.Error = fmt.Sprintf("after a replay its orders and rejects are %d, and %d were listed", records, w.Listed)
 				}
 			}
 		})

@@ -192,7 +192,7 @@ func (v *verification) audit(ctx context.Context) (complete window.Set, err erro
 			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored), Note: "the stored orders are not those that were listed"})
 		case w.Items != c.Items:
 			v.differ(ByLedger, iv, Difference{Kind: Ledger, Source: int(w.Stored), Stored: int(c.Stored),
-				Note: fmt.Sprintf("%d items in the ledger, %d stored", w.Items, c.Items)})
+				Note: fmt.Sprintf("items: %d in the ledger, %d stored", w.Items, c.Items)})
 		}
 		v.looks.add(ByLedger, iv)
 		complete.Add(iv)

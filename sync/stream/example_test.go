@@ -17,7 +17,7 @@ func ExampleSummary_Err() {
 	s.Streams[0].PendingError = "the detail is refused"
 	fmt.Println(s.Why())
 	// Output:
-	// main: 2 windows short, 1 orders without their items, because: TotalCount says 5 and 4 came
+	// main: 2 windows short, 1 order without items, because: TotalCount says 5 and 4 came
 	// main: `ordersync rejects` shows each with its reason
 	// main, one of them: the detail is refused
 }

@@ -95,17 +95,17 @@ func (s Outcome) err() error {
 	var undone []string
 	for _, v := range []schema.Verdict{schema.Short, schema.Failed} {
 		if n := s.Windows[v]; n > 0 {
-			undone = append(undone, fmt.Sprintf("%d windows %s", n, v))
+			undone = append(undone, schema.Plural(n, "window")+" "+string(v))
 		}
 	}
 	if s.Waiting > 0 {
-		undone = append(undone, fmt.Sprintf("%d windows to be listed by a later run", s.Waiting))
+		undone = append(undone, schema.Plural(s.Waiting, "window")+" to be listed by a later run")
 	}
 	if s.Rejected > 0 {
-		undone = append(undone, fmt.Sprintf("%d records rejected", s.Rejected))
+		undone = append(undone, schema.Plural(s.Rejected, "record")+" rejected")
 	}
 	if s.Pending > 0 {
-		undone = append(undone, fmt.Sprintf("%d orders without their items", s.Pending))
+		undone = append(undone, schema.Plural(s.Pending, "order")+" without items")
 	}
 	if s.Unswept {
 		undone = append(undone, "the unpaid orders before the lookback could not be listed")

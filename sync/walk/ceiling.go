@@ -85,7 +85,7 @@ func (k *walking) prove(ctx context.Context, r *reading) error {
 			return err
 		}
 		if n > part.rows+loose {
-			return &splitError{why: fmt.Sprintf("TotalCount %d, and %d for a part of which %d rows were listed", total, n, part.rows)}
+			return &splitError{why: fmt.Sprintf("TotalCount %d, and %d for a part of which %d were listed", total, n, part.rows)}
 		}
 	}
 	k.ceiling.note(total)

@@ -92,10 +92,12 @@ func (r *reading) read(ctx context.Context) error {
 	if most := threshold(r.iv) * r.size; !r.second && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
-	if v.rows == v.total && v.rows < r.size && len(r.rows) == v.total {
-		return nil // one answer, and not full: it is complete and cannot have shifted
-	}
 	var why, before string
+	if v.rows == v.total && v.rows <= r.size && len(r.rows) == v.total { // one answer, which cannot have shifted
+		if why, err = r.beyond(ctx); err != nil || why == "" {
+			return err
+		}
+	}
 	for range maxRounds {
 		if why, err = r.round(ctx); err != nil {
 			return err
@@ -148,7 +150,7 @@ func (r *reading) beyond(ctx context.Context) (why string, err error) {
 		}
 	}
 	if n > 0 {
-		return fmt.Sprintf("%d more rows after the last page of TotalCount %d", n, r.total), nil
+		return fmt.Sprintf("%d more after the last page of TotalCount %d", n, r.total), nil
 	}
 	return "", nil
 }
@@ -178,7 +180,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 		// whether or not that is the reason.
 		asked := r.size
 		r.restart(short)
-		return fmt.Sprintf("pages of %d hold %d rows", asked, short), nil
+		return fmt.Sprintf("pages of %d hold only %d", asked, short), nil
 	}
 	if before.total == again.total && before.rows == again.rows && before.head != again.head {
 		r.restart(r.size)
@@ -193,7 +195,7 @@ func (r *reading) round(ctx context.Context) (why string, err error) {
 		// Every page is full and yet rows are missing or too many: rows moved between pages.
 		n := len(r.rows)
 		r.restart(r.size)
-		return fmt.Sprintf("%d distinct rows, TotalCount %d", n, r.total), nil
+		return fmt.Sprintf("distinct rows: %d, TotalCount: %d", n, r.total), nil
 	}
 	return "", nil
 }
@@ -264,7 +266,7 @@ func (r *reading) misfit(p int) string {
 	case v.total != r.total:
 		return fmt.Sprintf("page %d says TotalCount %d, others %d", p, v.total, r.total)
 	case v.rows != want:
-		return fmt.Sprintf("page %d of %d has %d rows instead of %d (TotalCount %d)", p, r.pages(), v.rows, want, r.total)
+		return fmt.Sprintf("page %d of %d holds %d instead of %d (TotalCount %d)", p, r.pages(), v.rows, want, r.total)
 	}
 	return ""
 }

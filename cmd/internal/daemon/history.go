@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -106,7 +107,7 @@ func (o Outcome) end(ctx context.Context, r *sink.Run) {
 	r.EndsAt, r.ClockOffset = time.Time{}, o.ClockOffset.Seconds()
 	err := errors.Join(o.Err, o.Summary.Err())
 	if o.Differences > 0 {
-		err = errors.Join(fmt.Errorf("%d differences are left", o.Differences), err)
+		err = errors.Join(fmt.Errorf("%s left", schema.Plural(o.Differences, "difference")), err)
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -91,16 +91,17 @@ func troublesOf(l stream.Outcome) (wrong []trouble) {
 			attrs: []any{"verdict", f.Verdict, "windows", f.Windows, "first", f.First, "last", f.Last, "error", f.Error}})
 	}
 	for _, left := range []struct {
-		n         int
-		what, why string
-		more      []any
+		n               int
+		noun, what, why string
+		more            []any
 	}{
-		{l.Waiting, "windows are left to a later run", "", nil},
-		{l.Rejected, "records are rejected", l.RejectedError, []any{"remedy", stream.ShowsWhy}},
-		{l.Pending, "orders are without their items", l.PendingError, []any{"remedy", stream.ShowsWhy}},
+		{l.Waiting, "window", "left to a later run", "", nil},
+		{l.Rejected, "record", "rejected", l.RejectedError, []any{"remedy", stream.ShowsWhy}},
+		{l.Pending, "order", "without items", l.PendingError, []any{"remedy", stream.ShowsWhy}},
 	} {
 		if left.n > 0 {
-			wrong = append(wrong, trouble{cause: left.what, attrs: append([]any{"error", fmt.Sprint(left.n, " ", left.what)}, left.more...), why: left.why})
+			wrong = append(wrong, trouble{cause: left.noun + "s " + left.what, why: left.why,
+				attrs: append([]any{"error", schema.Plural(left.n, left.noun) + " " + left.what}, left.more...)})
 		}
 	}
 	if l.Unswept {

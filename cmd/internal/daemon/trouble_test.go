@@ -60,7 +60,7 @@ func TestTroubles(t *testing.T) {
 			`at=0s ERROR msg="something is wrong" account=main refused`,
 			`at=10m0s ERROR msg="something is wrong" account=main`,
 			`at=20m0s ERROR msg="something is wrong" account=main`,
-			`at=30m0s INFO msg="what was wrong has ended" account=main cause="records are rejected" after=10m0s runs=2`,
+			`at=30m0s INFO msg="what was wrong has ended" account=main cause="records rejected" after=10m0s runs=2`,
 			`at=1h0m0s ERROR msg="something is still wrong" account=main refused since=2000-01-01T00:00:00.000Z runs=12`,
 			`at=1h10m0s ERROR msg="something is still wrong" account=main`,
 			`at=1h40m0s ERROR msg="something is wrong" account=main`,

@@ -66,7 +66,7 @@ func TestDiagnoses(t *testing.T) {
 		"refused for one owner": {
 			change: func(f *diagnosis.Facts) {
 				f.OwnerID = "7"
-				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: 1 records rejected\nmain/7: "+refused+"\nmain/77: "+away
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: 1 record rejected\nmain/7: "+refused+"\nmain/77: "+away
 			},
 			state: diagnosis.Stopped, cause: diagnosis.Credentials, since: ago(time.Hour), says: []string{"SignatureDoesNotMatch"}, never: []string{"503", "rejected"},
 		},
@@ -92,7 +92,7 @@ func TestDiagnoses(t *testing.T) {
 			change: func(f *diagnosis.Facts) {
 				f.Windows = map[schema.Verdict]int{schema.Complete: 99, schema.Failed: 1}
 				f.Faults = []diagnosis.Fault{{schema.Failed, away, 1, ago(30 * time.Hour), ago(29 * time.Hour)}}
-				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: 1 windows failed, because: "+away
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: 1 window failed, because: "+away
 			},
 			state: diagnosis.Incomplete, cause: diagnosis.Vendor, since: ago(time.Hour), says: []string{"HTTP 503"},
 		},
@@ -150,7 +150,7 @@ func TestDiagnoses(t *testing.T) {
 		},
 		"an insert is refused": {
 			change: func(f *diagnosis.Facts) {
-				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: commit: insert 3 rows into order_rows: code: 243, message: Cannot reserve 1.00 MiB, not enough space"
+				f.Runs.Failed, f.Runs.Since, f.Runs.Error = true, ago(time.Hour), "main: commit: insert into order_rows (rows: 3): code: 243, message: Cannot reserve 1.00 MiB, not enough space"
 			},
 			state: diagnosis.Stopped, cause: diagnosis.Warehouse, since: ago(time.Hour), says: []string{"not enough space"},
 		},
@@ -203,7 +203,7 @@ func TestDiagnoses(t *testing.T) {
 		},
 		"rejects alone": {
 			change: func(f *diagnosis.Facts) {
-				f.Rejects, f.RejectsSince, f.Runs.Failed, f.Runs.Error = 1, ago(48*time.Hour), true, "main: 1 records rejected"
+				f.Rejects, f.RejectsSince, f.Runs.Failed, f.Runs.Error = 1, ago(48*time.Hour), true, "main: 1 record rejected"
 			},
 			state: diagnosis.Incomplete, cause: diagnosis.Rejects, since: ago(48 * time.Hour), says: []string{"1 record could not be stored", "`ordersync rejects`"},
 		},
@@ -277,12 +277,12 @@ func TestCures(t *testing.T) {
 	for text, want := range map[string][]string{
 		"main: " + refused: nil,
 		"main: " + away:    {"every run tries again"},
-		"main: 5 windows failed, because: " + away + "\nb: 1 windows failed, because: " + away:           {"every run tries again"},
-		"something was left undone:\nmain: " + throttled + "\nb: " + away:                                {"what else uses the account's quota", "every run tries again"},
-		"main: commit: insert 3 rows into order_rows: code: 469, message: m":                             {"its own log says more"},
-		"commit: insert 3 rows into order_rows: given up after 2m0s, reason disk: code: 243, message: m": {"make room on its disk"},
-		"open no.such.file: no such file":                                                                nil,
-		"main: 5 windows short, because: TotalCount says 5 and 4 came":                                   nil,
+		"main: 5 windows failed, because: " + away + "\nb: 1 window failed, because: " + away:               {"every run tries again"},
+		"something was left undone:\nmain: " + throttled + "\nb: " + away:                                   {"what else uses the account's quota", "every run tries again"},
+		"main: commit: insert 3 rows into order_rows: code: 469, message: m":                                {"its own log says more"},
+		"commit: insert into order_rows (rows: 3): given up after 2m0s, reason disk: code: 243, message: m": {"make room on its disk"},
+		"open no.such.file: no such file":                                                                   nil,
+		"main: 5 windows short, because: TotalCount says 5 and 4 came":                                      nil,
 	} {
 		got := diagnosis.Cures(text)
 		if len(got) != len(want) {

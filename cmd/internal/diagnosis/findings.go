@@ -199,8 +199,8 @@ func (f *Facts) said() string {
 	return rest
 }
 
-// insert is how the warehouse's refusal of rows begins, after what was being done.
-var insert = regexp.MustCompile(`(^|: )insert [0-9]+ rows into `)
+// insert is how the warehouse's refusal of rows begins, after what was being done; in the history it may have their number.
+var insert = regexp.MustCompile(`(^|: )insert ([0-9]+ rows )?into `)
 
 const because = ", because: "
 

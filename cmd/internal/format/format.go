@@ -4,29 +4,19 @@ package format
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"github.com/ordersync/ordersync/schema"
 )
 
 // Count writes a number with separators, as people read it.
-func Count[T int | int64 | uint64](n T) string {
-	digits := strconv.FormatInt(int64(n), 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func Count[T schema.Number](n T) string { return schema.Thousands(n) }
 
 // Plural writes a number of things.
-func Plural[T int | int64 | uint64](n T, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return Count(n) + " " + thing + "s"
-}
+func Plural[T schema.Number](n T, thing string) string { return schema.Plural(n, thing) }
 
 // Span writes a duration in two units at most.
 func Span(d time.Duration) string {

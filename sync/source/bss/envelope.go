@@ -114,10 +114,8 @@ func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, 
 	var few [8]string // most orders have one line
 	lines := wire.AppendRaw(few[:0], list)
 	// Captured answers have no count; where there is one, lines that it names and that are not here are not gone.
-	if total.Exists() {
-		if n, err := wire.Count(totalCount, total); err == nil && n > len(lines) {
-			return source.Detail{}, fmt.Errorf("there are %d lines, and TotalCount is %d", len(lines), n)
-		}
+	if n, err := wire.Count(totalCount, total); err == nil && n > len(lines) {
+		return source.Detail{}, fmt.Errorf("the lines are %d, and TotalCount is %d", len(lines), n)
 	}
 	if len(lines) == 0 {
 		return source.Detail{}, errNoLines

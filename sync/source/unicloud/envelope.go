@@ -147,7 +147,7 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 			return source.Detail{}, err
 		}
 		if n > len(lines) {
-			return source.Detail{}, fmt.Errorf("there are %d Items, and ItemCount is %d", len(lines), n)
+			return source.Detail{}, fmt.Errorf("the Items are %d, and ItemCount is %d", len(lines), n)
 		}
 	}
 	out := d.assemble(stream, orderID, part.String(), lines)
