@@ -26,9 +26,9 @@ var (
 // Stream is the unit that is planned and recorded on its own: an account, or one owner (a reseller's customer, a member
 // account) within it. OwnerID is empty for the account's own orders.
 type Stream struct {
-	Source  string `ch:"source,label"`
-	Account string `ch:"account,label"`
-	OwnerID string `ch:"owner_id,label"`
+	Source  string `ch:"source,label" json:"-"`
+	Account string `ch:"account,label" json:"account"`
+	OwnerID string `ch:"owner_id,label" json:"owner_id,omitempty"`
 }
 
 // String names the stream as people see it: "main", or "main/1234567890123456" for an owner.

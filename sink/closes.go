@@ -13,17 +13,17 @@ import (
 
 // Figures are what the lines of one account and currency came to in a span of creation times, as spend has them.
 type Figures struct {
-	Account     string       `ch:"account,label"`
-	Currency    string       `ch:"currency,label"` // empty = none sent, or the account has no line
-	Orders      uint64       `ch:"orders"`         // that have lines
-	Items       uint64       `ch:"items"`
-	Paid        schema.Money `ch:"paid"` // before tax, like all but NetAfterTax
-	Refunded    schema.Money `ch:"refunded"`
-	Net         schema.Money `ch:"net"`
-	Tax         schema.Money `ch:"tax"`
-	NetAfterTax schema.Money `ch:"net_after_tax"`
-	Unpaid      schema.Money `ch:"unpaid"`
-	Digest      string       `ch:"digest"` // of the money of all lines, see [schema.DigestSQL]; empty where there is none
+	Account     string       `ch:"account,label" json:"account"`
+	Currency    string       `ch:"currency,label" json:"currency"` // empty = none sent, or the account has no line
+	Orders      uint64       `ch:"orders" json:"orders"`           // that have lines
+	Items       uint64       `ch:"items" json:"items"`
+	Paid        schema.Money `ch:"paid" json:"paid"` // before tax, like all but NetAfterTax
+	Refunded    schema.Money `ch:"refunded" json:"refunded"`
+	Net         schema.Money `ch:"net" json:"net"`
+	Tax         schema.Money `ch:"tax" json:"tax"`
+	NetAfterTax schema.Money `ch:"net_after_tax" json:"net_after_tax"`
+	Unpaid      schema.Money `ch:"unpaid" json:"unpaid"`
+	Digest      string       `ch:"digest" json:"digest"` // of the money of all lines, see [schema.DigestSQL]; empty where there is none
 }
 
 // Equal reports whether both are the same to the digit.

@@ -311,9 +311,11 @@ func (s *Sink) RejectCounts(ctx context.Context) ([]RejectCount, error) {
 // RejectGroup is how many rejects of a stream are open for one reason.
 type RejectGroup struct {
 	schema.Stream
-	Stage, Reason       string
-	Count               int
-	FirstSeen, LastSeen time.Time
+	Stage     string    `json:"stage"`
+	Reason    string    `json:"reason"`
+	Count     int       `json:"count"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 }
 
 // RejectGroups sums up the rejects that wait for an operator, by stream, stage and reason, the most numerous first.

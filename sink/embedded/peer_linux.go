@@ -25,17 +25,24 @@ func peer(conn net.Conn) error {
 	return fmt.Errorf("somebody else listens at %s: %w", remote, syscall.ECONNREFUSED)
 }
 
-// listensAlone reports whether a user, and no other, has sockets at an address of the kernel's list, one of which listens.
+// listensAlone reports whether a user, and no other, has sockets at an address of the kernel's list, one of which listens. The list
+// is searched and not split: on a busy machine it has thousands of connections that have ended, and each connection asks.
 func listensAlone(sockets []byte, at *net.TCPAddr, user int) bool {
 	const listens = "0A"
-	local := fmt.Appendf(nil, "%08X:%04X", binary.NativeEndian.Uint32(at.IP.To4()), at.Port)
+	local := fmt.Appendf(nil, ": %08X:%04X ", binary.NativeEndian.Uint32(at.IP.To4()), at.Port) // no remote address has a colon before it
 	listening := false
-	for line := range bytes.Lines(sockets) {
-		fields := bytes.Fields(line)
-		if len(fields) < 8 || !bytes.Equal(fields[1], local) {
+	for {
+		i := bytes.Index(sockets, local)
+		if i < 0 {
+			return listening
+		}
+		var line []byte
+		line, sockets, _ = bytes.Cut(sockets[i+len(local):], []byte("\n"))
+		fields := bytes.Fields(line) // from the remote address on
+		if len(fields) < 6 {
 			continue
 		}
-		switch state, uid := string(fields[3]), string(fields[7]); {
+		switch state, uid := string(fields[1]), string(fields[5]); {
 		case uid == strconv.Itoa(user):
 			listening = listening || state == listens
 		case state != listens && (uid == "0" || uid == "65534"):
@@ -44,5 +51,4 @@ func listensAlone(sockets []byte, at *net.TCPAddr, user int) bool {
 			return false
 		}
 	}
-	return listening
 }

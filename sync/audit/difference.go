@@ -93,15 +93,15 @@ const (
 type Difference struct {
 	schema.Stream
 	window.Interval
-	Kind     Kind
-	Depth    Depth  // of the look that found it
-	OrderID  string // where it is about one order
-	Source   int    // orders at the source, or in the ledger
-	Stored   int    // orders in the warehouse
-	Note     string
-	FoundAt  time.Time // by an earlier verification, where this one did not look as deep or as far; else zero
-	Repaired bool
-	Why      string // it was not repaired, where that was tried
+	Kind     Kind      `json:"kind"`
+	Depth    Depth     `json:"depth"`              // of the look that found it
+	OrderID  string    `json:"order_id,omitempty"` // where it is about one order
+	Source   int       `json:"source"`             // orders at the source, or in the ledger
+	Stored   int       `json:"stored"`             // orders in the warehouse
+	Note     string    `json:"note,omitempty"`
+	FoundAt  time.Time `json:"found_at,omitzero"` // by an earlier verification, where this one did not look as deep or as far; else zero
+	Repaired bool      `json:"repaired"`
+	Why      string    `json:"not_repaired,omitempty"` // it was not repaired, where that was tried
 
 	filters string         // of the look that found it
 	finding schema.Finding // its row, of one found earlier

@@ -193,7 +193,7 @@ func pick(units []unit, most int) []unit {
 // due finds the units that a backfill would list, with what is stored of them.
 func (e *estimate) due(ctx context.Context) ([]unit, error) {
 	iv := (window.Interval{Start: e.From, End: e.To}).Align(e.Window)
-	iv = iv.Clip(window.Interval{Start: iv.Start, End: e.Now}).Align(e.Window)
+	iv = iv.Until(e.Now).Align(e.Window)
 	if iv.Empty() {
 		return nil, nil
 	}
@@ -240,7 +240,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 		parts = slices.Insert(parts, 0, first)
 	}
 	for _, part := range parts {
-		u := unit{Interval: part.Clip(window.Interval{Start: part.Start, End: e.Now})}
+		u := unit{Interval: part.Until(e.Now)}
 		for _, w := range part.Tile(e.Window) {
 			c, j := counts[w.Start.UTC()], rejected[w.Start.Unix()]
 			// A row that could not become an order is counted at the source and has no detail; an order with a line that could
@@ -261,7 +261,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 	iv := window.Interval{Start: units[0].Start, End: units[len(units)-1].End}
 	e.Calls++
-	n, err := e.stream.Total(ctx, window.Interval{Start: iv.Start, End: iv.End.Add(-time.Second)})
+	n, err := e.stream.Total(ctx, iv.Until(iv.End.Add(-time.Second)))
 	if source.ReasonOf(err) == source.Timeout && len(units) > 1 {
 		a, err := e.count(ctx, units[:len(units)/2])
 		if err != nil {
@@ -285,11 +285,12 @@ func (e *estimate) count(ctx context.Context, units []unit) (int, error) {
 }
 
 // listCalls is how many calls a listing of n rows takes: one for what is less than a page; else its pages, the first of them
-// again, and the one after a last one that is full. One that is too long is halved, after a call that says so where that is not known.
+// again where there are several, and the one after a last one that is full. One that is too long is halved, after a call that says
+// so where that is not known.
 func listCalls(n, size int) int {
 	switch {
-	case n < size:
-		return 1
+	case n <= size:
+		return n/size + 1
 	case n <= walk.MaxPages*size:
 		return n/size + 2
 	}

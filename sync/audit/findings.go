@@ -113,7 +113,7 @@ func EndFindings(ctx context.Context, store Store, r *stream.Run, open []Differe
 			return err
 		}
 		for _, c := range complete {
-			if listed.Covers(c.Clip(window.Interval{Start: c.Start, End: r.Now})) && v.looks.covers(ByLedger, c) {
+			if listed.Covers(c.Until(r.Now)) && v.looks.covers(ByLedger, c) {
 				proven.add(ByRows, c)
 			}
 		}

@@ -66,10 +66,7 @@ func (b *rebuilt) make(r *stream.Run, lines bool) {
 	}
 	var detail source.Detail
 	if stored.DetailStatus == schema.DetailOK {
-		raws := make([]string, len(b.stored.Items))
-		for i := range b.stored.Items {
-			raws[i] = b.stored.Items[i].Raw
-		}
+		raws := b.stored.Raws()
 		detail = r.Stream.Decoder.Detail(stored.Stream, stored.OrderID, stored.RawDetail, raws)
 		for _, j := range detail.Rejects {
 			if !slices.ContainsFunc(b.lines, func(k schema.Reject) bool { return k.ID == j.ID }) {

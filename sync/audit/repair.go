@@ -17,7 +17,7 @@ import (
 func (v *verification) repairAll(ctx context.Context) error {
 	due, orders := map[int64]bool{}, map[string]bool{}
 	for _, d := range v.found {
-		for _, w := range d.Align(v.run.Window).Tile(v.run.Window) {
+		for _, w := range d.Tile(v.run.Window) {
 			due[w.Start.Unix()] = true
 		}
 		if d.OrderID != "" {

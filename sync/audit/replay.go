@@ -19,8 +19,7 @@ import (
 // scheduled run. The ledger follows, so that it agrees with the rows afterwards; a verdict gets no better by it, since nothing was
 // listed.
 func (a *Audit) Replay(ctx context.Context, now, from, to time.Time, p *stream.Progress) (stream.Summary, error) {
-	iv := window.Interval{Start: from, End: to}
-	iv = iv.Clip(window.Interval{Start: from, End: now}).Align(a.window)
+	iv := window.Interval{Start: from, End: to}.Until(now).Align(a.window)
 	return a.runs.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
 		r.Limit(iv)
 		if r.Stream.Decoder == nil {
@@ -80,7 +79,7 @@ func (a *replay) rejects(ctx context.Context, iv window.Interval) error {
 		return a.finish(ctx)
 	}
 	for _, start := range a.run.Rejects.WithList() {
-		for page, err := range a.run.Rejects.Pages(ctx, window.Interval{Start: start, End: start.Add(a.run.Window)}, true, schema.RejectList) {
+		for page, err := range a.run.Rejects.Pages(ctx, window.At(start, a.run.Window), true, schema.RejectList) {
 			if err != nil {
 				return err
 			}
@@ -218,23 +217,17 @@ func (a *replay) finish(ctx context.Context) error {
 		}
 	}
 	for _, part := range window.Ranges(windows) {
-		ledger, err := a.run.Store.Windows(ctx, a.run.Stream.Stream, part.Start, part.End)
-		if err != nil {
-			return err
-		}
 		counts, err := a.run.Store.Counts(ctx, a.run.Stream.Stream, a.run.Window, part.Start, part.End)
 		if err != nil {
 			return err
 		}
-		var out schema.Batch
-		for _, w := range ledger {
+		err = a.run.Correct(ctx, part, func(w *schema.Window) {
 			x := a.changes[w.Start.Unix()]
-			if x == nil || w.Verdict == "" { // listed with other filters: it proves nothing that could follow
-				continue
+			if x == nil {
+				return
 			}
-			before, c := w, counts[w.Start.UTC()]
-			w = a.run.Moves.Undoubted(w)
-			j := rejects[w.Start.Unix()]
+			*w = a.run.Moves.Undoubted(*w)
+			c, j := counts[w.Start.UTC()], rejects[w.Start.Unix()]
 			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, uint32(j.List+j.Item)
 			if c.IDDigest == w.IDDigest^x.digest || c.IDDigest == w.IDDigest {
 				w.Stored, w.IDDigest = c.Stored, c.IDDigest
@@ -249,12 +242,8 @@ func (a *replay) finish(ctx context.Context) error {
 					w.Error = fmt.Sprintf("after a replay its orders and rejects are %d, and %d were listed", records, w.Listed)
 				}
 			}
-			if w != before {
-				w.Version = stream.NextVersion(w.Version)
-				out.Windows = append(out.Windows, w)
-			}
-		}
-		if err := a.run.Commits.Add(out); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -218,7 +218,8 @@ func TestAReplayMovesOrders(t *testing.T) {
 	now := start.AddDate(0, 0, 4)
 	store := func(zone *time.Location) {
 		client, err := unicloud.New(unicloud.Options{
-			Account: "main", Endpoint: w.Endpoint, AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(), Location: zone,
+			Options:     source.Options{Account: "main", Endpoint: w.Endpoint},
+			AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(), Location: zone,
 		})
 		if err != nil {
 			t.Fatal(err)

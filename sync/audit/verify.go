@@ -38,15 +38,14 @@ func (a *Audit) Verify(ctx context.Context, now, from, to time.Time, o Options, 
 	if p == nil {
 		p = new(stream.Progress)
 	}
-	iv := window.Interval{Start: from, End: to}
-	iv = iv.Clip(window.Interval{Start: from, End: now.Add(-a.lateness).Truncate(a.window)}).Align(a.window)
+	iv := window.Interval{Start: from, End: to}.Until(now.Add(-a.lateness).Truncate(a.window)).Align(a.window)
 	report := Report{From: iv.Start, To: iv.End}
 	if iv.Empty() {
 		return report, stream.Summary{}, nil
 	}
 	var mu sync.Mutex
 	summary, err := a.runs.Run(ctx, now, p, func(ctx context.Context, r *stream.Run) error {
-		iv := iv.Clip(window.Interval{Start: iv.Start, End: r.Past().Add(-a.lateness).Truncate(a.window)})
+		iv := iv.Until(r.Past().Add(-a.lateness).Truncate(a.window))
 		if iv.Empty() {
 			return nil
 		}

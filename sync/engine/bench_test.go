@@ -267,7 +267,7 @@ func processCPU() time.Duration {
 
 func benchClient(b *testing.B, endpoint string, inFlight int) *bss.Client {
 	b.Helper()
-	client, err := bss.New(bss.Options{Account: "main", Endpoint: endpoint, MaxInFlight: 2 * inFlight, Credentials: bss.Credentials{
+	client, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: endpoint, MaxInFlight: 2 * inFlight}, Credentials: bss.Credentials{
 		AccessKeyID: "testid", AccessKeySecret: "testsecret",
 	}})
 	if err != nil {

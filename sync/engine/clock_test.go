@@ -27,7 +27,7 @@ func TestTheVendorsClockDecides(t *testing.T) {
 			w := newWorld(t, simulator.Options{Seed: 1, Orders: 200, From: now.Add(-6 * time.Hour), To: now.Add(-3 * time.Hour)})
 			w.Account.SetClock(ahead)
 			process := func() *engine.Engine {
-				client, err := bss.New(bss.Options{Account: "main", Endpoint: w.Endpoint, Credentials: bss.Credentials{
+				client, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: w.Endpoint}, Credentials: bss.Credentials{
 					AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(),
 				}})
 				if err != nil {

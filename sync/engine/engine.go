@@ -69,7 +69,7 @@ type Engine struct {
 	streams []stream.Stream
 	store   Store
 	one     sync.Mutex
-	turns   turns
+	extra   allowance
 	tries   tries
 	memory  stream.Memory
 	scrubs  scrubs

@@ -510,7 +510,7 @@ func TestAnOrderOfTwoOwnersInOneRun(t *testing.T) {
 	now := start.AddDate(0, 0, 3)
 	w.Account.AddOwner("42", w.Account)
 	of := func(owner string) stream.Stream {
-		client, err := bss.New(bss.Options{Account: "main", Endpoint: w.Endpoint, Credentials: bss.Credentials{
+		client, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: w.Endpoint}, Credentials: bss.Credentials{
 			AccessKeyID: w.Account.AccessKeyID(), AccessKeySecret: w.Account.AccessKeySecret(),
 		}})
 		if err != nil {

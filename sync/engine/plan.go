@@ -12,7 +12,7 @@ import (
 )
 
 func (e *Engine) backfillJobs(ctx context.Context, r *stream.Run, iv window.Interval, force bool) ([]stream.Job, error) {
-	iv = iv.Clip(window.Interval{Start: iv.Start, End: r.Now}).Align(r.Window)
+	iv = iv.Until(r.Now).Align(r.Window)
 	if iv.Empty() {
 		return nil, nil
 	}
@@ -49,10 +49,10 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 		return nil, err
 	}
 	var due []window.Interval
-	// A row that could not become an order can only be had again by listing its window, complete as that may be.
+	// A row that could not become an order comes again only where its window is listed, complete as that may be.
 	again := r.Rejects.Due(r.Now, live.Start)
 	for _, u := range undone {
-		for _, w := range (window.Interval{Start: u.Start, End: u.End}).Align(r.Window).Tile(r.Window) {
+		for _, w := range window.Of(u).Tile(r.Window) {
 			delete(again, w.Start.Unix())
 			switch u.Verdict {
 			case schema.Short, schema.Failed:
@@ -66,8 +66,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 	}
 	var listed []window.Interval
 	for start := range again {
-		if w := (window.Interval{Start: time.Unix(start, 0).UTC()}); w.Start.Before(live.Start) {
-			w.End = w.Start.Add(r.Window)
+		if w := window.At(time.Unix(start, 0), r.Window); w.Start.Before(live.Start) {
 			listed = append(listed, w)
 		}
 	}
@@ -78,7 +77,7 @@ func (e *Engine) gaps(ctx context.Context, r *stream.Run, live window.Interval, 
 			return nil, err
 		}
 		for _, w := range complete { // what is not in the ledger lies before its beginning
-			due = append(due, window.Interval{Start: w.Start, End: w.End})
+			due = append(due, window.Of(w))
 		}
 		undone = append(undone, complete...)
 	}

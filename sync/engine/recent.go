@@ -57,17 +57,17 @@ func (e *Engine) recent(ctx context.Context, r *stream.Run, live window.Interval
 			newest = w
 		}
 	}
-	calls := e.turns.earned(r.Stream, r.Now, newest.ListingEnd, e.Lookback)
+	calls := e.extra.earned(r.Stream, r.Now, newest.ListingEnd, e.Lookback)
 	all := live.Tile(r.Window)
 	if cost := listingCost(r.Stream.PageSize, all, rows); newest.Start.IsZero() || cost <= max(calls, cheapLookback) {
-		e.turns.spent(r.Stream, cost)
+		e.extra.spent(r.Stream, cost)
 		return recent{due: all, ledger: ledger}, nil
 	}
 	l := stream.NewLookback(r, rows)
 	fresh := window.Interval{Start: newest.ListingEnd.Truncate(time.Second), End: r.Now.Truncate(time.Second)}
 	// After a long time without a run each window since then is listed completely, many at a time.
 	long := fresh.End.Sub(fresh.Start) > r.Window
-	// A row that could not become an order can only be had again by listing its window.
+	// A row that could not become an order comes again only where its window is listed.
 	again := r.Rejects.Due(r.Now, live.End)
 	for _, w := range all {
 		row, known := rows[w.Start.Unix()]
@@ -120,13 +120,13 @@ func (e *Engine) inTurn(r *stream.Run, turn []window.Interval, rows map[int64]sc
 		}
 		out, cost = next, c
 	}
-	e.turns.spent(r.Stream, cost)
+	e.extra.spent(r.Stream, cost)
 	return out
 }
 
-// turns keeps, by stream, how many list calls were earned for listing again what is thought to be right. What a run could not
+// allowance keeps, by stream, how many list calls were earned for listing again what is thought to be right. What a run could not
 // use, because the next window takes more, is left for the next one.
-type turns struct {
+type allowance struct {
 	mu   sync.Mutex
 	left map[schema.Stream]float64
 	at   map[schema.Stream]time.Time // of the last run of this process
@@ -134,28 +134,28 @@ type turns struct {
 
 // earned adds what the time since the last run has brought, and returns all that there is. A process that has just begun
 // takes the end of the newest listing for the last run.
-func (t *turns) earned(s stream.Stream, now, newest time.Time, lookback time.Duration) float64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left == nil {
-		t.left, t.at = map[schema.Stream]float64{}, map[schema.Stream]time.Time{}
+func (a *allowance) earned(s stream.Stream, now, newest time.Time, lookback time.Duration) float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left == nil {
+		a.left, a.at = map[schema.Stream]float64{}, map[schema.Stream]time.Time{}
 	}
-	last, known := t.at[s.Stream]
+	last, known := a.at[s.Stream]
 	if !known {
 		last = newest
 	}
-	t.at[s.Stream] = now
+	a.at[s.Stream] = now
 	if s.ListQuota <= 0 {
-		t.left[s.Stream] = 1e9 // no bound: everything is cheap
+		a.left[s.Stream] = 1e9 // no bound: everything is cheap
 	} else if !last.IsZero() {
 		rate := s.ListQuota * comparedShare
-		t.left[s.Stream] = min(t.left[s.Stream]+rate*max(0, now.Sub(last).Seconds()), rate*lookback.Seconds())
+		a.left[s.Stream] = min(a.left[s.Stream]+rate*max(0, now.Sub(last).Seconds()), rate*lookback.Seconds())
 	}
-	return t.left[s.Stream]
+	return a.left[s.Stream]
 }
 
-func (t *turns) spent(s stream.Stream, calls float64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.left[s.Stream] = max(0, t.left[s.Stream]-calls)
+func (a *allowance) spent(s stream.Stream, calls float64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left[s.Stream] = max(0, a.left[s.Stream]-calls)
 }

@@ -138,7 +138,7 @@ func (e *Engine) lookedAt(ctx context.Context, of stream.Stream, now time.Time) 
 	if !of.Lists() {
 		ages, err := e.store.DetailAges(ctx, of.Stream, e.Window, schema.MinTime, now)
 		for _, w := range ages {
-			details = append(details, looked{window.Interval{Start: w.Start, End: w.End}, w.DetailedAt, float64(w.Stored)})
+			details = append(details, looked{window.Of(w), w.DetailedAt, float64(w.Stored)})
 		}
 		return part, nil, details, err
 	}
@@ -147,7 +147,7 @@ func (e *Engine) lookedAt(ctx context.Context, of stream.Stream, now time.Time) 
 		if w.Verdict != schema.Complete { // all else is to be listed anyway
 			continue
 		}
-		iv := window.Interval{Start: w.Start, End: w.End}
+		iv := window.Of(w)
 		rows = append(rows, looked{iv, w.Listing(), float64(w.Listed)/float64(max(1, of.PageSize)) + besidePages*iv.End.Sub(iv.Start).Hours()/24})
 		switch orders := float64(w.Stored) - float64(w.Pending); {
 		case orders <= 0:

@@ -50,7 +50,7 @@ func newReseller(t *testing.T, busy, all int) *reseller {
 		}
 		r.Account.AddOwner(id, r.customers[id])
 	}
-	client, err := bss.New(bss.Options{Account: "main", Endpoint: r.Endpoint, MaxInFlight: 16,
+	client, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: r.Endpoint, MaxInFlight: 16},
 		Credentials: bss.Credentials{AccessKeyID: r.Account.AccessKeyID(), AccessKeySecret: r.Account.AccessKeySecret()}})
 	if err != nil {
 		t.Fatal(err)

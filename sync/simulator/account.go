@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ const (
 // Options describe an account and how the vendor treats it. The zero value is an empty account without limits.
 type Options struct {
 	Seed     uint64
-	Orders   int       // exactly how many orders to invent; 0 makes an empty account that only Add fills
+	Orders   int       // exactly how many orders to generate; 0 makes an empty account that only Add fills
 	From, To time.Time // their creation times, [From, To); by default the 30 days before Now
 	BusyHour int       // orders in the one very busy hour; 0: 5% of all, 400 at most; negative: no such hour
 	Vendor   string    // VendorBSS (default), VendorUniCloud or VendorDomain
@@ -71,18 +72,20 @@ type Account struct {
 	o      Options
 	vendor *vendor
 
-	mu      sync.RWMutex
-	orders  []order // by creation time, and so by id unless some were moved
-	moved   bool    // an order has another creation time than it was made with
-	held    bool    // what is paid is not delivered before Deliver
-	adds    uint64  // calls of Add, so that each invents something else
-	owners  map[string]*Account
-	members map[string]*Account
+	mu     sync.RWMutex
+	orders []order            // by creation time, and so by id unless some were moved
+	moved  bool               // an order has another creation time than it was made with
+	held   bool               // what is paid is not delivered before Deliver
+	adds   uint64             // calls of Add, so that each generates something else
+	others map[other]*Account // whose orders this login sees, too
 
 	traffic traffic
 	fault   atomic.Pointer[Fault]
 	clock   atomic.Pointer[time.Duration] // the vendor's clock minus Options.Now; nil where nobody has set it
 }
+
+// other is how a login names another account: by a parameter and its value.
+type other struct{ parameter, id string }
 
 // order is the compact record: what is not here is derived from the id.
 type order struct {
@@ -108,22 +111,16 @@ type order struct {
 	pending  bool  // paid and not delivered yet
 }
 
-// NewAccount invents an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
+// NewAccount generates an account. It panics where the options cannot be met: that is a mistake in a test, not in data.
 func NewAccount(o Options) *Account {
-	if o.AccessKeyID == "" {
-		o.AccessKeyID = "testid"
-	}
-	if o.AccessKeySecret == "" {
-		o.AccessKeySecret = "testsecret"
-	}
+	o.AccessKeyID = cmp.Or(o.AccessKeyID, "testid")
+	o.AccessKeySecret = cmp.Or(o.AccessKeySecret, "testsecret")
+	o.MaxPageSize = cmp.Or(o.MaxPageSize, 300)
+	o.Vendor = cmp.Or(o.Vendor, VendorBSS)
+	o.Site = cmp.Or(o.Site, SiteChina)
+	o.Zone = cmp.Or(o.Zone, time.FixedZone("UTC+8", 8*60*60))
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.MaxPageSize == 0 {
-		o.MaxPageSize = 300
-	}
-	if o.Site == "" {
-		o.Site = SiteChina
 	}
 	if o.To.IsZero() {
 		o.To = o.Now().UTC().Truncate(time.Second)
@@ -131,13 +128,7 @@ func NewAccount(o Options) *Account {
 	if o.From.IsZero() {
 		o.From = o.To.AddDate(0, 0, -30)
 	}
-	if o.Vendor == "" {
-		o.Vendor = VendorBSS
-	}
-	if o.Zone == nil {
-		o.Zone = time.FixedZone("UTC+8", 8*60*60)
-	}
-	a := &Account{o: o, vendor: findVendor(o.Vendor), owners: map[string]*Account{}, members: map[string]*Account{}}
+	a := &Account{o: o, vendor: findVendor(o.Vendor), others: map[other]*Account{}}
 	a.traffic.quota = o.Quota
 	a.generate()
 	return a
@@ -164,30 +155,14 @@ func (a *Account) Len() int {
 func (a *Account) AddOwner(ownerID string, customer *Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.owners[ownerID] = customer
+	a.others[other{"OwnerId", ownerID}] = customer
 }
 
 // AddMember does the same for MemberUid, by which version 2023-09-30 names the member accounts of a company.
 func (a *Account) AddMember(memberUID string, member *Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.members[memberUID] = member
-}
-
-// owner finds the account that OwnerId names; an empty id is the login itself.
-func (a *Account) owner(id string) (*Account, bool) { return a.behind(a.owners, id) }
-
-// member finds the account that MemberUid names, in the same way.
-func (a *Account) member(id string) (*Account, bool) { return a.behind(a.members, id) }
-
-func (a *Account) behind(accounts map[string]*Account, id string) (*Account, bool) {
-	if id == "" {
-		return a, true
-	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	c, ok := accounts[id]
-	return c, ok
+	a.others[other{"MemberUid", memberUID}] = member
 }
 
 // SetClock sets the vendor's clock: it is ahead of Options.Now by so much, or behind where that is negative. From then on

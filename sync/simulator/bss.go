@@ -132,22 +132,12 @@ func answerList(c *call, b []byte) []byte {
 		match = filter.matches
 	}
 	from, to := c.account.o.Boundary.bounds(q.Start, q.End)
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	p := c.page(a, from, to, match)
+	p := c.page(from, to, match)
 	variant := uint64(from) + uint64(q.Page)
-	b = c.open(b, q.Page, p.said, p.total, false)
-	if p.rows <= 0 {
-		return closeEmpty(b, variant, "}}")
+	w := rowWriter{call: c, b: c.open(b, q.Page, p.said, p.total, false), list: bssList}
+	for o := range c.each(&p, match) {
+		w.row(o, func(b []byte) []byte { return a.appendRow(b, o) })
 	}
-	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
-	c.each(a, &p, match, func(o *order) {
-		if w.next() {
-			start := len(w.b)
-			w.b = a.appendRow(w.b, o)
-			w.altered(a, o, start)
-		}
-	})
 	return w.close(variant, "}}")
 }
 
@@ -163,8 +153,6 @@ func askDetail(c *call) *Error {
 // here it is a success with no line.
 func answerDetail(c *call, b []byte) []byte {
 	a := c.data
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	o := a.find(c.question.OrderID)
 	if o == nil {
 		b = c.open(b, 1, 20, 0, false)
@@ -178,39 +166,35 @@ func answerDetail(c *call, b []byte) []byte {
 	}
 	a.amounts(o, f, &m)
 	b = c.open(b, 1, 20, o.items(), f&formBareDetail != 0)
-	w := rowWriter{b: b, list: bssList, drop: c.action.Drop, alter: c.action.Row}
-	for n := range int(o.lines) {
-		if o.has(n) && w.next() {
-			start := len(w.b)
-			w.b = a.appendLine(w.b, o, f, &m, n)
-			w.altered(a, o, start)
-		}
+	w := rowWriter{call: c, b: b, list: bssList}
+	for n := range o.left() {
+		w.row(o, func(b []byte) []byte { return a.appendLine(b, o, f, &m, n) })
 	}
 	return w.close(uint64(o.id), "}}")
 }
 
-func (o *order) detailCalls() int  { return int(atomic.LoadUint32(&o.calls)) }
-func (o *order) resetDetailCalls() { atomic.StoreUint32(&o.calls, 0) }
-
 // open writes the envelope up to the list, without the closing braces. A bare one has nothing but the list in Data, as
 // a captured detail shows it.
 func (c *call) open(b []byte, page, size, total int, bare bool) []byte {
-	if c.action.Total != nil {
-		total = c.action.Total(total)
+	w := c.envelope(b, "Successful!")
+	if !bare {
+		w.text("HostName", "bss-simulator")
+		w.number("PageNum", int64(page))
+		w.number("PageSize", int64(size))
+		w.number("TotalCount", c.total(total))
 	}
-	b = c.envelope(b, "Successful!")
-	if bare {
-		return b
-	}
-	b = strconv.AppendInt(append(b, `"HostName":"bss-simulator","PageNum":`...), int64(page), 10)
-	b = strconv.AppendInt(append(b, `,"PageSize":`...), int64(size), 10)
-	return strconv.AppendInt(append(b, `,"TotalCount":`...), int64(total), 10)
+	return w.b
 }
 
-// envelope writes a success up to what is in Data.
-func (c *call) envelope(b []byte, message string) []byte {
-	b = append(append(append(b, `{"Code":"Success","Message":"`...), message...), `","RequestId":"`...)
-	return append(append(b, c.requestID...), `","Success":true,"Data":{`...)
+// envelope writes a success up to what is in Data, which is what the object goes on with.
+func (c *call) envelope(b []byte, message string) object {
+	w := object{append(b, '{')}
+	w.text("Code", "Success")
+	w.text("Message", message)
+	w.text("RequestId", c.requestID)
+	w.flag("Success", true)
+	w.raw("Data", "{")
+	return w
 }
 
 const bssList = `"OrderList":{"Order":[`
@@ -225,7 +209,7 @@ func actCancel(c *call) *Error {
 }
 
 func answerCancel(c *call, b []byte) []byte {
-	w := object{c.envelope(b, "Successful!")}
+	w := c.envelope(b, "Successful!")
 	w.text("HostId", "cn")
 	return append(w.b, "}}"...)
 }

@@ -97,7 +97,7 @@ var catalogWeight = func() (sum int) {
 }()
 
 // pickProduct chooses by weight.
-func pickProduct(s *stream) uint8 {
+func pickProduct(s *random) uint8 {
 	n := s.n(catalogWeight)
 	for i := range catalog {
 		if n -= catalog[i].weight; n < 0 {
@@ -121,7 +121,6 @@ const (
 )
 
 var kindNames = [...]string{"New", "Renew", "Upgrade", "Downgrade", "Convert", "Refund", "TempUpgrade", "ResizeDisk", "CompensatoryRenew"}
-var kindNamesLower = [...]string{"new", "renew", "upgrade", "downgrade", "convert", "refund", "tempupgrade", "resizedisk", "compensatoryrenew"}
 
 // kindPrices are what an order of a kind costs, in hundredths of a purchase. A compensation and a downgrade are free.
 var kindPrices = [...]int64{100, 100, 30, 0, 100, 100, 5, 10, 0}
@@ -135,7 +134,6 @@ const (
 )
 
 var statusNames = [...]string{"", "Unpaid", "Paid", "Cancelled"}
-var statusNamesLower = [...]string{"", "unpaid", "paid", "cancelled"}
 
 // operators are RAM users of the account who place orders now and then.
 var operators = [...]string{"204837465920183746", "209938475610293847", "221194857362910485", "270018273645910283"}

@@ -31,7 +31,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 	if gap < 1 {
 		panic(fmt.Sprintf("simulator: no room for %d more orders at %v", n, at))
 	}
-	s := newStream(a.o.Seed, a.adds, purposeAdd)
+	s := newRandom(a.o.Seed, a.adds, purposeAdd)
 	a.adds++
 	added := make([]order, n)
 	ids := make([]string, n)
@@ -39,7 +39,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 		id += minGap + s.between(0, gap-1)
 		added[k] = order{id: id, create: create}
 		ids[k] = string(a.vendor.appendID(nil, id))
-		a.invent(&added[k], &s, a.orders[:i], true)
+		a.generateOrder(&added[k], &s, a.orders[:i], true)
 		added[k].payBy(a.now().Unix())
 		a.hold(&added[k])
 	}
@@ -47,7 +47,7 @@ func (a *Account) Add(n int, at time.Time) []string {
 	return ids
 }
 
-// Pay pays an unpaid order now.
+// Pay pays an unpaid order now. The documents of the Domain API say that it is settled.
 func (a *Account) Pay(id string) error {
 	return a.update(id, func(o *order) error {
 		if o.status != statusUnpaid {
@@ -72,7 +72,7 @@ func (a *Account) hold(o *order) { o.pending = a.held && o.status == statusPaid 
 
 // Deliver fills in the instances and the service period of an order that was held. Its row in a listing stays the same.
 func (a *Account) Deliver(id string) error {
-	return a.detail(id, func(o *order) error {
+	return a.change(id, func(o *order) error {
 		if !o.pending {
 			return fmt.Errorf("simulator: order %s waits for no delivery", id)
 		}
@@ -84,7 +84,7 @@ func (a *Account) Deliver(id string) error {
 // ChangeDetail alters the configuration of an order's lines, and gives a subscription a day more. The row of the order in a
 // listing stays the same. What the vendor shows of an order that is not paid may have neither.
 func (a *Account) ChangeDetail(id string) error {
-	return a.detail(id, func(o *order) error {
+	return a.change(id, func(o *order) error {
 		if o.status != statusPaid || o.pending {
 			return fmt.Errorf("simulator: order %s is %q, or not delivered", id, a.statusName(o))
 		}
@@ -103,9 +103,6 @@ func (a *Account) Revoke(id string) error {
 		return nil
 	})
 }
-
-// Settle settles an order of the Domain API now. It is Pay by the name in its documents.
-func (a *Account) Settle(id string) error { return a.Pay(id) }
 
 // Cancel cancels an unpaid order.
 func (a *Account) Cancel(id string) error {
@@ -142,31 +139,23 @@ func (a *Account) DropItem(id string) error {
 
 // Move corrects the creation time of an order, to the second; that of its payment moves with it. It keeps its id.
 func (a *Account) Move(id string, to time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	o := a.find(id)
-	if o == nil {
-		return fmt.Errorf("simulator: no order %q", id)
-	}
-	moved := *o
-	moved.create = to.Unix()
-	a.drop(o)
-	a.moved = true
-	_, i := a.indexes(moved.create, moved.create+1)
-	a.orders = slices.Insert(a.orders, i, moved)
-	return nil
+	return a.change(id, func(o *order) error {
+		moved := *o
+		moved.create = to.Unix()
+		a.drop(o)
+		a.moved = true
+		_, i := a.indexes(moved.create, moved.create+1)
+		a.orders = slices.Insert(a.orders, i, moved)
+		return nil
+	})
 }
 
 // Vanish removes an order: no listing shows it any more, and its detail is that of an order that never was.
 func (a *Account) Vanish(id string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	o := a.find(id)
-	if o == nil {
-		return fmt.Errorf("simulator: no order %q", id)
-	}
-	a.drop(o)
-	return nil
+	return a.change(id, func(o *order) error {
+		a.drop(o)
+		return nil
+	})
 }
 
 // drop takes an order off the list. The caller holds mu.
@@ -180,9 +169,9 @@ func (a *Account) drop(o *order) {
 }
 
 // update changes an order in a way that a listing shows.
-func (a *Account) update(id string, change func(*order) error) error {
-	return a.detail(id, func(o *order) error {
-		err := change(o)
+func (a *Account) update(id string, do func(*order) error) error {
+	return a.change(id, func(o *order) error {
+		err := do(o)
 		if err == nil {
 			o.touched = a.age(o)
 		}
@@ -190,15 +179,15 @@ func (a *Account) update(id string, change func(*order) error) error {
 	})
 }
 
-// detail changes an order in a way that only its detail shows.
-func (a *Account) detail(id string, change func(*order) error) error {
+// change does something to an order.
+func (a *Account) change(id string, do func(*order) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.find(id)
 	if o == nil {
 		return fmt.Errorf("simulator: no order %q", id)
 	}
-	return change(o)
+	return do(o)
 }
 
 // age is how many seconds ago an order was created.

@@ -15,7 +15,7 @@ import (
 //
 // A call may hang until the client gives up, so its time-out should be short.
 func Chaos(seed uint64) *Script {
-	s := newStream(seed, 0, purposeChaos)
+	s := newRandom(seed, 0, purposeChaos)
 	var passing, losing []*Kind
 	for i := range kinds {
 		switch k := &kinds[i]; {

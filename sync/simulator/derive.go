@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"iter"
 	"math/bits"
 	"time"
 )
@@ -25,13 +26,13 @@ type money struct {
 
 // amounts derives an order's money. What was dropped is not in the order and stays in item, where it is skipped.
 func (a *Account) amounts(o *order, f form, m *money) {
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAmounts)
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAmounts)
 	discount := [8]int64{100, 100, 100, 95, 90, 85, 70, 60}[s.n(8)]
 	*m = money{scale: 2, noTax: f&formNoTax != 0}
-	var use stream
+	var use random
 	var class int
 	if o.postpaid {
-		use = newStream(a.o.Seed, uint64(o.id), purposeAmounts)
+		use = newRandom(a.o.Seed, uint64(o.id), purposeAmounts)
 		if class = use.n(100); class >= 40 && class < 90 {
 			m.scale = 12
 		}
@@ -75,7 +76,7 @@ func (a *Account) amounts(o *order, f form, m *money) {
 		}
 	}
 	// In a few orders the lines do not add up to the order: nothing promises that the vendor's numbers do.
-	if own := newStream(a.o.Seed, uint64(o.id), purposeItems); o.lines > 1 && own.n(64) == 0 {
+	if own := newRandom(a.o.Seed, uint64(o.id), purposeItems); o.lines > 1 && own.n(64) == 0 {
 		m.item[0][colPretax]++
 		m.item[0][colAfterTax]++
 	}
@@ -86,7 +87,7 @@ func (a *Account) amounts(o *order, f form, m *money) {
 // order of its kind takes. An order and those that refer to it have the same prices.
 func (a *Account) price(o *order, line int) int64 {
 	list := &catalog[o.product].price
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAmounts+uint64(100+line))
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAmounts+uint64(100+line))
 	gross := s.between(list[0], list[1]) * int64(a.quantity(o, line)) * int64(o.term)
 	if o.kind == kindRefund {
 		return share(gross, int64(o.part), 100)
@@ -148,7 +149,7 @@ const (
 )
 
 func (a *Account) form(o *order) form {
-	s := newStream(a.o.Seed, uint64(o.id), purposeForm)
+	s := newRandom(a.o.Seed, uint64(o.id), purposeForm)
 	var f form
 	for _, p := range formOdds {
 		if s.n(1000) < p.permille {
@@ -156,7 +157,7 @@ func (a *Account) form(o *order) form {
 		}
 	}
 	// Tax is sent for all orders about the same purchase, or for none of them.
-	if t := newStream(a.o.Seed, uint64(o.asset), purposeForm); t.percent(25) {
+	if t := newRandom(a.o.Seed, uint64(o.asset), purposeForm); t.percent(25) {
 		f |= formNoTax
 	}
 	return f
@@ -185,6 +186,17 @@ func (o *order) items() int { return int(o.lines) - bits.OnesCount8(o.dropped) }
 
 // has reports whether a line is still there.
 func (o *order) has(line int) bool { return o.dropped&(1<<line) == 0 }
+
+// left are the lines that are still there.
+func (o *order) left() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for n := range int(o.lines) {
+			if o.has(n) && !yield(n) {
+				return
+			}
+		}
+	}
+}
 
 // period is the service period of a paid order in Unix seconds. It ends at 16:00 UTC, midnight in China.
 func (o *order) period() (start, end int64) {

@@ -1,5 +1,5 @@
 // Package simulator serves the order APIs of Alibaba Cloud and UniCloud in-process, on the real wire protocols, over
-// invented accounts whose every number it can also tell exactly.
+// generated accounts whose every number it can also tell exactly.
 //
 // It exists so that the production client can be tested, measured and shown without an account at the vendor, and so
 // that the result can be compared with a truth. For that reason it shares nothing with the client: the data model, the

@@ -29,8 +29,6 @@ func askDomain(c *call) *Error {
 // order that is not settled has instead of its dates is unconfirmed: nothing, or an empty text.
 func answerDomain(c *call, b []byte) []byte {
 	a := c.data
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	o := a.find(c.question.OrderID)
 	atomic.AddUint32(&o.calls, 1)
 	var m money
@@ -42,13 +40,9 @@ func answerDomain(c *call, b []byte) []byte {
 	w.local("OrderDate", o.create, a.o.Zone)
 	w.flag("CheckFlag", settled)
 	w.text("Money", domainMoney(m.order[colPretax], m.scale))
-	rows := rowWriter{b: append(w.b, `,"OrderProducts":{`...), list: `"SubOrderResult":[`, drop: c.action.Drop, alter: c.action.Row}
-	for n := range int(o.lines) {
-		if o.has(n) && rows.next() {
-			start := len(rows.b)
-			rows.b = a.appendDomainLine(rows.b, o, f, &m, n)
-			rows.altered(a, o, start)
-		}
+	rows := rowWriter{call: c, b: append(w.b, `,"OrderProducts":{`...), list: `"SubOrderResult":[`}
+	for n := range o.left() {
+		rows.row(o, func(b []byte) []byte { return a.appendDomainLine(b, o, f, &m, n) })
 	}
 	if rows.written == 0 {
 		rows.b = append(rows.b, rows.list...)
@@ -129,17 +123,14 @@ func domainMoney(v int64, scale uint8) string {
 func (a *Account) describeDomain(o *order, r *Order) {
 	r.OrderType = o.actionType()
 	r.RelatedOrderID, r.ProductType, r.CommodityCode, r.SubscriptionType, r.PaymentCurrency = "", "", "", "", ""
-	line := 0
-	for i := range r.Items {
-		for !o.has(line) {
-			line++
-		}
-		it := &r.Items[i]
+	items := r.Items
+	for line := range o.left() {
+		it := &items[0]
 		*it = Item{
 			ItemID: it.ItemID, InstanceIDs: []string{a.domainName(o, line)},
-			Quantity: it.Quantity, UsageEndTime: it.UsageEndTime, Pretax: it.Pretax,
+			Quantity: it.Quantity, UsageEndTime: it.UsageEndTime, Prices: it.Prices,
 		}
-		line++
+		items = items[1:]
 	}
 }
 

@@ -81,7 +81,7 @@ func readDomain(t testing.TB, d domainOrder) Order {
 		return decimal.NewNullDecimal(decimal.RequireFromString(s))
 	}
 	o := Order{
-		OrderID: d.OrderID, ProductCode: "domain", CreateTime: at(d.OrderDate), PaymentTime: at(d.CheckDate), Pretax: money(d.Money),
+		OrderID: d.OrderID, ProductCode: "domain", CreateTime: at(d.OrderDate), PaymentTime: at(d.CheckDate), Prices: Prices{Pretax: money(d.Money)},
 		PaymentStatus: map[[2]bool]string{{true, true}: "Paid", {false, true}: "Unpaid", {false, false}: "Cancelled"}[[2]bool{d.CheckFlag, d.ValidFlag}],
 	}
 	for _, l := range d.OrderProducts.SubOrderResult {
@@ -92,7 +92,7 @@ func readDomain(t testing.TB, d domainOrder) Order {
 		}
 		o.OrderType = l.ActionType
 		o.Items = append(o.Items, Item{
-			ItemID: l.TrackID, InstanceIDs: []string{l.RelatedName}, Quantity: l.Amount, Pretax: money(l.Money), UsageEndTime: at(l.DeadDate),
+			ItemID: l.TrackID, InstanceIDs: []string{l.RelatedName}, Quantity: l.Amount, Prices: Prices{Pretax: money(l.Money)}, UsageEndTime: at(l.DeadDate),
 		})
 	}
 	return o
@@ -138,7 +138,7 @@ func TestDomainTruthIsTheWire(t *testing.T) {
 	if d := queryOrder(t, s, a, id); d.CheckFlag || !d.ValidFlag || d.CheckDate != "" {
 		t.Errorf("before it is settled: %+v", d)
 	}
-	if a.Settle(id) != nil || a.Settle(id) == nil || a.Cancel(other) != nil {
+	if a.Pay(id) != nil || a.Pay(id) == nil || a.Cancel(other) != nil {
 		t.Error("an order can be settled once")
 	}
 	if d := queryOrder(t, s, a, id); !d.CheckFlag || d.CheckDate != "2026-03-22 09:00:00" {

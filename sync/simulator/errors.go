@@ -55,35 +55,37 @@ func errPermission(action string) *Error {
 // both are in milliseconds.
 func errThrottled(limit float64, retry time.Duration) *Error {
 	left := (retry + time.Millisecond - 1) / time.Millisecond
-	return &Error{
-		Status: 400, Code: "Throttling.User", Message: "Request was denied due to user flow control.",
-		header: http.Header{
-			"X-Acs-Retry-After":    {strconv.FormatInt(int64(left), 10)},
-			"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)},
-		},
+	e := coded(400, "Throttling.User")
+	e.header = http.Header{
+		"X-Acs-Retry-After":    {strconv.FormatInt(int64(left), 10)},
+		"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)},
 	}
+	return e
 }
 
 // appendBSSError writes the error's body as BSS has it.
 func appendBSSError(b []byte, x *exchange, e *Error) []byte {
-	b = appendString(append(b, `{"RequestId":`...), x.id)
-	b = appendString(append(b, `,"Code":`...), e.Code)
-	b = appendString(append(b, `,"Message":`...), e.Message)
+	w := object{append(b, '{')}
+	w.text("RequestId", x.id)
+	w.text("Code", e.Code)
+	w.text("Message", e.Message)
 	if e.denied != "" {
-		w := object{append(b, `,"AccessDeniedDetail":{`...)}
-		w.text("AuthAction", e.denied)
-		w.text("AuthPrincipalDisplayName", "simulated-user")
-		w.text("AuthPrincipalType", "SubUser")
-		w.text("NoPermissionType", "ImplicitDeny")
-		w.text("PolicyType", "AccountLevelIdentityBasedPolicy")
-		b = append(w.b, '}')
+		w.key("AccessDeniedDetail")
+		d := object{append(w.b, '{')}
+		d.text("AuthAction", e.denied)
+		d.text("AuthPrincipalDisplayName", "simulated-user")
+		d.text("AuthPrincipalType", "SubUser")
+		d.text("NoPermissionType", "ImplicitDeny")
+		d.text("PolicyType", "AccountLevelIdentityBasedPolicy")
+		w.b = append(d.b, '}')
 	}
 	if e.Status == http.StatusOK {
-		return append(b, `,"Success":false}`...)
+		w.flag("Success", false)
+	} else {
+		w.text("HostId", x.r.Host)
+		w.text("Recommend", "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+x.id)
 	}
-	b = appendString(append(b, `,"HostId":`...), x.r.Host)
-	b = appendString(append(b, `,"Recommend":`...), "https://api.aliyun.com/troubleshoot?q="+e.Code+"&product=BssOpenApi&requestId="+x.id)
-	return append(b, '}')
+	return append(w.b, '}')
 }
 
 // appendDomainError writes it as the Domain API's generation of the gateway does, in the format that was asked for.

@@ -21,7 +21,7 @@ type operation struct {
 	ask func(*call) *Error
 	// act does what the action is for before it is answered, where that is not just reading, or says why not.
 	act func(*call) *Error
-	// answer writes the success body. The parts that a fault alters are in the call.
+	// answer writes the success body; the data are locked. The parts that a fault alters are in the call.
 	answer func(*call, []byte) []byte
 }
 
@@ -125,9 +125,16 @@ func (s *Server) serve(x *exchange, c *call, op *operation) {
 				return
 			}
 		}
-		x.buf = x.format(op.answer(c, x.buf), x.action)
+		x.buf = x.format(c.answer(op, x.buf), x.action)
 		s.send(x, http.StatusOK, x.buf, f, outcomeOK)
 	}
+}
+
+// answer writes the success body while nobody changes the data.
+func (c *call) answer(op *operation, b []byte) []byte {
+	c.data.mu.RLock()
+	defer c.data.mu.RUnlock()
+	return op.answer(c, b)
 }
 
 // refuse answers with an error.
@@ -135,9 +142,9 @@ func (s *Server) refuse(x *exchange, e *Error, f *Action) {
 	if x.vendor.translate != nil {
 		e = x.vendor.translate(e)
 	}
-	s.errMu.Lock()
+	s.mu.Lock()
 	s.errors[e.Code]++
-	s.errMu.Unlock()
+	s.mu.Unlock()
 	for k, v := range e.header {
 		x.w.Header()[k] = v
 	}
@@ -157,12 +164,12 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return nil, nil, errMethod
 	}
-	actions := s.actions[r.URL.Path]
-	if actions == nil {
-		return nil, nil, errUnknownAction
-	}
-	if r.URL.Path == unicloud.path {
+	switch r.URL.Path {
+	case bss.path: // and domain's
+	case unicloud.path:
 		x.vendor = unicloud
+	default:
+		return nil, nil, errUnknownAction
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, r.Body, maxBody))
 	if err != nil {
@@ -181,7 +188,7 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 			args[k] = append(v, args[k]...)
 		}
 	}
-	op, refusal := x.route(actions, args)
+	op, refusal := x.route(args)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
@@ -198,14 +205,14 @@ func (s *Server) receive(x *exchange) (*call, *operation, *Error) {
 	if account.clock.Load() != nil {
 		x.w.Header()["Date"] = []string{account.now().UTC().Format(http.TimeFormat)}
 	}
-	if refusal := s.believe(claim, account); refusal != nil {
+	if refusal := s.authenticate(claim, account); refusal != nil {
 		return nil, nil, refusal
 	}
 	return &call{account: account, args: args, requestID: x.id}, op, nil
 }
 
-// believe checks everything that a request claims about its sender.
-func (s *Server) believe(c *claim, a *Account) *Error {
+// authenticate checks everything that a request claims about its sender.
+func (s *Server) authenticate(c *claim, a *Account) *Error {
 	now := a.now()
 	if off := now.Sub(c.at); off > skew || off < -skew {
 		return errExpired
@@ -227,7 +234,7 @@ func (s *Server) believe(c *claim, a *Account) *Error {
 }
 
 // route finds the operation: by header, as the current SDKs send it, or by the parameters of the older protocol.
-func (x *exchange) route(actions map[string]map[string]*operation, args url.Values) (*operation, *Error) {
+func (x *exchange) route(args url.Values) (*operation, *Error) {
 	headers := x.r.Header.Get("Authorization") != ""
 	action, version := args.Get("Action"), args.Get("Version")
 	if headers {
@@ -239,10 +246,19 @@ func (x *exchange) route(actions map[string]map[string]*operation, args url.Valu
 	if version == "" {
 		return nil, errMissing("Version")
 	}
-	op := actions[action][version]
+	var op *operation
+	known := false
+	for i := range operations {
+		if o := &operations[i]; o.vendor.path == x.r.URL.Path && o.action == action {
+			known = true
+			if o.version == version {
+				op = o
+			}
+		}
+	}
 	switch {
 	case op != nil:
-	case actions[action] != nil:
+	case known:
 		return nil, errVersion
 	case slices.Contains(unsupportedActions, action):
 		return nil, errUnsupported
@@ -290,7 +306,7 @@ func (s *Server) permit(c *call, op *operation) *Error {
 
 // whose finds out whose orders a call to BSS asks for: the login's, a customer's or a member account's.
 func (c *call) whose(op *operation) *Error {
-	ask := func(parameter string, find func(*Account, string) (*Account, bool)) *Error {
+	ask := func(parameter string) *Error {
 		id := c.args.Get(parameter)
 		if id == "" {
 			return nil
@@ -298,17 +314,19 @@ func (c *call) whose(op *operation) *Error {
 		if _, err := strconv.ParseInt(id, 10, 64); err != nil {
 			return errParameter(parameter, id)
 		}
-		var ok bool
-		if c.data, ok = find(c.data, id); !ok {
+		a := c.data
+		a.mu.RLock()
+		defer a.mu.RUnlock()
+		if c.data = a.others[other{parameter, id}]; c.data == nil {
 			return errOwner
 		}
 		c.question.OwnerID = id
 		return nil
 	}
-	if err := ask("OwnerId", (*Account).owner); err != nil || op.version != version2023 {
+	if err := ask("OwnerId"); err != nil || op.version != version2023 {
 		return err
 	}
-	return ask("MemberUid", (*Account).member)
+	return ask("MemberUid")
 }
 
 // latency is how long the vendor thinks about a question: the same each time it is asked.
@@ -318,14 +336,14 @@ func (a *Account) latency(q *FaultRequest) time.Duration {
 		return l.Fixed
 	}
 	id, _ := strconv.ParseUint(strings.TrimPrefix(q.OrderID, "D"), 10, 64)
-	s := newStream(a.o.Seed, id^uint64(q.Start.Unix())^uint64(q.Page)<<40, purposeLatency)
+	s := newRandom(a.o.Seed, id^uint64(q.Start.Unix())^uint64(q.Page)<<40, purposeLatency)
 	return l.Fixed + time.Duration(s.between(0, int64(l.Jitter)))
 }
 
 // requestID is a UUID in the vendor's spelling, a function of the request's number.
 func requestID(number uint64) string {
 	const hex = "0123456789ABCDEF"
-	s := newStream(0, number, purposeRequest)
+	s := newRandom(0, number, purposeRequest)
 	var id [36]byte
 	word := s.next()
 	for i := range id {

@@ -13,7 +13,7 @@ const (
 	maxLines   = 5
 )
 
-// generate invents the orders: first their times, then ids in the order of time, then what was bought.
+// generate makes the orders: first their times, then ids in the order of time, then what was bought.
 func (a *Account) generate() {
 	n := a.o.Orders
 	if n <= 0 {
@@ -26,9 +26,9 @@ func (a *Account) generate() {
 	if from < 500_000_000 || to > 9_000_000_000 {
 		panic(fmt.Sprintf("simulator: From %v and To %v leave no 15 digits for order ids", a.o.From, a.o.To))
 	}
-	times := a.inventTimes(n, from, to)
+	times := a.generateTimes(n, from, to)
 	a.orders = make([]order, n)
-	ids := newStream(a.o.Seed, 0, purposeIDs)
+	ids := newRandom(a.o.Seed, 0, purposeIDs)
 	for lo := 0; lo < n; {
 		hi := lo + 1
 		for hi < n && times[hi] == times[lo] {
@@ -43,10 +43,10 @@ func (a *Account) generate() {
 		}
 		lo = hi
 	}
-	s := newStream(a.o.Seed, 0, purposeOrders)
+	s := newRandom(a.o.Seed, 0, purposeOrders)
 	unpaidSince := a.o.To.Add(-unpaidLife).Unix()
 	for i := range a.orders {
-		a.invent(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
+		a.generateOrder(&a.orders[i], &s, a.orders[:i], a.orders[i].create >= unpaidSince)
 		a.orders[i].payBy(to)
 	}
 }
@@ -70,10 +70,10 @@ func idGap(n int) int {
 	return gap
 }
 
-// inventTimes returns n sorted creation times in [from, to): busy on weekdays by day (China), quiet at night, some hours
+// generateTimes returns n sorted creation times in [from, to): busy on weekdays by day (China), quiet at night, some hours
 // with nothing at all, one very busy hour, several orders exactly on the hour and several in the same second.
-func (a *Account) inventTimes(n int, from, to int64) []int64 {
-	s := newStream(a.o.Seed, 0, purposeTimes)
+func (a *Account) generateTimes(n int, from, to int64) []int64 {
+	s := newRandom(a.o.Seed, 0, purposeTimes)
 	first, hours := from/hour, int((to-1)/hour-from/hour)+1
 	clip := func(h int) (int64, int64) {
 		start := (first + int64(h)) * hour
@@ -88,7 +88,7 @@ func (a *Account) inventTimes(n int, from, to int64) []int64 {
 		w := hourWeight(a.o.Seed, first+int64(h), hours) * float64(hi-lo)
 		sum += w
 		cumulated[h] = sum
-		if pick := newStream(a.o.Seed, uint64(first)+uint64(h), purposeTimes); w > 0 && w*float64(1+pick.n(1000)) > weight {
+		if pick := newRandom(a.o.Seed, uint64(first)+uint64(h), purposeTimes); w > 0 && w*float64(1+pick.n(1000)) > weight {
 			busiest, weight = h, w*float64(1+pick.n(1000))
 		}
 	}
@@ -131,7 +131,7 @@ func hourWeight(seed uint64, h int64, hours int) float64 {
 	local := h + 8 // China
 	hourOfDay := local % 24
 	weekday := (local/24 + 4) % 7 // 1970-01-01 was a Thursday; 0 is Sunday
-	s := newStream(seed, uint64(h), purposeHours)
+	s := newRandom(seed, uint64(h), purposeHours)
 	quiet := 4
 	if hourOfDay < 6 {
 		quiet = 30
@@ -146,8 +146,8 @@ func hourWeight(seed uint64, h int64, hours int) float64 {
 	return w * (0.7 + 0.6*float64(s.n(1000))/1000)
 }
 
-// invent decides what an order is. Its id and creation time are set; earlier are the orders that it may refer to.
-func (a *Account) invent(o *order, s *stream, earlier []order, mayBeUnpaid bool) {
+// generateOrder decides what an order is. Its id and creation time are set; earlier are the orders that it may refer to.
+func (a *Account) generateOrder(o *order, s *random, earlier []order, mayBeUnpaid bool) {
 	o.product = pickProduct(s)
 	if a.vendor == domain {
 		o.product = domainProduct
@@ -244,7 +244,7 @@ func (o *order) refundable(at int64) uint8 {
 	return uint8(left)
 }
 
-func pickKind(s *stream) uint8 {
+func pickKind(s *random) uint8 {
 	switch n := s.n(100); {
 	case n < 68:
 		return kindNew
@@ -264,7 +264,7 @@ func pickKind(s *stream) uint8 {
 }
 
 // pickEarlier finds a paid order to refer to, which the buyer still uses: for a renewal, of some the one that ends first.
-func pickEarlier(s *stream, earlier []order, kind uint8, at int64) (found *order) {
+func pickEarlier(s *random, earlier []order, kind uint8, at int64) (found *order) {
 	n := len(earlier)
 	if n == 0 || kind == kindNew {
 		return nil

@@ -1,9 +1,77 @@
 package simulator
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
+
+// object writes a JSON object, field by field.
+type object struct{ b []byte }
+
+func (w *object) key(k string) {
+	if w.b[len(w.b)-1] != '{' {
+		w.b = append(w.b, ',')
+	}
+	w.b = append(append(append(w.b, '"'), k...), `":`...)
+}
+
+func (w *object) text(k, v string) {
+	w.key(k)
+	w.b = appendString(w.b, v)
+}
+
+func (w *object) number(k string, v int64) {
+	w.key(k)
+	w.b = strconv.AppendInt(w.b, v, 10)
+}
+
+// digits writes a number as text.
+func (w *object) digits(k string, v int64) {
+	w.key(k)
+	w.b = append(strconv.AppendInt(append(w.b, '"'), v, 10), '"')
+}
+
+// time writes Unix seconds as the vendor documents: yyyy-MM-ddTHH:mm:ssZ, always UTC.
+func (w *object) time(k string, t int64) {
+	w.key(k)
+	w.b = append(time.Unix(t, 0).UTC().AppendFormat(append(w.b, '"'), time.RFC3339), '"')
+}
+
+// raw writes what is JSON already.
+func (w *object) raw(k, v string) {
+	w.key(k)
+	w.b = append(w.b, v...)
+}
+
+func (w *object) flag(k string, v bool) {
+	w.key(k)
+	w.b = strconv.AppendBool(w.b, v)
+}
+
+// amount writes v*10^-scale as a number.
+func (w *object) amount(k string, v int64, scale uint8) {
+	w.key(k)
+	w.b = appendNumber(w.b, v, scale)
+}
+
+// millis writes Unix seconds as milliseconds; null where there is no time.
+func (w *object) millis(k string, t int64, ok bool) {
+	w.key(k)
+	if !ok {
+		w.b = append(w.b, "null"...)
+		return
+	}
+	w.b = strconv.AppendInt(w.b, t*1000, 10)
+}
+
+// localLayout is how UniCloud's filters and the Domain API write times: without a zone.
+const localLayout = "2006-01-02 15:04:05"
+
+func (w *object) local(k string, t int64, zone *time.Location) {
+	w.key(k)
+	w.b = append(time.Unix(t, 0).In(zone).AppendFormat(append(w.b, '"'), localLayout), '"')
+}
 
 // appendString writes a JSON string. The text is valid UTF-8.
 func appendString(b []byte, s string) []byte {
@@ -28,42 +96,22 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendTime writes Unix seconds as the vendor documents: yyyy-MM-ddTHH:mm:ssZ, always UTC.
-func appendTime(b []byte, t int64) []byte {
-	u := time.Unix(t, 0).UTC()
-	year, month, day := u.Date()
-	hour, minute, second := u.Clock()
-	two := func(b []byte, n int, end byte) []byte { return append(b, byte('0'+n/10), byte('0'+n%10), end) }
-	b = append(strconv.AppendInt(b, int64(year), 10), '-')
-	b = two(b, int(month), '-')
-	b = two(b, day, 'T')
-	b = two(b, hour, ':')
-	b = two(b, minute, ':')
-	return two(b, second, 'Z')
-}
-
 // appendDecimal writes v*10^-scale as plain digits.
 func appendDecimal(b []byte, v int64, scale uint8) []byte {
 	if v < 0 {
 		b = append(b, '-')
 		v = -v
 	}
+	const zeros = "0000000000000"
+	start := len(b)
+	b = strconv.AppendInt(b, v, 10)
+	if lack := int(scale) + 1 - (len(b) - start); lack > 0 {
+		b = slices.Insert(b, start, []byte(zeros[:lack])...)
+	}
 	if scale == 0 {
-		return strconv.AppendInt(b, v, 10)
+		return b
 	}
-	var digits [32]byte
-	d := strconv.AppendInt(digits[:0], v, 10)
-	if pad := int(scale) + 1 - len(d); pad > 0 {
-		b = append(b, "0."...)
-		for range pad - 1 {
-			b = append(b, '0')
-		}
-		return append(b, d...)
-	}
-	whole := len(d) - int(scale)
-	b = append(b, d[:whole]...)
-	b = append(b, '.')
-	return append(b, d[whole:]...)
+	return slices.Insert(b, len(b)-int(scale), '.')
 }
 
 // trimZeros takes zeros off the fraction's end.
@@ -78,20 +126,11 @@ func trimZeros(v int64, scale uint8) (int64, uint8) {
 // decimal: 1.23456E-7. (The captured numbers are JSON numbers; that tiny ones have exponents is unconfirmed, and legal.)
 func appendNumber(b []byte, v int64, scale uint8) []byte {
 	v, scale = trimZeros(v, scale)
-	if v < 0 {
-		b = append(b, '-')
-		v = -v
-	}
-	var digits [32]byte
-	d := strconv.AppendInt(digits[:0], v, 10)
-	exponent := len(d) - 1 - int(scale)
+	digits := strconv.Itoa(int(max(v, -v)))
+	exponent := len(digits) - 1 - int(scale)
 	if v == 0 || exponent >= -6 {
 		return appendDecimal(b, v, scale)
 	}
-	b = append(b, d[0])
-	if len(d) > 1 {
-		b = append(append(b, '.'), d[1:]...)
-	}
-	b = append(b, 'E')
-	return strconv.AppendInt(b, int64(exponent), 10)
+	fraction := uint8(len(digits) - 1)
+	return strconv.AppendInt(append(appendDecimal(b, v, fraction), 'E'), int64(exponent), 10)
 }

@@ -17,7 +17,7 @@ type Kind struct {
 	side  side
 	loses bool    // what it happens to is unavailable while it lasts
 	chaos float64 // the highest Probability that Chaos sets; 0 keeps it out
-	act   func(*stream, *FaultRequest) Action
+	act   func(*random, *FaultRequest) Action
 	// alter changes a row or line of an order and returns nil where it leaves it alone. It makes the kind one about rows.
 	alter alteration
 }
@@ -75,14 +75,14 @@ func findKind(name string) *Kind {
 // kinds is the catalogue.
 var kinds = []Kind{
 	{Name: "throttle", About: "a throttling code with 400 or 429, with or without rate-limit headers", side: anyCall, chaos: 0.15, act: throttle},
-	{Name: "retry-after", About: "429 Throttling.Api with Retry-After: 1", side: anyCall, act: retryLater},
+	{Name: "retry-after", About: "429 Throttling.Api with Retry-After: 1", side: anyCall, act: exactly(retryLater)},
 	{Name: "acs-retry-after", About: "a code that is no throttle's, which x-acs-retry-after makes one", side: anyCall, act: retryMillis},
 	{Name: "throttle200", About: "a throttling code in a 200 with Success false", side: anyCall, chaos: 0.08, act: refusal(200, "Throttling.User")},
 	{Name: "error200", About: "InternalError in a 200 with Success false", side: anyCall, chaos: 0.06, act: refusal(200, "InternalError")},
 	{Name: "internal-error", About: "500 InternalError", side: anyCall, chaos: 0.08, act: refusal(500, "InternalError")},
 	{Name: "unavailable", About: "503 ServiceUnavailable", side: anyCall, chaos: 0.08, act: refusal(503, "ServiceUnavailable")},
 	{Name: "lower-case-error", About: "503 ServiceUnavailable whose keys are in lower case, as the vendor's SDKs accept them", side: anyCall, act: exactly(lowerCaseError)},
-	{Name: "html502", About: "a proxy's 502 in HTML", side: anyCall, chaos: 0.06, act: badGateway},
+	{Name: "html502", About: "a proxy's 502 in HTML", side: anyCall, chaos: 0.06, act: exactly(badGateway)},
 	{Name: "truncated", About: "200 with JSON that is cut off", side: anyCall, chaos: 0.06, act: truncated},
 	{Name: "empty200", About: "200 with nothing in it", side: anyCall, chaos: 0.06, act: exactly(Action{Status: 200})},
 	{Name: "wrong-shape", About: "200 with something in Data that does not belong there", side: anyCall, chaos: 0.05, act: wrongShape},
@@ -92,12 +92,12 @@ var kinds = []Kind{
 	{Name: "slow", About: "an answer up to 50 ms late", side: anyCall, chaos: 0.05, act: slow},
 	{Name: "drip", About: "an answer in small pieces, for about 20 ms", side: anyCall, chaos: 0.03, act: exactly(Action{Drip: Drip{Bytes: 600, Every: time.Millisecond}})},
 
-	{Name: "wrong-total", About: "TotalCount too high, too low or zero", side: listings, chaos: 0.2, act: oneOf(totalHigh, totalLow, totalZero)},
+	{Name: "wrong-total", About: "TotalCount too high, too low or zero", side: listings, chaos: 0.2, act: oneOf(totalHigh, totalLow, exactly(Action{Total: noTotal}))},
 	{Name: "total-high", About: "TotalCount too high", side: listings, act: totalHigh},
 	{Name: "total-low", About: "TotalCount too low", side: listings, act: totalLow},
 	{Name: "total-cap", About: "TotalCount is 100 at the most, and no later page has a row", side: listings, act: totalCap},
-	{Name: "lists-nothing", About: "success with an empty listing", side: listings, act: listsNothing},
-	{Name: "total-zero", About: "TotalCount 0", side: listings, act: totalZero},
+	{Name: "lists-nothing", About: "success with an empty listing", side: listings, act: exactly(Action{Total: noTotal, Drop: EmptyPage().Drop})},
+	{Name: "total-zero", About: "TotalCount 0", side: listings, act: exactly(Action{Total: noTotal})},
 	{Name: "empty-page", About: "a page without rows", side: listings, chaos: 0.2, act: exactly(EmptyPage())},
 	{Name: "short-page", About: "a page of which the last rows are missing", side: listings, chaos: 0.2, act: shortPage},
 	{Name: "shifted-page", About: "a page after the first that is one row off, as when orders come and go", side: listings, chaos: 0.2, act: shiftedPage},
@@ -130,12 +130,17 @@ var kinds = []Kind{
 	{Name: "no-permission", About: "403 NoPermission", side: anyCall, act: noPermission},
 }
 
-func exactly(a Action) func(*stream, *FaultRequest) Action {
-	return func(*stream, *FaultRequest) Action { return a }
+func exactly(a Action) func(*random, *FaultRequest) Action {
+	return func(*random, *FaultRequest) Action { return a }
 }
 
-func refusal(status int, code string) func(*stream, *FaultRequest) Action {
-	return exactly(Action{Error: &Error{Status: status, Code: code, Message: messages[code]}})
+func refusal(status int, code string) func(*random, *FaultRequest) Action {
+	return exactly(Action{Error: coded(status, code)})
+}
+
+// coded is an error with the vendor's message of its code.
+func coded(status int, code string) *Error {
+	return &Error{Status: status, Code: code, Message: messages[code]}
 }
 
 var messages = map[string]string{
@@ -148,14 +153,14 @@ var messages = map[string]string{
 	"InvalidSecurityToken.Expired": "Specified SecurityToken is expired.",
 }
 
-func oneOf(acts ...func(*stream, *FaultRequest) Action) func(*stream, *FaultRequest) Action {
-	return func(s *stream, q *FaultRequest) Action { return acts[s.n(len(acts))](s, q) }
+func oneOf(acts ...func(*random, *FaultRequest) Action) func(*random, *FaultRequest) Action {
+	return func(s *random, q *FaultRequest) Action { return acts[s.n(len(acts))](s, q) }
 }
 
 // throttle varies in all that the vendor's documents leave open. The SDK takes TimeLeft for milliseconds.
-func throttle(s *stream, _ *FaultRequest) Action {
+func throttle(s *random, _ *FaultRequest) Action {
 	code := [...]string{"Throttling", "Throttling.User", "Throttling.Api"}[s.n(3)]
-	a := Action{Error: &Error{Status: [...]int{400, 429}[s.n(2)], Code: code, Message: messages[code]}}
+	a := Action{Error: coded([...]int{400, 429}[s.n(2)], code)}
 	left := fmt.Sprintf("Limit:10,Remain:0,TimeLeft:%d", s.between(1, 25))
 	switch s.n(4) {
 	case 0:
@@ -168,8 +173,8 @@ func throttle(s *stream, _ *FaultRequest) Action {
 	return a
 }
 
-func retryMillis(s *stream, _ *FaultRequest) Action {
-	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), {Status: 500, Code: "InternalError", Message: messages["InternalError"]}}[s.n(3)]
+func retryMillis(s *random, _ *FaultRequest) Action {
+	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), coded(500, "InternalError")}[s.n(3)]
 	return Action{Error: refused, Header: http.Header{"X-Acs-Retry-After": {strconv.FormatInt(s.between(1, 25), 10)}}}
 }
 
@@ -178,24 +183,19 @@ var lowerCaseError = Action{
 	Body:   `{"code":"ServiceUnavailable","message":"The request has failed due to a temporary failure of the server.","requestId":"0"}`,
 }
 
-func retryLater(*stream, *FaultRequest) Action {
-	const code = "Throttling.Api"
-	return Action{Error: &Error{Status: 429, Code: code, Message: messages[code]}, Header: http.Header{"Retry-After": {"1"}}}
+var retryLater = Action{Error: coded(429, "Throttling.Api"), Header: http.Header{"Retry-After": {"1"}}}
+
+var badGateway = Action{
+	Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},
+	Body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n",
 }
 
-func badGateway(*stream, *FaultRequest) Action {
-	return Action{
-		Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},
-		Body: "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n",
-	}
-}
-
-func truncated(s *stream, _ *FaultRequest) Action {
+func truncated(s *random, _ *FaultRequest) Action {
 	percent := int(s.between(1, 99))
 	return Action{Rewrite: func(body []byte) []byte { return body[:1+(len(body)-1)*percent/100] }}
 }
 
-func wrongShape(s *stream, q *FaultRequest) Action {
+func wrongShape(s *random, q *FaultRequest) Action {
 	data := [...]string{"17", `"ok"`, "[]", `{"TotalCount":1,"OrderList":17}`, `{"TotalCount":1,"OrderList":{"Order":"none"}}`}[s.n(5)]
 	switch q.Version {
 	case versionUniCloud:
@@ -207,46 +207,40 @@ func wrongShape(s *stream, q *FaultRequest) Action {
 }
 
 // resetMidway breaks off in the envelope: every body is longer than that.
-func resetMidway(s *stream, _ *FaultRequest) Action {
+func resetMidway(s *random, _ *FaultRequest) Action {
 	return Action{Reset: true, Truncate: int(s.between(1, 100))}
 }
 
-func slow(s *stream, _ *FaultRequest) Action {
+func slow(s *random, _ *FaultRequest) Action {
 	return Action{Delay: time.Duration(s.between(1, 50)) * time.Millisecond}
 }
 
-func totalHigh(s *stream, q *FaultRequest) Action {
+func totalHigh(s *random, q *FaultRequest) Action {
 	more := 1 + s.n(2*q.Size)
 	return Action{Total: func(n int) int { return n + more }}
 }
 
-func totalLow(s *stream, q *FaultRequest) Action {
+func totalLow(s *random, q *FaultRequest) Action {
 	less := 1 + s.n(2*q.Size)
 	return Action{Total: func(n int) int { return max(min(n, 1), n-less) }}
 }
 
-func totalZero(*stream, *FaultRequest) Action {
-	return Action{Total: func(int) int { return 0 }}
-}
+func noTotal(int) int { return 0 }
 
-func totalCap(_ *stream, q *FaultRequest) Action {
+func totalCap(_ *random, q *FaultRequest) Action {
 	const most = 100
 	before := (q.Page - 1) * q.Size
 	return Action{Total: func(n int) int { return min(n, most) }, Drop: func(row int) bool { return before+row >= most }}
 }
 
-func listsNothing(*stream, *FaultRequest) Action {
-	return Action{Total: func(int) int { return 0 }, Drop: func(int) bool { return true }}
-}
-
-func shortPage(s *stream, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }
+func shortPage(s *random, q *FaultRequest) Action { return ShortPage(1 + s.n(max(1, q.Size/2))) }
 
 // shiftedPage repeats a row of the page before, or leaves out one that is then on no page.
-func shiftedPage(s *stream, _ *FaultRequest) Action { return Action{Shift: 1 - 2*s.n(2)} }
+func shiftedPage(s *random, _ *FaultRequest) Action { return Action{Shift: 1 - 2*s.n(2)} }
 
 // pageCap is 5 to 19 rows: a client that asks for the usual 20 meets it, one that asks for 5 after a time-out does not.
-func pageCap(hidden bool) func(*stream, *FaultRequest) Action {
-	return func(s *stream, q *FaultRequest) Action {
+func pageCap(hidden bool) func(*random, *FaultRequest) Action {
+	return func(s *random, q *FaultRequest) Action {
 		limit := int(s.between(5, 19))
 		if q.Size <= limit {
 			return Action{}
@@ -255,7 +249,7 @@ func pageCap(hidden bool) func(*stream, *FaultRequest) Action {
 	}
 }
 
-func noPermission(_ *stream, q *FaultRequest) Action {
+func noPermission(_ *random, q *FaultRequest) Action {
 	action := q.API
 	for i := range operations {
 		if operations[i].action == q.API && operations[i].version == q.Version && operations[i].ram != "" {

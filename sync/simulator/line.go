@@ -1,7 +1,5 @@
 package simulator
 
-import "strconv"
-
 // line is what a line item has beside its order's fields.
 type line struct {
 	region     string
@@ -14,8 +12,8 @@ type line struct {
 
 func (a *Account) line(o *order, f form, n int) line {
 	p := &catalog[o.product]
-	shared := newStream(a.o.Seed, uint64(o.asset), purposeAsset)
-	own := newStream(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
+	shared := newRandom(a.o.Seed, uint64(o.asset), purposeAsset)
+	own := newRandom(a.o.Seed, uint64(o.id)+uint64(n), purposeAsset)
 	l := line{region: p.regions[shared.n(len(p.regions))], quantity: a.quantity(o, n)}
 	if f&formNoOperator == 0 && own.percent(70) {
 		l.operator = operators[own.n(len(operators))]
@@ -29,7 +27,7 @@ func (a *Account) line(o *order, f form, n int) line {
 
 // quantity is how many of its product a line is about.
 func (a *Account) quantity(o *order, n int) int {
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(300+n))
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAsset+uint64(300+n))
 	if s.percent(25) {
 		return s.n(4) + 2
 	}
@@ -51,14 +49,9 @@ func (o *order) subscription() string {
 	return "Subscription"
 }
 
-func (o *order) subType(lower bool) string {
-	switch {
-	case o.kind == kindRefund && lower:
-		return "refundsuborder"
-	case o.kind == kindRefund:
+func (o *order) subType() string {
+	if o.kind == kindRefund {
 		return "RefundSubOrder"
-	case lower:
-		return "productsuborder"
 	}
 	return "ProductSubOrder"
 }
@@ -67,7 +60,7 @@ func (o *order) subType(lower bool) string {
 func (a *Account) appendInstance(b []byte, o *order, n, k int) []byte {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
 	p := &catalog[o.product]
-	s := newStream(a.o.Seed, uint64(o.asset), purposeAsset+uint64(100+n*8+k))
+	s := newRandom(a.o.Seed, uint64(o.asset), purposeAsset+uint64(100+n*8+k))
 	b = append(b, p.prefix...)
 	for word, i := s.next(), 0; i < 17; i++ {
 		if i == 12 {
@@ -82,7 +75,7 @@ func (a *Account) appendInstance(b []byte, o *order, n, k int) []byte {
 // appendConfig writes the documented form Module:[Key:Val;Key:Val;]Module2:[Key:Val;]. The original configuration, not
 // yet normalised, has one entry more.
 func (a *Account) appendConfig(b []byte, o *order, n int, original bool) []byte {
-	s := newStream(a.o.Seed, uint64(o.asset)+uint64(o.revision), purposeAsset+uint64(200+n))
+	s := newRandom(a.o.Seed, uint64(o.asset)+uint64(o.revision), purposeAsset+uint64(200+n))
 	for i := range catalog[o.product].modules {
 		m := &catalog[o.product].modules[i]
 		b = append(append(b, m.name...), ":["...)
@@ -109,21 +102,12 @@ func (f form) configs() (config, original bool) {
 
 var buyFrom = [4]string{"console", "openapi", "渠道", "terraform"}
 
-// appendExtendInfos writes the map as JSON; its keys are not documented.
-func (a *Account) appendExtendInfos(b []byte, o *order, n int) []byte {
-	b = append(b, `{"buyFrom":"`...)
-	b = append(b, buyFrom[uint64(o.id)%4]...)
-	b = append(b, `","seq":"`...)
-	b = strconv.AppendInt(b, int64(n), 10)
-	return append(b, `"}`...)
-}
-
 // appendModules writes BillModuleConfig or OriginalModuleConfig as the vendor's metadata declares them; inner keys
 // start in lower case.
-func (a *Account) appendModules(b []byte, o *order, bill bool) []byte {
-	outer, inner := `{"originalModuleConfig":[`, `"ModuleProperties":{"moduleProperties":[`
+func appendModules(b []byte, o *order, bill bool) []byte {
+	outer, inner := `{"originalModuleConfig":[`, `{"moduleProperties":[`
 	if bill {
-		outer, inner = `{"billModuleConfig":[`, `"BillModuleProperties":{"billModuleProperties":[`
+		outer, inner = `{"billModuleConfig":[`, `{"billModuleProperties":[`
 	}
 	b = append(b, outer...)
 	for i := range catalog[o.product].modules {
@@ -131,30 +115,34 @@ func (a *Account) appendModules(b []byte, o *order, bill bool) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, '{')
+		w := object{append(b, '{')}
 		if bill {
-			b = appendString(append(b, `"ApiCode":`...), m.name)
-			b = append(b, ',')
+			w.text("ApiCode", m.name)
 		}
-		b = appendString(append(b, `"Code":`...), m.name)
-		b = appendString(append(b, `,"Name":`...), m.name)
-		b = append(append(b, ','), inner...)
+		w.text("Code", m.name)
+		w.text("Name", m.name)
+		if bill {
+			w.raw("BillModuleProperties", inner)
+		} else {
+			w.raw("ModuleProperties", inner)
+		}
 		for j := range m.keys {
 			if j > 0 {
-				b = append(b, ',')
+				w.b = append(w.b, ',')
 			}
 			k := &m.keys[j]
+			property := object{append(w.b, '{')}
 			if bill {
-				b = appendString(append(b, `{"AttrApiCode":`...), k.name)
-				b = appendString(append(b, `,"ModuleApiCode":`...), m.name)
+				property.text("AttrApiCode", k.name)
+				property.text("ModuleApiCode", m.name)
 			} else {
-				b = appendString(append(b, `{"Code":`...), k.name)
-				b = appendString(append(b, `,"Name":`...), k.name)
+				property.text("Code", k.name)
+				property.text("Name", k.name)
 			}
-			b = appendString(append(b, `,"Value":`...), k.values[0])
-			b = append(b, '}')
+			property.text("Value", k.values[0])
+			w.b = append(property.b, '}')
 		}
-		b = append(b, "]}}"...)
+		b = append(w.b, "]}}"...)
 	}
 	return append(b, "]}"...)
 }

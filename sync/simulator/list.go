@@ -1,6 +1,9 @@
 package simulator
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // page is which rows of a listing a call gets.
 type page struct {
@@ -11,9 +14,9 @@ type page struct {
 }
 
 // page counts the orders created in [from, to) that match, all of them where match is nil, and finds the page's place.
-// The caller holds the lock of a.
-func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page) {
-	q := &c.question
+// The caller holds the lock of the data.
+func (c *call) page(from, to int64, match func(*order) bool) (p page) {
+	a, q := c.data, &c.question
 	if c.account.clock.Load() != nil {
 		to = min(to, c.account.now().Unix()+1)
 	}
@@ -39,6 +42,14 @@ func (c *call) page(a *Account, from, to int64, match func(*order) bool) (p page
 	return p
 }
 
+// total is the TotalCount that the answer says.
+func (c *call) total(n int) int64 {
+	if c.action.Total != nil {
+		n = c.action.Total(n)
+	}
+	return int64(n)
+}
+
 // size is how many rows a page has at most, and how many the answer says.
 func (c *call) size() (size, said int) {
 	size, said = c.question.Size, c.question.Size
@@ -51,25 +62,27 @@ func (c *call) size() (size, said int) {
 	return size, said
 }
 
-// each visits the orders of a page, in the direction that the asking login lists.
-func (c *call) each(a *Account, p *page, match func(*order) bool, visit func(*order)) {
-	seen, first := 0, 0
-	if match == nil {
-		seen, first = p.first, p.first
-	}
-	for k := first; seen < p.first+p.rows; k++ {
-		i := p.hi - 1 - k
-		if c.account.o.OldestFirst {
-			i = p.lo + k
+// each returns the orders of a page, in the direction that the asking login lists.
+func (c *call) each(p *page, match func(*order) bool) iter.Seq[*order] {
+	return func(yield func(*order) bool) {
+		seen, first := 0, 0
+		if match == nil {
+			seen, first = p.first, p.first
 		}
-		o := &a.orders[i]
-		if match != nil && !match(o) {
-			continue
+		for k := first; p.rows > 0 && seen < p.first+p.rows; k++ {
+			i := p.hi - 1 - k
+			if c.account.o.OldestFirst {
+				i = p.lo + k
+			}
+			o := &c.data.orders[i]
+			if match != nil && !match(o) {
+				continue
+			}
+			if seen >= p.first && !yield(o) {
+				return
+			}
+			seen++
 		}
-		if seen >= p.first {
-			visit(o)
-		}
-		seen++
 	}
 }
 
@@ -80,7 +93,7 @@ func closeEmpty(b []byte, variant uint64, end string) []byte {
 	if b[len(b)-1] == '{' {
 		comma = ""
 	}
-	switch s := stream(variant); s.n(4) {
+	switch s := random(variant); s.n(4) {
 	case 0:
 		comma += `"OrderList":{}`
 	case 1:
@@ -93,22 +106,21 @@ func closeEmpty(b []byte, variant uint64, end string) []byte {
 	return append(append(b, comma...), end...)
 }
 
-// rowWriter writes the list of an envelope, without the rows that a fault drops.
+// rowWriter writes the list of an envelope, without the rows that a fault drops, and altered as it has them.
 type rowWriter struct {
+	call    *call
 	b       []byte
 	list    string // the JSON that opens it
-	drop    func(int) bool
-	alter   AlterRow
 	seen    int
 	written int
 }
 
-// next opens a place for a row; false means that the row is dropped.
-func (w *rowWriter) next() bool {
-	n := w.seen
+// row writes a row, or a line, of an order.
+func (w *rowWriter) row(o *order, write func(b []byte) []byte) {
+	n, f := w.seen, &w.call.action
 	w.seen++
-	if w.drop != nil && w.drop(n) {
-		return false
+	if f.Drop != nil && f.Drop(n) {
+		return
 	}
 	switch {
 	case w.written > 0:
@@ -119,13 +131,10 @@ func (w *rowWriter) next() bool {
 		w.b = append(append(w.b, ','), w.list...)
 	}
 	w.written++
-	return true
-}
-
-// altered lets a fault have its way with the row that begins at start.
-func (w *rowWriter) altered(a *Account, o *order, start int) {
-	if w.alter != nil {
-		row := w.alter(string(a.vendor.appendID(nil, o.id)), w.seen-1, bytes.Clone(w.b[start:]))
+	start := len(w.b)
+	w.b = write(w.b)
+	if f.Row != nil {
+		row := f.Row(string(w.call.data.vendor.appendID(nil, o.id)), n, bytes.Clone(w.b[start:]))
 		w.b = append(w.b[:start], row...)
 	}
 }

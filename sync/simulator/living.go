@@ -46,7 +46,7 @@ func NewLiving(a *Account, seed uint64) *Living {
 // Step lets happen what happens between the step before and now. New orders get creation times from that interval, or
 // from the last minute at the first step: where a sync runs between steps, they should be closer than its settle time.
 func (l *Living) Step(now time.Time) Changes {
-	a, s := l.account, newStream(l.seed, l.steps, purposeLiving)
+	a, s := l.account, newRandom(l.seed, l.steps, purposeLiving)
 	l.steps++
 	first := l.last.Unix() + 1
 	if l.last.IsZero() {
@@ -125,7 +125,7 @@ func (l *Living) Step(now time.Time) Changes {
 }
 
 // pick chooses an order created in [from, to).
-func (a *Account) pick(s *stream, from, to time.Time) (id string, ok bool) {
+func (a *Account) pick(s *random, from, to time.Time) (id string, ok bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	lo, hi := a.indexes(seconds(from, to))
@@ -142,7 +142,7 @@ func (a *Account) due(longest time.Duration, now time.Time) []string {
 			return false
 		}
 		paid, _ := o.paidAt()
-		s := newStream(a.o.Seed, uint64(o.id), purposeDelivery)
+		s := newRandom(a.o.Seed, uint64(o.id), purposeDelivery)
 		takes := longest * time.Duration(catalog[o.product].effort) / 100 * time.Duration(s.between(50, 100)) / 100
 		return !time.Unix(paid, 0).Add(takes).After(now)
 	})
@@ -157,7 +157,7 @@ func (a *Account) refunded(id string) bool {
 }
 
 // correct moves some recent orders, by a second up to some hours, and lets some vanish.
-func (l *Living) correct(now time.Time, s *stream, c *Changes) {
+func (l *Living) correct(now time.Time, s *random, c *Changes) {
 	a := l.account
 	for range s.n(4) {
 		recent := a.IDs(now.Add(-l.Reach), now.Add(-time.Minute))

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -48,7 +47,7 @@ var products = sync.OnceValue(func() []Product {
 		add(code, typ, strings.ToUpper(code[:1])+code[1:]+" 产品", n%3 != 1, n%3 != 0)
 	}
 	// The list has no order that anybody knows of.
-	s := newStream(0, 0, purposeProducts)
+	s := newRandom(0, 0, purposeProducts)
 	for i := len(all) - 1; i > 0; i-- {
 		j := s.n(i + 1)
 		all[i], all[j] = all[j], all[i]
@@ -105,15 +104,12 @@ func answerProducts(c *call, b []byte) []byte {
 	if c.args.Get("QueryTotalCount") == "true" {
 		total = productCount
 	}
-	if c.action.Total != nil {
-		total = c.action.Total(total)
-	}
 	size, said := c.size()
-	b = c.envelope(b, message)
-	b = strconv.AppendInt(append(b, `"PageNum":`...), int64(q.Page), 10)
-	b = strconv.AppendInt(append(b, `,"PageSize":`...), int64(said), 10)
-	b = strconv.AppendInt(append(b, `,"TotalCount":`...), int64(total), 10)
-	b = append(b, `,"ProductList":{"Product":[`...)
+	w := c.envelope(b, message)
+	w.number("PageNum", int64(q.Page))
+	w.number("PageSize", int64(said))
+	w.number("TotalCount", c.total(total))
+	b = append(w.b, `,"ProductList":{"Product":[`...)
 	first := min((q.Page-1)*size, productCount)
 	written := 0
 	for i, p := range products()[first:min(first+size, productCount)] {

@@ -82,7 +82,7 @@ func NewScript(seed uint64, mix ...Rule) *Script {
 			panic("simulator: " + err.Error())
 		}
 		// A rule's decisions depend on its own kind alone, so that they stay when others leave the mix.
-		own := newStream(seed, xxhash.Sum64String(r.Kind)+twins[r.Kind], purposeFault)
+		own := newRandom(seed, xxhash.Sum64String(r.Kind)+twins[r.Kind], purposeFault)
 		twins[r.Kind]++
 		n := &rule{Rule: r, kind: findKind(r.Kind), seed: own.next(), orders: map[string]bool{}}
 		if n.Probability == 0 {
@@ -190,7 +190,7 @@ func (s *Script) Fault(q FaultRequest) Action {
 			}
 			s.injected[r.Kind]++
 			if r.kind.act != nil {
-				return r.kind.act(new(stream), &q)
+				return r.kind.act(new(random), &q)
 			}
 			phantoms += len(hours)
 		case r.kind.scope == perAccount:
@@ -235,7 +235,7 @@ func (s *Script) once(q *FaultRequest, question uint64, miscounted bool) Action 
 		if r.Page > 0 && q.Page != r.Page || r.Attempts > 0 && attempt > r.Attempts || r.Most > 0 && r.fired >= r.Most {
 			continue
 		}
-		d := newStream(r.seed, question+uint64(attempt), purposeFaultForm)
+		d := newRandom(r.seed, question+uint64(attempt), purposeFaultForm)
 		if r.Every > 0 {
 			if q.Number%r.Every != 0 {
 				continue
@@ -304,13 +304,13 @@ func (r *rule) meets(q *FaultRequest) bool {
 // names reports whether an order is one of those that the rule names.
 func (r *rule) names(id string) bool { return len(r.orders) == 0 || r.orders[id] }
 
-// draw decides about one thing. It returns the stream that decides what exactly happens to it, or zero for nothing.
-func (r *rule) draw(thing uint64) stream {
-	s := newStream(r.seed, thing, purposeFault)
+// draw decides about one thing. It returns the numbers that decide what exactly happens to it, or zero for nothing.
+func (r *rule) draw(thing uint64) random {
+	s := newRandom(r.seed, thing, purposeFault)
 	if float64(s.next()>>11)/(1<<53) >= r.Probability {
 		return 0
 	}
-	return s | 1 // whatever the stream, it is not zero
+	return s | 1 // whatever they are, not zero
 }
 
 // hours finds the hours that the rule chose and that a listing asks about, by the first second that is meant. At an hour's edges nothing happens, because

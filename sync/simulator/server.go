@@ -22,30 +22,14 @@ type Server struct {
 	closed   bool
 	inflight sync.WaitGroup
 
-	actions  map[string]map[string]map[string]*operation // by path, action and version
 	nonces   nonces
 	requests atomic.Uint64
-	errMu    sync.Mutex
 	errors   map[string]int
 }
 
 // New makes a server for the accounts. Without Start it is only a handler.
 func New(accounts ...*Account) *Server {
-	s := &Server{
-		accounts: map[string]*Account{}, done: make(chan struct{}), errors: map[string]int{},
-		actions: map[string]map[string]map[string]*operation{},
-	}
-	for i := range operations {
-		p := &operations[i]
-		if s.actions[p.vendor.path] == nil {
-			s.actions[p.vendor.path] = map[string]map[string]*operation{}
-		}
-		actions := s.actions[p.vendor.path]
-		if actions[p.action] == nil {
-			actions[p.action] = map[string]*operation{}
-		}
-		actions[p.action][p.version] = p
-	}
+	s := &Server{accounts: map[string]*Account{}, done: make(chan struct{}), errors: map[string]int{}}
 	for _, a := range accounts {
 		s.AddAccount(a)
 	}
@@ -121,7 +105,7 @@ func (s *Server) Requests() int { return int(s.requests.Load()) }
 
 // Errors counts the error answers by code, those to unknown callers included.
 func (s *Server) Errors() map[string]int {
-	s.errMu.Lock()
-	defer s.errMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return maps.Clone(s.errors)
 }

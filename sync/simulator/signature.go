@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,7 +21,7 @@ const (
 	v1   = "HMAC-SHA1"        // in the query; what older clients and other products use
 )
 
-// claim is what a request says about its sender, not yet believed.
+// claim is what a request says about its sender, not checked yet.
 type claim struct {
 	algorithm string
 	version   string // of the older algorithm
@@ -27,7 +29,7 @@ type claim struct {
 	token     string
 	nonce     string
 	at        time.Time
-	toSign    []byte
+	toSign    string
 	signature string
 }
 
@@ -37,11 +39,11 @@ func (c *claim) verify(secret string) bool {
 	switch c.algorithm {
 	case acs3:
 		h := hmac.New(sha256.New, []byte(secret))
-		h.Write(c.toSign)
+		io.WriteString(h, c.toSign)
 		want = hex.EncodeToString(h.Sum(nil))
 	case v1:
 		h := hmac.New(sha1.New, []byte(secret+"&"))
-		h.Write(c.toSign)
+		io.WriteString(h, c.toSign)
 		want = base64.StdEncoding.EncodeToString(h.Sum(nil))
 	}
 	return want != "" && hmac.Equal([]byte(want), []byte(c.signature))
@@ -106,20 +108,17 @@ func readACS3(r *http.Request, auth string, query url.Values, body []byte) (*cla
 		}
 	}
 	slices.Sort(names)
-	b := make([]byte, 0, 1024)
-	b = append(append(b, r.Method...), '\n')
-	b = append(append(b, r.URL.EscapedPath()...), '\n')
-	b = append(appendCanonical(b, query, ""), '\n')
+	headers := ""
 	for _, name := range names {
 		value := r.Header.Get(name)
 		if name == "host" {
 			value = r.Host
 		}
-		b = append(append(append(append(b, name...), ':'), strings.TrimSpace(value)...), '\n')
+		headers += name + ":" + strings.TrimSpace(value) + "\n"
 	}
-	b = append(append(append(append(b, '\n'), signed...), '\n'), hash...)
-	sum = sha256.Sum256(b)
-	c.toSign = hex.AppendEncode([]byte(acs3+"\n"), sum[:])
+	request := []string{r.Method, r.URL.EscapedPath(), rfc3986(query.Encode()), headers, signed, hash}
+	sum = sha256.Sum256([]byte(strings.Join(request, "\n")))
+	c.toSign = acs3 + "\n" + hex.EncodeToString(sum[:])
 	return c, nil
 }
 
@@ -141,46 +140,11 @@ func readV1(method string, args url.Values) (*claim, *Error) {
 	if c.at, err = time.Parse(timeLayout, args.Get("Timestamp")); err != nil {
 		return nil, errTimeFormat
 	}
-	c.toSign = append(c.toSign, method...)
-	c.toSign = append(c.toSign, "&%2F&"...)
-	c.toSign = appendEscaped(c.toSign, string(appendCanonical(nil, args, "Signature")))
+	signed := maps.Clone(args)
+	delete(signed, "Signature")
+	c.toSign = method + "&%2F&" + rfc3986(url.QueryEscape(rfc3986(signed.Encode())))
 	return c, nil
 }
 
-// appendCanonical writes sorted, encoded parameters without one; an empty value keeps its "key=".
-func appendCanonical(b []byte, args url.Values, without string) []byte {
-	var room [24]string
-	keys := room[:0]
-	for k := range args {
-		if k != without {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	first := true
-	for _, k := range keys {
-		for _, v := range args[k] {
-			if !first {
-				b = append(b, '&')
-			}
-			first = false
-			b = append(appendEscaped(b, k), '=')
-			b = appendEscaped(b, v)
-		}
-	}
-	return b
-}
-
-// appendEscaped encodes as RFC 3986 has it: everything but letters, digits and "-_.~".
-func appendEscaped(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
-			b = append(b, c)
-		default:
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		}
-	}
-	return b
-}
+// rfc3986 makes of what is encoded as a form, where a blank is a plus, what the vendor signs.
+func rfc3986(encoded string) string { return strings.ReplaceAll(encoded, "+", "%20") }

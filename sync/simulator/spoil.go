@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+	"github.com/tidwall/gjson"
 )
 
 // The functions here alter a row of a listing or a line of a detail. They know that it is an object in the simulator's
 // own compact JSON, or else what another of them made of it, which they leave alone.
 
-type alteration = func(s *stream, n int, row rawRow) rawRow
+type alteration = func(s *random, n int, row rawRow) rawRow
 
 // rawRow is such a row, and by which names its vendor calls the fields of BSS; no JSON stands for a row that is left as
 // it was.
@@ -49,31 +50,30 @@ var (
 	}
 )
 
+// with sets a field, or takes it out.
+func with(field, value string) alteration {
+	return func(_ *random, _ int, row rawRow) rawRow { return row.set(field, value) }
+}
+
+var (
+	badAmount     = with("PretaxAmount", `"12,34.5x"`)
+	longAmount    = with("PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
+	noOrderID     = with("OrderId", "")
+	badCreateTime = anyOf(with("CreateTime", `"2026-02-30T25:61:00Z"`), with("CreateTime", `"yesterday"`), with("CreateTime", `"20261-03-02T00:00:00Z"`))
+	noCreateTime  = with("CreateTime", "")
+	unknownStatus = with("PaymentStatus", `"PartiallyPaid"`)
+	badQuantity   = with("Quantity", `"many"`)
+	badUsage      = with("UsageEndTime", `"2026-02-30T25:61:00Z"`)
+)
+
 var rowSpoilers = []alteration{badAmount, longAmount, noOrderID, badCreateTime, noCreateTime, rowIsNumber}
 
 func anyOf(all ...alteration) alteration {
-	return func(s *stream, n int, row rawRow) rawRow { return all[s.n(len(all))](s, n, row) }
+	return func(s *random, n int, row rawRow) rawRow { return all[s.n(len(all))](s, n, row) }
 }
-
-func badAmount(_ *stream, _ int, row rawRow) rawRow {
-	return row.set("PretaxAmount", `"12,34.5x"`)
-}
-
-func longAmount(_ *stream, _ int, row rawRow) rawRow {
-	return row.set("PretaxGrossAmount", `"1234567890123456789012345678901234567890.12"`)
-}
-
-func noOrderID(_ *stream, _ int, row rawRow) rawRow { return row.set("OrderId", "") }
-
-func badCreateTime(s *stream, _ int, row rawRow) rawRow {
-	bad := [...]string{`"2026-02-30T25:61:00Z"`, `"yesterday"`, `"20261-03-02T00:00:00Z"`}
-	return row.set("CreateTime", bad[s.n(len(bad))])
-}
-
-func noCreateTime(_ *stream, _ int, row rawRow) rawRow { return row.set("CreateTime", "") }
 
 // rowIsNumber sends the order's id alone, so that two such rows differ.
-func rowIsNumber(_ *stream, _ int, row rawRow) rawRow {
+func rowIsNumber(_ *random, _ int, row rawRow) rawRow {
 	from, to := findField(row.json, row.name("OrderId"))
 	if from < 0 {
 		return rawRow{}
@@ -82,34 +82,24 @@ func rowIsNumber(_ *stream, _ int, row rawRow) rawRow {
 }
 
 // badLine spoils the first line of a detail.
-func badLine(s *stream, n int, row rawRow) rawRow {
+func badLine(s *random, n int, row rawRow) rawRow {
 	if n > 0 {
 		return rawRow{}
 	}
 	return anyOf(badAmount, longAmount, noOrderID, rowIsNumber, badQuantity, badUsage)(s, n, row)
 }
 
-func badQuantity(_ *stream, _ int, row rawRow) rawRow { return row.set("Quantity", `"many"`) }
-
-func badUsage(_ *stream, _ int, row rawRow) rawRow {
-	return row.set("UsageEndTime", `"2026-02-30T25:61:00Z"`)
-}
-
-func unknownFields(_ *stream, _ int, row rawRow) rawRow {
+func unknownFields(_ *random, _ int, row rawRow) rawRow {
 	return row.set("DiscountPlan", `{"Name":"新","Steps":[1,2.50,{}]}`).set("zz", "null")
 }
 
-func unknownValues(_ *stream, _ int, row rawRow) rawRow {
+func unknownValues(_ *random, _ int, row rawRow) rawRow {
 	return row.set("OrderType", `"Metamorphosis"`).set("SubscriptionType", `"lease-to-own"`)
-}
-
-func unknownStatus(_ *stream, _ int, row rawRow) rawRow {
-	return row.set("PaymentStatus", `"PartiallyPaid"`)
 }
 
 // binaryDust makes the payable amount what a serializer of doubles prints in full: 0.1 becomes 0.10000000000000001. It
 // leaves what no double is, what would still have 12 decimals at most, and the Domain API, whose amounts are texts.
-func binaryDust(_ *stream, _ int, row rawRow) rawRow {
+func binaryDust(_ *random, _ int, row rawRow) rawRow {
 	from, to := findField(row.json, row.name("PretaxAmount"))
 	if from < 0 || row.name("PretaxAmount") == domainNames["PretaxAmount"] {
 		return rawRow{}
@@ -127,7 +117,7 @@ func binaryDust(_ *stream, _ int, row rawRow) rawRow {
 }
 
 // instanceArray takes the array out of the string.
-func instanceArray(_ *stream, _ int, row rawRow) rawRow {
+func instanceArray(_ *random, _ int, row rawRow) rawRow {
 	list := "[]"
 	if from, to := findField(row.json, "InstanceIDs"); from >= 0 && to-from > 2 {
 		list = strings.ReplaceAll(string(row.json[from+1:to-1]), `\"`, `"`)
@@ -172,26 +162,9 @@ func (r rawRow) set(field, value string) rawRow {
 
 // findField finds where a field's value begins and ends; -1 where there is none.
 func findField(row []byte, key string) (from, to int) {
-	k := []byte(`"` + key + `":`)
-	i := bytes.Index(row, k)
-	if i < 0 {
+	v := gjson.GetBytes(row, key)
+	if !v.Exists() {
 		return -1, -1
 	}
-	from = i + len(k)
-	to = from
-	for quoted, depth := false, 0; ; to++ {
-		switch c := row[to]; {
-		case quoted && c == '\\':
-			to++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case depth == 0 && (c == ',' || c == '}'):
-			return from, to
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
+	return v.Index, v.Index + len(v.Raw)
 }

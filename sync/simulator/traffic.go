@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"math"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,7 +73,7 @@ func (a *Account) DetailCalls(id string) int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if o := a.find(id); o != nil {
-		return o.detailCalls()
+		return int(atomic.LoadUint32(&o.calls))
 	}
 	return 0
 }
@@ -81,13 +83,13 @@ func (a *Account) ResetCounters() {
 	a.traffic.mu.Lock()
 	for _, api := range a.traffic.apis {
 		api.calls = Calls{}
-		api.arrived = window{}
+		api.arrived = nil
 	}
 	a.traffic.mu.Unlock()
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	for i := range a.orders {
-		a.orders[i].resetDetailCalls()
+		atomic.StoreUint32(&a.orders[i].calls, 0)
 	}
 }
 
@@ -121,22 +123,22 @@ func (t *traffic) admit(op *operation, now func() time.Time) admission {
 	at := now().UnixNano()
 	s.calls.Total++
 	s.arrived.forget(at - int64(time.Second))
-	s.arrived.push(at)
-	s.calls.MaxPerSecond = max(s.calls.MaxPerSecond, s.arrived.n)
+	s.arrived = append(s.arrived, at)
+	s.calls.MaxPerSecond = max(s.calls.MaxPerSecond, len(s.arrived))
 	d := admission{number: s.calls.Total, limit: op.quota(t.quota)}
 	if d.limit <= 0 {
 		return d
 	}
 	// A fraction becomes whole calls in a longer interval: 2.5 a second is 3 in any 1.2 s.
-	most := math.Ceil(d.limit)
-	interval := int64(most / d.limit * float64(time.Second))
+	most := int(math.Ceil(d.limit))
+	interval := int64(float64(most) / d.limit * float64(time.Second))
 	s.accepted.forget(at - interval)
-	if s.accepted.n >= int(most) {
+	if n := len(s.accepted); n >= most {
 		d.refused = true
-		d.retry = time.Duration(s.accepted.oldest(s.accepted.n-int(most)) + interval - at)
+		d.retry = time.Duration(s.accepted[n-most] + interval - at)
 		return d
 	}
-	s.accepted.push(at)
+	s.accepted = append(s.accepted, at)
 	return d
 }
 
@@ -166,32 +168,11 @@ const (
 	outcomeThrottled
 )
 
-// window is a queue of times: a ring that grows to what an interval needs.
-type window struct {
-	ring  []int64
-	first int
-	n     int
-}
+// window is the times of an interval, the oldest first.
+type window []int64
 
 // forget drops the times up to and including t.
 func (w *window) forget(t int64) {
-	for w.n > 0 && w.ring[w.first] <= t {
-		w.first = (w.first + 1) % len(w.ring)
-		w.n--
-	}
+	i, _ := slices.BinarySearch(*w, t+1)
+	*w = (*w)[i:]
 }
-
-func (w *window) push(t int64) {
-	if w.n == len(w.ring) {
-		grown := make([]int64, max(16, 2*len(w.ring)))
-		for i := range w.n {
-			grown[i] = w.oldest(i)
-		}
-		w.ring, w.first = grown, 0
-	}
-	w.ring[(w.first+w.n)%len(w.ring)] = t
-	w.n++
-}
-
-// oldest is the i-th time from the oldest.
-func (w *window) oldest(i int) int64 { return w.ring[(w.first+i)%len(w.ring)] }

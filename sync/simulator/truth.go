@@ -50,12 +50,10 @@ func (a *Account) Truth(from, to time.Time) Truth {
 		t.Statuses[a.statusName(o)]++
 		t.IDDigest ^= xxhash.Sum64(a.vendor.appendID(text[:0], o.id))
 		of.add(&m.order, m.scale)
-		for n := range int(o.lines) {
-			if o.has(n) {
-				t.Items++
-				t.ItemIDDigest ^= xxhash.Sum64(a.vendor.appendItemID(text[:0], o, n))
-				it.add(&m.item[n], m.scale)
-			}
+		for n := range o.left() {
+			t.Items++
+			t.ItemIDDigest ^= xxhash.Sum64(a.vendor.appendItemID(text[:0], o, n))
+			it.add(&m.item[n], m.scale)
 		}
 	}
 	for currency := range orders {
@@ -98,15 +96,19 @@ func (l *ledger) amounts() Amounts {
 // so far, is none of them. Of those of the Domain API OrderType is its lines' ActionType and ProductCode their ClassID, Pretax is Money, CreateTime is
 // OrderDate, PaymentTime is CheckDate, and PaymentStatus is what Truth counts.
 type Order struct {
-	OrderID, RelatedOrderID               string
-	OrderType, PaymentStatus              string
-	ProductCode, ProductType              string
-	CommodityCode, SubscriptionType       string
-	CreateTime, PaymentTime               time.Time
-	Currency, PaymentCurrency             string
-	PretaxGross, Pretax, PretaxLocal, Tax decimal.NullDecimal
-	AfterTax                              decimal.NullDecimal
-	Items                                 []Item
+	OrderID, RelatedOrderID         string
+	OrderType, PaymentStatus        string
+	ProductCode, ProductType        string
+	CommodityCode, SubscriptionType string
+	CreateTime, PaymentTime         time.Time
+	Currency, PaymentCurrency       string
+	Prices
+	Items []Item
+}
+
+// Prices are the amount columns of an order or of a line.
+type Prices struct {
+	PretaxGross, Pretax, PretaxLocal, Tax, AfterTax decimal.NullDecimal
 }
 
 // Item is one line item; what it shares with its order is not repeated.
@@ -115,16 +117,15 @@ type Order struct {
 // list prices, the usage times are productStartTime and productEndTime, and Region is the order's ProductRegionId. Of those of the
 // Domain API ItemID is TrackID, the one instance is RelatedName, Quantity is Amount, Pretax is Money and UsageEndTime is DeadDate.
 type Item struct {
-	ItemID, OrderSubType                  string
-	InstanceIDs                           []string
-	Region                                string
-	Quantity                              int
-	Config, OriginalConfig                string
-	Operator                              string
-	UsageStartTime, UsageEndTime          time.Time
-	ExtendInfos                           map[string]string
-	PretaxGross, Pretax, PretaxLocal, Tax decimal.NullDecimal
-	AfterTax                              decimal.NullDecimal
+	ItemID, OrderSubType         string
+	InstanceIDs                  []string
+	Region                       string
+	Quantity                     int
+	Config, OriginalConfig       string
+	Operator                     string
+	UsageStartTime, UsageEndTime time.Time
+	ExtendInfos                  map[string]string
+	Prices
 	// Lower says that the detail spells OrderType, PaymentStatus and OrderSubType in lower case.
 	Lower bool
 }
@@ -144,7 +145,7 @@ func (a *Account) Order(id string) (Order, bool) {
 	r := Order{
 		OrderID: id, OrderType: kindNames[o.kind], PaymentStatus: a.statusName(o),
 		ProductCode: p.code, ProductType: p.typ, CommodityCode: o.commodity(), SubscriptionType: o.subscription(),
-		CreateTime: time.Unix(o.create, 0).UTC(), Currency: a.currency(o),
+		CreateTime: time.Unix(o.create, 0).UTC(), Currency: a.currency(o), Prices: a.prices(&m, &m.order, false),
 	}
 	if o.related != 0 {
 		r.RelatedOrderID = strconv.FormatInt(o.related, 10)
@@ -155,12 +156,8 @@ func (a *Account) Order(id string) (Order, bool) {
 	if f&formNoPayCurrency == 0 {
 		r.PaymentCurrency = r.Currency
 	}
-	d := a.decimals(&m, &m.order, false)
-	r.PretaxGross, r.Pretax, r.PretaxLocal, r.Tax, r.AfterTax = d[0], d[1], d[2], d[3], d[4]
-	for n := range int(o.lines) {
-		if o.has(n) {
-			r.Items = append(r.Items, a.item(o, f, &m, n))
-		}
+	for n := range o.left() {
+		r.Items = append(r.Items, a.item(o, f, &m, n))
 	}
 	switch a.vendor {
 	case unicloud:
@@ -174,8 +171,8 @@ func (a *Account) Order(id string) (Order, bool) {
 func (a *Account) item(o *order, f form, m *money, n int) Item {
 	l := a.line(o, f, n)
 	i := Item{
-		ItemID: string(a.vendor.appendItemID(nil, o, n)), OrderSubType: o.subType(false), Region: l.region,
-		Quantity: l.quantity, Operator: l.operator, Lower: f&formLower != 0,
+		ItemID: string(a.vendor.appendItemID(nil, o, n)), OrderSubType: o.subType(), Region: l.region,
+		Quantity: l.quantity, Operator: l.operator, Lower: f&formLower != 0, Prices: a.prices(m, &m.item[n], true),
 	}
 	for k := range l.instances {
 		i.InstanceIDs = append(i.InstanceIDs, string(a.appendInstance(nil, o, n, k)))
@@ -193,18 +190,16 @@ func (a *Account) item(o *order, f form, m *money, n int) Item {
 	if f&formExtendInfos != 0 {
 		i.ExtendInfos = map[string]string{"buyFrom": buyFrom[uint64(o.id)%4], "seq": strconv.Itoa(n)}
 	}
-	d := a.decimals(m, &m.item[n], true)
-	i.PretaxGross, i.Pretax, i.PretaxLocal, i.Tax, i.AfterTax = d[0], d[1], d[2], d[3], d[4]
 	return i
 }
 
-func (a *Account) decimals(m *money, v *[columns]int64, item bool) (d [columns]decimal.NullDecimal) {
-	for c := range columns {
+func (a *Account) prices(m *money, v *[columns]int64, item bool) (p Prices) {
+	for c, to := range [columns]*decimal.NullDecimal{&p.PretaxGross, &p.Pretax, &p.PretaxLocal, &p.Tax, &p.AfterTax} {
 		if a.sent(m, c, item) {
-			d[c] = decimal.NewNullDecimal(decimal.New(v[c], -int32(m.scale)))
+			*to = decimal.NewNullDecimal(decimal.New(v[c], -int32(m.scale)))
 		}
 	}
-	return d
+	return p
 }
 
 // IDs lists the ids of the orders created in [from, to), oldest first; zero times are open ends.

@@ -85,16 +85,16 @@ func read(t testing.TB, row map[string]any, items []map[string]any) Order {
 		CommodityCode: text(row, "CommodityCode"), SubscriptionType: text(row, "SubscriptionType"),
 		CreateTime: at(row, "CreateTime"), PaymentTime: at(row, "PaymentTime"),
 		Currency: text(row, "Currency"), PaymentCurrency: text(row, "PaymentCurrency"),
-		PretaxGross: amount(t, row, "PretaxGrossAmount"), Pretax: amount(t, row, "PretaxAmount"),
-		PretaxLocal: amount(t, row, "PretaxAmountLocal"), Tax: amount(t, row, "Tax"), AfterTax: amount(t, row, "AfterTaxAmount"),
+		Prices: Prices{PretaxGross: amount(t, row, "PretaxGrossAmount"), Pretax: amount(t, row, "PretaxAmount"),
+			PretaxLocal: amount(t, row, "PretaxAmountLocal"), Tax: amount(t, row, "Tax"), AfterTax: amount(t, row, "AfterTaxAmount")},
 	}
 	for _, m := range items {
 		i := Item{
 			ItemID: text(m, "SubOrderId"), OrderSubType: text(m, "OrderSubType"), Region: text(m, "Region"),
 			Config: text(m, "Config"), OriginalConfig: text(m, "OriginalConfig"), Operator: text(m, "Operator"),
 			UsageStartTime: at(m, "UsageStartTime"), UsageEndTime: at(m, "UsageEndTime"),
-			PretaxGross: amount(t, m, "PretaxGrossAmount"), Pretax: amount(t, m, "PretaxAmount"),
-			PretaxLocal: amount(t, m, "PretaxAmountLocal"), Tax: amount(t, m, "Tax"), AfterTax: amount(t, m, "AfterTaxAmount"),
+			Prices: Prices{PretaxGross: amount(t, m, "PretaxGrossAmount"), Pretax: amount(t, m, "PretaxAmount"),
+				PretaxLocal: amount(t, m, "PretaxAmountLocal"), Tax: amount(t, m, "Tax"), AfterTax: amount(t, m, "AfterTaxAmount")},
 			Quantity: int(amount(t, m, "Quantity").Decimal.IntPart()),
 		}
 		if i.OrderSubType == strings.ToLower(i.OrderSubType) {
@@ -284,7 +284,7 @@ func TestTruthBetweenSeconds(t *testing.T) {
 func TestLedger(t *testing.T) {
 	var l ledger
 	want := decimal.Zero
-	s := stream(3)
+	s := random(3)
 	for i := range 10_000 {
 		v := s.between(-1<<62, 1<<62)
 		scale := uint8(i % 13)

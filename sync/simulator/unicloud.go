@@ -92,30 +92,16 @@ func answerUniCloudList(c *call, b []byte) []byte {
 			return (pay == "" || pay == have) && (category == "" || category == unicloudProducts[o.product].category)
 		}
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	p := c.page(a, from, to, match)
-	total := p.total
-	if c.action.Total != nil {
-		total = c.action.Total(total)
-	}
+	p := c.page(from, to, match)
 	w := object{append(b, '{')}
-	w.number("TotalCount", int64(total))
+	w.number("TotalCount", c.total(p.total))
 	w.number("PageNum", int64(q.Page))
 	w.number("PageSize", int64(p.said))
-	variant := uint64(from) + uint64(q.Page)
-	if p.rows <= 0 {
-		return closeEmpty(w.b, variant, "}")
+	rows := rowWriter{call: c, b: w.b, list: `"OrderList":{"Order":[`}
+	for o := range c.each(&p, match) {
+		rows.row(o, func(b []byte) []byte { return a.appendUniCloudRow(b, o) })
 	}
-	rows := rowWriter{b: w.b, list: `"OrderList":{"Order":[`, drop: c.action.Drop, alter: c.action.Row}
-	c.each(a, &p, match, func(o *order) {
-		if rows.next() {
-			start := len(rows.b)
-			rows.b = a.appendUniCloudRow(rows.b, o)
-			rows.altered(a, o, start)
-		}
-	})
-	return rows.close(variant, "}")
+	return rows.close(uint64(from)+uint64(q.Page), "}")
 }
 
 func askUniCloudDetail(c *call) *Error {
@@ -133,20 +119,14 @@ func askUniCloudDetail(c *call) *Error {
 // answerUniCloudDetail writes an order with its lines. A success has no request id, as the documented sample has none.
 func answerUniCloudDetail(c *call, b []byte) []byte {
 	a := c.data
-	a.mu.RLock()
-	defer a.mu.RUnlock()
 	o := a.find(c.question.OrderID)
 	atomic.AddUint32(&o.calls, 1)
 	var m money
 	a.amounts(o, a.form(o), &m)
 	b = a.appendUniCloudOrder(append(b, `{"Order":{`...), o, &m)
-	rows := rowWriter{b: b, list: `"Items":[`, drop: c.action.Drop, alter: c.action.Row}
-	for n := range int(o.lines) {
-		if o.has(n) && rows.next() {
-			start := len(rows.b)
-			rows.b = a.appendUniCloudItem(rows.b, o, &m, n)
-			rows.altered(a, o, start)
-		}
+	rows := rowWriter{call: c, b: b, list: `"Items":[`}
+	for n := range o.left() {
+		rows.row(o, func(b []byte) []byte { return a.appendUniCloudItem(b, o, &m, n) })
 	}
 	if rows.written == 0 {
 		return append(rows.b, `,"Items":[]}}`...)
@@ -159,13 +139,11 @@ func (a *Account) describeUniCloud(o *order, r *Order) {
 	r.RelatedOrderID, r.ProductType, r.CommodityCode, r.PaymentCurrency = "", "", "", ""
 	r.OrderType, r.SubscriptionType = o.orderCategory(), o.chargeType()
 	r.ProductCode = unicloudProducts[o.product].category
-	line := 0
-	for i := range r.Items {
-		for !o.has(line) {
-			line++
-		}
+	items := r.Items
+	for line := range o.left() {
 		l := a.line(o, 0, line)
-		it := &r.Items[i]
+		it := &items[0]
+		items = items[1:]
 		it.OrderSubType, it.OriginalConfig, it.Operator, it.ExtendInfos, it.Lower = "", "", "", nil, false
 		it.Region, it.Config = o.unicloudRegion().id, o.productDescription()
 		it.InstanceIDs = nil
@@ -173,7 +151,6 @@ func (a *Account) describeUniCloud(o *order, r *Order) {
 			it.InstanceIDs = []string{a.unicloudInstance(o, line)}
 			it.UsageEndTime = time.Unix(o.unicloudEnd(&l), 0).UTC()
 		}
-		line++
 	}
 	r.sharePrice()
 }

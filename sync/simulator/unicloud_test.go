@@ -90,7 +90,7 @@ func readUniCloud(t testing.TB, row, detail map[string]any) Order {
 		OrderID: text(row, "Id"), OrderType: text(row, "OrderCategory"), PaymentStatus: text(row, "OrderStatus"),
 		ProductCode: text(row, "ProductCategory"), SubscriptionType: text(row, "ChargeType"),
 		CreateTime: millisOf(t, row["CreateTime"]), PaymentTime: millisOf(t, row["PayTime"]),
-		PretaxGross: numberOf(t, row["TotalPrice"]), Pretax: numberOf(t, row["FinalPrice"]),
+		Prices: Prices{PretaxGross: numberOf(t, row["TotalPrice"]), Pretax: numberOf(t, row["FinalPrice"])},
 	}
 	want := "0"
 	if o.PaymentStatus == "PAID" {
@@ -112,7 +112,7 @@ func readUniCloud(t testing.TB, row, detail map[string]any) Order {
 			t.Errorf("item %s survives a float", id)
 		}
 		item := Item{
-			ItemID: id, Quantity: int(numberOf(t, m["quantity"]).Decimal.IntPart()), PretaxGross: numberOf(t, m["totalPrice"]),
+			ItemID: id, Quantity: int(numberOf(t, m["quantity"]).Decimal.IntPart()), Prices: Prices{PretaxGross: numberOf(t, m["totalPrice"])},
 			UsageStartTime: millisOf(t, m["productStartTime"]), UsageEndTime: millisOf(t, m["productEndTime"]),
 			Config: text(m, "productDescription"), Region: text(detail, "ProductRegionId"),
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // unicloudProducts are what UniCloud calls the products of the catalog. The documents show the first name of the second
-// row alone; the rest is invented after it.
+// row alone; the rest is made up after it.
 var unicloudProducts = [...]struct{ category, name, spec string }{
 	{"CLOUD_SERVER", "云服务器", "云服务器规格"}, {"DATA_HARD_DISK", "云硬盘", "硬盘规格"}, {"RDS", "云数据库", "数据库规格"},
 	{"OSS", "对象存储", "存储规格"}, {"SLB", "负载均衡", "实例规格"}, {"CDN", "内容分发", "计费方式"}, {"DOMAIN", "域名", "域名"},
@@ -41,14 +41,14 @@ func (o *order) payType() (code, name string) {
 
 // orderNo is P and fourteen digits, as the documented sample has it.
 func (o *order) orderNo() string {
-	s := newStream(0, uint64(o.id), purposeUniCloud)
+	s := newRandom(0, uint64(o.id), purposeUniCloud)
 	return "P" + strconv.FormatInt(s.between(10_000_000_000_000, 99_999_999_999_999), 10)
 }
 
 // productDescription is JSON, which the answer then has inside a string; its keys are Chinese. A change shows in it.
 func (o *order) productDescription() string {
 	p := &unicloudProducts[o.product]
-	s := newStream(0, uint64(o.asset)+uint64(o.revision), purposeUniCloud)
+	s := newRandom(0, uint64(o.asset)+uint64(o.revision), purposeUniCloud)
 	values := slices.MaxFunc(catalog[o.product].modules[0].keys, func(a, b setting) int { return len(a.values) - len(b.values) }).values
 	_, pay := o.payType()
 	w := object{[]byte(`{"conf":{`)}
@@ -61,7 +61,7 @@ func (o *order) productDescription() string {
 // unicloudInstance is a UUID.
 func (a *Account) unicloudInstance(o *order, line int) string {
 	const hex = "0123456789abcdef"
-	s := newStream(a.o.Seed, uint64(o.asset)*8+uint64(line), purposeUniCloud)
+	s := newRandom(a.o.Seed, uint64(o.asset)*8+uint64(line), purposeUniCloud)
 	id := []byte("xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx")
 	for i := range id {
 		if id[i] == 'x' {

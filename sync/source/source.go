@@ -8,9 +8,9 @@
 //
 // Write sync/source/<vendor> with three things in it, and nothing anywhere else but the wiring:
 //
-//   - A Client with List and Detail. Give [wire.Options] what is the vendor's own: the endpoint, how a request is signed
-//     (wire.V1 or a function), how an envelope is read, and the table of its error codes with a Reason for each. Transport,
-//     time-outs, keys, bounds, and that no error shows a secret come with it.
+//   - A Client with List and Detail, and its wire.Login embedded. Give [wire.Options] what is the vendor's own: the endpoint,
+//     how a request is signed (wire.V1 or a function), how an envelope is read, and the table of its error codes with a Reason
+//     for each. Transport, time-outs, keys, bounds, and that no error shows a secret come with it.
 //   - The decoding, with [field.Row] and [field.Lines]: which field goes into which column. Write that as a table into
 //     doc.go. What has no honest column stays in the raw payload; what cannot be read makes a reject, never a guess (I4).
 //   - A [Decoder] over the same code, so that a stored payload makes the same row again.
@@ -29,10 +29,28 @@
 package source
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/ordersync/ordersync/schema"
 )
+
+// Options are what the clients of all vendors are made of. Only Account is required.
+type Options struct {
+	Account  string // the label of every row and error
+	Endpoint string // instead of the vendor's: http(s)://host[:port]
+
+	Timeout     time.Duration // of one call, all of it; 30 s by default
+	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
+
+	// Transport is for those who want to look at the answers. It must not send a request twice: vendors refuse a nonce that
+	// they have seen.
+	Transport http.RoundTripper
+	// NextVersion returns the rows of an answer their version; it is called before the request is sent, since an answer
+	// is at least as new as its question. By default a clock in nanoseconds that never stands still or goes back while
+	// the process lives.
+	NextVersion func() uint64
+}
 
 // Query asks for one page of a listing.
 type Query struct {

@@ -11,10 +11,12 @@ import (
 // contradicts himself costs one call a day and not one a scheduled run.
 type backoff struct {
 	mu     sync.Mutex
-	orders map[string]struct {
-		tries uint32
-		next  time.Time
-	}
+	orders map[string]retry
+}
+
+type retry struct {
+	tries uint32
+	next  time.Time
 }
 
 func (s *backoff) due(key string, now time.Time) bool {
@@ -31,13 +33,8 @@ func (s *backoff) note(key string, now time.Time, unmoved bool) {
 		return
 	}
 	if s.orders == nil {
-		s.orders = map[string]struct {
-			tries uint32
-			next  time.Time
-		}{}
+		s.orders = map[string]retry{}
 	}
-	o := s.orders[key]
-	o.tries++
-	o.next = window.RetryAt(now, o.tries)
-	s.orders[key] = o
+	tries := s.orders[key].tries + 1
+	s.orders[key] = retry{tries, window.RetryAt(now, tries)}
 }

@@ -27,10 +27,6 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 			all = all.Extend(window.At(start, r.Window))
 		}
 	}
-	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, all.Start, all.End)
-	if err != nil {
-		return err
-	}
 	counts, err := r.Store.Counts(ctx, r.Stream.Stream, r.Window, all.Start, all.End)
 	if err != nil {
 		return err
@@ -39,11 +35,27 @@ func (r *Run) recount(ctx context.Context, touched map[time.Time]bool) error {
 	if err != nil {
 		return err
 	}
+	return r.Correct(ctx, all, func(w *schema.Window) {
+		if c := counts[w.Start.UTC()]; touched[w.Start.UTC()] {
+			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejects[w.Start.Unix()]
+		}
+	})
+}
+
+// Correct writes those of the ledger's rows of a range that are changed. One that was listed with other filters proves nothing
+// that could be corrected.
+func (r *Run) Correct(ctx context.Context, iv window.Interval, change func(*schema.Window)) error {
+	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, iv.Start, iv.End)
+	if err != nil {
+		return err
+	}
 	var out schema.Batch
 	for _, w := range ledger {
-		c, rejected := counts[w.Start.UTC()], rejects[w.Start.Unix()]
-		if touched[w.Start.UTC()] && w.Verdict != "" && (w.Items != c.Items || w.Pending != c.Pending || w.Rejected != rejected) {
-			w.Items, w.Pending, w.Rejected = c.Items, c.Pending, rejected
+		if w.Verdict == "" {
+			continue
+		}
+		before := w
+		if change(&w); w != before {
 			w.Version = NextVersion(w.Version)
 			out.Windows = append(out.Windows, w)
 		}
@@ -64,20 +76,13 @@ func (r *Run) Detailed(ctx context.Context, windows []window.Interval) error {
 		if err != nil {
 			return err
 		}
-		ledger, err := r.Store.Windows(ctx, r.Stream.Stream, iv.Start, iv.End)
-		if err != nil {
-			return err
-		}
-		var out schema.Batch
-		for _, w := range ledger {
+		if err := r.Correct(ctx, iv, func(w *schema.Window) {
 			for _, a := range ages {
-				if a.Start.Equal(w.Start) && w.Verdict != "" && !a.DetailedAt.Equal(w.DetailedAt) {
-					w.DetailedAt, w.Version = a.DetailedAt, NextVersion(w.Version)
-					out.Windows = append(out.Windows, w)
+				if a.Start.Equal(w.Start) && !a.DetailedAt.Equal(w.DetailedAt) {
+					w.DetailedAt = a.DetailedAt
 				}
 			}
-		}
-		if err := r.Commits.Add(out); err != nil {
+		}); err != nil {
 			return err
 		}
 	}
@@ -89,18 +94,11 @@ func (r *Run) Compared(ctx context.Context, windows []window.Interval) error {
 	if len(windows) == 0 {
 		return nil
 	}
-	ledger, err := r.Store.Windows(ctx, r.Stream.Stream, windows[0].Start, windows[len(windows)-1].End)
-	if err != nil {
-		return err
-	}
-	var out schema.Batch
-	for _, w := range ledger {
-		if w.Verdict != "" && w.Listing().Before(r.Now) && slices.Contains(windows, window.Interval{Start: w.Start, End: w.End}) {
-			w.ListedAt, w.Version = r.Now, NextVersion(w.Version)
-			out.Windows = append(out.Windows, w)
+	return r.Correct(ctx, windows[0].Extend(windows[len(windows)-1]), func(w *schema.Window) {
+		if w.Listing().Before(r.Now) && slices.Contains(windows, window.Of(*w)) {
+			w.ListedAt = r.Now
 		}
-	}
-	return r.Commits.Add(out)
+	})
 }
 
 // windowCounter adds up the ledger rows of one range while its listings are worked off, in the order of time. One goroutine uses
@@ -226,7 +224,7 @@ func (t *windowCounter) detail(res enrich.Result) {
 // done closes the windows that the listing completes and returns their ledger rows.
 func (t *windowCounter) done(ctx context.Context, l walk.Listing) ([]schema.Window, error) {
 	var out []schema.Window
-	last := !l.End.Before(t.job.Clip(window.Interval{Start: t.job.Start, End: t.run.Now}).End)
+	last := !l.End.Before(t.job.Until(t.run.Now).End)
 	first := t.next
 	var starts []time.Time
 	for t.next < len(t.windows) && (last || !t.windows[t.next].End.After(l.End)) {

@@ -139,7 +139,7 @@ func (r *Run) listLost(ctx context.Context, lost map[int64]bool) error {
 			if w.Verdict == "" {
 				continue // it was listed with other filters
 			}
-			due, ledger = append(due, window.Interval{Start: w.Start, End: w.End}), append(ledger, w)
+			due, ledger = append(due, window.Of(w)), append(ledger, w)
 		}
 	}
 	if len(due) == 0 {

@@ -104,7 +104,7 @@ func (r *Run) listJobs(ctx context.Context, jobs []Job) error {
 // plan adds a job to the progress, or takes it out with a sign of -1.
 func (r *Run) plan(j Job, sign int) {
 	r.Progress.Plan(sign * len(j.Tile(r.Window)))
-	r.Progress.toList.Add(int64(sign) * int64(r.until(j).End.Sub(j.Start)/time.Second))
+	r.Progress.toList.Add(int64(sign) * int64(j.Until(r.Now).End.Sub(j.Start)/time.Second))
 }
 
 // Earliest orders intervals by their start.
@@ -136,10 +136,4 @@ func Jobs(due []window.Interval, ledger []schema.Window, p source.Priority, unti
 		out = append(out, Job{Interval: s, priority: p, until: until, prior: prior})
 	}
 	return out
-}
-
-// until is the part of a job that lies before the run's time. What is created after it is the next run's: without it the
-// listing holds still while it is read.
-func (r *Run) until(j Job) window.Interval {
-	return j.Clip(window.Interval{Start: j.Start, End: r.Now})
 }

@@ -53,13 +53,9 @@ func (l *leasing) toClaim(j Job) window.Interval {
 	}
 	var out window.Interval
 	for _, w := range j.Tile(l.run.Window) {
-		if _, known := j.prior[w.Start.Unix()]; known {
-			continue
+		if _, known := j.prior[w.Start.Unix()]; !known {
+			out = out.Extend(w)
 		}
-		if out.Empty() {
-			out.Start = w.Start
-		}
-		out.End = w.End
 	}
 	return out
 }
@@ -160,11 +156,7 @@ func (l *leasing) still(ctx context.Context, j Job, ledger []schema.Window) ([]J
 	}
 	done := map[int64]bool{}
 	prior := map[int64]schema.Window{}
-	var starts []time.Time
-	for _, w := range j.Tile(l.run.Window) {
-		starts = append(starts, w.Start)
-	}
-	rejects, err := l.run.Rejects.Sums(ctx, starts...)
+	rejects, err := l.run.Rejects.Sums(ctx, Starts(j.Tile(l.run.Window))...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,8 @@ const maxFailedListings = 20
 // of what is new or changed are fetched, and the rows go to the committer before the ledger row of their window (I1).
 func (r *Run) listJob(ctx context.Context, j Job) error {
 	t := newWindowCounter(r, j)
-	for l, err := range r.listings(ctx, r.until(j)) {
+	// What is created after the run's time is the next run's: without it the listing holds still while it is read.
+	for l, err := range r.listings(ctx, j.Until(r.Now)) {
 		if err != nil {
 			return err
 		}
@@ -258,11 +259,4 @@ func (r *Run) listRejects(ctx context.Context, l walk.Listing, t *windowCounter)
 		}
 	}
 	return out, nil
-}
-
-// sight remembers an order that the source lists; see witnessed.
-func (m *missing) sight(orderID string) {
-	m.run.mu.Lock()
-	m.example = orderID
-	m.run.mu.Unlock()
 }

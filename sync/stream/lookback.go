@@ -90,7 +90,7 @@ func (l *Lookback) Bring(ctx context.Context, fresh window.Interval) error {
 // ranges joins the windows that are not due, up to a time.
 func (l *Lookback) ranges(end time.Time) (out window.Set) {
 	for _, w := range l.Windows {
-		if w = w.Clip(window.Interval{Start: w.Start, End: end}); !w.Empty() {
+		if w = w.Until(end); !w.Empty() {
 			out.Add(w)
 		}
 	}
@@ -100,7 +100,7 @@ func (l *Lookback) ranges(end time.Time) (out window.Set) {
 // list lists a part of the lookback and stores what is new there. Where the listing is not complete, or does not show all that
 // is stored of it, its windows are due. The rows are committed when it returns.
 func (l *Lookback) list(ctx context.Context, iv window.Interval) error {
-	windows := slices.DeleteFunc(iv.Align(l.run.Window).Tile(l.run.Window), func(w window.Interval) bool { return !slices.Contains(l.Windows, w) })
+	windows := slices.DeleteFunc(iv.Tile(l.run.Window), func(w window.Interval) bool { return !slices.Contains(l.Windows, w) })
 	if len(windows) == 0 || iv.Empty() {
 		return nil
 	}
@@ -159,7 +159,7 @@ func (l *Lookback) counted(ctx context.Context, iv, within window.Interval) (equ
 func (l *Lookback) differing(ctx context.Context, iv, within window.Interval, known bool) ([]window.Interval, error) {
 	a, b, ok := iv.Halve(l.run.Window)
 	if l.counts++; l.counts > maxCounts {
-		for _, w := range iv.Align(l.run.Window).Tile(l.run.Window) {
+		for _, w := range iv.Tile(l.run.Window) {
 			l.Due[w] = true
 		}
 		return nil, nil
@@ -220,7 +220,7 @@ func (l *Lookback) write(ctx context.Context, end time.Time) error {
 		j := rejects[iv.Start.Unix()]
 		w.Rejected, w.Listed = uint32(j.List+j.Item), c.Stored+uint32(j.List-held[iv.Start.Unix()])
 		w.TotalFirst, w.TotalLast = w.Listed, w.Listed
-		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = iv.Clip(window.Interval{Start: iv.Start, End: end}).End, l.calls, 0, 0, 0
+		w.ListingEnd, w.ListCalls, w.Pages, w.DetailCalls, w.Attempts = iv.Until(end).End, l.calls, 0, 0, 0
 		l.calls = 0
 		w.StartedAt, w.FinishedAt, w.Version = l.run.Now, l.run.clock(), NextVersion(prior.Version)
 		if !known {

@@ -188,6 +188,13 @@ func (m *missing) witnessed(ctx context.Context, missing string) (bool, error) {
 	return len(ids) == 0, nil
 }
 
+// sight remembers an order that the source lists; see witnessed.
+func (m *missing) sight(orderID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.example = orderID
+}
+
 func (m *missing) deferWindow(d deferred) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -233,7 +240,7 @@ func (m *missing) lookAgain(ctx context.Context) error {
 			continue
 		}
 		j := d.job
-		j.Interval, j.until, j.again = window.Interval{Start: d.row.Start, End: d.row.End}, time.Time{}, true
+		j.Interval, j.until, j.again = window.Of(d.row), time.Time{}, true
 		j.first = d.row
 		jobs = append(jobs, j)
 	}

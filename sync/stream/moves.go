@@ -175,44 +175,38 @@ func (mv *Moves) restore(ctx context.Context) error {
 	if err := mv.run.Commits.Flush(); err != nil {
 		return err
 	}
-	var out schema.Batch
 	for start, m := range mv.marks {
-		from := time.Unix(start, 0).UTC()
-		to := from.Add(mv.run.Window)
-		ledger, err := mv.run.Store.Windows(ctx, mv.run.Stream.Stream, from, to)
+		iv := window.At(time.Unix(start, 0), mv.run.Window)
+		counts, err := mv.run.Store.Counts(ctx, mv.run.Stream.Stream, mv.run.Window, iv.Start, iv.End)
 		if err != nil {
 			return err
 		}
-		counts, err := mv.run.Store.Counts(ctx, mv.run.Stream.Stream, mv.run.Window, from, to)
+		err = mv.run.Correct(ctx, iv, func(w *schema.Window) { mv.restored(w, m, counts[iv.Start]) })
 		if err != nil {
 			return err
-		}
-		if len(ledger) == 0 || ledger[0].Verdict == "" {
-			continue
-		}
-		w, c := ledger[0], counts[from]
-		before := w
-		w = mv.Undoubted(w)
-		switch c.IDDigest {
-		case w.IDDigest, w.IDDigest ^ m.digest:
-			w.Listed = uint32(max(0, int64(w.Listed)+int64(c.Stored)-int64(w.Stored)))
-			w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
-			if before.Stored == 0 && w.Stored > 0 {
-				w.DetailedAt = mv.run.Now // the detail of an order that moves is fetched
-			}
-		default:
-			w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those that were listed"
-		}
-		if w.Verdict == schema.Short && before.Verdict != schema.Short || w.Verdict == schema.Short && m.doubted != "" && before.Error == m.doubted {
-			mv.run.Count(func(s *Outcome) { s.Waiting++ })
-		}
-		if w != before {
-			w.Version = NextVersion(w.Version)
-			out.Windows = append(out.Windows, w)
 		}
 	}
 	clear(mv.marks)
-	return mv.run.Commits.Add(out)
+	return nil
+}
+
+// restored makes the row of a window what it is after orders moved from or to it; c is what is stored of it.
+func (mv *Moves) restored(w *schema.Window, m *mark, c schema.Window) {
+	before := *w
+	*w = mv.Undoubted(*w)
+	switch c.IDDigest {
+	case w.IDDigest, w.IDDigest ^ m.digest:
+		w.Listed = uint32(max(0, int64(w.Listed)+int64(c.Stored)-int64(w.Stored)))
+		w.Stored, w.Items, w.Pending, w.IDDigest = c.Stored, c.Items, c.Pending, c.IDDigest
+		if before.Stored == 0 && w.Stored > 0 {
+			w.DetailedAt = mv.run.Now // the detail of an order that moves is fetched
+		}
+	default:
+		w.Verdict, w.Error = schema.Short, "after an order moved, the stored orders are not those that were listed"
+	}
+	if w.Verdict == schema.Short && before.Verdict != schema.Short || w.Verdict == schema.Short && m.doubted != "" && before.Error == m.doubted {
+		mv.run.Count(func(s *Outcome) { s.Waiting++ })
+	}
 }
 
 // mostWritten is how many ids of written orders a run remembers; if there are more, all are looked at.

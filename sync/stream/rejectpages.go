@@ -100,7 +100,7 @@ func (o *OpenRejects) Listed(ctx context.Context, iv window.Interval) (n int, er
 		return 0, err
 	}
 	for at, w := range sums {
-		all := window.Interval{Start: w.Start, End: w.Start.Add(o.size)}
+		all := window.At(w.Start, o.size)
 		if w.List == stored[at] || all.Clip(iv) == all {
 			n += w.List - stored[at]
 			continue
@@ -155,7 +155,7 @@ func (o *OpenRejects) gone(ctx context.Context, start time.Time, met map[uint64]
 
 // unseen resolves such rejects of listings of a window.
 func (o *OpenRejects) unseen(ctx context.Context, start, now time.Time, such func(schema.Reject) bool) (out []schema.Reject, err error) {
-	iv := window.Interval{Start: start, End: start.Add(o.size)}
+	iv := window.At(start, o.size)
 	for page, err := range o.Pages(ctx, iv, false, schema.RejectList) {
 		if err != nil {
 			return nil, err

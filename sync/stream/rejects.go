@@ -169,7 +169,7 @@ func (o *OpenRejects) Due(now, before time.Time) map[int64]bool {
 	var all []one
 	for _, w := range o.windows {
 		if !w.DueList.IsZero() && !w.DueList.After(now) && w.Start.Before(before) {
-			all = append(all, one{w.DueList, window.Interval{Start: w.Start, End: w.Start.Add(o.size)}})
+			all = append(all, one{w.DueList, window.At(w.Start, o.size)})
 		}
 		if iv := loose(w.Start, o.size); !w.DueLoose.IsZero() && !w.DueLoose.After(now) && iv.Start.Before(before) {
 			all = append(all, one{w.DueLoose, iv})
@@ -223,7 +223,7 @@ func (o *OpenRejects) Held(ctx context.Context, sums map[int64]schema.RejectWind
 func (o *OpenRejects) ranges(starts []time.Time) (out []window.Interval) {
 	var windows []window.Interval
 	for _, at := range starts {
-		if iv := (window.Interval{Start: at, End: at.Add(o.size)}); at.IsZero() {
+		if iv := window.At(at, o.size); at.IsZero() {
 			out = append(out, iv)
 		} else {
 			windows = append(windows, iv)

@@ -23,11 +23,7 @@ func (r *Run) said(b *StoredOrder) time.Time {
 	if r.Stream.Decoder == nil || b.Order.DetailStatus != schema.DetailOK {
 		return time.Time{}
 	}
-	raws := make([]string, len(b.Items))
-	for i := range b.Items {
-		raws[i] = b.Items[i].Raw
-	}
-	if d := r.Stream.Decoder.Detail(b.Order.Stream, b.Order.OrderID, b.Order.RawDetail, raws); d.Order != nil {
+	if d := r.Stream.Decoder.Detail(b.Order.Stream, b.Order.OrderID, b.Order.RawDetail, b.Raws()); d.Order != nil {
 		return d.Order.CreateTime
 	}
 	return time.Time{}
@@ -78,6 +74,15 @@ func Together(orders []schema.Order, items []schema.Item) map[string]*StoredOrde
 type StoredOrder struct {
 	Order schema.Order
 	Items []schema.Item
+}
+
+// Raws are the payloads of the items.
+func (s *StoredOrder) Raws() []string {
+	raws := make([]string, len(s.Items))
+	for i := range s.Items {
+		raws[i] = s.Items[i].Raw
+	}
+	return raws
 }
 
 // ChangedBy reports whether what was fetched differs from what is stored.

@@ -40,18 +40,18 @@ type Stream struct {
 }
 
 // Offset is the vendor's clock minus this machine's; zero where it is not known.
-func (l Stream) Offset() time.Duration {
-	if l.Clock == nil {
+func (s Stream) Offset() time.Duration {
+	if s.Clock == nil {
 		return 0
 	}
-	offset, _ := l.Clock()
+	offset, _ := s.Clock()
 	return offset
 }
 
 // Total asks for the source's count of the orders between two times. Whether it counts those of the ends is the vendor's.
-func (l Stream) Total(ctx context.Context, asked window.Interval) (int, error) {
-	p, err := l.Source.List(ctx, source.Query{
-		OwnerID: l.OwnerID, Filters: l.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
+func (s Stream) Total(ctx context.Context, asked window.Interval) (int, error) {
+	p, err := s.Source.List(ctx, source.Query{
+		OwnerID: s.OwnerID, Filters: s.Filters, Start: asked.Start, End: asked.End, Page: 1, Size: 1,
 	})
 	return p.Total, err
 }
@@ -64,4 +64,4 @@ func Quotas(streams []Stream) (list, details float64) {
 }
 
 // Lists reports whether the stream's orders can be listed. Those of one that cannot are tracked, one by one.
-func (l Stream) Lists() bool { return l.Source.CanList() }
+func (s Stream) Lists() bool { return s.Source.CanList() }

@@ -31,10 +31,6 @@ type reading struct {
 	held  int            // rows of page 1 when it was read last
 }
 
-func newReading(w *Walker, iv window.Interval, size int) *reading {
-	return &reading{Walker: w, iv: iv, size: size, rows: map[string]row{}, seen: map[int]view{}}
-}
-
 // row is an order or a reject.
 type row struct {
 	order  *schema.Order
@@ -96,10 +92,12 @@ func (r *reading) read(ctx context.Context) error {
 	if most := threshold(r.iv) * r.size; !r.second && v.total > most {
 		return &splitError{tooLong: true, why: fmt.Sprintf("TotalCount %d is above the split threshold of %d", v.total, most)}
 	}
-	if v.rows == v.total && v.rows < r.size && len(r.rows) == v.total {
-		return nil // one answer, and not full: it is complete and cannot have shifted
-	}
 	var why, before string
+	if v.rows == v.total && v.rows <= r.size && len(r.rows) == v.total { // one answer, which cannot have shifted
+		if why, err = r.beyond(ctx); err != nil || why == "" {
+			return err
+		}
+	}
 	for range maxRounds {
 		if why, err = r.round(ctx); err != nil {
 			return err

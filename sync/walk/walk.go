@@ -5,8 +5,8 @@
 // at the end. Above the split threshold, when the vendor fails on it, and when the pages cannot be brought to agree, the
 // range is halved. What is accepted:
 //
-//   - A listing that fits one page and is not full is one answer of the vendor: it cannot have shifted. If its distinct
-//     rows are as many as TotalCount, it is complete after a single call.
+//   - A listing that fits one page is one answer of the vendor: it cannot have shifted. If its distinct rows are as many as
+//     TotalCount, it is complete after a single call, or, where the page is full, when the one after it has nothing more.
 //   - Any other listing is complete when every page named the same TotalCount, every page held as many rows as that
 //     count asks for, the distinct rows are as many as the count, and page 1, read again after all others, still begins
 //     with the same rows. Pages that do not fit are read again, a bounded number of times. Where the last page is full, the
@@ -233,8 +233,7 @@ func (k *walking) halves(ctx context.Context, a, b window.Interval, size, total 
 }
 
 func (k *walking) read(ctx context.Context, iv window.Interval, size int, second bool) (*reading, error) {
-	r := newReading(k.Walker, iv, size)
-	r.second = second
+	r := &reading{Walker: k.Walker, iv: iv, size: size, second: second, rows: map[string]row{}, seen: map[int]view{}}
 	err := r.read(ctx)
 	k.calls += r.calls
 	return r, err

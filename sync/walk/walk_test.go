@@ -132,7 +132,7 @@ func TestWalkCostsWhatItMust(t *testing.T) {
 	for _, c := range []struct{ orders, calls int }{
 		{0, 1},      // nothing there: one answer
 		{15, 1},     // one page, not full: one answer
-		{20, 6},     // a full page might hide a second one, and the count be a limit: four questions, three of them once for all
+		{20, 5},     // a full page might hide a second one, and the count be a limit: four questions, three of them once for all
 		{45, 7},     // three pages, a second look at the first, and the same three questions
 		{1000, 55},  // as long as a listing gets, and nothing after its last page
 		{1001, 55},  // halved: one call for nothing, 26 + 26 pages, two second looks

@@ -12,7 +12,10 @@ import (
 )
 
 // Interval is a half-open range of UTC time [Start, End).
-type Interval struct{ Start, End time.Time }
+type Interval struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
 
 // String shows the interval as people write it.
 func (i Interval) String() string {
@@ -36,6 +39,14 @@ func (i Interval) Clip(o Interval) Interval {
 	return i
 }
 
+// Until returns the part of i before t.
+func (i Interval) Until(t time.Time) Interval {
+	if t.Before(i.End) {
+		i.End = t
+	}
+	return i
+}
+
 // Extend returns the smallest interval that holds both; an empty one holds nothing.
 func (i Interval) Extend(o Interval) Interval {
 	switch {
@@ -53,6 +64,9 @@ func (i Interval) Extend(o Interval) Interval {
 	return i
 }
 
+// Of returns the interval of a window.
+func Of(w schema.Window) Interval { return Interval{w.Start, w.End} }
+
 // At returns the window of the given size, which divides a day, that a time lies in.
 func At(t time.Time, size time.Duration) Interval {
 	start := t.UTC().Truncate(size)
@@ -68,9 +82,10 @@ func (i Interval) Align(size time.Duration) Interval {
 	return Interval{start, end}
 }
 
-// Tile cuts an aligned interval into windows: no gap and no overlap (I2).
+// Tile returns the windows that an interval lies in: no gap and no overlap (I2).
 func (i Interval) Tile(size time.Duration) []Interval {
 	var out []Interval
+	i = i.Align(size)
 	for s := i.Start; s.Before(i.End); s = s.Add(size) {
 		out = append(out, Interval{s, s.Add(size)})
 	}

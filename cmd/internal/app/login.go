@@ -50,7 +50,7 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 	l := &login{name: a.Name, list: source.NewBudget(a.Quota.List), detail: source.NewBudget(a.Quota.Detail)}
 	var calls stream.Source = &offlineSource{v.blank}
 	if !offline {
-		client, err := v.client(a, link{inFlight: 2 * inFlight})
+		client, err := v.client(a, source.Options{Account: a.Name, Endpoint: a.Endpoint, MaxInFlight: 2 * inFlight})
 		if err != nil {
 			return nil, err
 		}
@@ -71,15 +71,6 @@ func newLogin(a *config.Account, m *Metrics, offline bool) (*login, error) {
 
 // Filters are what the listings of an account are narrowed to.
 func Filters(a *config.Account) schema.Filters { return schema.Filters(a.Filters) }
-
-// asked are the filters of each configured account.
-func asked(c *config.Config) map[string]schema.Filters {
-	out := map[string]schema.Filters{}
-	for i := range c.Accounts {
-		out[c.Accounts[i].Name] = Filters(&c.Accounts[i])
-	}
-	return out
-}
 
 // owners are the account's own orders, which have no owner, and those whose orders it may read.
 func owners(a *config.Account) []string { return slices.Concat([]string{""}, a.OwnerIDs, a.MemberUIDs) }

@@ -44,21 +44,25 @@ type Metrics struct {
 	diagnosis   *prometheus.GaugeVec     // account, state, cause, says, cure: one series an account
 	waiting     *prometheus.GaugeVec     // account
 	warehouseUp prometheus.Gauge
+	reloaded    prometheus.Gauge
 	storedView  *prometheus.GaugeVec // view
 
-	reloaded prometheus.Gauge
-
-	// completeTo is the end of each account's newest complete range, in Unix nanoseconds (*atomic.Int64); 0 for none.
-	completeTo sync.Map
-	calls      atomic.Int64
-	// looks are how old the oldest looks of each account are, and how old they may be (*looks).
-	looks sync.Map
+	labelled []labelled // all of the above that have labels
+	times    sync.Map   // of each account (*times)
+	calls    atomic.Int64
 }
 
-// looks are when the oldest look at an account was, and within what time each is to come round, by what is looked at; see stale.
-type looks struct {
-	oldest [len(looked)]atomic.Int64 // Unix nanoseconds; 0 where nothing is known
-	bound  [len(looked)]atomic.Int64 // nanoseconds; 0 for never
+// labelled is a metric with labels.
+type labelled interface {
+	prometheus.Collector
+	DeletePartialMatch(prometheus.Labels) int
+}
+
+// times are what is computed of an account when it is asked for: Unix nanoseconds, 0 where nothing is known.
+type times struct {
+	completeTo atomic.Int64              // the end of the newest complete range
+	oldest     [len(looked)]atomic.Int64 // the oldest look at an order, by what is looked at; see stale
+	bound      [len(looked)]atomic.Int64 // within how many nanoseconds each is to come round; 0 for never
 }
 
 // rechecks are why details are fetched again.
@@ -78,16 +82,21 @@ var (
 const namespace = "ordersync"
 
 func newMetrics(accounts []config.Account) *Metrics {
+	var all []labelled
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+		all = append(all, v)
+		return v
 	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+		all = append(all, v)
+		return v
 	}
 	histogram := func(name, help, label string, buckets []float64) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: name, Help: help, Buckets: buckets,
-		}, []string{label})
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, []string{label})
+		all = append(all, v)
+		return v
 	}
 	m := &Metrics{
 		lastSuccess: gauge("last_success_timestamp_seconds",
@@ -125,6 +134,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
 			Help: "0 if the configuration that was last read again was refused and the one before goes on, else 1."}),
 	}
+	m.labelled = all
 	m.reloaded.Set(1)
 	for i := range accounts {
 		m.begin(accounts[i].Name)
@@ -142,7 +152,7 @@ func newMetrics(accounts []config.Account) *Metrics {
 
 // begin makes an account's series.
 func (m *Metrics) begin(account string) {
-	m.end(account)
+	m.of(account)
 	m.lastSuccess.WithLabelValues(account)
 	m.orders.WithLabelValues(account)
 	m.items.WithLabelValues(account)
@@ -180,7 +190,7 @@ func rejectReasons() []string {
 }
 
 // rejected takes over how many records of each account wait for an operator.
-func (m *Metrics) rejected(accounts []config.Account, open []status.Reject) {
+func (m *Metrics) rejected(accounts []config.Account, open []sink.RejectGroup) {
 	for i := range accounts {
 		sums := map[string]int{}
 		for _, r := range rejectReasons() {
@@ -216,46 +226,34 @@ func (m *Metrics) stored(v *status.StoredView) {
 	}
 }
 
-// end is where the end of an account's newest complete range is kept.
-func (m *Metrics) end(account string) *atomic.Int64 {
-	v, _ := m.completeTo.LoadOrStore(account, new(atomic.Int64))
-	return v.(*atomic.Int64)
-}
-
-// look is where the looks at an account are kept.
-func (m *Metrics) look(account string) *looks {
-	v, _ := m.looks.LoadOrStore(account, new(looks))
-	return v.(*looks)
+// of is where the times of an account are kept.
+func (m *Metrics) of(account string) *times {
+	v, _ := m.times.LoadOrStore(account, new(times))
+	return v.(*times)
 }
 
 // stale takes over when the oldest looks at an account were, and within what time they are to come round.
 func (m *Metrics) stale(account string, compared, detailed time.Time, b engine.Bounds) {
-	l := m.look(account)
-	for i, at := range [...]time.Time{compared, detailed} {
-		ns := int64(0)
-		if !at.IsZero() {
-			ns = at.UnixNano()
-		}
-		l.oldest[i].Store(ns)
-	}
+	l := m.of(account)
+	l.oldest[0].Store(nanoseconds(compared))
+	l.oldest[1].Store(nanoseconds(detailed))
 	l.bound[0].Store(int64(b.Rows))
 	l.bound[1].Store(int64(b.Details))
 }
 
 // register hands everything that is not of one account to a registry, with what is computed when it is asked for.
 func (m *Metrics) register(to prometheus.Registerer, next func() time.Time) error {
-	cs := []prometheus.Collector{
-		m.lastSuccess, m.apiCalls, m.apiDuration, m.windows, m.orders, m.items, m.rejects, m.inserted, m.insertTime,
-		m.retries, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting, m.warehouseUp, m.storedView, m.reloaded, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 {
-			return seconds(next())
-		}),
-	}
 	b := Build()
-	cs = append(cs, computed("build_info", "Always 1; the labels say what runs.", prometheus.Labels{
-		"version": b.Version, "revision": b.Revision, "go": b.Go,
-	}, func() float64 { return 1 }))
+	cs := []prometheus.Collector{
+		m.warehouseUp, m.reloaded, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		computed("next_tick_timestamp_seconds", "When the next scheduled run is due.", nil, func() float64 { return seconds(next()) }),
+		computed("build_info", "Always 1; the labels say what runs.", prometheus.Labels{
+			"version": b.Version, "revision": b.Revision, "go": b.Go,
+		}, func() float64 { return 1 }),
+	}
+	for _, v := range m.labelled {
+		cs = append(cs, v)
+	}
 	return registerAll(to, cs)
 }
 
@@ -290,7 +288,7 @@ func (m *Metrics) account(to prometheus.Registerer, l *login, leases *daemon.Lea
 		if !l.lists() && what == "list" {
 			continue
 		}
-		labels, of := prometheus.Labels{"account": l.name, "what": what}, m.look(l.name)
+		labels, of := prometheus.Labels{"account": l.name, "what": what}, m.of(l.name)
 		l.computed = append(l.computed,
 			computed("staleness_seconds", "How long ago the list rows, or the detail, were last compared of the order for which that is the longest; NaN while nothing is known.",
 				labels, func() float64 {
@@ -328,13 +326,10 @@ func (m *Metrics) forget(from prometheus.Registerer, l *login, goesOn bool) {
 		return
 	}
 	of := prometheus.Labels{"account": l.name}
-	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.lastSuccess, m.apiCalls, m.windows, m.orders, m.items, m.rejects, m.differences, m.verifiedAt, m.openRejects, m.diagnosis, m.scrubbed, m.scrubFound, m.rechecked, m.waiting,
-	} {
+	for _, v := range m.labelled { // those that have no such label keep all they have
 		v.DeletePartialMatch(of)
 	}
-	m.completeTo.Delete(l.name)
-	m.looks.Delete(l.name)
+	m.times.Delete(l.name)
 }
 
 func registerAll(to prometheus.Registerer, cs []prometheus.Collector) error {
@@ -354,7 +349,7 @@ func computed(name, help string, labels prometheus.Labels, value func() float64)
 
 // lag grows while nothing runs: it is the one number that tells of every way in which a daemon can be stuck.
 func (m *Metrics) lag(account string, now time.Time) float64 {
-	to := m.end(account).Load()
+	to := m.of(account).completeTo.Load()
 	if to == 0 {
 		return math.Inf(1)
 	}
@@ -403,7 +398,7 @@ func (m *Metrics) ran(account string, s stream.Summary, lists bool, now time.Tim
 	}
 	m.lastSuccess.WithLabelValues(account).Set(seconds(now))
 	if !lists {
-		m.end(account).Store(now.UnixNano())
+		m.of(account).completeTo.Store(now.UnixNano())
 	}
 }
 
@@ -424,11 +419,7 @@ func (m *Metrics) ledger(account string, streams []sink.StreamSummary, allowed m
 			counts[v] += n
 		}
 	}
-	to := int64(0)
-	if !end.IsZero() {
-		to = end.UnixNano()
-	}
-	m.end(account).Store(to)
+	m.of(account).completeTo.Store(nanoseconds(end))
 	for _, v := range verdicts {
 		m.windows.WithLabelValues(account, string(v)).Set(float64(counts[v]))
 	}
@@ -447,6 +438,14 @@ func (m *Metrics) verified(account string, last []sink.Verification, findings []
 		sum += f.Open
 	}
 	m.differences.WithLabelValues(account).Set(float64(sum))
+}
+
+// nanoseconds is a time as Unix has it; 0 for none.
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
 }
 
 // seconds is a time as Prometheus counts it.

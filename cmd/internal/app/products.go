@@ -34,10 +34,10 @@ type ProductLister interface {
 
 // ProductNames is what became of the product names of one account.
 type ProductNames struct {
-	Account string
-	Names   int
-	Known   bool  // whether the source tells names at all
-	Err     error // why the account's names are those of before
+	Account string `json:"account"`
+	Names   int    `json:"names"`
+	Known   bool   `json:"supported"` // whether the source tells names at all
+	Err     error  `json:"-"`         // why the account's names are those of before
 }
 
 // Products refreshes the product names of every account whose source tells them. Open must have been called. What concerns

@@ -25,7 +25,7 @@ type Client interface {
 
 // vendor says how the accounts of one source are wired.
 type vendor struct {
-	client  func(*config.Account, link) (Client, error)
+	client  func(*config.Account, source.Options) (Client, error)
 	decoder func(*config.Account) source.Decoder
 	blank   source.Client // a client that nobody calls, for what all of them can do
 	ids     idForm        // what its order ids look like
@@ -53,12 +53,6 @@ func CheckOrderID(sourceName, id string) error {
 	return nil
 }
 
-// link is how a client reaches its vendor.
-type link struct {
-	inFlight  int               // connections that are kept
-	transport http.RoundTripper // nil but for those who want to look at the answers
-}
-
 // vendors are the sources there are. A further one is wired by its line here; package source says what it must bring.
 var vendors = map[string]vendor{
 	config.SourceBSS:      {newBSS, func(*config.Account) source.Decoder { return bss.Decoder{} }, (*bss.Client)(nil), decimalIDs},
@@ -66,26 +60,19 @@ var vendors = map[string]vendor{
 	config.SourceDomain:   {newDomain, func(a *config.Account) source.Decoder { return domain.Decoder{Location: a.Location()} }, (*domain.Client)(nil), letteredIDs},
 }
 
-func newBSS(a *config.Account, l link) (Client, error) {
-	return bss.New(bss.Options{
-		Account: a.Name, Site: a.Site, Endpoint: a.Endpoint, APIVersion: a.APIVersion, Credentials: credentials(a),
-		MaxInFlight: l.inFlight, Transport: l.transport,
-	})
+func newBSS(a *config.Account, o source.Options) (Client, error) {
+	return bss.New(bss.Options{Options: o, Site: a.Site, APIVersion: a.APIVersion, Credentials: credentials(a)})
 }
 
-func newUniCloud(a *config.Account, l link) (Client, error) {
+func newUniCloud(a *config.Account, o source.Options) (Client, error) {
 	return unicloud.New(unicloud.Options{
-		Account: a.Name, Endpoint: a.Endpoint, SignatureVersion: a.SignatureVersion, Location: a.Location(),
+		Options: o, SignatureVersion: a.SignatureVersion, Location: a.Location(),
 		AccessKeyID: a.Credentials.AccessKeyID, AccessKeySecret: a.Credentials.AccessKeySecret.Reveal(),
-		MaxInFlight: l.inFlight, Transport: l.transport,
 	})
 }
 
-func newDomain(a *config.Account, l link) (Client, error) {
-	return domain.New(domain.Options{
-		Account: a.Name, Endpoint: a.Endpoint, Credentials: credentials(a), Location: a.Location(),
-		MaxInFlight: l.inFlight, Transport: l.transport,
-	})
+func newDomain(a *config.Account, o source.Options) (Client, error) {
+	return domain.New(domain.Options{Options: o, Credentials: credentials(a), Location: a.Location()})
 }
 
 func credentials(a *config.Account) keys.Credentials {
@@ -110,7 +97,7 @@ func credentials(a *config.Account) keys.Credentials {
 
 // NewClient makes the client of an account for one call at a time. transport may be nil.
 func NewClient(a *config.Account, transport http.RoundTripper) (Client, error) {
-	return vendors[a.Source].client(a, link{inFlight: 1, transport: transport})
+	return vendors[a.Source].client(a, source.Options{Account: a.Name, Endpoint: a.Endpoint, MaxInFlight: 1, Transport: transport})
 }
 
 // Identity returns what tells the login of an account from others at its vendor: the account of the role that it assumes, all of

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ordersync/ordersync/cmd/internal/daemon"
+	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 	"github.com/ordersync/ordersync/sync/audit"
@@ -61,7 +62,7 @@ func (a *App) Verify(ctx context.Context, now time.Time, o VerifyOptions, p *str
 	}
 	end := a.history.Record(ctx, sink.RunVerify, a.names(), o.From, o.To, p)
 	defer func() { end(verified(out, err)) }()
-	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
+	ledger, err := a.warehouse.Summaries(ctx, status.Asked(Streams(a.cfg)))
 	if err != nil {
 		return nil, a.blame(ctx, err)
 	}
@@ -181,7 +182,7 @@ func (a *App) Replay(ctx context.Context, now, from, to time.Time, p *stream.Pro
 	end := a.history.Record(ctx, sink.RunReplay, a.names(), from, to, p)
 	defer func() { end(daemon.Outcome{Summary: all, Err: err}) }()
 	all.Started = now
-	ledger, err := a.warehouse.Summaries(ctx, asked(a.cfg))
+	ledger, err := a.warehouse.Summaries(ctx, status.Asked(Streams(a.cfg)))
 	if err != nil {
 		return all, a.blame(ctx, err)
 	}

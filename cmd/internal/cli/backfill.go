@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,17 +15,14 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
-	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
 // backfillFlags are what a backfill is told.
 type backfillFlags struct {
-	from, to string
-	force    bool
-	account  string
-	json     bool
+	rangeFlags
+	force bool
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -51,37 +47,21 @@ calls, and detail calls only for orders that changed.`,
 // of returns a verb these flags, and has it run with what they say.
 func (f *backfillFlags) of(cmd *cobra.Command, p *program,
 	run func(context.Context, *config.Config, time.Time, window.Interval, backfillFlags) error) *cobra.Command {
-	rangeFlags(cmd, &f.from, &f.to, "", " (default: now)")
+	f.add(cmd, "", " (default: now)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "list complete windows again too")
-	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if f.from == "" {
 			return usage(cmd, errors.New("--from is required: where to begin"))
 		}
-		now, r, cfg, err := rangeOf(cmd, f.from, cmp.Or(f.to, "now"), f.account, p.load)
+		f.to = cmp.Or(f.to, "now")
+		now, r, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
 		return run(cmd.Context(), cfg, now, r, *f)
 	}
 	return cmd
-}
-
-// rangeOf reads what a verb over a range of time was told: the time of the run, the range, and the configuration with the
-// accounts to work on, which are all of them or the one that is named.
-func rangeOf(cmd *cobra.Command, from, to, account string, load func() (*config.Config, error)) (now time.Time, r window.Interval, cfg *config.Config, err error) {
-	now = time.Now().UTC()
-	if r, err = parseRange(from, to, now); err != nil {
-		return now, r, nil, usage(cmd, err)
-	}
-	if cfg, err = load(); err == nil {
-		err = cfg.RequireAccounts()
-	}
-	if err != nil {
-		return now, r, nil, err
-	}
-	return now, r, cfg, usage(cmd, onlyAccount(cfg, account))
 }
 
 // onlyAccount leaves out all other accounts.
@@ -101,26 +81,22 @@ func onlyAccount(cfg *config.Config, name string) error {
 }
 
 func (p *program) runBackfill(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
-	result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
-	result.Error = errorText(errors.Join(err, summary.Err()))
-	if f.json {
-		p.json(result)
-	} else {
-		p.backfillTable(result)
-		p.standing(ctx, a, cfg, result)
-	}
-	return errors.Join(backfillError(ctx, summary, err), a.Stop())
+	return p.withApp(ctx, app.Options{Config: cfg}, func(a *app.App) error {
+		summary, progress, err := p.backfillWith(ctx, a, now, r, f.force)
+		result := newBackfillResult(cfg, now, r, summary, progress.Windows.Load(), time.Since(now))
+		result.Error = errorText(errors.Join(err, summary.Err()))
+		p.report(result, func() {
+			p.backfillTable(result)
+			p.standing(ctx, a, cfg, result)
+		})
+		return backfillError(ctx, summary, err)
+	})
 }
 
 // backfillWith runs a backfill with its progress on standard error.
 func (p *program) backfillWith(ctx context.Context, a *app.App, now time.Time, r window.Interval, force bool) (stream.Summary, *stream.Progress, error) {
 	progress := new(stream.Progress)
-	stop := p.follow(ctx, backfillTask("backfill", progress, a))
+	stop := p.follow(ctx, backfillTask(progress, a))
 	summary, err := a.Backfill(ctx, now, r.Start, r.End, force, progress)
 	stop()
 	return summary, progress, err
@@ -136,10 +112,8 @@ func backfillError(ctx context.Context, s stream.Summary, err error) error {
 		return fmt.Errorf("%w; what was fetched is committed: run the same command again to go on", cause)
 	}
 	undone := s.Err()
-	for _, l := range s.Streams {
-		if source.ReasonOf(l.Err) == source.Auth {
-			return &exitError{exitEnvironment, undone}
-		}
+	if refused(s) {
+		return &exitError{exitEnvironment, undone}
 	}
 	if err = errors.Join(err, undone); err != nil {
 		return fmt.Errorf("something was left undone; run the same command again to try it again:\n%w", errors.Join(err, s.Why()))
@@ -158,8 +132,7 @@ type backfillResult struct {
 }
 
 type backfillAccount struct {
-	Account     string                 `json:"account"`
-	OwnerID     string                 `json:"owner_id,omitempty"`
+	schema.Stream
 	Windows     map[schema.Verdict]int `json:"windows"`
 	Orders      int                    `json:"orders"`
 	Changed     int                    `json:"changed"`
@@ -191,7 +164,7 @@ func newBackfillResult(cfg *config.Config, now time.Time, r window.Interval, s s
 			result.Skipped = 0 // what was not planned was not skipped
 		}
 		result.Accounts = append(result.Accounts, backfillAccount{
-			Account: l.Account, OwnerID: l.OwnerID, Windows: l.Windows, Orders: l.Listed, Changed: l.Changed, Items: l.Items,
+			Stream: l.Stream, Windows: l.Windows, Orders: l.Listed, Changed: l.Changed, Items: l.Items,
 			Rejected: l.Rejected, Pending: l.Pending, ListCalls: l.ListCalls, DetailCalls: l.Details, Error: errorText(l.Err),
 		})
 	}
@@ -208,7 +181,7 @@ func (p *program) backfillTable(r backfillResult) {
 	busy := slices.DeleteFunc(slices.Clone(r.Accounts), backfillAccount.idle)
 	for _, a := range busy {
 		rows = append(rows, []any{
-			schema.Stream{Account: a.Account, OwnerID: a.OwnerID}, a.Windows[schema.Complete], a.Windows[schema.Open],
+			a.Stream, a.Windows[schema.Complete], a.Windows[schema.Open],
 			a.Windows[schema.Short], a.Windows[schema.Failed], a.Orders, a.Changed, a.Items, a.Rejected, a.Pending,
 			a.ListCalls, a.DetailCalls,
 		})
@@ -236,20 +209,12 @@ func (p *program) standing(ctx context.Context, a *app.App, cfg *config.Config, 
 		return
 	}
 	streams := slices.DeleteFunc(r.Glance(), func(l *status.Stream) bool {
-		return !slices.ContainsFunc(of.Accounts, func(x backfillAccount) bool { return x.Account == l.Account && x.OwnerID == l.OwnerID && !x.idle() })
+		return !slices.ContainsFunc(of.Accounts, func(x backfillAccount) bool { return x.Key() == l.Key() && !x.idle() })
 	})
 	if len(streams) > 0 {
 		fmt.Fprintln(p.out)
 		p.glance(r, streams, false)
 	}
-}
-
-// json prints a report.
-func (p *program) json(v any) {
-	e := json.NewEncoder(p.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // what cannot be written, output keeps
 }
 
 // errorText is an error's text, or nothing.

@@ -28,6 +28,16 @@ clickhouse: %s
 `, w.url, clickhouse))
 }
 
+// holdEngine keeps the engine of an embedded warehouse running until the end of the test, so that not each verb has to start one.
+func (w *world) holdEngine(folder, database string) {
+	w.t.Helper()
+	s, err := embedded.Open(w.t.Context(), embedded.Options{Dir: filepath.Join(w.dir, folder), Database: database})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = s.Close() })
+}
+
 // digests are the counts and digests of all tables and of what most people read, whatever is merged already.
 func (w *world) digests() string {
 	w.t.Helper()
@@ -95,6 +105,7 @@ func TestBackupOfTheEmbeddedWarehouse(t *testing.T) {
 			w.run(0, "backfill", "--from", "24h")
 		}
 	}
+	w.holdEngine("ordersync-data", "")
 	w.goesOn(saved, 3)
 }
 

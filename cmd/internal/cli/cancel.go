@@ -17,9 +17,8 @@ import (
 // cancelFlags are what cancel is told.
 type cancelFlags struct {
 	streamFlags
-	file              string
-	olderThan         string
-	dryRun, yes, json bool
+	file, olderThan string
+	dryRun, yes     bool
 }
 
 func (p *program) cancel() *cobra.Command {
@@ -47,13 +46,13 @@ order cannot be restored.`,
 	cmd.Flags().StringVar(&f.olderThan, "unpaid-older-than", "", "the stored unpaid orders of at least this `age`, such as 72h or 3d")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be cancelled, and stop")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON; needs --yes or --dry-run")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON; needs --yes or --dry-run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var given []orderID
 		var age time.Duration
 		var err error
 		switch {
-		case f.json && !f.yes && !f.dryRun:
+		case p.machine && !f.yes && !f.dryRun:
 			err = errors.New("--json cannot ask: give --yes or --dry-run")
 		case f.olderThan != "" && (len(args) > 0 || f.file != ""):
 			err = errors.New("give ids or --unpaid-older-than, not both")
@@ -73,15 +72,7 @@ order cannot be restored.`,
 		if !f.yes && !f.dryRun && (!isTerminal(p.in) || f.file == "-") {
 			return usage(cmd, errors.New("there is nobody to ask: give --yes or --dry-run"))
 		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		return p.withStream(cmd, cfg, f.streamFlags, func(a *app.App, of schema.Stream) error {
-			ids, err := orderIDsOf(of, given)
-			if err != nil {
-				return usage(cmd, err)
-			}
+		return p.withStream(cmd, f.streamFlags, given, func(a *app.App, of schema.Stream, ids []string) error {
 			return p.runCancel(cmd.Context(), a, of, ids, age, f)
 		})
 	}
@@ -132,7 +123,7 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 			broken = append(broken, o.orderLine)
 		}
 	}
-	if !f.json {
+	if !p.machine {
 		p.cancelTable(orders, now)
 	}
 	due := len(orders) - refused
@@ -142,12 +133,12 @@ func (p *program) runCancel(ctx context.Context, a *app.App, of schema.Stream, i
 			return stopped(ctx, errors.New("nothing was cancelled"))
 		}
 		failed = errors.Join(failed, p.cancelAll(ctx, c, of, orders))
-		if !f.json {
+		if !p.machine {
 			p.cancelTable(orders, now)
 		}
 	}
 	switch {
-	case f.json:
+	case p.machine:
 		p.json(map[string]any{"dry_run": f.dryRun, "orders": orders})
 	case due == 0:
 		fmt.Fprintln(p.out, "There is nothing to cancel.")

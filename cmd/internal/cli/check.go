@@ -20,7 +20,7 @@ import (
 )
 
 func (p *program) check() *cobra.Command {
-	var asJSON, policy, cancel bool
+	var policy, cancel bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, credentials, permissions and ClickHouse",
@@ -42,7 +42,7 @@ the configuration need and no more, for the RAM console or
     --PolicyDocument "$(ordersync check --policy)"`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.Flags().BoolVar(&policy, "policy", false, "print the RAM policy with the least privilege instead, as JSON")
 	cmd.Flags().BoolVar(&cancel, "with-cancel", false, "with --policy: allow 'ordersync cancel' too")
 	cmd.MarkFlagsMutuallyExclusive("json", "policy")
@@ -53,18 +53,16 @@ the configuration need and no more, for the RAM console or
 		case cancel:
 			return usage(cmd, errors.New("--with-cancel belongs to --policy"))
 		}
-		return p.runCheck(cmd.Context(), asJSON)
+		return p.runCheck(cmd.Context())
 	}
 	return cmd
 }
 
 // runCheck checks everything and prints what was found.
-func (p *program) runCheck(ctx context.Context, asJSON bool) error {
+func (p *program) runCheck(ctx context.Context) error {
 	c := &checks{report: &status.Report{Accounts: []status.Stream{}}}
 	c.all(ctx, p)
-	if asJSON {
-		p.json(map[string]any{"ok": c.code == exitOK, "checks": c.list, "accounts": c.report.Accounts})
-	} else {
+	p.report(map[string]any{"ok": c.code == exitOK, "checks": c.list, "accounts": c.report.Accounts}, func() {
 		for _, k := range c.list {
 			fmt.Fprintf(p.out, "%-6s %-24s %s\n", k.Status, k.Name, strings.ReplaceAll(k.Message, "\n", "\n"+strings.Repeat(" ", 32)))
 		}
@@ -74,7 +72,7 @@ func (p *program) runCheck(ctx context.Context, asJSON bool) error {
 			fmt.Fprintln(p.out)
 		}
 		fmt.Fprintln(p.out, c.summary())
-	}
+	})
 	if c.code != exitOK {
 		return &exitError{code: c.code}
 	}

@@ -27,7 +27,7 @@ type program struct {
 	err     io.Writer
 	file    string // -c
 	console *console
-	machine bool // a program reads: --json
+	machine bool // a program reads: --json of the verb, where it has that
 }
 
 // Run runs the command line and returns the exit code. ctx ends when the program shall stop softly.
@@ -91,8 +91,7 @@ func (p *program) root() *cobra.Command {
 	root.Flags().Lookup("version").Hidden = true
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the configuration `file`, or - for standard input (default ordersync.yaml, or what $ORDERSYNC_CONFIG names)")
 	root.SetFlagErrorFunc(flagError)
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
-		p.machine, _ = cmd.Flags().GetBool("json") // a verb without it is for people
+	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if p.file == "-" {
 			p.stdin, p.in = p.in, spent{}
 		}

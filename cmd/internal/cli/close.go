@@ -16,7 +16,7 @@ import (
 )
 
 func (p *program) close() *cobra.Command {
-	var check, asJSON bool
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "close MONTH",
 		Short: "Record what a month came to, or check that a close can be had again",
@@ -40,7 +40,7 @@ where one differs.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "compare the closes of the month, or of all months, with the states of then")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		var month time.Time
 		switch {
@@ -54,25 +54,17 @@ where one differs.`,
 		case !check:
 			return usage(cmd, errors.New("which month? write it as 2026-10"))
 		}
-		cfg, err := p.loadOffline()
-		if err != nil {
-			return err
-		}
-		w, err := p.openWarehouse(cmd.Context(), cfg, check)
-		if err != nil {
-			return err
-		}
-		if check {
-			err = p.checkCloses(cmd.Context(), w, month, asJSON)
-		} else {
-			err = p.closeMonth(cmd.Context(), w, cfg, month, asJSON)
-		}
-		return errors.Join(err, w.Close())
+		return p.withWarehouse(cmd.Context(), p.loadOffline, app.WarehouseOptions{ReadOnly: check}, func(cfg *config.Config, w *app.Warehouse) error {
+			if check {
+				return p.checkCloses(cmd.Context(), w, month)
+			}
+			return p.closeMonth(cmd.Context(), w, cfg, month)
+		})
 	}
 	return cmd
 }
 
-func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.Config, month time.Time, asJSON bool) error {
+func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.Config, month time.Time) error {
 	before, err := w.ClosesOf(ctx, month)
 	if err != nil {
 		return err
@@ -92,15 +84,13 @@ func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.
 	for i, r := range rows {
 		lines[i] = newCloseLine(r)
 	}
-	if asJSON {
-		p.json(map[string]any{"closes": lines})
-		return nil
-	}
-	p.closeTable(lines)
-	fmt.Fprintf(p.out, "%s is closed as of %s, in the zone %s.\n", month.Format("2006-01"), rows[0].ClosedAt.Format(closeLayout), rows[0].Zone)
-	if n := len(before); n > 0 {
-		fmt.Fprintf(p.out, "It was closed before, on %s: changes_since_close now goes by this close.\n", before[n-1].ClosedAt.Format(closeLayout))
-	}
+	p.report(map[string]any{"closes": lines}, func() {
+		p.closeTable(lines)
+		fmt.Fprintf(p.out, "%s is closed as of %s, in the zone %s.\n", month.Format("2006-01"), rows[0].ClosedAt.Format(closeLayout), rows[0].Zone)
+		if n := len(before); n > 0 {
+			fmt.Fprintf(p.out, "It was closed before, on %s: changes_since_close now goes by this close.\n", before[n-1].ClosedAt.Format(closeLayout))
+		}
+	})
 	return nil
 }
 
@@ -108,7 +98,7 @@ func (p *program) closeMonth(ctx context.Context, w *app.Warehouse, cfg *config.
 const closeLayout = "2006-01-02 15:04:05.000"
 
 // checkCloses compares closes with what they come to now from the states of then.
-func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.Time, asJSON bool) error {
+func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.Time) error {
 	closes := func(ctx context.Context) ([]sink.Close, error) { return w.ClosesOf(ctx, month) }
 	if month.IsZero() { // none was named
 		closes = w.Closes
@@ -134,14 +124,11 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 		same := c.Same()
 		if l.Same = &same; !same {
 			differ++
-			now := newAmounts(c.Now)
-			l.Now = &now
+			l.Now = &amounts{Figures: c.Now}
 		}
 		lines = append(lines, l)
 	}
-	if asJSON {
-		p.json(map[string]any{"ok": differ == 0, "closes": lines})
-	} else {
+	p.report(map[string]any{"ok": differ == 0, "closes": lines}, func() {
 		p.closeTable(lines)
 		if differ == 0 {
 			fmt.Fprintln(p.out, "All of it can be reproduced, to the digit.")
@@ -149,24 +136,11 @@ func (p *program) checkCloses(ctx context.Context, w *app.Warehouse, month time.
 			fmt.Fprintf(p.out, "%s cannot be reproduced: the second line of each is what the orders of then come to now. A replay that reads\n"+
 				"a payload better changes what was known, and so does a row that arrived late; closing the month again records it as it is.\n", plural(differ, "line"))
 		}
-	}
+	})
 	if differ > 0 {
 		return &exitError{code: exitDifferences}
 	}
 	return nil
-}
-
-// amounts are figures as they are shown.
-type amounts struct {
-	Orders      uint64  `json:"orders"`
-	Items       uint64  `json:"items"`
-	Paid        *string `json:"paid"` // decimals are texts; null = none sent
-	Refunded    *string `json:"refunded"`
-	Net         *string `json:"net"`
-	Tax         *string `json:"tax"`
-	NetAfterTax *string `json:"net_after_tax"`
-	Unpaid      *string `json:"unpaid"`
-	Digest      string  `json:"digest"`
 }
 
 // closeLine is a row of closes as it is shown.
@@ -175,47 +149,39 @@ type closeLine struct {
 	Zone     string    `json:"zone"`
 	ClosedAt time.Time `json:"closed_at"`
 	ClosedBy string    `json:"closed_by"`
-	Account  string    `json:"account"`
-	Currency string    `json:"currency"`
-	amounts
+	sink.Figures
 	Same *bool    `json:"same,omitempty"` // with --check
 	Now  *amounts `json:"now,omitempty"`  // where it is not the same
 }
 
-func newCloseLine(c sink.Close) closeLine {
-	return closeLine{Month: c.Month.Format("2006-01"), Zone: c.Zone, ClosedAt: c.ClosedAt, ClosedBy: c.ClosedBy,
-		Account: c.Account, Currency: c.Currency, amounts: newAmounts(c.Figures)}
+// amounts are figures without the account and currency that they are of.
+type amounts struct {
+	sink.Figures
+	Account  any `json:"account,omitempty"` // in the place of those of Figures, and always left out
+	Currency any `json:"currency,omitempty"`
 }
 
-func newAmounts(f sink.Figures) amounts {
-	text := func(m schema.Money) *string {
-		if !m.Valid {
-			return nil
-		}
-		s := m.Decimal.String()
-		return &s
-	}
-	return amounts{Orders: f.Orders, Items: f.Items, Paid: text(f.Paid), Refunded: text(f.Refunded), Net: text(f.Net), Tax: text(f.Tax),
-		NetAfterTax: text(f.NetAfterTax), Unpaid: text(f.Unpaid), Digest: f.Digest}
+func newCloseLine(c sink.Close) closeLine {
+	return closeLine{Month: c.Month.Format("2006-01"), Zone: c.Zone, ClosedAt: c.ClosedAt, ClosedBy: c.ClosedBy, Figures: c.Figures}
 }
 
 func (p *program) closeTable(lines []closeLine) {
 	rows := [][]any{{"month", "closed, UTC", "account", "currency", "orders", "items", "paid", "refunded", "net", "tax", "unpaid", "digest"}}
-	add := func(month, closed, account, currency string, a amounts) {
-		row := []any{month, closed, account, currency, a.Orders, a.Items}
-		for _, m := range []*string{a.Paid, a.Refunded, a.Net, a.Tax, a.Unpaid} {
-			if m == nil {
-				row = append(row, "")
-			} else {
-				row = append(row, *m)
+	add := func(month, closed, account, currency string, f sink.Figures) {
+		row := []any{month, closed, account, currency, f.Orders, f.Items}
+		for _, m := range []schema.Money{f.Paid, f.Refunded, f.Net, f.Tax, f.Unpaid} {
+			text := ""
+			if m.Valid {
+				text = m.Decimal.String()
 			}
+			row = append(row, text)
 		}
-		rows = append(rows, append(row, a.Digest[:min(12, len(a.Digest))]))
+		rows = append(rows, append(row, f.Digest[:min(12, len(f.Digest))]))
 	}
 	for _, l := range lines {
-		add(l.Month, l.ClosedAt.Format(closeLayout), l.Account, l.Currency, l.amounts)
+		add(l.Month, l.ClosedAt.Format(closeLayout), l.Account, l.Currency, l.Figures)
 		if l.Now != nil {
-			add("", "now", "", "", *l.Now)
+			add("", "now", "", "", l.Now.Figures)
 		}
 	}
 	p.table(rows)

@@ -101,27 +101,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Fprintln(d.out, "Starting ClickHouse inside this program.")
-	a, err := d.openApp(ctx, app.Options{Config: d.cfg})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Stop()) }()
-	if err := d.copy(ctx, a); err != nil {
-		return err
-	}
-	if err := d.closeBooks(ctx, a); err != nil {
-		return err
-	}
-	if err := d.again(ctx, a); err != nil {
-		return err
-	}
-	if err := d.questions(ctx, a.Warehouse()); err != nil {
-		return err
-	}
-	if err := d.compare(ctx, a.Warehouse()); err != nil {
-		return err
-	}
-	return d.lookFurther(ctx, a)
+	return d.withApp(ctx, app.Options{Config: d.cfg}, func(a *app.App) error {
+		for _, part := range []func(context.Context, *app.App) error{d.copy, d.closeBooks, d.again, d.questions, d.compare, d.lookFurther} {
+			if err := part(ctx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // configure writes the configuration that a person would have written, so that the other verbs work on the demo too.

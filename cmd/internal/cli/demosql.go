@@ -3,11 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/sync/simulator"
@@ -47,12 +43,8 @@ ORDER BY verdict`},
 }
 
 // questions asks them and shows the SQL.
-func (d *demo) questions(ctx context.Context, w *app.Warehouse) error {
-	login, err := w.Login(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := d.session(ctx, login, false)
+func (d *demo) questions(ctx context.Context, a *app.App) error {
+	s, err := d.session(ctx, a.Warehouse(), false)
 	if err != nil {
 		return err
 	}
@@ -66,10 +58,10 @@ func (d *demo) questions(ctx context.Context, w *app.Warehouse) error {
 }
 
 // compare compares the copy with the truth: counts, exact sums of every amount, and a digest over all ids.
-func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
+func (d *demo) compare(ctx context.Context, a *app.App) error {
 	from := d.account.Options().From
 	truth := d.account.Truth(from, d.now)
-	copied, err := compare.Read(ctx, w.Conn(), demoAccount, from, d.now)
+	copied, err := compare.Read(ctx, a.Warehouse().Conn(), demoAccount, from, d.now)
 	if err != nil {
 		return err
 	}
@@ -78,16 +70,15 @@ func (d *demo) compare(ctx context.Context, w *app.Warehouse) error {
 
 // verdict prints both sides; a difference is an error.
 func (p *program) verdict(truth, copied simulator.Truth) error {
-	want, got := measures(truth, truth, copied), measures(copied, truth, copied)
 	rows := [][]any{{"", "invented", "in ClickHouse", ""}}
 	different := 0
-	for i := range want {
+	for _, m := range compare.Measures(copied, truth) {
 		text := "equal"
-		if want[i] != got[i] {
+		if !m.Equal() {
 			text = "DIFFERENT"
 			different++
 		}
-		rows = append(rows, []any{want[i].what, want[i].value, got[i].value, text})
+		rows = append(rows, []any{m.Name, measure(m.Truth), measure(m.Got), text})
 	}
 	fmt.Fprint(p.out, "\nIs the copy exact? What the simulator invented, against what ClickHouse holds:\n\n")
 	p.table(rows)
@@ -98,51 +89,10 @@ func (p *program) verdict(truth, copied simulator.Truth) error {
 	return nil
 }
 
-// measure is one number of a truth, as it is shown.
-type measure struct{ what, value string }
-
-// measures are the numbers of one truth, for the statuses and currencies that any of all has.
-func measures(t simulator.Truth, all ...simulator.Truth) []measure {
-	statuses, currencies := map[string]bool{}, map[string]bool{}
-	for _, a := range all {
-		for s := range a.Statuses {
-			statuses[s] = true
-		}
-		for c := range a.OrderAmounts {
-			currencies[c] = true
-		}
-		for c := range a.ItemAmounts {
-			currencies[c] = true
-		}
+// measure writes a number of a truth as people read it.
+func measure(v any) string {
+	if n, ok := v.(int); ok {
+		return count(n)
 	}
-	out := []measure{
-		{"orders", count(t.Orders)},
-		{"orders: digest of all ids", fmt.Sprintf("%016x", t.IDDigest)},
-	}
-	for _, s := range slices.Sorted(maps.Keys(statuses)) {
-		name := s
-		if s == "" {
-			name = "(refund)"
-		}
-		out = append(out, measure{"orders: " + name, count(t.Statuses[s])})
-	}
-	for _, c := range slices.Sorted(maps.Keys(currencies)) {
-		out = append(out, sums("orders", c, t.OrderAmounts[c])...)
-	}
-	out = append(out, measure{"order_items", count(t.Items)}, measure{"order_items: digest of all ids", fmt.Sprintf("%016x", t.ItemIDDigest)})
-	for _, c := range slices.Sorted(maps.Keys(currencies)) {
-		out = append(out, sums("order_items", c, t.ItemAmounts[c])...)
-	}
-	return out
+	return fmt.Sprint(v)
 }
-
-func sums(table, currency string, a simulator.Amounts) []measure {
-	out := make([]measure, len(amountColumns))
-	for i, v := range []decimal.Decimal{a.PretaxGross, a.Pretax, a.PretaxLocal, a.Tax, a.AfterTax} {
-		out[i] = measure{fmt.Sprintf("%s: sum of %s, %s", table, amountColumns[i], currency), v.String()}
-	}
-	return out
-}
-
-// amountColumns are the columns of simulator.Amounts, in its order.
-var amountColumns = []string{"pretax_gross_amount", "pretax_amount", "pretax_amount_local", "tax", "after_tax_amount"}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/sync/stream"
 	"github.com/ordersync/ordersync/sync/window"
@@ -23,7 +24,6 @@ const monthLayout = "2006-01"
 
 func (p *program) export() *cobra.Command {
 	var every, to, from string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "export --every month --to DIR",
 		Short: "Write the months that are over as Parquet files",
@@ -45,7 +45,7 @@ be done is said; what was never to be copied is left out by --from.`,
 	f.StringVar(&every, "every", "month", "the `period` of a file; month is the one there is")
 	f.StringVar(&to, "to", "", "the `folder` for the files; it is made where it is missing")
 	f.StringVar(&from, "from", "", "begin with the month of this `time`: "+timeHelp+" (default: the first month of the ledger)")
-	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	f.BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case every != "month":
@@ -58,18 +58,16 @@ be done is said; what was never to be copied is left out by --from.`,
 		if err != nil {
 			return usage(cmd, err)
 		}
-		report, err := p.runExport(cmd.Context(), to, r.Start, now)
-		if report != nil { // what was written stays, whatever came then
-			if asJSON {
-				p.json(report)
-			} else {
-				p.exportText(report)
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true, AsReader: true}, func(cfg *config.Config, w *app.Warehouse) error {
+			report, err := p.runExport(cmd.Context(), cfg, w, to, r.Start, now)
+			if report != nil { // what was written stays, whatever came then
+				p.report(report, func() { p.exportText(report) })
+				if err == nil && len(report.Refused) > 0 {
+					err = &exitError{code: exitFailure}
+				}
 			}
-			if err == nil && len(report.Refused) > 0 {
-				err = &exitError{code: exitFailure}
-			}
-		}
-		return err
+			return err
+		})
 	}
 	return cmd
 }
@@ -110,25 +108,12 @@ func (p *program) exportText(r *exportReport) {
 }
 
 // runExport writes the months up to the first error. The report is nil where nothing was begun.
-func (p *program) runExport(ctx context.Context, folder string, from, now time.Time) (*exportReport, error) {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return nil, err
-	}
-	w, err := p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: true, AsReader: true})
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
+func (p *program) runExport(ctx context.Context, cfg *config.Config, w *app.Warehouse, folder string, from, now time.Time) (*exportReport, error) {
 	months, err := months(ctx, w, app.Streams(cfg), from, now)
 	if err != nil {
 		return nil, err
 	}
-	login, err := w.Login(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, err := p.session(ctx, login, false)
+	s, err := p.session(ctx, w, false)
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,7 @@ func TestReaderOfTheEmbeddedWarehouse(t *testing.T) {
 	w.write("ordersync.yaml", "accounts: [{name: main, source: bss, endpoint: \""+w.url+"\", credentials: {access_key_id: testid, access_key_secret: \"${TEST_SECRET}\"}}]\n"+
 		"clickhouse: {embedded: ./warehouse, database: shop}\n")
 	w.run(0, "backfill", "--from", "-1h")
+	w.holdEngine("warehouse", "shop")
 	contains(t, w.run(0, "sql", "--json", "SELECT currentUser() AS u, currentDatabase() AS d, count() AS n FROM orders").out, `{"u":"reader","d":"shop","n":"0"}`)
 	for _, text := range []string{
 		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT file('/etc/passwd')", "DROP VIEW orders", "SYSTEM FLUSH LOGS", "SELECT * FROM system.users",

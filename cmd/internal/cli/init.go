@@ -106,7 +106,7 @@ alone to read.`,
 		}
 		fmt.Fprintf(p.out, "%s is written; this is what `ordersync check` says of it:\n", path)
 		p.file = path
-		return p.runCheck(cmd.Context(), false)
+		return p.runCheck(cmd.Context())
 	}
 	return cmd
 }

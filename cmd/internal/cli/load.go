@@ -57,25 +57,25 @@ func (p *program) loadForReading() (*config.Config, error) {
 // flushEvery is for tests: that much sooner what was fetched is committed.
 var flushEvery time.Duration
 
-// openApp wires an app and opens its warehouse. The caller stops it.
-func (p *program) openApp(ctx context.Context, o app.Options) (*app.App, error) {
-	return p.openAppBy(ctx, o, (*app.App).Open)
+// withApp wires an app, opens its warehouse, does something with it and stops it.
+func (p *program) withApp(ctx context.Context, o app.Options, do func(*app.App) error) error {
+	return p.withAppBy(ctx, o, (*app.App).Open, do)
 }
 
-func (p *program) openAppBy(ctx context.Context, o app.Options, open func(*app.App, context.Context) error) (*app.App, error) {
+func (p *program) withAppBy(ctx context.Context, o app.Options, open func(*app.App, context.Context) error, do func(*app.App) error) error {
 	d := p.download()
 	// On a terminal the bar tells what goes well.
 	o.Log, o.Progress, o.FlushEvery = p.logger(o.Config.Log, slog.LevelWarn), d.progress, flushEvery
 	a, err := app.New(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	err = open(a, ctx)
 	d.close()
-	if err != nil {
-		return nil, errors.Join(err, a.Stop())
+	if err == nil {
+		err = do(a)
 	}
-	return a, nil
+	return errors.Join(err, a.Stop())
 }
 
 // patience is how long a person who waits for an answer is made to wait for a warehouse that has gone.
@@ -93,15 +93,19 @@ func (p *program) open(file string) (in io.ReadCloser, name string, err error) {
 	return f, file, nil
 }
 
-// openWarehouse opens the warehouse alone, for a verb that only reads it, or that runs nothing. Its logs are only shown
-// where something is wrong.
-func (p *program) openWarehouse(ctx context.Context, cfg *config.Config, readOnly bool) (*app.Warehouse, error) {
-	return p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: readOnly})
-}
-
-func (p *program) openWarehouseWith(ctx context.Context, cfg *config.Config, o app.WarehouseOptions) (*app.Warehouse, error) {
+// withWarehouse does something with the warehouse of a configuration, for a verb that only reads it, or that runs nothing. Its logs are
+// only shown where something is wrong.
+func (p *program) withWarehouse(ctx context.Context, load func() (*config.Config, error), o app.WarehouseOptions, do func(*config.Config, *app.Warehouse) error) error {
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
 	d := p.download()
-	defer d.close()
 	o.Log, o.Progress, o.Patience = p.logger(cfg.Log, slog.LevelWarn), d.progress, patience
-	return app.OpenWarehouse(ctx, cfg, o)
+	w, err := app.OpenWarehouse(ctx, cfg, o)
+	d.close()
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(cfg, w), w.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
 func (p *program) migrate() *cobra.Command {
@@ -27,20 +28,14 @@ has the name of one of its tables or views, it names it and changes nothing.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := p.loadOffline()
-		if err != nil {
-			return err
-		}
-		w, err := p.openWarehouseWith(cmd.Context(), cfg, app.WarehouseOptions{Reconfigure: true})
-		if err != nil {
-			return err
-		}
-		if made := w.Made(); made.Empty() {
-			fmt.Fprintf(p.out, "The tables of database %s are up to date.\n", cfg.ClickHouse.Database)
-		} else {
-			fmt.Fprintf(p.out, "Database %s is up to date now. What was done: %s.\n", cfg.ClickHouse.Database, made)
-		}
-		return w.Close()
+		return p.withWarehouse(cmd.Context(), p.loadOffline, app.WarehouseOptions{Reconfigure: true}, func(cfg *config.Config, w *app.Warehouse) error {
+			if made := w.Made(); made.Empty() {
+				fmt.Fprintf(p.out, "The tables of database %s are up to date.\n", cfg.ClickHouse.Database)
+			} else {
+				fmt.Fprintf(p.out, "Database %s is up to date now. What was done: %s.\n", cfg.ClickHouse.Database, made)
+			}
+			return nil
+		})
 	}
 	return cmd
 }

@@ -71,7 +71,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("%v, %v", files, err)
 	}
 	for _, m := range append(got.Written, got.Skipped...) {
-		w.back(filepath.Join("out/deep", m.File), "Parquet", "back")
+		w.back(w.httpLogin(), filepath.Join("out/deep", m.File), "Parquet", "back")
 	}
 	months := "spend WHERE month IN ('" + name(-1) + "-01', '" + name(-2) + "-01')"
 	same := w.run(0, "sql", "--format", "TSV", `SELECT (SELECT count() FROM (SELECT * FROM `+months+` EXCEPT SELECT * FROM back)) + (SELECT count() FROM (SELECT * FROM back EXCEPT SELECT * FROM spend)),

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/sink"
 )
 
@@ -48,19 +50,13 @@ names that the file does not mention stay. A file with a mistake changes nothing
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			cfg, err := p.loadOffline()
-			if err != nil {
-				return err
-			}
-			w, err := p.openWarehouse(cmd.Context(), cfg, false)
-			if err != nil {
-				return err
-			}
-			if err := w.WriteOperators(cmd.Context(), operators); err != nil {
-				return errors.Join(err, w.Close())
-			}
-			fmt.Fprintf(p.out, "%s: %s\n", name, plural(len(operators), "operator"))
-			return w.Close()
+			return p.withWarehouse(cmd.Context(), p.loadOffline, app.WarehouseOptions{}, func(_ *config.Config, w *app.Warehouse) error {
+				if err := w.WriteOperators(cmd.Context(), operators); err != nil {
+					return err
+				}
+				fmt.Fprintf(p.out, "%s: %s\n", name, plural(len(operators), "operator"))
+				return nil
+			})
 		},
 	}
 }

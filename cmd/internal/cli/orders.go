@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +17,8 @@ import (
 
 // orderLine is an order as track and cancel report it.
 type orderLine struct {
-	OrderID       string     `json:"order_id"`
-	Account       string     `json:"account"`
-	OwnerID       string     `json:"owner_id,omitempty"`
+	OrderID string `json:"order_id"`
+	schema.Stream
 	Stored        bool       `json:"stored"`
 	OrderType     string     `json:"order_type,omitempty"`
 	ProductCode   string     `json:"product_code,omitempty"`
@@ -55,7 +55,7 @@ func readOrders(ctx context.Context, w *app.Warehouse, of schema.Stream, ids []s
 	for i, id := range ids {
 		o, stored := byID[id]
 		lines[i] = orderLine{
-			OrderID: id, Account: of.Account, OwnerID: of.OwnerID, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
+			OrderID: id, Stream: of, Stored: stored, OrderType: o.OrderType, ProductCode: o.ProductCode,
 			Currency: o.Currency, PaymentStatus: o.PaymentStatus, CreateTime: format.TimeOrNull(o.CreateTime), Items: o.ItemCount, Error: why[id],
 		}
 		if o.Pretax.Valid {
@@ -74,7 +74,7 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 			age = span(now.Sub(*l.CreateTime))
 		}
 		rows = append(rows, []any{
-			printable(l.OrderID), schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, printable(l.OrderType), printable(l.ProductCode),
+			printable(l.OrderID), l.Stream, printable(l.OrderType), printable(l.ProductCode),
 			strings.TrimSpace(l.Amount + " " + l.Currency), age, printable(l.PaymentStatus), extra(l),
 		})
 	}
@@ -83,12 +83,15 @@ func (p *program) ordersTable(lines []orderLine, now time.Time, title string, ex
 
 // fetchError is what a verb ends with that asked for single orders.
 func fetchError(ctx context.Context, s stream.Summary, err error) error {
-	for _, l := range s.Streams {
-		if source.ReasonOf(l.Err) == source.Auth {
-			return &exitError{exitEnvironment, s.Err()}
-		}
+	if refused(s) {
+		return &exitError{exitEnvironment, s.Err()}
 	}
 	return stopped(ctx, errors.Join(err, s.Err()))
+}
+
+// refused reports whether a vendor has refused our credentials, whatever else went wrong.
+func refused(s stream.Summary) bool {
+	return slices.ContainsFunc(s.Streams, func(o stream.Outcome) bool { return source.ReasonOf(o.Err) == source.Auth })
 }
 
 // whyMissing says of each cause for which orders could not be fetched the first such order, and how many more there are.

@@ -71,7 +71,7 @@ func TestTrackedOrdersAreKeptFresh(t *testing.T) {
 		t.Fatal("a test without an unpaid order")
 	}
 	for _, id := range unpaid {
-		if err := w.account.Settle(id); err != nil {
+		if err := w.account.Pay(id); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -106,3 +107,20 @@ func printableBytes(b []byte) []byte {
 
 // steers reports whether a character does something else than to be seen.
 func steers(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsGraphic(r) }
+
+// report prints what a verb found out: as JSON where a program reads it, else as a text for people.
+func (p *program) report(v any, text func()) {
+	if p.machine {
+		p.json(v)
+	} else {
+		text()
+	}
+}
+
+// json prints what a program reads.
+func (p *program) json(v any) {
+	e := json.NewEncoder(p.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // what cannot be written, output keeps
+}

@@ -72,7 +72,6 @@ func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	r, pipe, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -37,23 +37,17 @@ each day and each page of orders, a detail call for each order that is not store
 }
 
 func (p *program) runPlan(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f backfillFlags) error {
-	a, err := p.openAppBy(ctx, app.Options{Config: cfg}, (*app.App).OpenToPlan)
-	if err != nil {
-		return err
-	}
-	stop := p.follow(ctx, &task{verb: "plan", state: func() state { return state{counts: calls(a), limit: a.Limits().List} }})
-	plans := a.Plan(ctx, now, r.Start, r.End, f.force)
-	stop()
-	result := newPlanResult(plans, now, r, cfg.Schedule.Window)
-	if ctx.Err() != nil {
-		result.Error = errorText(context.Cause(ctx))
-	}
-	if f.json {
-		p.json(result)
-	} else {
-		p.planTable(result)
-	}
-	return errors.Join(planError(ctx, plans), a.Stop())
+	return p.withAppBy(ctx, app.Options{Config: cfg}, (*app.App).OpenToPlan, func(a *app.App) error {
+		stop := p.follow(ctx, &task{verb: "plan", state: func() state { return state{counts: calls(a), limit: a.Limits().List} }})
+		plans := a.Plan(ctx, now, r.Start, r.End, f.force)
+		stop()
+		result := newPlanResult(plans, now, r, cfg.Schedule.Window)
+		if ctx.Err() != nil {
+			result.Error = errorText(context.Cause(ctx))
+		}
+		p.report(result, func() { p.planTable(result) })
+		return planError(ctx, plans)
+	})
 }
 
 // planError is what plan ends with.

@@ -11,8 +11,7 @@ import (
 )
 
 func (p *program) products() *cobra.Command {
-	var account string
-	var asJSON bool
+	var f rangeFlags // without a range
 	cmd := &cobra.Command{
 		Use:   "products",
 		Short: "Refresh the product names",
@@ -23,54 +22,48 @@ it once a day. Sources without such a list are left out.`,
   ordersync sql "SELECT * FROM products WHERE product_code = 'rds'"`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		start := time.Now()
-		_, _, cfg, err := rangeOf(cmd, "", "", account, p.load)
+		_, _, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
-		a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
-		if err != nil {
-			return err
-		}
-		stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
-		found := a.Products(cmd.Context())
-		stop()
-		p.showProducts(found, time.Since(start), asJSON)
-		var errs []error
-		for _, n := range found {
-			errs = append(errs, n.Err)
-		}
-		return errors.Join(stopped(cmd.Context(), errors.Join(errs...)), a.Stop())
+		return p.withApp(cmd.Context(), app.Options{Config: cfg}, func(a *app.App) error {
+			stop := p.follow(cmd.Context(), &task{verb: "products", state: func() state { return state{counts: calls(a)} }})
+			found := a.Products(cmd.Context())
+			stop()
+			p.showProducts(found, time.Since(start))
+			var errs []error
+			for _, n := range found {
+				errs = append(errs, n.Err)
+			}
+			return stopped(cmd.Context(), errors.Join(errs...))
+		})
 	}
 	return cmd
 }
 
 // productNames is what products reports of an account.
 type productNames struct {
-	Account   string `json:"account"`
-	Names     int    `json:"names"`
-	Supported bool   `json:"supported"` // whether the source tells names
-	Error     string `json:"error,omitempty"`
+	app.ProductNames
+	Error string `json:"error,omitempty"`
 }
 
-func (p *program) showProducts(found []app.ProductNames, took time.Duration, asJSON bool) {
+func (p *program) showProducts(found []app.ProductNames, took time.Duration) {
 	accounts := []productNames{}
 	for _, n := range found {
-		accounts = append(accounts, productNames{n.Account, n.Names, n.Known, errorText(n.Err)})
+		accounts = append(accounts, productNames{n, errorText(n.Err)})
 	}
-	if asJSON {
-		p.json(map[string]any{"seconds": took.Seconds(), "accounts": accounts})
-		return
-	}
-	for _, n := range accounts {
-		switch {
-		case !n.Supported:
-			fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
-		case n.Error == "":
-			fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))
+	p.report(map[string]any{"seconds": took.Seconds(), "accounts": accounts}, func() {
+		for _, n := range accounts {
+			switch {
+			case !n.Known:
+				fmt.Fprintf(p.out, "%s: its source has no list of products\n", n.Account)
+			case n.Error == "":
+				fmt.Fprintf(p.out, "%s: %s\n", n.Account, plural(n.Names, "product name"))
+			}
 		}
-	}
+	})
 }

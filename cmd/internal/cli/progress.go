@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -51,35 +52,33 @@ func (c counted) text() string {
 }
 
 // backfillTask is the progress of a backfill.
-func backfillTask(verb string, p *stream.Progress, a *app.App) *task {
-	return &task{verb: verb, commits: true, state: func() state {
-		s := windowsOf(p, "window")
-		s.waits = waits(a)
-		s.counts = []counted{{p.Details.Load(), "orders"}, {p.Items.Load(), "items"}}
-		s.limit = a.Limits().Detail
+func backfillTask(p *stream.Progress, a *app.App) *task {
+	return callingTask("backfill", "window", p, a, func() ([]counted, float64) {
 		if p.Details.Load() == 0 { // nothing but listings so far, and maybe at all
-			s.counts, s.limit = calls(a), a.Limits().List
+			return calls(a), a.Limits().List
 		}
-		return s
-	}}
+		return []counted{{p.Details.Load(), "orders"}, {p.Items.Load(), "items"}}, a.Limits().Detail
+	})
 }
 
 // verifyTask is the progress of a verification, which mostly asks for counts.
 func verifyTask(p *stream.Progress, a *app.App) *task {
-	return &task{verb: "verify", commits: true, state: func() state {
-		s := windowsOf(p, "window")
-		s.waits = waits(a)
-		s.counts, s.limit = calls(a), a.Limits().List
-		return s
-	}}
+	return callingTask("verify", "window", p, a, func() ([]counted, float64) { return calls(a), a.Limits().List })
 }
 
 // ordersTask is the progress of a verb over orders that were named.
 func ordersTask(verb string, p *stream.Progress, a *app.App) *task {
+	return callingTask(verb, "order", p, a, func() ([]counted, float64) { return calls(a), a.Limits().Detail })
+}
+
+// callingTask is the progress of a run that calls vendors, by what it counts and how much of that a second is allowed.
+func callingTask(verb, unit string, p *stream.Progress, a *app.App, counts func() ([]counted, float64)) *task {
 	return &task{verb: verb, commits: true, state: func() state {
-		s := windowsOf(p, "order")
-		s.waits = waits(a)
-		s.counts, s.limit = calls(a), a.Limits().Detail
+		s := windowsOf(p, unit)
+		s.counts, s.limit = counts()
+		if pause, ok := a.Pause(); ok {
+			s.waits = pause.String()
+		}
 		return s
 	}}
 }
@@ -89,14 +88,6 @@ func windowsOf(p *stream.Progress, unit string) state {
 	s := state{done: p.Done.Load(), total: p.Windows.Load(), unit: unit}
 	s.share, s.ends = p.Look(time.Now())
 	return s
-}
-
-// waits says why no call is made now, if so.
-func waits(a *app.App) string {
-	if p, ok := a.Pause(); ok {
-		return p.String()
-	}
-	return ""
 }
 
 func calls(a *app.App) []counted { return []counted{{a.Calls(), "calls"}} }
@@ -140,17 +131,28 @@ const barTotal = 10_000
 
 func (p *program) bar(t *task) (stop func()) {
 	container := mpb.New(mpb.WithOutput(p.err), mpb.WithRefreshRate(redrawRate))
-	var text pieces
-	// The text comes first, and the bar takes the columns that are left, if they are enough for one.
+	var now atomic.Pointer[words] // which the bar asks for while it is drawn
+	now.Store(new(words))
+	// The text comes first, and the bar takes the columns that are left, if they are enough for one and there is something to show.
 	bar := container.AddBar(0, mpb.BarWidth(widestBar),
-		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string { return text.before(s) })),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return text.after(s) })),
-		mpb.BarFillerMiddleware(text.bar),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { // in the first column, wherever the cursor is
+			return "\r" + joined([]string{t.verb, now.Load().share}, " ")
+		})),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return now.Load().beside(s.AvailableWidth) })),
+		mpb.BarFillerMiddleware(func(fill mpb.BarFiller) mpb.BarFiller {
+			return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+				if now.Load().share == "" || s.AvailableWidth < leastBar {
+					return nil
+				}
+				return fill.Fill(w, s)
+			})
+		}),
 	)
 	before := p.console.redirect(fromTheLeft{container})
 	shown := int64(0)
 	update := func() {
-		text.set(t.pieces(time.Now()))
+		w := t.words(time.Now())
+		now.Store(&w)
 		s := t.state()
 		shown = max(shown, int64(s.share*barTotal)) // a bar never goes back
 		bar.SetTotal(barTotal+1, false)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/ordersync/ordersync/sync/source"
 )
@@ -126,9 +125,7 @@ func TestProgressFits(t *testing.T) {
 	t.Parallel()
 	w := words{share: "42%", units: "windows 360/1,440", counts: []string{"1,234,567 orders", "3,456,789 items"}, rate: "9.8 of 10 orders/s", eta: "ETA 1h5m"}
 	for width := 0; width < 120; width++ {
-		var p pieces
-		p.set("backfill", w)
-		text := p.after(decor.Statistics{AvailableWidth: width})
+		text := w.beside(width)
 		if n := runewidth.StringWidth(text); n > width {
 			t.Errorf("%d columns of %d: %q", n, width, text)
 		}

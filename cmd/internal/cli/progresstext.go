@@ -2,18 +2,14 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 )
 
 // words are the parts of a progress text.
@@ -114,33 +110,8 @@ const (
 	leastBar  = 8  // with less than that there is none
 )
 
-// pieces are the texts around a bar, which are asked for while it is drawn.
-type pieces struct {
-	mu    sync.Mutex
-	verb  string
-	words words
-}
-
-func (t *task) pieces(now time.Time) (string, words) { return t.verb, t.words(now) }
-
-func (p *pieces) set(verb string, w words) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.verb, p.words = verb, w
-}
-
-// before is the text to the left of the bar, which begins in the first column wherever the cursor is.
-func (p *pieces) before(decor.Statistics) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return "\r" + joined([]string{p.verb, p.words.share}, " ")
-}
-
-// after is the text to its right: as much as there is room for, and what matters most in any case.
-func (p *pieces) after(s decor.Statistics) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := p.words
+// beside is the text to the right of a bar in so many columns: as much as there is room for, and what matters most in any case.
+func (w *words) beside(columns int) string {
 	first := w.units
 	if len(w.counts) > 0 {
 		first = w.counts[0]
@@ -151,7 +122,7 @@ func (p *pieces) after(s decor.Statistics) string {
 	}
 	most := []string{first, w.rate, w.eta}
 	for i, parts := range [][]string{all, most, most, {first, w.eta}, {w.eta}} {
-		room := s.AvailableWidth
+		room := columns
 		if i < 2 {
 			room -= leastBar + 2 // a bar, with a blank on either side
 		}
@@ -160,17 +131,4 @@ func (p *pieces) after(s decor.Statistics) string {
 		}
 	}
 	return ""
-}
-
-// bar draws the bar itself, where there is room for it and something to show.
-func (p *pieces) bar(fill mpb.BarFiller) mpb.BarFiller {
-	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
-		p.mu.Lock()
-		known := p.words.share != ""
-		p.mu.Unlock()
-		if !known || s.AvailableWidth < leastBar {
-			return nil
-		}
-		return fill.Fill(w, s)
-	})
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func (p *program) rejects() *cobra.Command {
-	var all, asJSON bool
+	var all bool
 	var account, raw string
 	cmd := &cobra.Command{
 		Use:   "rejects",
@@ -40,10 +40,10 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 	cmd.PersistentFlags().StringVar(&account, "account", "", "only the account of this `name`")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that were accepted or became rows after all")
 	cmd.Flags().StringVar(&raw, "raw", "", "print the payload of the reject whose `id` begins so")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the list as JSON")
 	cmd.MarkFlagsMutuallyExclusive("raw", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return p.withRejects(cmd.Context(), true, func(cfg *config.Config, w *app.Warehouse) error {
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true}, func(cfg *config.Config, w *app.Warehouse) error {
 			if cmd.Flags().Changed("raw") {
 				r, err := oneReject(cmd.Context(), w, account, raw)
 				if err != nil {
@@ -59,7 +59,7 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 			if err != nil {
 				return err
 			}
-			p.rejectList(list, all, asJSON)
+			p.rejectList(list, all)
 			return nil
 		})
 	}
@@ -69,7 +69,6 @@ in the table and stops making runs fail. It makes no call to a vendor.`,
 
 func (p *program) acceptReject(account *string) *cobra.Command {
 	var note, by string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "accept ID --note TEXT",
 		Short: "Accept a record that could not be stored, after looking at it",
@@ -83,7 +82,7 @@ The first characters of an id will do where no other id begins with them.`,
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why it is accepted (required)")
 	cmd.Flags().StringVar(&by, "by", "", "who accepts it (default: the user who runs this)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the reject as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the reject as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		note, by = strings.TrimSpace(note), strings.TrimSpace(by)
 		switch {
@@ -94,33 +93,18 @@ The first characters of an id will do where no other id begins with them.`,
 		case by == "":
 			by = operator()
 		}
-		return p.withRejects(cmd.Context(), false, func(_ *config.Config, w *app.Warehouse) error {
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{}, func(_ *config.Config, w *app.Warehouse) error {
 			r, err := accept(cmd.Context(), w, *account, args[0], note, by, time.Now().UTC())
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				p.json(newRejectLine(r))
-			} else {
+			p.report(newRejectLine(r), func() {
 				fmt.Fprintf(p.out, "accepted by %s: %s of %s, %s: %s\n", r.AcceptedBy, r.ID, r.Stream, r.Reason, r.Message)
-			}
+			})
 			return nil
 		})
 	}
 	return cmd
-}
-
-// withRejects does something with the warehouse.
-func (p *program) withRejects(ctx context.Context, readOnly bool, do func(*config.Config, *app.Warehouse) error) error {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return err
-	}
-	w, err := p.openWarehouse(ctx, cfg, readOnly)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(cfg, w), w.Close())
 }
 
 // knownAccount fails for an account that is not configured and has no orders: that there is nothing of it says nothing.
@@ -224,9 +208,8 @@ func operator() string {
 
 // rejectLine is a reject as it is listed: without its payload, which may be large.
 type rejectLine struct {
-	ID          string     `json:"id"`
-	Account     string     `json:"account"`
-	OwnerID     string     `json:"owner_id,omitempty"`
+	ID string `json:"id"`
+	schema.Stream
 	Status      string     `json:"status"` // open, accepted or resolved
 	Stage       string     `json:"stage"`
 	OrderID     string     `json:"order_id"`
@@ -243,7 +226,7 @@ type rejectLine struct {
 
 func newRejectLine(r schema.Reject) rejectLine {
 	l := rejectLine{
-		ID: r.ID, Account: r.Account, OwnerID: r.OwnerID, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
+		ID: r.ID, Stream: r.Stream, Status: "open", Stage: r.Stage, OrderID: r.OrderID, Reason: r.Reason,
 		Message: r.Message, FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Attempts: r.Attempts,
 		NextAttempt: format.TimeOrNull(r.NextAttempt), AcceptedAt: format.TimeOrNull(r.AcceptedAt), AcceptedBy: r.AcceptedBy, Note: r.Note,
 	}
@@ -259,7 +242,7 @@ func newRejectLine(r schema.Reject) rejectLine {
 	return l
 }
 
-func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
+func (p *program) rejectList(list []schema.Reject, all bool) {
 	lines, others := []rejectLine{}, 0
 	for _, r := range list {
 		l := newRejectLine(r)
@@ -269,17 +252,17 @@ func (p *program) rejectList(list []schema.Reject, all, asJSON bool) {
 			others++
 		}
 	}
-	if asJSON {
-		p.json(lines)
-		return
-	}
+	p.report(lines, func() { p.rejectTable(lines, all, others) })
+}
+
+func (p *program) rejectTable(lines []rejectLine, all bool, others int) {
 	if len(lines) > 0 {
 		rows := [][]any{{"id", "account", "stage", "order", "reason", "message", "first seen", "last seen", "attempts", "next attempt"}}
 		if all {
 			rows[0] = append(rows[0], "status", "by", "note")
 		}
 		for _, l := range lines {
-			row := []any{l.ID, schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Stage, printable(l.OrderID), l.Reason,
+			row := []any{l.ID, l.Stream, l.Stage, printable(l.OrderID), l.Reason,
 				printable(l.Message), shortTime(&l.FirstSeen), shortTime(&l.LastSeen), int(l.Attempts), shortTime(l.NextAttempt)}
 			if all {
 				row = append(row, l.Status, printable(l.AcceptedBy), printable(l.Note))

@@ -16,8 +16,7 @@ import (
 )
 
 func (p *program) replay() *cobra.Command {
-	var from, to, account string
-	var asJSON bool
+	var f rangeFlags
 	cmd := &cobra.Command{
 		Use:   "replay [--from TIME] [--to TIME]",
 		Short: "Make the tables again from the stored payloads, without any call",
@@ -34,54 +33,46 @@ or a backfill, fetches them.`,
   ordersync replay --from 2024-01-01 --to 2024-02-01 --account main`,
 		Args: cobra.NoArgs,
 	}
-	rangeFlags(cmd, &from, &to, " (default: where the ledger begins)", " (default: where the ledger ends)")
-	cmd.Flags().StringVar(&account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	f.add(cmd, " (default: where the ledger begins)", " (default: where the ledger ends)")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now, r, cfg, err := rangeOf(cmd, from, to, account, p.loadOffline)
+		now, r, cfg, err := f.read(cmd, p.loadOffline)
 		if err != nil {
 			return err
 		}
-		return p.runReplay(cmd.Context(), cfg, now, r, asJSON)
+		return p.runReplay(cmd.Context(), cfg, now, r)
 	}
 	return cmd
 }
 
 // replayAccount is what replay reports of an account.
 type replayAccount struct {
-	Account string `json:"account"`
-	OwnerID string `json:"owner_id,omitempty"`
+	schema.Stream
 	Changed int    `json:"changed"` // orders written
 	Items   int    `json:"items"`
 	Pending int    `json:"pending"` // orders that were rejects and have no items yet
 	Error   string `json:"error,omitempty"`
 }
 
-func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, asJSON bool) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg, Offline: true})
-	if err != nil {
-		return err
-	}
-	progress := new(stream.Progress)
-	stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
-	summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
-	stop()
-	accounts := []replayAccount{}
-	for _, l := range summary.Streams {
-		accounts = append(accounts, replayAccount{l.Account, l.OwnerID, l.Changed, l.Items, l.Pending, errorText(l.Err)})
-	}
-	if asJSON {
-		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(errors.Join(err, summary.Err()))})
-	} else {
-		rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
-		for _, l := range accounts {
-			rows = append(rows, []any{schema.Stream{Account: l.Account, OwnerID: l.OwnerID}, l.Changed, l.Items, l.Pending})
+func (p *program) runReplay(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval) error {
+	return p.withApp(ctx, app.Options{Config: cfg, Offline: true}, func(a *app.App) error {
+		progress := new(stream.Progress)
+		stop := p.follow(ctx, &task{verb: "replay", commits: true, state: func() state { return windowsOf(progress, "span") }})
+		summary, err := a.Replay(ctx, now, r.Start, r.End, progress)
+		stop()
+		err = errors.Join(err, summary.Err())
+		accounts := []replayAccount{}
+		for _, l := range summary.Streams {
+			accounts = append(accounts, replayAccount{l.Stream, l.Changed, l.Items, l.Pending, errorText(l.Err)})
 		}
-		p.table(rows)
-		fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))
-	}
-	if wasInterrupted(ctx) {
-		return errors.Join(fmt.Errorf("%w; run the same command again to go on", context.Cause(ctx)), a.Stop())
-	}
-	return errors.Join(err, summary.Err(), a.Stop())
+		p.report(map[string]any{"seconds": time.Since(now).Seconds(), "accounts": accounts, "error": errorText(err)}, func() {
+			rows := [][]any{{"account", "orders rewritten", "items rewritten", "without items yet"}}
+			for _, l := range accounts {
+				rows = append(rows, []any{l.Stream, l.Changed, l.Items, l.Pending})
+			}
+			p.table(rows)
+			fmt.Fprintf(p.out, "in %s, without a call\n", span(time.Since(now)))
+		})
+		return stopped(ctx, err)
+	})
 }

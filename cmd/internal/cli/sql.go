@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 )
 
 // formats are names of our own, as --format takes them, for formats of the server.
@@ -66,7 +67,7 @@ spreadsheet would round.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", "", "table, json, jsonl, csv, tsv, xlsx, or any format of ClickHouse (default by the ending of -o, else table)")
-	f.BoolVar(&o.json, "json", false, "--format json, with integers of 64 bits as texts")
+	f.BoolVar(&p.machine, "json", false, "--format json, with integers of 64 bits as texts")
 	f.BoolVar(&o.write, "write", false, "allow statements that change the warehouse")
 	f.StringVarP(&o.file, "file", "f", "", "read the statements from a `file`; - is standard input")
 	f.StringVarP(&o.into, "output", "o", "", "write the result to a `file`, which appears when it is whole")
@@ -82,7 +83,12 @@ spreadsheet would round.`,
 		if err != nil {
 			return usage(cmd, err)
 		}
-		err = p.runSQL(cmd.Context(), &o, statements, params)
+		err = p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: !o.write, AsReader: !o.write}, func(cfg *config.Config, w *app.Warehouse) error {
+			if o.login {
+				return p.login(cmd.Context(), cfg, w)
+			}
+			return p.runSQL(cmd.Context(), w, &o, statements, params)
+		})
 		if e := (*serverError)(nil); errors.As(err, &e) && e.code == 73 && strings.Contains(e.text, o.format) { // UNKNOWN_FORMAT
 			return usage(cmd, fmt.Errorf("--format: %w", err))
 		}
@@ -93,16 +99,16 @@ spreadsheet would round.`,
 
 // sqlOptions are the command line of the verb.
 type sqlOptions struct {
-	format, file, into                     string
-	params                                 []string
-	json, excel, write, login, interactive bool
+	format, file, into               string
+	params                           []string
+	excel, write, login, interactive bool
 }
 
 // formatOf decides on the format: the one that is asked for, or that of the file.
-func (o *sqlOptions) formatOf() error {
+func (o *sqlOptions) formatOf(json bool) error {
 	ending := strings.ToLower(filepath.Ext(o.into))
 	switch byEnding, known := endings[ending]; {
-	case o.json:
+	case json:
 		o.format = "json"
 	case o.format != "":
 	case known && (ending != "" || !o.excel):
@@ -159,7 +165,7 @@ func (p *program) sqlInput(o *sqlOptions, args []string) (statements []statement
 		// The server reads a parameter as a field of its text formats.
 		params.Set("param_"+name, strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value))
 	}
-	if err := o.formatOf(); err != nil {
+	if err := o.formatOf(p.machine); err != nil {
 		return nil, nil, err
 	}
 	switch {
@@ -210,28 +216,9 @@ func (p *program) readSQL(name string) (string, error) {
 	return string(text), nil
 }
 
-// runSQL opens the warehouse and runs statements up to the first error, or the prompt.
-func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statement, params url.Values) error {
-	cfg, err := p.loadForReading()
-	if err != nil {
-		return err
-	}
-	w, err := p.openWarehouseWith(ctx, cfg, app.WarehouseOptions{ReadOnly: !o.write, AsReader: !o.write})
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	login, err := w.Login(ctx)
-	if err != nil {
-		return err
-	}
-	if o.login {
-		if !cfg.ClickHouse.IsEmbedded() && !login.Reader {
-			fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
-		}
-		return p.printLogin(login, o.json)
-	}
-	s, err := p.session(ctx, login, o.write)
+// runSQL runs statements up to the first error, or the prompt.
+func (p *program) runSQL(ctx context.Context, w *app.Warehouse, o *sqlOptions, statements []statement, params url.Values) error {
+	s, err := p.session(ctx, w, o.write)
 	if err != nil {
 		return err
 	}
@@ -245,7 +232,7 @@ func (p *program) runSQL(ctx context.Context, o *sqlOptions, statements []statem
 	if o.format == "json" {
 		s.params.Set(arrayOfRows, "1")
 	}
-	if o.json {
+	if p.machine {
 		s.params.Set("output_format_json_quote_64bit_integers", "1")
 	}
 	if len(statements) != 1 {
@@ -272,7 +259,11 @@ type session struct {
 }
 
 // session logs in. Without write the user may only read, or is kept to it.
-func (p *program) session(ctx context.Context, login app.Login, write bool) (*session, error) {
+func (p *program) session(ctx context.Context, w *app.Warehouse, write bool) (*session, error) {
+	login, err := w.Login(ctx)
+	if err != nil {
+		return nil, err
+	}
 	server, err := dialSQL(ctx, login, terminalWidth(p.out))
 	if err != nil {
 		return nil, err
@@ -336,10 +327,7 @@ func (s *session) formatted(to io.Writer, run func() error) error {
 		}
 	}
 	err := run()
-	if err == nil {
-		err = made.finish()
-	}
-	if err = errors.Join(err, made.close()); err == nil && rows.note() != "" {
+	if err = errors.Join(err, made.end(err == nil)); err == nil && rows.note() != "" {
 		fmt.Fprintln(s.console, rows.note())
 	}
 	return err

@@ -15,7 +15,6 @@ func TestSQLFormats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	const query = "SELECT count() AS n, toDecimal128('123456789012345678901234.000000000001', 12) AS money, map('x', toDecimal64(1.5, 4)) AS m," +
 		" NULL AS missing, toDateTime64('2122-01-01 00:00:00', 3, 'UTC') AS far, 'a;\"b' AS `x;y` FROM numbers(1)"
 	for _, c := range []struct {
@@ -46,7 +45,6 @@ func TestSQLInput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	for text, want := range map[string]string{
 		"\ufeffSELECT 1":                         "1\n",
 		"\ufeff-- first\n/* then; */ (SELECT 1)": "1\n",
@@ -91,7 +89,6 @@ func TestSQLOutput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	w.run(0, "sql", "--format", "tsv", "-o", "out.tsv", "SELECT 1 AS a; SELECT 2 AS b")
 	read := func() string {
 		b, err := os.ReadFile(filepath.Join(w.dir, "out.tsv"))
@@ -129,7 +126,6 @@ func TestSQLOnlyReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	w.write("secret", "do not show")
 	path := "'" + filepath.Join(w.dir, "secret") + "'"
 	quoted := "'toUInt8(file(\\" + strings.TrimSuffix(path, "'") + "\\')) = 1'" // the expression as a text
@@ -158,7 +154,7 @@ func TestSQLOnlyReads(t *testing.T) {
 			t.Errorf("%s: %+v", text, r)
 		}
 	}
-	for _, text := range []string{
+	w.run(0, "sql", strings.Join([]string{
 		"SELECT SUM(pretax_amount), sumIf(1, 1), countDistinct(order_id), anyOrNull(order_id), quantile(0.5)(1), uniqExactIf(1, 1), argMaxState(1, 2) FROM orders",
 		"SELECT toStartOfMonth(create_time) AS m, count() OVER (ORDER BY m), row_number() OVER () FROM orders GROUP BY ALL ORDER BY ALL",
 		"SELECT * EXCEPT (raw) REPLACE (upper(order_id) AS order_id) FROM orders AS o LEFT JOIN order_items AS i USING (account, order_id) LIMIT 1",
@@ -167,9 +163,7 @@ func TestSQLOnlyReads(t *testing.T) {
 		"SELECT CASE order_id WHEN '1' THEN 2 END FROM orders", "DESCRIBE TABLE spend", "SELECT count() FROM spend_as_of(moment = now64(3))", "EXPLAIN SELECT 1", "SHOW CREATE TABLE orders", "SELECT 1 INTERSECT SELECT 1", "EXISTS TABLE orders",
 		"SELECT a, grouping(a) FROM (SELECT 1 AS a) GROUP BY ROLLUP(a)", "SELECT untuple((1, 2)) SETTINGS log_comment = 'report', format_csv_null_representation = ''",
 		"SELECT * FROM numbers(3) WHERE number BETWEEN 1 AND 2", "SELECT arrayMap(x -> x + 1, [1]), map('a', 1)['a'], JSONExtractString('{}', 'a'), if(1, 2, 3)",
-	} {
-		w.run(0, "sql", text)
-	}
+	}, ";\n"))
 	contains(t, w.run(1, "sql", "SELECT (").err, "position 8 (")
 	contains(t, w.run(0, "sql", "--login").err, "may write, too", "clickhouse.reader")
 	contains(t, w.run(1, "sql", "INSERT INTO orders SETTINGS readonly = 0 SELECT 1").err, "ClickHouse error 164")
@@ -198,7 +192,6 @@ func TestSQLInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	conn := sinktest.Conn(t, w.database)
 	for _, flag := range []string{"--write=false", "--write"} {
 		running := func() (n uint64) {

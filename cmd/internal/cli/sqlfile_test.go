@@ -16,13 +16,18 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// back reads a file by ClickHouse's own reader, into a table with the columns of spend.
-func (w *world) back(file, format, table string) {
+// httpLogin is how a program logs in by HTTP.
+type httpLogin struct{ HTTP, Username, Password string }
+
+func (w *world) httpLogin() httpLogin {
 	w.t.Helper()
-	w.run(0, "sql", "--write", "CREATE TABLE IF NOT EXISTS "+table+" ENGINE = MergeTree ORDER BY tuple() EMPTY AS SELECT * FROM spend")
-	login := decode[struct {
-		HTTP, Username, Password string
-	}](w.t, w.run(0, "sql", "--login", "--json").out)
+	return decode[httpLogin](w.t, w.run(0, "sql", "--login", "--json").out)
+}
+
+// back reads a file by ClickHouse's own reader, into a table with the columns of spend.
+func (w *world) back(login httpLogin, file, format, table string) {
+	w.t.Helper()
+	w.sql("CREATE TABLE IF NOT EXISTS " + table + " ENGINE = MergeTree ORDER BY tuple() EMPTY AS SELECT * FROM spend")
 	f, err := os.Open(filepath.Join(w.dir, file))
 	if err != nil {
 		w.t.Fatal(err)
@@ -50,6 +55,7 @@ func TestSQLFiles(t *testing.T) {
 	w := newWorld(t, 300)
 	w.configure()
 	w.run(0, "backfill", "--from", "-20h")
+	login := w.httpLogin()
 	w.sql("CREATE TABLE spent ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM spend")
 	for i, c := range []struct{ file, format, begins string }{
 		{"a.parquet", "Parquet", "PAR1"},
@@ -67,7 +73,7 @@ func TestSQLFiles(t *testing.T) {
 			t.Errorf("%s begins with %q", c.file, text[:min(len(text), 40)])
 		}
 		table := fmt.Sprintf("back%d", i)
-		w.back(c.file, c.format, table)
+		w.back(login, c.file, c.format, table)
 		same := fmt.Sprintf(`SELECT (SELECT count() FROM (SELECT * FROM spent EXCEPT SELECT * FROM %[1]s)) + (SELECT count() FROM (SELECT * FROM %[1]s EXCEPT SELECT * FROM spent)),
 			count() > 300 AND count() = (SELECT count() FROM %[1]s), countIf(length(toString(net)) > 15) > 0 FROM spent`, table)
 		if got := w.run(0, "sql", "--format", "TSV", same).out; got != "0\t1\t1\n" {
@@ -104,7 +110,6 @@ func TestSQLForSpreadsheets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	const note = "note: 1 value of big, 1 value of exact: a spreadsheet keeps 15 digits"
 	contains(t, w.run(0, "sql", "-o", "a.xlsx", awkward).err, note)
 	f, err := excelize.OpenFile(filepath.Join(w.dir, "a.xlsx"))
@@ -203,7 +208,6 @@ func TestSQLFileInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	for _, name := range []string{"x.parquet", "x.xlsx", "x.csv"} {
 		p := w.start("sql", "-o", name, "SELECT number, sleepEachRow(0.1) FROM numbers(1000000) SETTINGS max_block_size = 1")
 		for began := time.Now(); ; {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 )
 
@@ -32,7 +34,19 @@ type loginReport struct {
 	HTTPSecure bool   `json:"http_secure"` // TLS on it
 }
 
-func (p *program) printLogin(l app.Login, asJSON bool) error {
+// login prints how another program logs in.
+func (p *program) login(ctx context.Context, cfg *config.Config, w *app.Warehouse) error {
+	l, err := w.Login(ctx)
+	if err != nil {
+		return err
+	}
+	if !cfg.ClickHouse.IsEmbedded() && !l.Reader {
+		fmt.Fprintln(p.console, "this user may write, too: clickhouse.reader names one who may only read, and `ordersync grants` prints the statements that make one")
+	}
+	return p.printLogin(l)
+}
+
+func (p *program) printLogin(l app.Login) error {
 	host, port, err := net.SplitHostPort(l.Native)
 	if err != nil {
 		return err
@@ -66,14 +80,12 @@ func (p *program) printLogin(l app.Login, asJSON bool) error {
 		return err
 	}
 	r.tools()
-	if asJSON {
-		p.json(r)
-		return nil
-	}
-	fmt.Fprintf(p.out, "native    %s\nHTTP      %s\nuser      %s\npassword  %s\ndatabase  %s\n\n%s\n%s\n",
-		l.Native, r.HTTP, r.Username, r.Password, r.Database, r.Client, r.Curl)
-	_, err = fmt.Fprintf(p.out, loginTools, r.HTTPHost, r.HTTPPort, onOff(r.HTTPSecure), r.Database, r.Superset, r.JDBC, strings.ReplaceAll(r.Grafana, "\n", "\n  "))
-	return err
+	p.report(r, func() {
+		fmt.Fprintf(p.out, "native    %s\nHTTP      %s\nuser      %s\npassword  %s\ndatabase  %s\n\n%s\n%s\n",
+			l.Native, r.HTTP, r.Username, r.Password, r.Database, r.Client, r.Curl)
+		fmt.Fprintf(p.out, loginTools, r.HTTPHost, r.HTTPPort, onOff(r.HTTPSecure), r.Database, r.Superset, r.JDBC, strings.ReplaceAll(r.Grafana, "\n", "\n  "))
+	})
+	return nil
 }
 
 // loginTools is what the programs ask for; all log in as the user with the password above.

@@ -79,7 +79,6 @@ func TestPrompt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.configure()
-	w.run(0, "migrate")
 	p := w.terminal("sql")
 	p.shows("ordersync> ")
 

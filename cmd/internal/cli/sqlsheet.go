@@ -37,9 +37,8 @@ const sheetDigits = 15
 type sheet interface {
 	header([]sheetColumn) error
 	row([]sheetCell) error
-	// finish writes what is not written yet; without it the spreadsheet is not complete. The sheet needs a close all the same.
-	finish() error
-	close() error
+	// end writes what is not written yet where the result is whole, and lets go of the sheet in any case.
+	end(whole bool) error
 }
 
 // newSheet is the spreadsheet of a file: xlsx, or CSV.
@@ -239,12 +238,12 @@ func (s *csvSheet) row(cells []sheetCell) error {
 	return s.Write(fields)
 }
 
-func (s *csvSheet) finish() error {
-	s.Flush()
+func (s *csvSheet) end(whole bool) error {
+	if whole {
+		s.Flush()
+	}
 	return s.Error()
 }
-
-func (s *csvSheet) close() error { return nil }
 
 // numberLike is a text that a spreadsheet takes for a number, a date or a time: an id loses its digits or its zeros by that.
 var numberLike = regexp.MustCompile(`^[\d.,:/ -]*\d[\d.,:/ -]*(?:[eE][+-]?\d+)?%?$`)
@@ -387,8 +386,12 @@ func (w *workbook) add(values []any) error {
 	return w.sheet.SetRow("A"+strconv.Itoa(w.rows), values)
 }
 
-func (w *workbook) finish() error {
-	if w.sheet == nil {
+func (w *workbook) end(whole bool) (err error) {
+	defer func() { err = errors.Join(err, w.file.Close()) }()
+	switch {
+	case !whole:
+		return nil
+	case w.sheet == nil:
 		return errors.New("the statement has no result, and xlsx is for one")
 	}
 	if err := w.sheet.Flush(); err != nil {
@@ -396,5 +399,3 @@ func (w *workbook) finish() error {
 	}
 	return w.file.Write(w.to)
 }
-
-func (w *workbook) close() error { return w.file.Close() }

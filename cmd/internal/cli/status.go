@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
+	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 )
 
 func (p *program) status() *cobra.Command {
-	var asJSON bool
 	var from, account string
 	var days int
 	cmd := &cobra.Command{
@@ -30,7 +30,7 @@ page, and --json prints what its /api/status returns.`,
   ordersync status --from 2024-01-01 --days 31 --account main`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the status as JSON")
 	cmd.Flags().IntVar(&days, "days", 0, fmt.Sprintf("show the coverage of so many `days`, %d at most (default: %d, with --json %d)",
 		status.MaxDays, terminalDays, status.DefaultDays))
 	cmd.Flags().StringVar(&from, "from", "", "begin the coverage at the day of this `time`: "+timeHelp+" (default: the days up to today)")
@@ -41,7 +41,7 @@ page, and --json prints what its /api/status returns.`,
 		if cmd.Flags().Changed("days") && (days < 1 || days > status.MaxDays) {
 			return usage(cmd, fmt.Errorf("--days %d is not from 1 to %d", days, status.MaxDays))
 		}
-		if days == 0 && !asJSON {
+		if days == 0 && !p.machine {
 			q.Days = terminalDays
 		}
 		r, err := parseRange(from, "", now)
@@ -49,32 +49,21 @@ page, and --json prints what its /api/status returns.`,
 			return usage(cmd, err)
 		}
 		q.From = r.Start
-		cfg, err := p.loadForReading()
-		if err != nil {
-			return err
-		}
-		w, err := p.openWarehouse(cmd.Context(), cfg, true)
-		if err != nil {
-			return err
-		}
-		defer w.Close()
-		report, err := status.Build(cmd.Context(), cfg.Schedule, app.Streams(cfg), w.Sink, now, q)
-		if unknown := (*status.StreamError)(nil); errors.As(err, &unknown) {
-			return usage(cmd, fmt.Errorf("--account: %w", err))
-		}
-		if err != nil {
-			return err
-		}
-		report.Version = app.Build().Version
-		if asJSON {
-			p.json(report)
-		} else {
-			p.statusText(report, account)
-		}
-		if !report.OK {
-			return &exitError{code: exitFailure}
-		}
-		return nil
+		return p.withWarehouse(cmd.Context(), p.loadForReading, app.WarehouseOptions{ReadOnly: true}, func(cfg *config.Config, w *app.Warehouse) error {
+			report, err := status.Build(cmd.Context(), cfg.Schedule, app.Streams(cfg), w.Sink, now, q)
+			if unknown := (*status.StreamError)(nil); errors.As(err, &unknown) {
+				return usage(cmd, fmt.Errorf("--account: %w", err))
+			}
+			if err != nil {
+				return err
+			}
+			report.Version = app.Build().Version
+			p.report(report, func() { p.statusText(report, account) })
+			if !report.OK {
+				return &exitError{code: exitFailure}
+			}
+			return nil
+		})
 	}
 	return cmd
 }

@@ -84,8 +84,8 @@ func (p *program) statusText(r *status.Report, only string) {
 		p.runs("last runs", r.Runs, most, few)
 	}
 	for _, x := range r.Rejects {
-		if few && slices.ContainsFunc(streams, func(l *status.Stream) bool { return l.Name() == x.Name() }) {
-			fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Name(), x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
+		if few && slices.ContainsFunc(streams, func(l *status.Stream) bool { return l.Key() == x.Key() }) {
+			fmt.Fprintf(p.out, "%s: %s, %s: %s, last at %s (`ordersync rejects`)\n", x.Stream, x.Stage, x.Reason, plural(x.Count, "reject"), shortTime(&x.LastSeen))
 		}
 	}
 	for i := range r.Spend {

@@ -71,10 +71,29 @@ func namedTime(word string, now time.Time) (time.Time, bool) {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), true
 }
 
-// rangeFlags adds --from and --to; what they are without a value is part of their help.
-func rangeFlags(cmd *cobra.Command, from, to *string, fromDefault, toDefault string) {
-	cmd.Flags().StringVar(from, "from", "", "begin with orders created at this `time`: "+timeHelp+fromDefault)
-	cmd.Flags().StringVar(to, "to", "", "end before orders created at this `time`, which --from explains"+toDefault)
+// rangeFlags say over which orders a verb goes: those created in [from, to), of one account or of all.
+type rangeFlags struct{ from, to, account string }
+
+// add adds the flags; what --from and --to are without a value is part of their help.
+func (f *rangeFlags) add(cmd *cobra.Command, fromDefault, toDefault string) {
+	cmd.Flags().StringVar(&f.from, "from", "", "begin with orders created at this `time`: "+timeHelp+fromDefault)
+	cmd.Flags().StringVar(&f.to, "to", "", "end before orders created at this `time`, which --from explains"+toDefault)
+	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
+}
+
+// read reads them: the time of the run, the range, and the configuration with the accounts to work on.
+func (f *rangeFlags) read(cmd *cobra.Command, load func() (*config.Config, error)) (now time.Time, r window.Interval, cfg *config.Config, err error) {
+	now = time.Now().UTC()
+	if r, err = parseRange(f.from, f.to, now); err != nil {
+		return now, r, nil, usage(cmd, err)
+	}
+	if cfg, err = load(); err == nil {
+		err = cfg.RequireAccounts()
+	}
+	if err != nil {
+		return now, r, nil, err
+	}
+	return now, r, cfg, usage(cmd, onlyAccount(cfg, f.account))
 }
 
 // parseRange reads --from and --to, and refuses what no order can have been created in, before anything is planned. A text that

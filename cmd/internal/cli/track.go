@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
-	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/stream"
 )
@@ -24,7 +23,6 @@ func (f *streamFlags) add(cmd *cobra.Command) {
 func (p *program) track() *cobra.Command {
 	var where streamFlags
 	var file string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "track [ID…]",
 		Short: "Fetch orders by their ids and keep them fresh",
@@ -40,64 +38,63 @@ rarely, until it is there or ` + "`ordersync rejects accept`" + ` ends that.`,
 	}
 	where.add(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this `file`; - is standard input")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		given, err := p.orderIDs(args, file)
 		if err != nil {
 			return usage(cmd, err)
 		}
-		cfg, err := p.load()
-		if err != nil {
-			return err
-		}
-		return p.withStream(cmd, cfg, where, func(a *app.App, of schema.Stream) error {
-			ids, err := orderIDsOf(of, given)
-			if err != nil {
-				return usage(cmd, err)
-			}
-			return p.runTrack(cmd.Context(), a, of, ids, asJSON)
+		return p.withStream(cmd, where, given, func(a *app.App, of schema.Stream, ids []string) error {
+			return p.runTrack(cmd.Context(), a, of, ids)
 		})
 	}
 	return cmd
 }
 
-// withStream does something with one stream of an open app.
-func (p *program) withStream(cmd *cobra.Command, cfg *config.Config, f streamFlags, do func(*app.App, schema.Stream) error) error {
+// withStream does something with one stream of an open app, and with orders of it.
+func (p *program) withStream(cmd *cobra.Command, f streamFlags, given []orderID, do func(*app.App, schema.Stream, []string) error) error {
+	cfg, err := p.load()
+	if err != nil {
+		return err
+	}
 	if err := cfg.RequireAccounts(); err != nil {
 		return err
 	}
-	a, err := p.openApp(cmd.Context(), app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	of, err := a.Stream(f.account, f.owner)
-	if err != nil {
-		return errors.Join(usage(cmd, err), a.Stop())
-	}
-	return errors.Join(do(a, of), a.Stop())
+	return p.withApp(cmd.Context(), app.Options{Config: cfg}, func(a *app.App) error {
+		of, err := a.Stream(f.account, f.owner)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		ids, err := orderIDsOf(of, given)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		return do(a, of, ids)
+	})
 }
 
-func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string, asJSON bool) error {
+func (p *program) runTrack(ctx context.Context, a *app.App, of schema.Stream, ids []string) error {
 	now := time.Now().UTC()
 	progress := new(stream.Progress)
 	stop := p.follow(ctx, ordersTask("track", progress, a))
 	summary, err := a.Track(ctx, now, of, ids, operator(), progress)
 	stop()
 	lines, readErr := readOrders(context.WithoutCancel(ctx), a.Warehouse(), of, ids)
-	if readErr == nil && asJSON {
-		p.json(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines})
-	} else if readErr == nil {
-		p.ordersTable(lines, now, "kept", func(l orderLine) string {
-			switch {
-			case l.Error != "":
-				return printable(l.Error)
-			case !l.Stored:
-				return "not fetched"
-			case schema.IsUnpaid(l.PaymentStatus):
-				return "until it is settled"
-			}
-			return "settled"
-		})
+	if readErr == nil {
+		p.report(map[string]any{"seconds": time.Since(now).Seconds(), "orders": lines}, func() { p.ordersTable(lines, now, "kept", kept) })
 	}
 	return errors.Join(fetchError(ctx, summary, err), whyMissing(lines), readErr)
+}
+
+// kept says until when an order is kept fresh.
+func kept(l orderLine) string {
+	switch {
+	case l.Error != "":
+		return printable(l.Error)
+	case !l.Stored:
+		return "not fetched"
+	case schema.IsUnpaid(l.PaymentStatus):
+		return "until it is settled"
+	}
+	return "settled"
 }

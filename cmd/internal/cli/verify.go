@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/app"
 	"github.com/ordersync/ordersync/cmd/internal/config"
-	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/audit"
@@ -22,10 +22,8 @@ import (
 
 // verifyFlags are what verify is told.
 type verifyFlags struct {
-	from, to     string
+	rangeFlags
 	deep, repair bool
-	account      string
-	json         bool
 }
 
 func (p *program) verify() *cobra.Command {
@@ -62,13 +60,12 @@ everything once a day.`,
   ordersync verify --from 30d --deep --account main`,
 		Args: cobra.NoArgs,
 	}
-	rangeFlags(cmd, &f.from, &f.to, " (default: where the ledger begins)", " (default: where the ledger ends)")
+	f.add(cmd, " (default: where the ledger begins)", " (default: where the ledger ends)")
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "compare list rows and stored payloads, not only counts")
 	cmd.Flags().BoolVar(&f.repair, "repair", false, "list the windows that differ again, and look again")
-	cmd.Flags().StringVar(&f.account, "account", "", "only the account of this `name`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		now, r, cfg, err := rangeOf(cmd, f.from, f.to, f.account, p.load)
+		now, r, cfg, err := f.read(cmd, p.load)
 		if err != nil {
 			return err
 		}
@@ -78,24 +75,18 @@ everything once a day.`,
 }
 
 func (p *program) runVerify(ctx context.Context, cfg *config.Config, now time.Time, r window.Interval, f verifyFlags) error {
-	a, err := p.openApp(ctx, app.Options{Config: cfg})
-	if err != nil {
-		return err
-	}
-	progress := new(stream.Progress)
-	stop := p.follow(ctx, verifyTask(progress, a))
-	found, err := a.Verify(ctx, now, app.VerifyOptions{
-		Options: audit.Options{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
-	}, progress)
-	stop()
-	result := newVerifyResult(found, a.Calls(), time.Since(now))
-	if f.json {
+	return p.withApp(ctx, app.Options{Config: cfg}, func(a *app.App) error {
+		progress := new(stream.Progress)
+		stop := p.follow(ctx, verifyTask(progress, a))
+		found, err := a.Verify(ctx, now, app.VerifyOptions{
+			Options: audit.Options{Deep: f.deep, Repair: f.repair}, From: r.Start, To: r.End,
+		}, progress)
+		stop()
+		result := newVerifyResult(found, a.Calls(), time.Since(now))
 		result.Error = errorText(err)
-		p.json(result)
-	} else {
-		p.verifyTable(result, f)
-	}
-	return errors.Join(verifyError(ctx, found, err), a.Stop())
+		p.report(result, func() { p.verifyTable(result, f) })
+		return verifyError(ctx, found, err)
+	})
 }
 
 // verifyError is what verify ends with. What could not be compared weighs more than what differs: it may differ too.
@@ -127,19 +118,18 @@ func verifyError(ctx context.Context, found []app.Verified, err error) error {
 
 // verifyResult is what verify reports.
 type verifyResult struct {
-	OK          bool            `json:"ok"` // everything was compared, and no difference is left
-	Seconds     float64         `json:"seconds"`
-	Calls       int64           `json:"calls"`
-	Left        int             `json:"left"`
-	Repaired    int             `json:"repaired"`
-	Accounts    []verifyAccount `json:"accounts"`
-	Differences []difference    `json:"differences"`
-	Error       string          `json:"error,omitempty"`
+	OK          bool               `json:"ok"` // everything was compared, and no difference is left
+	Seconds     float64            `json:"seconds"`
+	Calls       int64              `json:"calls"`
+	Left        int                `json:"left"`
+	Repaired    int                `json:"repaired"`
+	Accounts    []verifyAccount    `json:"accounts"`
+	Differences []audit.Difference `json:"differences"`
+	Error       string             `json:"error,omitempty"`
 }
 
 type verifyAccount struct {
-	Account     string    `json:"account"`
-	OwnerID     string    `json:"owner_id,omitempty"`
+	schema.Stream
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`
 	Compared    string    `json:"compared"` // counts, or list rows and stored payloads
@@ -150,22 +140,6 @@ type verifyAccount struct {
 	Repaired    int       `json:"repaired"`
 	Note        string    `json:"note,omitempty"` // why there was nothing to compare
 	Error       string    `json:"error,omitempty"`
-}
-
-type difference struct {
-	Account  string      `json:"account"`
-	OwnerID  string      `json:"owner_id,omitempty"`
-	Start    time.Time   `json:"start"`
-	End      time.Time   `json:"end"`
-	Kind     audit.Kind  `json:"kind"`
-	Depth    audit.Depth `json:"depth"` // what was compared when it was found
-	OrderID  string      `json:"order_id,omitempty"`
-	Source   int         `json:"source"`
-	Stored   int         `json:"stored"`
-	Note     string      `json:"note,omitempty"`
-	FoundAt  *time.Time  `json:"found_at,omitempty"` // of one found earlier, and not looked at as deep now
-	Repaired bool        `json:"repaired"`
-	Why      string      `json:"not_repaired,omitempty"` // why a repair did not help
 }
 
 // What was compared, in words.
@@ -180,23 +154,17 @@ func compared(deep, lists bool) string {
 }
 
 func newVerifyResult(found []app.Verified, calls int64, took time.Duration) verifyResult {
-	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []difference{}}
+	r := verifyResult{OK: true, Seconds: took.Seconds(), Calls: calls, Accounts: []verifyAccount{}, Differences: []audit.Difference{}}
 	for _, v := range found {
 		r.Accounts = append(r.Accounts, verifyAccount{
-			Account: v.Account, OwnerID: v.OwnerID, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
+			Stream: v.Stream, From: v.From, To: v.To, Compared: compared(v.Deep, !v.ByID),
 			Windows: v.Windows, LeftOut: v.LeftOut, Calls: v.Calls,
 			Differences: v.Differences, Repaired: v.Repaired, Note: v.Note, Error: errorText(errors.Join(v.Err, v.Undone)),
 		})
 		r.Left += v.Differences
 		r.Repaired += v.Repaired
 		r.OK = r.OK && v.Differences == 0 && v.Err == nil && v.Undone == nil
-		for _, d := range v.Found {
-			r.Differences = append(r.Differences, difference{
-				Account: d.Account, OwnerID: d.OwnerID, Start: d.Start, End: d.End, Kind: d.Kind, Depth: d.Depth,
-				OrderID: d.OrderID, Source: d.Source, Stored: d.Stored, Note: d.Note, FoundAt: format.TimeOrNull(d.FoundAt),
-				Repaired: d.Repaired, Why: d.Why,
-			})
-		}
+		r.Differences = append(r.Differences, v.Found...)
 	}
 	return r
 }
@@ -215,14 +183,14 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 			case d.Why != "":
 				repaired = "no: " + printable(d.Why)
 			}
-			if d.FoundAt != nil {
-				note += "; found on " + shortTime(d.FoundAt)
+			if !d.FoundAt.IsZero() {
+				note += "; found on " + shortTime(&d.FoundAt)
 				if !d.Repaired && d.Why == "" {
 					note += ", and not looked at as deep now"
 				}
 				note = strings.TrimPrefix(note, "; ")
 			}
-			rows = append(rows, []any{schema.Stream{Account: d.Account, OwnerID: d.OwnerID}, shortTime(&d.Start), shortTime(&d.End),
+			rows = append(rows, []any{d.Stream, shortTime(&d.Start), shortTime(&d.End),
 				d.Kind, printable(d.OrderID), d.Source, d.Stored, printable(note), repaired})
 		}
 		p.table(rows)
@@ -231,24 +199,26 @@ func (p *program) verifyTable(r verifyResult, f verifyFlags) {
 		}
 	}
 	for _, a := range r.Accounts {
-		stream := schema.Stream{Account: a.Account, OwnerID: a.OwnerID}
 		switch {
 		case a.Note != "" && a.Differences > 0:
-			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", stream, a.Note, plural(a.Differences, "difference"))
+			fmt.Fprintf(p.out, "%s: %s; %s found earlier\n", a.Stream, a.Note, plural(a.Differences, "difference"))
 		case a.Note != "":
-			fmt.Fprintf(p.out, "%s: %s\n", stream, a.Note)
+			fmt.Fprintf(p.out, "%s: %s\n", a.Stream, a.Note)
 		case a.Windows+a.LeftOut == 0 && a.Error != "": // the error says it
 		case a.Windows+a.LeftOut == 0 && a.Calls > 0:
-			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", stream, plural(a.Calls, "call"), conclusion(a, f))
+			fmt.Fprintf(p.out, "%s: its stored orders, %s: %s\n", a.Stream, plural(a.Calls, "call"), conclusion(a, f))
 		case a.Windows+a.LeftOut == 0:
-			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", stream)
+			fmt.Fprintf(p.out, "%s: there is no closed window to verify\n", a.Stream)
 		default:
-			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", stream, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
+			fmt.Fprintf(p.out, "%s: %s from %s to %s, %s: %s\n", a.Stream, plural(a.Windows, "window"), a.From.Format(time.RFC3339),
 				a.To.Format(time.RFC3339), plural(a.Calls, "call"), conclusion(a, f))
 			if a.LeftOut > 0 {
-				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", stream, plural(a.LeftOut, "window"))
+				fmt.Fprintf(p.out, "%s: %s of that time left out: nothing is said of them\n", a.Stream, plural(a.LeftOut, "window"))
 			}
 		}
+	}
+	if !f.repair && slices.ContainsFunc(r.Differences, func(d audit.Difference) bool { return d.Kind == audit.Altered }) {
+		fmt.Fprintln(p.out, "altered rows are made again of their payloads by `ordersync replay`, which makes no call")
 	}
 }
 

@@ -9,20 +9,15 @@ import (
 )
 
 func (p *program) version() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Say what this program was built from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				p.json(app.Build())
-			} else {
-				fmt.Fprintln(p.out, app.Build())
-			}
+			p.report(app.Build(), func() { fmt.Fprintln(p.out, app.Build()) })
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&p.machine, "json", false, "print it as JSON")
 	return cmd
 }

@@ -12,14 +12,8 @@ import (
 // InTheClear says of each address of the account that is plain HTTP to another machine what that means: whoever is on the
 // way reads keys or orders, and may change the answers. It is a warning, since a private network may do.
 func (a *Account) InTheClear() []string {
-	var out []string
-	for _, at := range []struct{ field, value, what string }{
-		{"endpoint", a.Endpoint, "orders and signed requests"},
-		{"credentials.credentials_uri", a.Credentials.CredentialsURI.Reveal(), "keys"},
-	} {
-		out = append(out, plainHTTP(at.field, at.value, at.what)...)
-	}
-	return out
+	return append(plainHTTP("endpoint", a.Endpoint, "orders and signed requests"),
+		plainHTTP("credentials.credentials_uri", a.Credentials.CredentialsURI.Reveal(), "keys")...)
 }
 
 // InTheClear says the same of what all accounts share: the warehouse's own server, and where messages are posted.

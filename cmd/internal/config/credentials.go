@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/ordersync/ordersync/sync/source/keys"
@@ -70,26 +71,19 @@ var credentialsKeys = map[CredentialsType]struct{ needs, may []string }{
 
 // values returns every value by its key, in the order of the struct. The values
 // may be compared with the empty text and handed to rules, never printed.
-func (c *Credentials) values() []keyValue {
-	expiration := ""
-	if c.RoleSessionExpiration != 0 {
-		expiration = c.RoleSessionExpiration.String()
+func (c *Credentials) values() (list []keyValue) {
+	for f, v := range reflect.ValueOf(c).Elem().Fields() {
+		value := v.String()
+		if d, ok := v.Interface().(time.Duration); ok {
+			if value = d.String(); d == 0 {
+				value = ""
+			}
+		}
+		if key := f.Tag.Get("yaml"); key != "type" {
+			list = append(list, keyValue{key, value})
+		}
 	}
-	return []keyValue{
-		{"access_key_id", c.AccessKeyID},
-		{"access_key_secret", c.AccessKeySecret.Reveal()},
-		{"security_token", c.SecurityToken.Reveal()},
-		{"role_arn", c.RoleARN},
-		{"role_session_name", c.RoleSessionName},
-		{"external_id", c.ExternalID.Reveal()},
-		{"policy", c.Policy},
-		{"role_session_expiration", expiration},
-		{"sts_endpoint", c.STSEndpoint},
-		{"oidc_provider_arn", c.OIDCProviderARN},
-		{"oidc_token_file", c.OIDCTokenFile},
-		{"ecs_role_name", c.ECSRoleName},
-		{"credentials_uri", c.CredentialsURI.Reveal()},
-	}
+	return list
 }
 
 type keyValue struct{ key, value string }

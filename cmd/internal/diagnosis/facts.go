@@ -49,11 +49,11 @@ type Fault struct {
 	From, To time.Time // of creation times
 }
 
-// Differing is how many differences of one depth verifications found that are open.
+// Differing is how many differences of one depth verifications found that no look of that depth has ended.
 type Differing struct {
-	Depth string
-	Open  int
-	Found time.Time // the last of them
+	Depth string    `json:"depth"` // what was compared: ledger, counts, rows, payloads or details
+	Open  int       `json:"open"`
+	Found time.Time `json:"found_at"` // the last of them
 }
 
 // Verified is how the newest verification ended.
@@ -65,13 +65,13 @@ type Verified struct {
 // Refusal is why the warehouse takes no rows; it is empty where nothing is known of that.
 type Refusal struct{ Why, Cure string }
 
-// Daemon is who works on the account by a schedule, or who did.
+// Daemon is the process that works on the account by a schedule, or last did.
 type Daemon struct {
-	Live    bool
-	Process string    // empty where that is not known any more
-	Since   time.Time // it works, where it lives
-	Seen    time.Time // its last sign of life; zero where nobody has ever worked on it
-	Stopped bool      // it ended by a stop, and not by silence
+	Live    bool      `json:"live"`
+	Process string    `json:"process"` // host name and process id; empty where that is not known any more
+	Since   time.Time `json:"since"`   // it works, where it lives
+	Seen    time.Time `json:"seen_at"` // its last sign of life; zero where nobody has ever worked on it
+	Stopped bool      `json:"stopped"` // it ended by a stop, and not by silence
 }
 
 // Runs are how the account's runs have ended of late.

@@ -63,7 +63,7 @@ func Build(ctx context.Context, times config.Schedule, expected []Expected, w *s
 		midnight         = func(day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, w.Zone()) }
 		spendFrom        = time.Date(year, month, day+1-spendDays, 0, 0, 0, 0, time.UTC) // a day of the calendar, of the reporting zone
 	)
-	asked := askedOf(expected)
+	asked := Asked(expected)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) {
@@ -132,15 +132,15 @@ func ask(ctx context.Context, w *sink.Sink, ledger *Ledger, asked map[string]sch
 // Diagnose makes a report of nothing but how each stream stands, and of the rejects. Who asks again and again passes the same ledger.
 func Diagnose(ctx context.Context, times config.Schedule, expected []Expected, w *sink.Sink, ledger *Ledger, now time.Time) (*Report, error) {
 	year, month, day := now.In(w.Zone()).Date()
-	have, err := ask(ctx, w, ledger, askedOf(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
+	have, err := ask(ctx, w, ledger, Asked(expected), time.Date(year, month, day, 0, 0, 0, 0, w.Zone()), now)
 	if err != nil {
 		return nil, err
 	}
 	return diagnose(ctx, w, &have, newSchedule(times, now), expected, now)
 }
 
-// askedOf are the filters of each account that is expected.
-func askedOf(expected []Expected) map[string]schema.Filters {
+// Asked are the filters of each account that is expected.
+func Asked(expected []Expected) map[string]schema.Filters {
 	asked := map[string]schema.Filters{}
 	for _, e := range expected {
 		asked[e.Account] = e.Filters
@@ -151,14 +151,11 @@ func askedOf(expected []Expected) map[string]schema.Filters {
 // diagnose says how each stream stands, those that the configuration names and those that the ledger knows.
 func diagnose(ctx context.Context, w *sink.Sink, have *stored, s schedule, expected []Expected, now time.Time) (*Report, error) {
 	r := &Report{
-		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: []Reject{},
+		OK: true, Now: now, NextRun: s.next, Problems: []string{}, Accounts: []Stream{}, Budgets: []Budget{}, Rejects: append([]sink.RejectGroup{}, have.groups...),
 		Running: newRuns(have.running, now), ReportingZone: w.Zone().String(),
 	}
 	if v := have.view; v != nil {
 		r.stored(v)
-	}
-	for _, x := range have.groups {
-		r.Rejects = append(r.Rejects, Reject{x.Account, x.OwnerID, x.Stage, x.Reason, x.Count, x.FirstSeen, x.LastSeen})
 	}
 	allowed, err := allAllowances(ctx, w, s.Schedule, expected, now)
 	if err != nil {
@@ -287,13 +284,12 @@ func (r *Report) maps(ctx context.Context, w *sink.Sink, s schedule, q Query, as
 	for _, i := range shown {
 		l := &r.Accounts[i]
 		g.Go(func() error {
-			stream := schema.Stream{Account: l.Account, OwnerID: l.OwnerID}
 			var windows []schema.Window
 			var err error
 			if filters, configured := asked[l.Account]; configured {
-				windows, err = w.Narrowed(filters).Windows(ctx, stream, r.Map.From, r.Map.To)
+				windows, err = w.Narrowed(filters).Windows(ctx, l.Stream, r.Map.From, r.Map.To)
 			} else {
-				windows, err = w.Ledger(ctx, stream, r.Map.From, r.Map.To)
+				windows, err = w.Ledger(ctx, l.Stream, r.Map.From, r.Map.To)
 			}
 			// One that was listed with other filters is as missing as one that was never listed.
 			windows = slices.DeleteFunc(windows, func(w schema.Window) bool { return w.Verdict == "" })

@@ -18,19 +18,19 @@ import (
 
 // Report is how everything stands at a moment. Times are UTC; amounts are exact.
 type Report struct {
-	OK       bool      `json:"ok"` // no problem anywhere
-	Now      time.Time `json:"now"`
-	Version  string    `json:"version,omitempty"` // of ordersync
-	NextRun  time.Time `json:"next_tick"`         // by the schedule; it comes if the daemon runs
-	Problems []string  `json:"problems"`          // those of no single account
-	Map      Map       `json:"map"`
-	Accounts []Stream  `json:"accounts"`
-	Running  []Run     `json:"running"`
-	Failures []Run     `json:"failures"` // the newest runs that failed, however many succeeded since
-	Runs     []Run     `json:"runs"`     // the newest runs
-	Budgets  []Budget  `json:"budgets"`  // of the process that made the report; empty where it makes no calls
-	Rejects  []Reject  `json:"rejects"`  // that wait for an operator
-	Spend    []Spend   `json:"spend"`    // of the last 30 days, by currency
+	OK       bool               `json:"ok"` // no problem anywhere
+	Now      time.Time          `json:"now"`
+	Version  string             `json:"version,omitempty"` // of ordersync
+	NextRun  time.Time          `json:"next_tick"`         // by the schedule; it comes if the daemon runs
+	Problems []string           `json:"problems"`          // those of no single account
+	Map      Map                `json:"map"`
+	Accounts []Stream           `json:"accounts"`
+	Running  []Run              `json:"running"`
+	Failures []Run              `json:"failures"` // the newest runs that failed, however many succeeded since
+	Runs     []Run              `json:"runs"`     // the newest runs
+	Budgets  []Budget           `json:"budgets"`  // of the process that made the report; empty where it makes no calls
+	Rejects  []sink.RejectGroup `json:"rejects"`  // that wait for an operator
+	Spend    []Spend            `json:"spend"`    // of the last 30 days, by currency
 	// ReportingZone is the IANA name of the zone whose days those of Spend are.
 	ReportingZone string `json:"reporting_timezone"`
 	// StoredView is of when the view is that the server keeps as a table; null where there is none.
@@ -68,8 +68,7 @@ type Map struct {
 
 // Stream is how one stream stands: an account, or an owner within it.
 type Stream struct {
-	Account       string                 `json:"account"`
-	OwnerID       string                 `json:"owner_id,omitempty"`
+	schema.Stream
 	ByID          bool                   `json:"by_id,omitempty"`          // its orders are tracked by their ids: it has no windows
 	Filters       string                 `json:"filters,omitempty"`        // of its orders only these are synced: product_code=rds
 	Unconfigured  bool                   `json:"not_configured,omitempty"` // the ledger knows it, and the configuration does not
@@ -91,28 +90,19 @@ type Stream struct {
 	LastSuccess   *time.Time             `json:"last_success"`      // when a scheduled run last left nothing undone
 	Verified      *Verification          `json:"last_verification"` // null where there was none
 	// ComparedAt is when a verification of all that the ledger covers was last finished; null for never.
-	ComparedAt *time.Time          `json:"compared_at"`
-	Daemon     *Daemon             `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
-	Findings   []Findings          `json:"findings"` // of all verifications, that have not ended
-	Freshness  Freshness           `json:"freshness"`
-	Diagnosis  diagnosis.Diagnosis `json:"diagnosis"`
-	Problems   []string            `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
-	Coverage   []Day               `json:"coverage,omitempty"` // the newest day first
+	ComparedAt *time.Time            `json:"compared_at"`
+	Daemon     *diagnosis.Daemon     `json:"daemon"`   // that works on the account, or last did; null where nothing is known of one
+	Findings   []diagnosis.Differing `json:"findings"` // of all verifications, that have not ended
+	Freshness  Freshness             `json:"freshness"`
+	Diagnosis  diagnosis.Diagnosis   `json:"diagnosis"`
+	Problems   []string              `json:"problems"`           // the diagnosis, line by line; empty where nothing is wrong
+	Coverage   []Day                 `json:"coverage,omitempty"` // the newest day first
 
 	allowed time.Duration // how much longer than the others it may go unasked
 }
 
-// Daemon is a process that works on an account by a schedule, or last did.
-type Daemon struct {
-	Live    bool      `json:"live"`
-	Process string    `json:"process"` // host name and process id
-	Since   time.Time `json:"since"`
-	Seen    time.Time `json:"seen_at"` // its last sign of life
-	Stopped bool      `json:"stopped"` // it ended by a stop, and not by silence
-}
-
 // Name is the stream as people see it.
-func (l *Stream) Name() string { return schema.Stream{Account: l.Account, OwnerID: l.OwnerID}.String() }
+func (l *Stream) Name() string { return l.Stream.String() }
 
 // Lag is now minus the end of the newest complete range, or since the last success where orders are tracked by their
 // ids; ok is false while there is none.
@@ -141,13 +131,6 @@ type Verification struct {
 	Calls       int       `json:"calls"`
 	Differences int       `json:"differences"` // open at its end, those of earlier verifications included
 	Error       string    `json:"error,omitempty"`
-}
-
-// Findings are how many differences of one depth verifications found that no look of that depth has ended.
-type Findings struct {
-	Depth string    `json:"depth"` // what was compared: ledger, counts, rows, payloads or details
-	Open  int       `json:"open"`
-	Found time.Time `json:"found_at"` // the last of them
 }
 
 // Run is one run.
@@ -200,20 +183,6 @@ type Budget struct {
 	Used    float64 `json:"used"`            // of the quota, in the last second: 0 to 1
 	Pause   string  `json:"pause,omitempty"` // why no call is made now, and until when
 }
-
-// Reject is how many records of a stream wait for an operator for one reason.
-type Reject struct {
-	Account   string    `json:"account"`
-	OwnerID   string    `json:"owner_id,omitempty"`
-	Stage     string    `json:"stage"`
-	Reason    string    `json:"reason"`
-	Count     int       `json:"count"`
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
-}
-
-// Name is the stream as people see it.
-func (r *Reject) Name() string { return schema.Stream{Account: r.Account, OwnerID: r.OwnerID}.String() }
 
 // Spend is what was ordered in one currency. Currencies are never added up.
 type Spend struct {

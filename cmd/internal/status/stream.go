@@ -35,18 +35,18 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 	last, compared := verification(w.verified[l.Key()])
 	success := w.successes[l.Account]
 	a := Stream{
-		Account: l.Account, OwnerID: l.OwnerID, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
+		Stream: l.Stream, ByID: byID, Unconfigured: !configured, Windows: l.Windows, Gaps: l.Gaps, GapSeconds: l.Missing.Seconds(),
 		Orders: l.Orders, OrdersToday: w.today[l.Key()], OpenRejects: rejects.Open, Accepted: rejects.Accepted,
-		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: []Findings{}, TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
+		Pending: l.Pending, Verified: last, ComparedAt: compared, Findings: []diagnosis.Differing{}, TargetSeconds: (s.behindAfter() + allowed).Seconds(), allowed: allowed,
 		CompleteFrom: format.TimeOrNull(l.CompleteFrom), CompleteTo: format.TimeOrNull(l.CompleteTo),
 		Oldest: format.TimeOrNull(l.Oldest), Newest: format.TimeOrNull(l.Newest), LastRun: format.TimeOrNull(l.LastFinished),
 		LastSuccess: format.TimeOrNull(success),
 	}
 	for _, x := range w.findings[l.Key()] {
-		a.Findings = append(a.Findings, Findings{x.Depth, x.Open, x.Found})
+		a.Findings = append(a.Findings, diagnosis.Differing{Depth: x.Depth, Open: x.Open, Found: x.Found})
 	}
 	if lease, known := w.leases[l.Account]; known {
-		a.Daemon = &Daemon{Live: lease.Live, Process: lease.Process, Since: lease.Since, Seen: lease.Renewed, Stopped: lease.Released}
+		a.Daemon = &diagnosis.Daemon{Live: lease.Live, Process: lease.Process, Since: lease.Since, Seen: lease.Renewed, Stopped: lease.Released}
 	}
 	f := w.facts(&a, l, now, s)
 	f.Slowed = slowed
@@ -63,7 +63,7 @@ func (w *stored) stream(l sink.StreamSummary, byID, configured bool, now time.Ti
 func (w *stored) facts(a *Stream, l sink.StreamSummary, now time.Time, s schedule) diagnosis.Facts {
 	f := diagnosis.Facts{
 		Stream: l.Stream, Now: now, Unconfigured: a.Unconfigured, ByID: a.ByID, Target: s.behindAfter() + a.allowed, Every: s.every, Complete: l.CompleteTo, Newest: l.Newest,
-		Windows: l.Windows, Unproven: l.Unproven, Gaps: l.Gaps, Missing: l.Missing, Rejects: a.OpenRejects, Refusal: w.refusal,
+		Windows: l.Windows, Unproven: l.Unproven, Gaps: l.Gaps, Missing: l.Missing, Rejects: a.OpenRejects, Refusal: w.refusal, Differences: a.Findings,
 		// Those whose missing detail an operator accepted are no problem any more.
 		Pending: max(0, int(l.Pending)-w.rejects[l.Key()].AcceptedDetails),
 	}
@@ -80,14 +80,11 @@ func (w *stored) facts(a *Stream, l sink.StreamSummary, now time.Time, s schedul
 			f.RejectsSince = g.FirstSeen
 		}
 	}
-	for _, x := range a.Findings {
-		f.Differences = append(f.Differences, diagnosis.Differing{Depth: x.Depth, Open: x.Open, Found: x.Found})
-	}
 	if v := a.Verified; v != nil {
 		f.Verified = diagnosis.Verified{Finished: v.Finished, Error: v.Error}
 	}
-	if d := a.Daemon; d != nil {
-		f.Daemon = diagnosis.Daemon{Live: d.Live, Process: d.Process, Since: d.Since, Seen: d.Seen, Stopped: d.Stopped}
+	if a.Daemon != nil {
+		f.Daemon = *a.Daemon
 	}
 	if x, known := w.streaks[l.Account]; known {
 		f.Runs = diagnosis.Runs{Last: x.Last, Since: x.Since, Failed: x.Failed, Error: x.Error, ClockOffset: time.Duration(x.ClockOffset * float64(time.Second))}

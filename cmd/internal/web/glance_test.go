@@ -14,6 +14,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/cmd/internal/web"
+	"github.com/ordersync/ordersync/schema"
 )
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -25,7 +26,7 @@ func crowd(t *testing.T, n int) string {
 		r := &status.Report{OK: n < 4, Now: noon, NextRun: noon.Add(time.Minute), Map: status.Map{Days: 35, CellSeconds: 3600, From: noon.AddDate(0, 0, -34), To: noon.AddDate(0, 0, 1)}}
 		for i := range n {
 			lag, since, whole := float64(600+i), noon.Add(-time.Hour), noon.Add(-time.Duration(600+i)*time.Second)
-			l := status.Stream{Account: "reseller", OwnerID: fmt.Sprintf("10000000%03d", i), TargetSeconds: 4380, LagSeconds: &lag, CompleteTo: &whole, ComparedAt: &since,
+			l := status.Stream{Stream: schema.Stream{Account: "reseller", OwnerID: fmt.Sprintf("10000000%03d", i)}, TargetSeconds: 4380, LagSeconds: &lag, CompleteTo: &whole, ComparedAt: &since,
 				OrdersToday: uint64(i), Orders: 1000, Diagnosis: diagnosis.Diagnosis{State: diagnosis.OK, Symptoms: []string{}}}
 			switch i % 12 {
 			case 3, 7:

@@ -17,6 +17,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/cmd/internal/web"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink/sinktest"
 )
 
@@ -172,7 +173,7 @@ func TestQueries(t *testing.T) {
 func TestNotConfigured(t *testing.T) {
 	t.Parallel()
 	to := time.Date(2024, 1, 31, 5, 0, 0, 0, time.UTC)
-	old := status.Stream{Account: "old", Unconfigured: true, Diagnosis: diagnosis.Diagnosis{State: diagnosis.Unconfigured}, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
+	old := status.Stream{Stream: schema.Stream{Account: "old"}, Unconfigured: true, Diagnosis: diagnosis.Diagnosis{State: diagnosis.Unconfigured}, Orders: 1234, OpenRejects: 2, CompleteTo: &to}
 	s := listen(t, web.Options{Status: func(_ context.Context, q status.Query) (*status.Report, error) {
 		r := &status.Report{OK: true, Map: status.Map{CellSeconds: 3600}, Accounts: []status.Stream{old}}
 		if q.Stream != "" {
@@ -217,7 +218,7 @@ func TestWarehouseHangs(t *testing.T) {
 		return ctx.Err()
 	}
 	s := listen(t, web.Options{Ready: wait, Status: func(ctx context.Context, q status.Query) (*status.Report, error) {
-		return &status.Report{OK: true, Accounts: []status.Stream{{Account: "seen before"}}}, wait(ctx)
+		return &status.Report{OK: true, Accounts: []status.Stream{{Stream: schema.Stream{Account: "seen before"}}}}, wait(ctx)
 	}})
 	if code, body := get(t, s.URL()); code != http.StatusOK || !strings.Contains(body, "all is well") {
 		t.Fatal(code, body)

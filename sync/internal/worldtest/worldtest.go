@@ -91,16 +91,15 @@ func (w *World) NewStream(timeout time.Duration, pageSize int) stream.Stream {
 		source.Client
 		Close()
 	}
+	o := source.Options{Account: "main", Endpoint: w.Endpoint, MaxInFlight: 16, Timeout: timeout}
 	var err error
 	switch key, secret := w.Account.AccessKeyID(), w.Account.AccessKeySecret(); w.Stream.Source {
 	case unicloud.Vendor:
-		client, err = unicloud.New(unicloud.Options{Account: "main", Endpoint: w.Endpoint, MaxInFlight: 16, Timeout: timeout, AccessKeyID: key, AccessKeySecret: secret})
+		client, err = unicloud.New(unicloud.Options{Options: o, AccessKeyID: key, AccessKeySecret: secret})
 	case domain.Vendor:
-		client, err = domain.New(domain.Options{Account: "main", Endpoint: w.Endpoint, MaxInFlight: 16, Timeout: timeout,
-			Credentials: keys.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
+		client, err = domain.New(domain.Options{Options: o, Credentials: keys.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
 	default:
-		client, err = bss.New(bss.Options{Account: "main", Endpoint: w.Endpoint, MaxInFlight: 16, Timeout: timeout,
-			Credentials: bss.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
+		client, err = bss.New(bss.Options{Options: o, Credentials: bss.Credentials{AccessKeyID: key, AccessKeySecret: secret}})
 	}
 	if err != nil {
 		w.Fatal(err)

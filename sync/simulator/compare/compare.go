@@ -3,6 +3,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -61,34 +62,47 @@ func read(ctx context.Context, conn driver.Conn, whose string, from, to time.Tim
 }
 
 // differences says in what two truths are not equal.
-func differences(got, truth simulator.Truth) []string {
-	var diff []string
-	differ := func(what string, got, want any) {
-		if got != want {
-			diff = append(diff, fmt.Sprintf("%s: %v in the warehouse, %v at the source", what, got, want))
-		}
-	}
-	differ("orders", got.Orders, truth.Orders)
-	differ("items", got.Items, truth.Items)
-	differ("digest of the order ids", got.IDDigest, truth.IDDigest)
-	differ("digest of the item ids", got.ItemIDDigest, truth.ItemIDDigest)
-	for _, s := range keys(got.Statuses, truth.Statuses) {
-		differ(fmt.Sprintf("orders with status %q", s), got.Statuses[s], truth.Statuses[s])
-	}
-	for _, sum := range []struct {
-		table     string
-		got, want map[string]simulator.Amounts
-	}{{"orders", got.OrderAmounts, truth.OrderAmounts}, {"order_items", got.ItemAmounts, truth.ItemAmounts}} {
-		for _, c := range keys(sum.got, sum.want) {
-			g, w := list(sum.got[c]), list(sum.want[c])
-			for i, column := range columns {
-				if !g[i].Equal(w[i]) {
-					differ(fmt.Sprintf("sum of %s.%s in %s", sum.table, column, c), g[i].String(), w[i].String())
-				}
-			}
+func differences(got, truth simulator.Truth) (diff []string) {
+	for _, m := range Measures(got, truth) {
+		if !m.Equal() {
+			diff = append(diff, fmt.Sprintf("%s: %v in the warehouse, %v at the source", m.Name, m.Got, m.Truth))
 		}
 	}
 	return diff
+}
+
+// Measure is one number of a truth, and the same of a warehouse: a count is an int, a digest or a sum of money a text.
+type Measure struct {
+	Name       string
+	Got, Truth any
+}
+
+// Equal reports whether both are the same.
+func (m Measure) Equal() bool { return m.Got == m.Truth }
+
+// Measures are all that can be compared of two truths, for the statuses and currencies that either has.
+func Measures(got, truth simulator.Truth) (all []Measure) {
+	add := func(name string, got, truth any) { all = append(all, Measure{name, got, truth}) }
+	digest := func(of uint64) string { return fmt.Sprintf("%016x", of) }
+	currencies := keys(got.OrderAmounts, truth.OrderAmounts, got.ItemAmounts, truth.ItemAmounts)
+	sums := func(table string, got, truth map[string]simulator.Amounts) {
+		for _, c := range currencies {
+			g, t := list(got[c]), list(truth[c])
+			for i, column := range columns {
+				add(fmt.Sprintf("%s: sum of %s, %s", table, column, c), g[i].String(), t[i].String())
+			}
+		}
+	}
+	add("orders", got.Orders, truth.Orders)
+	add("orders: digest of all ids", digest(got.IDDigest), digest(truth.IDDigest))
+	for _, s := range keys(got.Statuses, truth.Statuses) {
+		add("orders: "+cmp.Or(s, "(refund)"), got.Statuses[s], truth.Statuses[s])
+	}
+	sums("orders", got.OrderAmounts, truth.OrderAmounts)
+	add("order_items", got.Items, truth.Items)
+	add("order_items: digest of all ids", digest(got.ItemIDDigest), digest(truth.ItemIDDigest))
+	sums("order_items", got.ItemAmounts, truth.ItemAmounts)
+	return all
 }
 
 var columns = [...]string{"pretax_gross_amount", "pretax_amount", "pretax_amount_local", "tax", "after_tax_amount"}
@@ -147,13 +161,13 @@ func total(sums []sum) (rows int, digest uint64, amounts map[string]simulator.Am
 	return rows, digest, amounts
 }
 
-func keys[V any](a, b map[string]V) []string {
+// keys are those that any of some maps has.
+func keys[V any](of ...map[string]V) []string {
 	all := map[string]bool{}
-	for k := range a {
-		all[k] = true
-	}
-	for k := range b {
-		all[k] = true
+	for _, m := range of {
+		for k := range m {
+			all[k] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(all))
 }

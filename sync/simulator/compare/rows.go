@@ -53,9 +53,7 @@ func (d *rowDifferences) order(o schema.Order, items []schema.Item, account *sim
 	d.add(what, "payment_time", o.PaymentTime, want.PaymentTime)
 	d.add(what, "currency", o.Currency, want.Currency)
 	d.add(what, "payment_currency", o.PaymentCurrency, want.PaymentCurrency)
-	d.money(what, o.Amounts, schema.Amounts{
-		PretaxGross: want.PretaxGross, Pretax: want.Pretax, PretaxLocal: want.PretaxLocal, Tax: want.Tax, AfterTax: want.AfterTax,
-	})
+	d.money(what, o.Amounts, schema.Amounts(want.Prices))
 	d.add(what, "detail_status", o.DetailStatus, schema.DetailOK)
 	d.add(what, "items", o.ItemCount, len(want.Items))
 	stored := make(map[string]schema.Item, len(items))
@@ -95,9 +93,7 @@ func (d *rowDifferences) item(what string, got schema.Item, order *simulator.Ord
 	if !maps.Equal(got.ExtendInfos, want.ExtendInfos) {
 		d.add(what, "extend_infos", got.ExtendInfos, want.ExtendInfos)
 	}
-	d.money(what, got.Amounts, schema.Amounts{
-		PretaxGross: want.PretaxGross, Pretax: want.Pretax, PretaxLocal: want.PretaxLocal, Tax: want.Tax, AfterTax: want.AfterTax,
-	})
+	d.money(what, got.Amounts, schema.Amounts(want.Prices))
 }
 
 func (d *rowDifferences) money(what string, got, want schema.Amounts) {

@@ -1,6 +1,7 @@
 package bss
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -38,7 +39,7 @@ func (x Canceller) Cancel(ctx context.Context, ownerID, orderID string) (request
 	if !confirmed(&a) {
 		return "", x.c.wire.Malformed(&a, errors.New("the answer does not say that the order was cancelled"))
 	}
-	return wire.OrDefault(a.RequestID, a.Header.Get("X-Acs-Request-Id")), nil
+	return cmp.Or(a.RequestID, a.Header.Get("X-Acs-Request-Id")), nil
 }
 
 // confirmed reports whether an answer says that the call has succeeded. Of an answer with data it is enough that it does

@@ -1,11 +1,12 @@
 package bss
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -84,28 +85,17 @@ type Credentials = keys.Credentials
 
 // Options of a Client. Only Account is required.
 type Options struct {
-	Account     string // the label of every row and error
+	source.Options
 	Site        string // China by default
-	Endpoint    string // instead of the site's: http(s)://host[:port]
 	APIVersion  string // DefaultVersion by default
 	Credentials Credentials
-
-	Timeout     time.Duration // of one call, all of it; 30 s by default
-	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
-	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
-
-	// Transport is for tests. It must not send a request twice: the vendor refuses a nonce that it has seen.
-	Transport http.RoundTripper
-	// NextVersion returns the rows of an answer their version; it is called before the request is sent, since an answer
-	// is at least as new as its question. By default a clock in nanoseconds that never stands still or goes back while
-	// the process lives.
-	NextVersion func() uint64
 }
 
 const defaultPageSize = 20 // the vendor advises no more: bigger pages can time out
 
 // Client calls the API for one login. It is safe for concurrent use.
 type Client struct {
+	*wire.Login
 	account string
 	site    string
 	version string
@@ -117,47 +107,30 @@ var _ source.Client = (*Client)(nil)
 
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
-	o.Site = wire.OrDefault(o.Site, China)
-	o.APIVersion = wire.OrDefault(o.APIVersion, DefaultVersion)
+	o.Site = cmp.Or(o.Site, China)
+	o.APIVersion = cmp.Or(o.APIVersion, DefaultVersion)
 	c := &Client{account: o.Account, site: o.Site, version: o.APIVersion, dialect: dialects[o.APIVersion]}
-	var errs []error
+	var wrong []error
 	endpoint := endpoints[o.Site]
 	if endpoint == "" {
-		errs = append(errs, fmt.Errorf("site: %q is neither %q nor %q", o.Site, China, International))
+		wrong = append(wrong, fmt.Errorf("site: %q is neither %q nor %q", o.Site, China, International))
 		endpoint = endpoints[China] // so that what else is wrong is said too
 	}
 	if c.dialect == (dialect{}) {
-		errs = append(errs, fmt.Errorf("api_version: %q is not supported; use %q or %q", o.APIVersion, Version2017, Version2023))
+		wrong = append(wrong, fmt.Errorf("api_version: %q is not supported; use %q or %q", o.APIVersion, Version2017, Version2023))
 	}
-	ring, err := keys.NewKeyring(o.Credentials)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("credentials: %w", err))
-	}
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
+	var err error
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: ring,
-		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
+		Options: o.Options, Vendor: Vendor, Credentials: o.Credentials,
 		Codes: codes, Sign: c.sign, Parse: parseEnvelope, Expand: c.expand, Permission: wire.HintPermission,
-	})
+	}, wrong...)
 	if err != nil {
-		errs = append(errs, err)
+		return nil, err
 	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("bss: %w", errors.Join(errs...))
-	}
+	c.Login = &c.wire.Login
 	return c, nil
 }
-
-// Close closes connections that are not in use.
-func (c *Client) Close() { c.wire.Close() }
-
-// Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
-
-// Format keeps secrets out of every print (I10).
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// String names the login and where it calls.
-func (c *Client) String() string { return c.wire.String() }
 
 // expand fills what a hint leaves open.
 func (c *Client) expand(hint, action string) string {
@@ -233,6 +206,23 @@ func (c *Client) Detail(ctx context.Context, ownerID, orderID string) (source.De
 
 func (c *Client) stream(owner string) schema.Stream {
 	return schema.Stream{Source: Vendor, Account: c.account, OwnerID: owner}
+}
+
+// sign is an Options.Sign.
+func (c *Client) sign(ctx context.Context, base url.URL, action string, args []wire.Arg, key keys.Key) *http.Request {
+	version := c.version
+	if action == productList || action == cancelOrder {
+		version = Version2017
+	}
+	return wire.ACS3(ctx, base, version, action, args, key)
+}
+
+// wholeSeconds returns the ends of an interval as the vendor takes them. The interval only ever grows by this.
+func wholeSeconds(start, end time.Time) (string, string) {
+	if r := end.Truncate(time.Second); !r.Equal(end) {
+		end = r.Add(time.Second)
+	}
+	return start.UTC().Format(wire.Timestamp), end.UTC().Format(wire.Timestamp)
 }
 
 func paging(page, size int) []wire.Arg {

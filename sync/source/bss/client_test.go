@@ -3,7 +3,6 @@ package bss
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +32,7 @@ var testQuery = source.Query{Start: vendortest.UTC("2024-01-01T00:00:00Z"), End:
 // client makes a client for an endpoint; it closes its connections with the test.
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: "main", Endpoint: endpoint, Credentials: Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	o := Options{Options: source.Options{Account: "main", Endpoint: endpoint}, Credentials: Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
 	for _, f := range change {
 		f(&o)
 	}
@@ -149,20 +148,21 @@ func TestCallsThatAreNotMade(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	login := Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	named := source.Options{Account: "a"}
 	for want, o := range map[string]Options{
 		"account":              {Credentials: login},
-		"site":                 {Account: "a", Site: "mars", Credentials: login},
-		"api_version":          {Account: "a", APIVersion: "2020-01-01", Credentials: login},
-		"write https://host":   {Account: "a", Endpoint: "business.aliyuncs.com", Credentials: login},
-		"only a scheme":        {Account: "a", Endpoint: "https://h/path", Credentials: login},
-		"not a URL":            {Account: "a", Endpoint: "http://user:hidden@h:port", Credentials: login},
-		"access_key_secret":    {Account: "a", Credentials: Credentials{AccessKeyID: testKey}},
-		"security_token":       {Account: "a", Credentials: Credentials{Type: keys.STS, AccessKeyID: testKey, AccessKeySecret: testSecret}},
-		"role_arn":             {Account: "a", Credentials: Credentials{Type: keys.RAMRoleARN, AccessKeyID: testKey, AccessKeySecret: testSecret}},
-		"oidc_token_file":      {Account: "a", Credentials: Credentials{OIDCProviderARN: "x", RoleARN: "y"}},
-		"uri":                  {Account: "a", Credentials: Credentials{Type: keys.CredentialsURI}},
-		"none of access_key":   {Account: "a", Credentials: Credentials{Type: "magic"}},
-		"role_session_expirat": {Account: "a", Credentials: Credentials{RoleARN: "r", AccessKeyID: "k", AccessKeySecret: "s", RoleSessionExpiration: 1}},
+		"site":                 {Options: named, Site: "mars", Credentials: login},
+		"api_version":          {Options: named, APIVersion: "2020-01-01", Credentials: login},
+		"write https://host":   {Options: source.Options{Account: "a", Endpoint: "business.aliyuncs.com"}, Credentials: login},
+		"only a scheme":        {Options: source.Options{Account: "a", Endpoint: "https://h/path"}, Credentials: login},
+		"not a URL":            {Options: source.Options{Account: "a", Endpoint: "http://user:hidden@h:port"}, Credentials: login},
+		"access_key_secret":    {Options: named, Credentials: Credentials{AccessKeyID: testKey}},
+		"security_token":       {Options: named, Credentials: Credentials{Type: keys.STS, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"role_arn":             {Options: named, Credentials: Credentials{Type: keys.RAMRoleARN, AccessKeyID: testKey, AccessKeySecret: testSecret}},
+		"oidc_token_file":      {Options: named, Credentials: Credentials{OIDCProviderARN: "x", RoleARN: "y"}},
+		"uri":                  {Options: named, Credentials: Credentials{Type: keys.CredentialsURI}},
+		"none of access_key":   {Options: named, Credentials: Credentials{Type: "magic"}},
+		"role_session_expirat": {Options: named, Credentials: Credentials{RoleARN: "r", AccessKeyID: "k", AccessKeySecret: "s", RoleSessionExpiration: 1}},
 	} {
 		_, err := New(o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) || strings.Contains(err.Error(), "hidden") {
@@ -186,26 +186,30 @@ func TestSites(t *testing.T) {
 // Nothing that holds credentials shows them, however it is printed (I10).
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	o := Options{Account: "main", Endpoint: "http://127.0.0.1:1", Credentials: Credentials{
+	o := Options{Options: source.Options{Account: "main", Endpoint: "http://127.0.0.1:1"}, Credentials: Credentials{
 		AccessKeyID: testKey, AccessKeySecret: testSecret, SecurityToken: "token-0123456789",
 	}}
 	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{o, &o, o.Credentials, &o.Credentials, c, struct{ C *Client }{c}} {
-			s := fmt.Sprintf(verb, v)
-			if strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, "token-0123456789") ||
-				strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
-				t.Errorf("%s of %T: %s", verb, v, s)
-			}
-		}
-	}
+	vendortest.Unprinted(t, []any{o, &o, o.Credentials, &o.Credentials, c, struct{ C *Client }{c}}, testKey, testSecret, o.Credentials.SecurityToken)
 	if b, err := o.Credentials.MarshalText(); err != nil || strings.Contains(string(b), "test") {
 		t.Errorf("%s, %v", b, err)
 	}
 	if s := o.Credentials.LogValue().String(); strings.Contains(s, "test") {
 		t.Error(s)
+	}
+}
+
+func TestWholeSeconds(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("", 8*3600)
+	start, end := wholeSeconds(vendortest.UTC("2024-01-01T00:00:00.9Z").In(east), vendortest.UTC("2024-01-01T01:00:00.000000001Z").In(east))
+	if start != "2024-01-01T00:00:00Z" || end != "2024-01-01T01:00:01Z" {
+		t.Errorf("%s, %s", start, end)
+	}
+	if _, end := wholeSeconds(time.Time{}, vendortest.UTC("2024-01-01T01:00:00Z")); end != "2024-01-01T01:00:00Z" {
+		t.Error(end)
 	}
 }

@@ -8,9 +8,13 @@ import (
 	"github.com/ordersync/ordersync/sync/source/internal/field"
 )
 
-// DecodeOrder makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are
-// not set.
-func DecodeOrder(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
+// Decoder is the source.Decoder of this vendor.
+type Decoder struct{}
+
+var _ source.Decoder = Decoder{}
+
+// Order makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are not set.
+func (Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
 	var o schema.Order
 	if r := decodeOrder(stream, raw, &o, field.Check(raw)); r.Reason != "" {
 		reject := field.RejectedOrder(&o, &r)
@@ -19,20 +23,10 @@ func DecodeOrder(stream schema.Stream, raw string) (schema.Order, *schema.Reject
 	return o, nil
 }
 
-// Decoder is the source.Decoder of this vendor.
-type Decoder struct{}
-
-var _ source.Decoder = Decoder{}
-
-// Order is DecodeOrder.
-func (Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
-	return DecodeOrder(stream, raw)
-}
-
 // Detail makes a detail of the payloads of its lines. This vendor has nothing beside them, so raw is not used.
 func (Decoder) Detail(stream schema.Stream, orderID, _ string, lines []string) source.Detail {
 	l := linesOf(stream, orderID)
-	whole, broken := l.Whole(lines, field.Check)
+	whole, broken := l.Whole(lines)
 	d := assemble(&l, whole)
 	d.Rejects = append(d.Rejects, broken...)
 	return d
@@ -54,20 +48,12 @@ func decodeOrder(stream schema.Stream, raw string, o *schema.Order, r field.Row)
 	}
 	field.Each(raw, func(k, v gjson.Result) bool {
 		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
-		if f := fieldOf(k.Str); f != fieldUnknown && r.Once(uint8(f), k.Str) {
+		if f := fields[k.Str]; f != fieldUnknown && r.Once(uint8(f), k.Str) {
 			c.set(&r, f, k.Str, v)
 		}
 		return true
 	})
-	if o.Fingerprint == 0 {
-		o.Fingerprint = 1 // zero means that no list row was seen
-	}
-	if o.OrderID == "" {
-		r.Fail(source.RejectNoID, "OrderId is missing")
-	}
-	if o.CreateTime.IsZero() {
-		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
-	}
+	r.Listed(o, "OrderId")
 	return r
 }
 
@@ -88,7 +74,7 @@ func decodeItem(stream schema.Stream, raw string, i *schema.Item, r field.Row) f
 	}
 	field.Each(raw, func(k, v gjson.Result) bool {
 		key := k.Str
-		f := fieldOf(key)
+		f := fields[key]
 		if f == fieldCreateTime {
 			// An item's create time is its order's, so this one is only for a reject to show, and cannot make one.
 			i.CreateTime, _ = field.ParseTime(v.Str)

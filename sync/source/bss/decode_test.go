@@ -54,7 +54,7 @@ func TestVendorsSampleOfAListing(t *testing.T) {
 	if !strings.HasPrefix(raw, "{") || !strings.HasSuffix(raw, "}") || !strings.Contains(raw, `"ProductCode": "rds"`) {
 		t.Errorf("raw is not the row as received: %s", raw)
 	}
-	stored, reject := DecodeOrder(testStream, raw)
+	stored, reject := (Decoder{}).Order(testStream, raw)
 	if reject != nil {
 		t.Fatal(reject)
 	}
@@ -242,15 +242,15 @@ func TestOddRows(t *testing.T) {
 		if strings.Contains(tc.row, "2024-01-01") != !r.CreateTime.IsZero() {
 			t.Errorf("%s: CreateTime %v", tc.row, r.CreateTime)
 		}
-		_, again := DecodeOrder(testStream, tc.row)
+		_, again := (Decoder{}).Order(testStream, tc.row)
 		if again == nil || !cmp.Equal(*again, r) {
 			t.Errorf("%s: stored payload becomes %+v, the page %+v", tc.row, again, r)
 		}
 	}
-	if _, r := DecodeOrder(testStream, `{"OrderId":`); r == nil || r.Reason != source.RejectJSON {
+	if _, r := (Decoder{}).Order(testStream, `{"OrderId":`); r == nil || r.Reason != source.RejectJSON {
 		t.Errorf("half a payload: %+v", r)
 	}
-	if _, r := DecodeOrder(testStream, strings.Repeat("[", 1<<20)); r == nil || r.Reason != source.RejectJSON {
+	if _, r := (Decoder{}).Order(testStream, strings.Repeat("[", 1<<20)); r == nil || r.Reason != source.RejectJSON {
 		t.Errorf("a deep payload: %v", r.Reason)
 	}
 }
@@ -258,7 +258,7 @@ func TestOddRows(t *testing.T) {
 func TestRejectIDs(t *testing.T) {
 	t.Parallel()
 	id := func(raw string) string {
-		_, r := DecodeOrder(testStream, raw)
+		_, r := (Decoder{}).Order(testStream, raw)
 		return r.ID
 	}
 	if id(`{"OrderId":"1"}`) != id(`{"OrderId":"1","Tax":"x"}`) {
@@ -354,7 +354,7 @@ func TestInstanceIDs(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	print := func(raw string) uint64 {
-		o, r := DecodeOrder(testStream, raw)
+		o, r := (Decoder{}).Order(testStream, raw)
 		if r != nil {
 			t.Fatal(r.Message)
 		}

@@ -3,7 +3,6 @@ package bss
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +13,9 @@ import (
 	"github.com/ordersync/ordersync/sync/source/internal/field"
 	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
+
+// totalCount names the count of rows, for messages.
+const totalCount = "Data.TotalCount"
 
 var errNoLines = errors.New("no lines")
 
@@ -84,52 +86,23 @@ func rows(data gjson.Result, outer, inner string) (list, total gjson.Result, err
 	case wrapper.Type != gjson.Null:
 		return list, total, &wire.ShapeError{Err: errors.New("Data." + outer + " is not an object"), Raw: wrapper.Raw}
 	}
-	switch {
-	case list.Type == gjson.Null:
-		list = gjson.Result{} // ForEach takes a null for one element
-	case !list.IsArray():
-		return list, total, &wire.ShapeError{Err: errors.New("Data." + outer + "." + inner + " is not an array"), Raw: list.Raw}
-	}
-	return list, total, nil
+	list, err = wire.Array(list, "Data", outer, inner)
+	return list, total, err
 }
 
 // listing makes rows of a page. size is how many were asked for.
 func listing(a *wire.Answer, stream schema.Stream, size int) (source.Page, error) {
-	list, total, err := orders(a.Data)
+	list, count, err := orders(a.Data)
 	if err != nil {
 		return source.Page{}, err
 	}
-	var p source.Page
-	if p.Total, err = totalOf(total); err != nil {
+	total, err := wire.Count(totalCount, count)
+	if err != nil {
 		return source.Page{}, err
 	}
-	// A row has at least some hundred bytes: what the answer claims is never what is allocated.
-	p.Orders = make([]schema.Order, 0, min(size, len(list.Raw)/100))
-	list.ForEach(func(_, v gjson.Result) bool {
-		p.Orders = append(p.Orders, schema.Order{})
-		o := &p.Orders[len(p.Orders)-1]
-		if r := decodeOrder(stream, v.Raw, o, field.Row{}); r.Reason != "" {
-			p.Rejects = append(p.Rejects, field.RejectedOrder(o, &r))
-			p.Orders = p.Orders[:len(p.Orders)-1]
-			return true
-		}
-		o.Version, o.FetchedAt = a.Version, a.FetchedAt
-		return true
-	})
-	return p, nil
-}
-
-// totalOf reads TotalCount. Without it a listing cannot be proved whole.
-func totalOf(v gjson.Result) (int, error) {
-	if v.Type == gjson.Number || v.Type == gjson.String {
-		if n, err := strconv.ParseUint(field.Plain(v), 10, 31); err == nil {
-			return int(n), nil
-		}
-	}
-	if v.Type == gjson.Null {
-		return 0, errors.New("Data.TotalCount is missing")
-	}
-	return 0, &wire.ShapeError{Err: errors.New("Data.TotalCount is not a count"), Raw: v.Raw}
+	return a.Page(total, list, size, func(raw string, o *schema.Order) field.Row {
+		return decodeOrder(stream, raw, o, field.Row{})
+	}), nil
 }
 
 // detail makes items of a detail.
@@ -139,13 +112,9 @@ func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, 
 		return source.Detail{}, err
 	}
 	var few [8]string // most orders have one line
-	lines := few[:0]
-	list.ForEach(func(_, v gjson.Result) bool {
-		lines = append(lines, v.Raw)
-		return true
-	})
+	lines := wire.AppendRaw(few[:0], list)
 	// Captured answers have no count; where there is one, lines that it names and that are not here are not gone.
-	if n, err := totalOf(total); err == nil && n > len(lines) {
+	if n, err := wire.Count(totalCount, total); err == nil && n > len(lines) {
 		return source.Detail{}, fmt.Errorf("the lines are %d, and TotalCount is %d", len(lines), n)
 	}
 	if len(lines) == 0 {
@@ -153,12 +122,7 @@ func detail(a *wire.Answer, stream schema.Stream, order string) (source.Detail, 
 	}
 	l := linesOf(stream, order)
 	d := assemble(&l, lines)
-	for k := range d.Items {
-		d.Items[k].Version, d.Items[k].FetchedAt = a.Version, a.FetchedAt
-	}
-	if d.Order != nil {
-		d.Order.Version, d.Order.FetchedAt = a.Version, a.FetchedAt
-	}
+	a.Stamp(&d)
 	return d, nil
 }
 

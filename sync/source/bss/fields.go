@@ -49,73 +49,39 @@ const (
 	fieldOriginalModuleConfig
 )
 
-// fieldOf knows the names of the vendor's SDK structures, of version 2017-12-14 and, for InstanceIds, of 2023-09-30.
-func fieldOf(key string) column {
-	switch key {
-	case "OrderId":
-		return fieldOrderID
-	case "RelatedOrderId":
-		return fieldRelatedOrderID
-	case "OrderType":
-		return fieldOrderType
-	case "PaymentStatus":
-		return fieldPaymentStatus
-	case "ProductCode":
-		return fieldProductCode
-	case "ProductType":
-		return fieldProductType
-	case "CommodityCode":
-		return fieldCommodityCode
-	case "SubscriptionType":
-		return fieldSubscriptionType
-	case "CreateTime":
-		return fieldCreateTime
-	case "PaymentTime":
-		return fieldPaymentTime
-	case "Currency":
-		return fieldCurrency
-	case "PaymentCurrency":
-		return fieldPaymentCurrency
-	case "PretaxGrossAmount":
-		return fieldPretaxGross
-	case "PretaxAmount":
-		return fieldPretax
-	case "PretaxAmountLocal":
-		return fieldPretaxLocal
-	case "Tax":
-		return fieldTax
-	case "AfterTaxAmount":
-		return fieldAfterTax
-	case "SubOrderId":
-		return fieldSubOrderID
-	case "OrderSubType":
-		return fieldOrderSubType
-	case "InstanceIDs":
-		return fieldInstanceIDs
-	case "InstanceIds":
-		return fieldInstanceIds
-	case "Region":
-		return fieldRegion
-	case "Quantity":
-		return fieldQuantity
-	case "Config":
-		return fieldConfig
-	case "OriginalConfig":
-		return fieldOriginalConfig
-	case "Operator":
-		return fieldOperator
-	case "UsageStartTime":
-		return fieldUsageStartTime
-	case "UsageEndTime":
-		return fieldUsageEndTime
-	case "ExtendInfos":
-		return fieldExtendInfos
-	case "BillModuleConfig":
-		return fieldBillModuleConfig
-	case "OriginalModuleConfig":
-		return fieldOriginalModuleConfig
-	}
-	return fieldUnknown
+// fields are the names in the vendor's SDK structures, of version 2017-12-14 and, for InstanceIds, of 2023-09-30.
+var fields = map[string]column{
+	"OrderId":              fieldOrderID,
+	"RelatedOrderId":       fieldRelatedOrderID,
+	"OrderType":            fieldOrderType,
+	"PaymentStatus":        fieldPaymentStatus,
+	"ProductCode":          fieldProductCode,
+	"ProductType":          fieldProductType,
+	"CommodityCode":        fieldCommodityCode,
+	"SubscriptionType":     fieldSubscriptionType,
+	"CreateTime":           fieldCreateTime,
+	"PaymentTime":          fieldPaymentTime,
+	"Currency":             fieldCurrency,
+	"PaymentCurrency":      fieldPaymentCurrency,
+	"PretaxGrossAmount":    fieldPretaxGross,
+	"PretaxAmount":         fieldPretax,
+	"PretaxAmountLocal":    fieldPretaxLocal,
+	"Tax":                  fieldTax,
+	"AfterTaxAmount":       fieldAfterTax,
+	"SubOrderId":           fieldSubOrderID,
+	"OrderSubType":         fieldOrderSubType,
+	"InstanceIDs":          fieldInstanceIDs,
+	"InstanceIds":          fieldInstanceIds,
+	"Region":               fieldRegion,
+	"Quantity":             fieldQuantity,
+	"Config":               fieldConfig,
+	"OriginalConfig":       fieldOriginalConfig,
+	"Operator":             fieldOperator,
+	"UsageStartTime":       fieldUsageStartTime,
+	"UsageEndTime":         fieldUsageEndTime,
+	"ExtendInfos":          fieldExtendInfos,
+	"BillModuleConfig":     fieldBillModuleConfig,
+	"OriginalModuleConfig": fieldOriginalModuleConfig,
 }
 
 // common are the places of the fields that orders and lines share.

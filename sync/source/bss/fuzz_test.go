@@ -76,7 +76,7 @@ func FuzzDecodeOrder(f *testing.F) {
 	f.Add(` { } `)
 	f.Add(`[[`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		o, r := DecodeOrder(testStream, raw)
+		o, r := (Decoder{}).Order(testStream, raw)
 		if r != nil {
 			if r.Raw != raw || r.Reason == "" || r.ID == "" || !utf8.ValidString(r.Message) || !utf8.ValidString(r.OrderID) {
 				t.Fatalf("%+v", r)
@@ -97,7 +97,7 @@ func FuzzDecodeOrder(f *testing.F) {
 				}
 			}
 		}
-		again, r := DecodeOrder(testStream, encode(t, orderFields(&o)))
+		again, r := (Decoder{}).Order(testStream, encode(t, orderFields(&o)))
 		if r != nil {
 			t.Fatalf("its own encoding is refused: %+v", r)
 		}
@@ -172,7 +172,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%d rows became %d orders and %d rejects", rows, len(p.Orders), len(p.Rejects))
 		}
 		d, err := detail(&a, testStream, "1")
-		named, unnamed := totalOf(total)
+		named, unnamed := wire.Count(totalCount, total)
 		lacking := rows == 0 || unnamed == nil && named > rows
 		if (err != nil) != lacking || len(d.Items)+len(d.Rejects) > rows {
 			t.Fatalf("%d lines became %d items and %d rejects: %v", rows, len(d.Items), len(d.Rejects), err)

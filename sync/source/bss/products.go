@@ -43,7 +43,7 @@ func (c *Client) products(a *wire.Answer) ([]schema.Product, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	total, err := totalOf(count)
+	total, err := wire.Count(totalCount, count)
 	if err != nil {
 		return nil, 0, err
 	}

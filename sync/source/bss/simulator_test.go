@@ -30,7 +30,7 @@ func start(t *testing.T, accounts ...*simulator.Account) *bss.Client {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	o := accounts[0].Options()
-	c, err := bss.New(bss.Options{Account: "main", Endpoint: s.URL(), Credentials: bss.Credentials{
+	c, err := bss.New(bss.Options{Options: source.Options{Account: "main", Endpoint: s.URL()}, Credentials: bss.Credentials{
 		AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret, SecurityToken: o.SecurityToken,
 	}})
 	if err != nil {
@@ -93,14 +93,12 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 			PaymentStatus: truth.PaymentStatus, ProductCode: truth.ProductCode, ProductType: truth.ProductType,
 			CommodityCode: truth.CommodityCode, SubscriptionType: truth.SubscriptionType, CreateTime: truth.CreateTime,
 			PaymentTime: truth.PaymentTime, Currency: truth.Currency, PaymentCurrency: truth.PaymentCurrency,
-			Amounts: schema.Amounts{
-				PretaxGross: truth.PretaxGross, Pretax: truth.Pretax, PretaxLocal: truth.PretaxLocal, Tax: truth.Tax, AfterTax: truth.AfterTax,
-			},
+			Amounts: schema.Amounts(truth.Prices),
 		}
 		if d := cmp.Diff(want, got, money, received); d != "" {
 			t.Fatalf("%s\n%s", got.Raw, d)
 		}
-		if again, r := bss.DecodeOrder(stream, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
+		if again, r := (bss.Decoder{}).Order(stream, got.Raw); r != nil || again.Fingerprint != got.Fingerprint {
 			t.Errorf("stored payload: %+v", r)
 		}
 		detail, err := c.Detail(t.Context(), owner, got.OrderID)
@@ -124,9 +122,7 @@ func compare(t *testing.T, c *bss.Client, owner string, account *simulator.Accou
 				Quantity: decimal.NewNullDecimal(decimal.NewFromInt(int64(item.Quantity))),
 				Config:   item.Config, OriginalConfig: item.OriginalConfig, Operator: item.Operator,
 				UsageStartTime: item.UsageStartTime, UsageEndTime: item.UsageEndTime, ExtendInfos: item.ExtendInfos,
-				Amounts: schema.Amounts{
-					PretaxGross: item.PretaxGross, Pretax: item.Pretax, PretaxLocal: item.PretaxLocal, Tax: item.Tax, AfterTax: item.AfterTax,
-				},
+				Amounts:          schema.Amounts(item.Prices),
 				BillModuleConfig: detail.Items[n].BillModuleConfig, OriginalModuleConfig: detail.Items[n].OriginalModuleConfig,
 			}
 			if d := cmp.Diff(want, detail.Items[n], money, receivedItem, cmpopts.EquateEmpty()); d != "" {

@@ -1,7 +1,6 @@
 package bss
 
 import (
-	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -114,8 +113,8 @@ func TestAnswersThatFail(t *testing.T) {
 		},
 		{"cut body", cutBody, source.Error{Reason: source.Malformed, HTTPStatus: 200}, "unexpected EOF"},
 		{"bad gzip", vendortest.Say(200, "this is no gzip at all", "Content-Encoding", "gzip"), source.Error{Reason: source.Malformed, HTTPStatus: 200}, "gzip"},
-		{"no answer", hangUp, source.Error{Reason: source.Unavailable}, "EOF"},
-		{"reset", reset, source.Error{Reason: source.Unavailable}, "reset"},
+		{"no answer", vendortest.HangUp, source.Error{Reason: source.Unavailable}, "EOF"},
+		{"reset", vendortest.Reset, source.Error{Reason: source.Unavailable}, "reset"},
 		{"reset in the body", resetInBody, source.Error{Reason: source.Unavailable, HTTPStatus: 200}, "reset"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -132,27 +131,8 @@ func TestAnswersThatFail(t *testing.T) {
 	}
 }
 
-func hijack(w http.ResponseWriter) (*net.TCPConn, *bufio.ReadWriter) {
-	conn, rw, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		panic(err)
-	}
-	return conn.(*net.TCPConn), rw
-}
-
-func hangUp(w http.ResponseWriter, _ *http.Request) {
-	conn, _ := hijack(w)
-	_ = conn.Close()
-}
-
-func reset(w http.ResponseWriter, _ *http.Request) {
-	conn, _ := hijack(w)
-	_ = conn.SetLinger(0)
-	_ = conn.Close()
-}
-
 func resetInBody(w http.ResponseWriter, _ *http.Request) {
-	conn, rw := hijack(w)
+	conn, rw := vendortest.Hijack(w)
 	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
 	_ = rw.Flush()
 	time.Sleep(50 * time.Millisecond) // the client must have read this much, or it sees no answer at all
@@ -161,7 +141,7 @@ func resetInBody(w http.ResponseWriter, _ *http.Request) {
 }
 
 func cutBody(w http.ResponseWriter, _ *http.Request) {
-	conn, rw := hijack(w)
+	conn, rw := vendortest.Hijack(w)
 	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + emptyPage)
 	_ = rw.Flush()
 	_ = conn.Close()
@@ -187,7 +167,7 @@ func TestGzip(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	hang := vendortest.Serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	hang := vendortest.Serve(t, vendortest.Hang)
 	slow := vendortest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil { // bytes that never end
 			_, _ = w.Write([]byte(" "))
@@ -262,75 +242,25 @@ func TestHTTP1Only(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := wire.NewTransport(*base, wire.DefaultDialTimeout, 1, s.Client().Transport.(*http.Transport).TLSClientConfig)
+	transport := wire.NewTransport(*base, 1, s.Client().Transport.(*http.Transport).TLSClientConfig)
 	if _, err := client(t, s.URL, func(o *Options) { o.Transport = transport }).List(t.Context(), testQuery); err != nil {
 		t.Error(err)
 	}
 }
 
-// A kept connection that the server closes under a request must not make net/http send the request, and with it the
-// nonce, a second time.
-func TestNoReplayOnAClosedConnection(t *testing.T) {
+func TestNoReplayOfAPost(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		mu     sync.Mutex
-		nonces []string
-		wg     sync.WaitGroup
-	)
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { // one good answer on a connection, then the end of it after the next request was read
-				defer conn.Close()
-				r := bufio.NewReader(conn)
-				for n := range 2 {
-					req, err := http.ReadRequest(r)
-					if err != nil {
-						return
-					}
-					mu.Lock()
-					nonces = append(nonces, req.Header.Get("X-Acs-Signature-Nonce"))
-					mu.Unlock()
-					if n == 0 {
-						_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 75\r\n\r\n" + emptyPage))
-					}
+	vendortest.NoReplay(t, emptyPage, func(r *http.Request) string { return r.Header.Get("X-Acs-Signature-Nonce") },
+		func(endpoint string) (func() error, func()) {
+			c := client(t, endpoint)
+			return func() error {
+				_, err := c.List(t.Context(), testQuery)
+				if err != nil && vendortest.Failed(t, Vendor, err).Reason != source.Unavailable {
+					t.Error(err)
 				}
-			})
-		}
-	})
-	if len(emptyPage) != 75 {
-		t.Fatalf("emptyPage has %d bytes", len(emptyPage))
-	}
-	c := client(t, "http://"+l.Addr().String())
-	lost := 0
-	for range 20 {
-		if _, err := c.List(t.Context(), testQuery); err != nil {
-			if vendortest.Failed(t, Vendor, err).Reason != source.Unavailable {
-				t.Error(err)
-			}
-			lost++
-		}
-	}
-	_ = l.Close()
-	c.Close()
-	wg.Wait()
-	seen := map[string]bool{}
-	for _, n := range nonces {
-		if len(n) != 32 || seen[n] {
-			t.Errorf("nonce %q was sent twice", n)
-		}
-		seen[n] = true
-	}
-	if lost != 10 || len(nonces) != 20 {
-		t.Errorf("%d of 20 calls lost, %d requests arrived", lost, len(nonces))
-	}
+				return err
+			}, c.Close
+		})
 }
 
 func TestConnectionsAreReused(t *testing.T) {

@@ -1,10 +1,10 @@
 package domain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -39,24 +39,15 @@ const (
 
 // Options of a Client. Only Account is required.
 type Options struct {
-	Account     string // the label of every row and error
-	Endpoint    string // instead of the vendor's: http(s)://host[:port]
+	source.Options
 	Credentials keys.Credentials
 	Location    *time.Location // of times, which name no zone; UTC+8 by default
 	Format      string         // JSON by default
-
-	Timeout     time.Duration // of one call, all of it; 30 s by default
-	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
-	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
-
-	// Transport is for tests. It must not send a request twice.
-	Transport http.RoundTripper
-	// NextVersion returns the rows of an answer their version, as in package bss.
-	NextVersion func() uint64
 }
 
 // Client calls the API for one login. It is safe for concurrent use.
 type Client struct {
+	*wire.Login
 	account string
 	decoder Decoder
 	wire    *wire.Client
@@ -66,44 +57,26 @@ var _ source.Client = (*Client)(nil)
 
 // New makes a Client. It makes no call.
 func New(o Options) (*Client, error) {
-	o.Format = wire.OrDefault(o.Format, JSON)
+	o.Format = cmp.Or(o.Format, JSON)
 	signer := wire.V1{
 		Method: http.MethodPost, Format: o.Format, Version: version, SignatureVersion: signatureVersion,
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
-	var errs []error
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
+	var err error
 	if o.Format != JSON && o.Format != XML {
-		errs = append(errs, fmt.Errorf("format: %q is neither %s nor %s", o.Format, JSON, XML))
-	}
-	ring, err := keys.NewKeyring(o.Credentials)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("credentials: %w", err))
+		err = fmt.Errorf("format: %q is neither %s nor %s", o.Format, JSON, XML)
 	}
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Keys: ring,
-		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
+		Options: o.Options, Vendor: Vendor, Credentials: o.Credentials,
 		Codes: codes, Sign: signer.Request, Parse: parseEnvelope, Permission: hintPermission, Expand: expand,
-	})
+	}, err)
 	if err != nil {
-		errs = append(errs, err)
+		return nil, err
 	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("domain: %w", errors.Join(errs...))
-	}
+	c.Login = &c.wire.Login
 	return c, nil
 }
-
-// Close closes connections that are not in use.
-func (c *Client) Close() { c.wire.Close() }
-
-// Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
-
-// Format keeps secrets out of every print (I10).
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// String names the login and where it calls.
-func (c *Client) String() string { return c.wire.String() }
 
 // CanList is false: this version of the API has no action that lists orders.
 func (c *Client) CanList() bool { return false }

@@ -3,11 +3,9 @@ package domain
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -30,7 +28,7 @@ const (
 
 func client(t testing.TB, endpoint string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: "main", Endpoint: endpoint, Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
+	o := Options{Options: source.Options{Account: "main", Endpoint: endpoint}, Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}}
 	for _, f := range change {
 		f(&o)
 	}
@@ -98,24 +96,19 @@ func TestCallsThatAreNotMade(t *testing.T) {
 		t.Error("abilities")
 	}
 	login := keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+	named := source.Options{Account: "a"}
 	for want, o := range map[string]Options{
 		"account":            {Credentials: login},
-		"access_key_secret":  {Account: "a", Credentials: keys.Credentials{AccessKeyID: testKey}},
-		"write https://host": {Account: "a", Credentials: login, Endpoint: "h"},
-		"format":             {Account: "a", Credentials: login, Format: "YAML"},
+		"access_key_secret":  {Options: named, Credentials: keys.Credentials{AccessKeyID: testKey}},
+		"write https://host": {Options: source.Options{Account: "a", Endpoint: "h"}, Credentials: login},
+		"format":             {Options: named, Credentials: login, Format: "YAML"},
 	} {
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		o := Options{Account: "main", Credentials: login}
-		for _, v := range []any{o, &o, c} {
-			if s := fmt.Sprintf(verb, v); strings.Contains(s, testKey) || strings.Contains(s, testSecret) || strings.Contains(s, fmt.Sprintf("%x", testSecret)) {
-				t.Errorf("%s of %T: %s", verb, v, s)
-			}
-		}
-	}
+	o := Options{Options: source.Options{Account: "main"}, Credentials: login}
+	vendortest.Unprinted(t, []any{o, &o, c}, testKey, testSecret)
 	if s := client(t, "").String(); s != "domain main at domain.aliyuncs.com" {
 		t.Error(s)
 	}
@@ -171,59 +164,27 @@ func TestEveryCode(t *testing.T) {
 
 func TestAnswersThatFail(t *testing.T) {
 	t.Parallel()
-	hijack := func(w http.ResponseWriter) *net.TCPConn {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			panic(err)
-		}
-		return conn.(*net.TCPConn)
-	}
 	leak := "https://user:hunter2@host/?AccessKeyId=" + testKey + "&Signature=2Vl%2FdwIb%3D&SecurityToken=" + testToken + " " + testSecret
-	for name, tc := range map[string]struct {
-		answer http.HandlerFunc
-		want   source.Reason
-		status int
-		text   string
-	}{
-		"HTML 502":    {vendortest.Say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "not the vendor's"},
-		"XHTML 200":   {vendortest.Say(200, "<html><body></body></html>"), source.Malformed, 200, "the root is html"},
-		"empty":       {vendortest.Say(200, ""), source.Malformed, 200, "empty"},
-		"no order":    {vendortest.Say(200, `{"RequestId":"R"}`), source.Malformed, 200, "no OrderID"},
-		"other order": {vendortest.Say(200, `{"OrderID":"D9"}`), source.Malformed, 200, "D9"},
-		"half XML":    {vendortest.Say(200, vendortest.Fixture(t, "query-order-sample.xml")[:300]), source.Malformed, 200, "not JSON, nor XML"},
-		"429":         {vendortest.Say(429, "", "Retry-After", "7"), source.Throttled, 429, ""},
-		"403":         {vendortest.Say(403, `{}`), source.Auth, 403, "Domain API"},
-		"hang up":     {func(w http.ResponseWriter, _ *http.Request) { _ = hijack(w).Close() }, source.Unavailable, 0, "EOF"},
-		"reset":       {func(w http.ResponseWriter, _ *http.Request) { c := hijack(w); _ = c.SetLinger(0); _ = c.Close() }, source.Unavailable, 0, "reset"},
-		"hang":        {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, source.Timeout, 0, "300ms"},
-		"leak":        {vendortest.Say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 403, "***"},
-		"HTML leak":   {vendortest.Say(500, leak), source.Unavailable, 500, "***"},
-		"XML leak":    {vendortest.Say(200, "<QueryOrder><OrderID>"+strings.ReplaceAll(leak, "&", "&amp;")+"</OrderID></QueryOrder>"), source.Malformed, 200, "***"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := client(t, vendortest.Serve(t, tc.answer), func(o *Options) {
-				o.Credentials.SecurityToken = testToken
-				if name == "hang" {
-					o.Timeout = 300 * time.Millisecond
-				}
-			})
-			_, err := c.Detail(t.Context(), "", testOrder)
-			e := vendortest.Failed(t, Vendor, err)
-			if e.Reason != tc.want || e.HTTPStatus != tc.status || !strings.Contains(e.Error(), tc.text) {
-				t.Errorf("%+v", e)
-			}
-			text := fmt.Sprintf("%v %+v", err, *e)
-			for _, secret := range []string{testKey, testSecret, testToken, "hunter2", "2Vl"} {
-				if strings.Contains(text, secret) {
-					t.Errorf("shows %s: %s", secret, text)
-				}
-			}
-		})
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := client(t, "http://127.0.0.1:1").Detail(ctx, "", testOrder); vendortest.Failed(t, Vendor, err).Reason != source.Cancelled {
-		t.Error(err)
-	}
+	vendortest.Failures(t, Vendor, map[string]vendortest.Failure{
+		"HTML 502":    vendortest.Fails(vendortest.Say(502, "<html>Bad Gateway</html>"), source.Unavailable, 502, "not the vendor's"),
+		"XHTML 200":   vendortest.Fails(vendortest.Say(200, "<html><body></body></html>"), source.Malformed, 200, "the root is html"),
+		"empty":       vendortest.Fails(vendortest.Say(200, ""), source.Malformed, 200, "empty"),
+		"no order":    vendortest.Fails(vendortest.Say(200, `{"RequestId":"R"}`), source.Malformed, 200, "no OrderID"),
+		"other order": vendortest.Fails(vendortest.Say(200, `{"OrderID":"D9"}`), source.Malformed, 200, "D9"),
+		"half XML":    vendortest.Fails(vendortest.Say(200, vendortest.Fixture(t, "query-order-sample.xml")[:300]), source.Malformed, 200, "not JSON, nor XML"),
+		"429":         vendortest.Fails(vendortest.Say(429, "", "Retry-After", "7"), source.Throttled, 429, ""),
+		"403":         vendortest.Fails(vendortest.Say(403, `{}`), source.Auth, 403, "Domain API"),
+		"hang up":     vendortest.Fails(vendortest.HangUp, source.Unavailable, 0, "EOF"),
+		"reset":       vendortest.Fails(vendortest.Reset, source.Unavailable, 0, "reset"),
+		"hang":        vendortest.Fails(vendortest.Hang, source.Timeout, 0, "300ms"),
+		"leak":        vendortest.Fails(vendortest.Say(403, fmt.Sprintf(`{"Code":"SignatureDoesNotMatch","Message":%q,"RequestId":%q}`, leak, testKey)), source.Auth, 403, "***"),
+		"HTML leak":   vendortest.Fails(vendortest.Say(500, leak), source.Unavailable, 500, "***"),
+		"XML leak":    vendortest.Fails(vendortest.Say(200, "<QueryOrder><OrderID>"+strings.ReplaceAll(leak, "&", "&amp;")+"</OrderID></QueryOrder>"), source.Malformed, 200, "***"),
+	}, []string{testKey, testSecret, testToken, "hunter2", "2Vl"}, func(ctx context.Context, t *testing.T, o source.Options) error {
+		_, err := client(t, "", func(all *Options) {
+			all.Options = o
+			all.Credentials.SecurityToken = testToken
+		}).Detail(ctx, "", testOrder)
+		return err
+	})
 }

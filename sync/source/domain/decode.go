@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +25,7 @@ type Decoder struct {
 
 var _ source.Decoder = Decoder{}
 
-func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
+func (d Decoder) location() *time.Location { return cmp.Or(d.Location, china) }
 
 // Order always returns a reject: this vendor has no list rows, so none can have been stored.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
@@ -101,12 +102,7 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 		return source.Detail{}, &wire.ShapeError{Err: fmt.Errorf("the detail is of order %s", field.Excerpt(id)), Raw: a.Body}
 	}
 	out := d.Detail(stream, orderID, build(a.Body, part), lines)
-	for k := range out.Items {
-		out.Items[k].Version, out.Items[k].FetchedAt = a.Version, a.FetchedAt
-	}
-	if out.Order != nil {
-		out.Order.Version, out.Order.FetchedAt = a.Version, a.FetchedAt
-	}
+	a.Stamp(&out)
 	return out, nil
 }
 

@@ -37,5 +37,5 @@
 //
 // The flags are put into the words of payment_status because one query must fit all sources; as received they are in
 // extend_infos and raw_detail. The order's Money is not the sum of its lines' in the vendor's own sample, so that is not
-// checked. It sends no currency, so none is invented.
+// checked. It sends no currency, so none is made up.
 package domain

@@ -51,12 +51,12 @@ func build(raw string, list []wire.Member) string {
 
 // linesOf returns the payloads of the lines inside the member OrderProducts.
 func linesOf(m wire.Member, inXML bool) ([]string, error) {
-	var lines []string
 	if inXML {
 		list, err := wire.Element(m.Raw, roots...)
 		if err != nil {
 			return nil, err
 		}
+		var lines []string
 		for _, l := range list {
 			if l.Name == "SubOrderResult" {
 				lines = append(lines, l.Raw)
@@ -77,17 +77,8 @@ func linesOf(m wire.Member, inXML bool) ([]string, error) {
 		}
 		return true
 	})
-	switch {
-	case list.Type == gjson.Null:
-		return nil, nil
-	case !list.IsArray():
-		return nil, &wire.ShapeError{Err: errors.New("OrderProducts.SubOrderResult is not an array"), Raw: list.Raw}
-	}
-	list.ForEach(func(_, v gjson.Result) bool {
-		lines = append(lines, v.Raw)
-		return true
-	})
-	return lines, nil
+	list, err := wire.Array(list, "OrderProducts", "SubOrderResult")
+	return wire.AppendRaw(nil, list), err
 }
 
 // parseEnvelope checks the whole answer and takes its envelope apart. There is no mark of success but the HTTP status;

@@ -32,7 +32,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 	stream := schema.Stream{Source: domain.Vendor, Account: "main"}
 	statuses := map[string]bool{}
 	for _, format := range []string{domain.JSON, domain.XML} {
-		c, err := domain.New(domain.Options{Account: "main", Endpoint: s.URL(), Format: format, Credentials: keys.Credentials{
+		c, err := domain.New(domain.Options{Options: source.Options{Account: "main", Endpoint: s.URL()}, Format: format, Credentials: keys.Credentials{
 			AccessKeyID: login.AccessKeyID, AccessKeySecret: login.AccessKeySecret, SecurityToken: login.SecurityToken,
 		}})
 		if err != nil {

@@ -29,7 +29,7 @@ const (
 func client(t *testing.T, endpoint string, ring keys.Ring) *wire.Client {
 	t.Helper()
 	c, err := wire.New(wire.Options{
-		Vendor: "test", Account: "main", Endpoint: endpoint, Keys: ring.Keyring, Codes: wire.GatewayCodes, Permission: wire.HintPermission,
+		Options: source.Options{Account: "main", Endpoint: endpoint}, Vendor: "test", Keys: ring.Keyring, Codes: wire.GatewayCodes, Permission: wire.HintPermission,
 		Sign: wire.V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01", SignatureVersion: "1.0"}.Request,
 		Parse: func(body string) (wire.Envelope, error) {
 			code := gjson.Get(body, "Code").String()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -230,25 +231,9 @@ func (k *Keyring) explain(err error) error {
 	if k.chain && k.got.IsZero() {
 		unavailable = false // it tried every place, and most are rightly absent: nothing is configured
 	}
-	text = Scrub(cutQuery(text), slices.Concat(k.given, k.learned)...)
+	text = Scrub(queries.ReplaceAllString(text, ""), slices.Concat(k.given, k.learned)...)
 	return &Error{text: field.Cut(text, 600), Unavailable: unavailable} // a chain's error names every provider
 }
 
-// cutQuery takes the queries of URLs out of a text.
-func cutQuery(s string) string {
-	var b strings.Builder
-	for {
-		i := strings.IndexByte(s, '?')
-		if i < 0 {
-			b.WriteString(s)
-			return b.String()
-		}
-		b.WriteString(s[:i])
-		s = s[i+1:]
-		if j := strings.IndexAny(s, " \"\n"); j >= 0 {
-			s = s[j:]
-		} else {
-			s = ""
-		}
-	}
-}
+// queries finds the queries of URLs in a text.
+var queries = regexp.MustCompile(`\?[^ "\n]*`)

@@ -1,6 +1,7 @@
 package unicloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,21 +34,11 @@ const defaultPageSize = 20 // the vendor's example has 10, and no maximum is pub
 
 // Options of a Client. Account and the keys are required.
 type Options struct {
-	Account          string // the label of every row and error
-	Endpoint         string // instead of the vendor's: http(s)://host[:port]
+	source.Options
 	AccessKeyID      string
 	AccessKeySecret  string
 	SignatureVersion string         // SignatureVersion by default
 	Location         *time.Location // of times that name no zone; UTC+8 by default
-
-	Timeout     time.Duration // of one call, all of it; 30 s by default
-	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
-	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
-
-	// Transport is for tests. It must not send a request twice.
-	Transport http.RoundTripper
-	// NextVersion returns the rows of an answer their version, as in package bss.
-	NextVersion func() uint64
 }
 
 // Format keeps secrets out of every print, whatever the verb (I10).
@@ -55,6 +46,7 @@ func (o Options) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "uniclou
 
 // Client calls the service for one login. It is safe for concurrent use.
 type Client struct {
+	*wire.Login
 	account string
 	decoder Decoder
 	wire    *wire.Client
@@ -66,39 +58,22 @@ var _ source.Client = (*Client)(nil)
 func New(o Options) (*Client, error) {
 	signer := wire.V1{
 		Method: http.MethodGet, Format: "json", Version: version,
-		SignatureVersion: wire.OrDefault(o.SignatureVersion, SignatureVersion),
+		SignatureVersion: cmp.Or(o.SignatureVersion, SignatureVersion),
 	}
 	c := &Client{account: o.Account, decoder: Decoder{Location: o.Location}}
-	var errs []error
-	ring, err := keys.NewKeyring(keys.Credentials{Type: keys.AccessKey, AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret})
-	if err != nil {
-		errs = append(errs, fmt.Errorf("credentials: %w", err))
-	}
+	o.Endpoint = cmp.Or(o.Endpoint, endpoint)
+	var err error
 	c.wire, err = wire.New(wire.Options{
-		Vendor: Vendor, Account: o.Account, Endpoint: wire.OrDefault(o.Endpoint, endpoint), Path: path, Keys: ring,
-		Timeout: o.Timeout, DialTimeout: o.DialTimeout, MaxInFlight: o.MaxInFlight, Transport: o.Transport, NextVersion: o.NextVersion,
-		Codes: codes, Sign: signer.Request, Parse: parseEnvelope, Permission: hintCaller,
+		Options: o.Options, Vendor: Vendor, Path: path,
+		Credentials: keys.Credentials{Type: keys.AccessKey, AccessKeyID: o.AccessKeyID, AccessKeySecret: o.AccessKeySecret},
+		Codes:       codes, Sign: signer.Request, Parse: parseEnvelope, Permission: hintCaller,
 	})
 	if err != nil {
-		errs = append(errs, err)
+		return nil, err
 	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("unicloud: %w", errors.Join(errs...))
-	}
+	c.Login = &c.wire.Login
 	return c, nil
 }
-
-// Close closes connections that are not in use.
-func (c *Client) Close() { c.wire.Close() }
-
-// Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *source.Clock { return c.wire.Clock() }
-
-// Format keeps secrets out of every print (I10).
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// String names the login and where it calls.
-func (c *Client) String() string { return c.wire.String() }
 
 // CanFilterStatus is false: QueryOrders takes an OrderStatus, as an integer of no published meaning, while orders have it
 // as a text.

@@ -1,6 +1,7 @@
 package unicloud
 
 import (
+	"cmp"
 	"maps"
 	"strconv"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/internal/field"
-	"github.com/ordersync/ordersync/sync/source/internal/wire"
 )
 
 // Decoder is the source.Decoder of this vendor. Location must be the Client's.
@@ -21,7 +21,7 @@ type Decoder struct {
 
 var _ source.Decoder = Decoder{}
 
-func (d Decoder) location() *time.Location { return wire.OrDefault(d.Location, china) }
+func (d Decoder) location() *time.Location { return cmp.Or(d.Location, china) }
 
 // Order makes an order of a list row's payload, or a reject where that cannot be done. Version and FetchedAt are not set.
 func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.Reject) {
@@ -36,7 +36,7 @@ func (d Decoder) Order(stream schema.Stream, raw string) (schema.Order, *schema.
 // Detail makes a detail of the payloads of the order's part and of its lines.
 func (d Decoder) Detail(stream schema.Stream, orderID, raw string, lines []string) source.Detail {
 	l := field.Lines{Stream: stream, Order: orderID}
-	whole, broken := l.Whole(lines, field.Check)
+	whole, broken := l.Whole(lines)
 	out := d.assemble(stream, orderID, raw, whole)
 	out.Rejects = append(out.Rejects, broken...)
 	return out
@@ -86,15 +86,7 @@ func (d Decoder) decodeRow(stream schema.Stream, raw string, o *schema.Order, r 
 		o.Fingerprint ^= field.Hash(k.Str, v.Raw)
 		d.set(o, &r, name, v)
 	})
-	if o.Fingerprint == 0 {
-		o.Fingerprint = 1 // zero means that no list row was seen
-	}
-	if o.OrderID == "" {
-		r.Fail(source.RejectNoID, "Id is missing")
-	}
-	if o.CreateTime.IsZero() {
-		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
-	}
+	r.Listed(o, "Id")
 	return r
 }
 
@@ -172,45 +164,37 @@ var headInfos = map[string]uint8{
 	"couponAmount": columnInfo + 4, "promotionAmount": columnInfo + 5, "updateTime": columnInfo + 6,
 }
 
-// set reads a field that list rows and orders of a detail share.
+// orderColumns are the fields that list rows and orders of a detail share.
+var orderColumns = map[string]uint8{
+	"id": columnID, "orderCategory": columnType, "orderStatus": columnStatus, "productCategory": columnProduct, "chargeType": columnCharge,
+	"createTime": columnCreate, "payTime": columnPay, "totalPrice": columnTotal, "finalPrice": columnFinal,
+}
+
+// set reads one of these fields.
 func (d Decoder) set(o *schema.Order, r *field.Row, name string, v gjson.Result) {
-	switch name {
-	case "id":
-		if r.Once(columnID, name) {
-			o.OrderID = r.ID(name, v)
-		}
-	case "orderCategory":
-		if r.Once(columnType, name) {
-			o.OrderType = r.Text(name, v)
-		}
-	case "orderStatus":
-		if r.Once(columnStatus, name) {
-			o.PaymentStatus = r.Text(name, v)
-		}
-	case "productCategory":
-		if r.Once(columnProduct, name) {
-			o.ProductCode = r.Text(name, v)
-		}
-	case "chargeType":
-		if r.Once(columnCharge, name) {
-			o.SubscriptionType = r.Text(name, v)
-		}
-	case "createTime":
-		if r.Once(columnCreate, name) {
-			o.CreateTime = r.LocalTime(name, v, d.location())
-		}
-	case "payTime":
-		if r.Once(columnPay, name) {
-			o.PaymentTime = r.LocalTime(name, v, d.location())
-		}
-	case "totalPrice":
-		if r.Once(columnTotal, name) {
-			o.PretaxGross = r.Money(name, v)
-		}
-	case "finalPrice":
-		if r.Once(columnFinal, name) {
-			o.Pretax = r.Money(name, v)
-		}
+	column, known := orderColumns[name]
+	if !known || !r.Once(column, name) {
+		return
+	}
+	switch column {
+	case columnID:
+		o.OrderID = r.ID(name, v)
+	case columnType:
+		o.OrderType = r.Text(name, v)
+	case columnStatus:
+		o.PaymentStatus = r.Text(name, v)
+	case columnProduct:
+		o.ProductCode = r.Text(name, v)
+	case columnCharge:
+		o.SubscriptionType = r.Text(name, v)
+	case columnCreate:
+		o.CreateTime = r.LocalTime(name, v, d.location())
+	case columnPay:
+		o.PaymentTime = r.LocalTime(name, v, d.location())
+	case columnTotal:
+		o.PretaxGross = r.Money(name, v)
+	case columnFinal:
+		o.Pretax = r.Money(name, v)
 	}
 }
 

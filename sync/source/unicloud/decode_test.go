@@ -290,7 +290,7 @@ func TestShapes(t *testing.T) {
 		`{"Order":{}}`:                                           errNoOrder.Error(),
 		`{"Order":null}`:                                         errNoOrder.Error(),
 		`{"Order":[]}`:                                           "Order is not an object",
-		`{"Order":{"Id":"1","Items":{"id":1}}}`:                  "the Items are not an array",
+		`{"Order":{"Id":"1","Items":{"id":1}}}`:                  "Items is not an array",
 		`{"TotalCount":1}`:                                       "there is no Order",
 		`{" Order ":{" Id ":"1"," Items ":[{" id ":1}]}}`:        "",
 		`{"Order":{"Id":"1","CreateTime":1,"Items":[{"id":2}]}}`: "",

@@ -44,7 +44,7 @@
 // line of its order has a share. The vendor says nothing of taxes, so PaidAmount, which is what was paid so far, is not
 // after_tax_amount: it is in extend_infos of every line, once more on each, and so not to be summed over lines.
 // CouponAmount and PromotionAmount are documented for list rows alone, where they are in raw; should a detail have them,
-// they are in extend_infos too. It sends no currency, so none is invented. ChargeType and OrderStatus are as received:
+// they are in extend_infos too. It sends no currency, so none is made up. ChargeType and OrderStatus are as received:
 // prepaid and postpaid are this vendor's words for Subscription and PayAsYouGo.
 //
 // A detail that has fewer lines than its ItemCount says is an error, since the missing ones would look deleted.

@@ -3,7 +3,6 @@ package unicloud
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -62,18 +61,17 @@ var names = map[string]string{
 
 // page makes rows of a listing.
 func (d Decoder) page(a *wire.Answer, stream schema.Stream, size int) (source.Page, error) {
-	var total, wrapper, rows gjson.Result
+	var count, wrapper, rows gjson.Result
 	each(a.Data.Raw, func(name string, _, v gjson.Result) {
 		switch name {
 		case "totalCount":
-			total = v
+			count = v
 		case "orderList":
 			wrapper = v
 		}
 	})
-	var p source.Page
-	var err error
-	if p.Total, err = count("TotalCount", total); err != nil {
+	total, err := wire.Count("TotalCount", count)
+	if err != nil {
 		return source.Page{}, err
 	}
 	switch {
@@ -86,39 +84,12 @@ func (d Decoder) page(a *wire.Answer, stream schema.Stream, size int) (source.Pa
 	case wrapper.Type != gjson.Null:
 		return source.Page{}, &wire.ShapeError{Err: errors.New("OrderList is not an object"), Raw: wrapper.Raw}
 	}
-	switch {
-	case rows.Type == gjson.Null:
-		return p, nil
-	case !rows.IsArray():
-		return source.Page{}, &wire.ShapeError{Err: errors.New("OrderList.Order is not an array"), Raw: rows.Raw}
+	if rows, err = wire.Array(rows, "OrderList", "Order"); err != nil {
+		return source.Page{}, err
 	}
-	// A row has at least some hundred bytes: what the answer claims is never what is allocated.
-	p.Orders = make([]schema.Order, 0, min(size, len(rows.Raw)/100))
-	rows.ForEach(func(_, v gjson.Result) bool {
-		p.Orders = append(p.Orders, schema.Order{})
-		o := &p.Orders[len(p.Orders)-1]
-		if r := d.decodeRow(stream, v.Raw, o, field.Row{}); r.Reason != "" {
-			p.Rejects = append(p.Rejects, field.RejectedOrder(o, &r))
-			p.Orders = p.Orders[:len(p.Orders)-1]
-			return true
-		}
-		o.Version, o.FetchedAt = a.Version, a.FetchedAt
-		return true
-	})
-	return p, nil
-}
-
-// count reads a count. Without TotalCount a listing cannot be proved whole.
-func count(name string, v gjson.Result) (int, error) {
-	if v.Type == gjson.Number || v.Type == gjson.String {
-		if n, err := strconv.ParseUint(field.Plain(v), 10, 31); err == nil {
-			return int(n), nil
-		}
-	}
-	if v.Type == gjson.Null {
-		return 0, fmt.Errorf("%s is missing", name)
-	}
-	return 0, &wire.ShapeError{Err: fmt.Errorf("%s is not a count", name), Raw: v.Raw}
+	return a.Page(total, rows, size, func(raw string, o *schema.Order) field.Row {
+		return d.decodeRow(stream, raw, o, field.Row{})
+	}), nil
 }
 
 // detail takes a detail apart: the order's part without its lines, and the lines.
@@ -165,18 +136,13 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 	if got := field.Plain(id); got != orderID {
 		return source.Detail{}, &wire.ShapeError{Err: fmt.Errorf("the detail is of order %s", field.Excerpt(got)), Raw: order.Raw}
 	}
-	var lines []string
-	if items.Type != gjson.Null {
-		if !items.IsArray() {
-			return source.Detail{}, &wire.ShapeError{Err: errors.New("the Items are not an array"), Raw: items.Raw}
-		}
-		items.ForEach(func(_, v gjson.Result) bool {
-			lines = append(lines, v.Raw)
-			return true
-		})
+	items, err := wire.Array(items, "Items")
+	if err != nil {
+		return source.Detail{}, err
 	}
+	lines := wire.AppendRaw(nil, items)
 	if said.Type != gjson.Null {
-		n, err := count("ItemCount", said)
+		n, err := wire.Count("ItemCount", said)
 		if err != nil {
 			return source.Detail{}, err
 		}
@@ -185,11 +151,6 @@ func (d Decoder) detail(a *wire.Answer, stream schema.Stream, orderID string) (s
 		}
 	}
 	out := d.assemble(stream, orderID, part.String(), lines)
-	for k := range out.Items {
-		out.Items[k].Version, out.Items[k].FetchedAt = a.Version, a.FetchedAt
-	}
-	if out.Order != nil {
-		out.Order.Version, out.Order.FetchedAt = a.Version, a.FetchedAt
-	}
+	a.Stamp(&out)
 	return out, nil
 }

@@ -39,7 +39,7 @@ func TestRowsEqualTheTruth(t *testing.T) {
 			t.Cleanup(func() { _ = s.Close() })
 			keys := account.Options()
 			c, err := unicloud.New(unicloud.Options{
-				Account: "main", Endpoint: s.URL(), AccessKeyID: keys.AccessKeyID, AccessKeySecret: keys.AccessKeySecret,
+				Options: source.Options{Account: "main", Endpoint: s.URL()}, AccessKeyID: keys.AccessKeyID, AccessKeySecret: keys.AccessKeySecret,
 				SignatureVersion: o.SignatureVersion, Location: o.Zone,
 			})
 			if err != nil {
@@ -117,7 +117,7 @@ func TestRefusalsOfTheSimulator(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	keys := account.Options()
 	for want, secret := range map[source.Reason]string{source.OK: keys.AccessKeySecret, source.Auth: "wrong"} {
-		c, err := unicloud.New(unicloud.Options{Account: "main", Endpoint: s.URL(), AccessKeyID: keys.AccessKeyID, AccessKeySecret: secret})
+		c, err := unicloud.New(unicloud.Options{Options: source.Options{Account: "main", Endpoint: s.URL()}, AccessKeyID: keys.AccessKeyID, AccessKeySecret: secret})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (l *Lines) Items(lines []string) (items []schema.Item, rejects []schema.Rej
 			if i.OrderID == "" || r.Reason == source.RejectWrongOrder {
 				i.OrderID = l.Order // whose detail this is
 			}
-			rejects = append(rejects, RejectedItem(i, &r))
+			rejects = append(rejects, rejectedItem(i, &r))
 			fallthrough
 		case same:
 			items = items[:len(items)-1]
@@ -99,11 +99,11 @@ func (l *Lines) fits(r *Row, items []schema.Item, lines int) (same bool) {
 }
 
 // Whole separates stored lines that can be read from those that cannot, which become rejects.
-func (l *Lines) Whole(lines []string, check func(raw string) Row) (whole []string, broken []schema.Reject) {
+func (l *Lines) Whole(lines []string) (whole []string, broken []schema.Reject) {
 	whole = make([]string, 0, len(lines))
 	for _, raw := range lines {
-		if r := check(raw); r.Reason != "" {
-			broken = append(broken, RejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
+		if r := Check(raw); r.Reason != "" {
+			broken = append(broken, rejectedItem(&schema.Item{Stream: l.Stream, OrderID: l.Order, Raw: raw}, &r))
 			continue
 		}
 		whole = append(whole, raw)

@@ -23,10 +23,10 @@ var (
 	errTooFine   = errors.New("more than 12 digits after the decimal point")
 )
 
-// ParseMoney reads an exact amount from its characters (I5): a sign, digits, which may have commas between whole groups
+// parseMoney reads an exact amount from its characters (I5): a sign, digits, which may have commas between whole groups
 // of three (public collectors clean such numbers up, so the vendor was seen to send them), a fraction and an exponent.
 // What does not fit the column is an error: nothing is ever rounded.
-func ParseMoney(s string) (schema.Money, error) {
+func parseMoney(s string) (schema.Money, error) {
 	s = strings.TrimSpace(s)
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -79,14 +79,14 @@ func ParseMoney(s string) (schema.Money, error) {
 	return exact(digits, exp, negative)
 }
 
-// ParseNumber reads an amount that came as a JSON number. It is read exactly, as ParseMoney reads text, except for the
+// ParseNumber reads an amount that came as a JSON number. It is read exactly, as parseMoney reads text, except for the
 // dust that a vendor's serializer leaves on what it keeps in binary: 0.1 comes as 0.10000000000000001, or as
 // 0.1000000000000000055511151231257827. Such a number is the shortest one of the same float64, which is what the vendor
 // meant, where it has to be: it is finer than the column, it is digit by digit what a float64 looks like at its length,
 // and the shortest one fits the column. Everything else that is too fine stays an error: 0.30000000000000004 is what the
 // vendor has computed, and its shortest form; what it should have computed would be a guess.
 func ParseNumber(s string) (schema.Money, error) {
-	m, err := ParseMoney(s)
+	m, err := parseMoney(s)
 	if !errors.Is(err, errTooFine) {
 		return m, err
 	}
@@ -94,7 +94,7 @@ func ParseNumber(s string) (schema.Money, error) {
 	if !ok {
 		return m, err
 	}
-	return ParseMoney(short)
+	return parseMoney(short)
 }
 
 // shortest is the shortest form of the float64 that a number was printed from; ok is false where it is the print of none,
@@ -125,26 +125,9 @@ func parseExponent(s string) (int, bool) {
 	if s[0] != 'e' && s[0] != 'E' {
 		return 0, false
 	}
-	s = s[1:]
-	negative := false
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		negative, s = s[0] == '-', s[1:]
-	}
-	if s == "" {
-		return 0, false
-	}
+	n, err := strconv.Atoi(s[1:])
 	const limit = 1 << 30 // far beyond what fits; keeps the sum below from overflowing
-	n := 0
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = min(n*10+int(c-'0'), limit)
-	}
-	if negative {
-		n = -n
-	}
-	return n, true
+	return max(-limit, min(n, limit)), err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // exact makes the value digits × 10^exp, if the column can hold it. digits has no leading zeros.

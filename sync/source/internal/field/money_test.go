@@ -24,7 +24,7 @@ func TestMoney(t *testing.T) {
 		"9223372036854775808":     "9223372036854775808",
 		"000000000000000000000.1": "0.1",
 	} {
-		m, err := ParseMoney(text)
+		m, err := parseMoney(text)
 		if err != nil || !m.Valid || !m.Decimal.Equal(decimal.RequireFromString(want)) {
 			t.Errorf("%q: %v, %v; want %s", text, m.Decimal, err, want)
 		}
@@ -39,7 +39,7 @@ func TestMoney(t *testing.T) {
 		"123456789012345678901234567": errTooLarge, "1e26": errTooLarge, "1e999999999999999999": errTooLarge,
 		"9999999999,9999999999": errNotAmount,
 	} {
-		if m, err := ParseMoney(text); !errors.Is(err, want) || m.Valid {
+		if m, err := parseMoney(text); !errors.Is(err, want) || m.Valid {
 			t.Errorf("%q: %v, %v; want %v", text, m, err, want)
 		}
 	}
@@ -96,7 +96,7 @@ func TestDustIsTheAmount(t *testing.T) {
 						continue
 					}
 					// What fits the column is never changed.
-					if exact, e := ParseMoney(print); e == nil && err == nil && exact.Decimal.Equal(m.Decimal) {
+					if exact, e := parseMoney(print); e == nil && err == nil && exact.Decimal.Equal(m.Decimal) {
 						continue
 					}
 					t.Fatalf("%s as %s: %v, %v", amount, print, m.Decimal, err)
@@ -113,7 +113,7 @@ func FuzzNumber(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		m, err := ParseNumber(s)
-		exact, exactErr := ParseMoney(s)
+		exact, exactErr := parseMoney(s)
 		switch {
 		case exactErr == nil:
 			if err != nil || !m.Decimal.Equal(exact.Decimal) {
@@ -136,7 +136,7 @@ func FuzzMoney(f *testing.F) {
 	}
 	fits := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(integerDigits), nil))
 	f.Fuzz(func(t *testing.T, s string) {
-		m, err := ParseMoney(s)
+		m, err := parseMoney(s)
 		if err != nil {
 			return
 		}
@@ -153,7 +153,7 @@ func FuzzMoney(f *testing.F) {
 				t.Fatalf("%q became %s, want %v", s, d, want)
 			}
 		}
-		again, err := ParseMoney(d.String())
+		again, err := parseMoney(d.String())
 		if err != nil || !again.Decimal.Equal(d) {
 			t.Fatalf("%q became %s, and that %v, %v", s, d, again, err)
 		}

@@ -58,6 +58,20 @@ func (r *Row) Once(f uint8, key string) bool {
 	return true
 }
 
+// Listed ends the reading of a list row, which is no order without the things that place it. id is the vendor's name of the
+// order's id.
+func (r *Row) Listed(o *schema.Order, id string) {
+	if o.Fingerprint == 0 {
+		o.Fingerprint = 1 // zero means that no list row was seen
+	}
+	if o.OrderID == "" {
+		r.Fail(source.RejectNoID, id+" is missing")
+	}
+	if o.CreateTime.IsZero() {
+		r.Fail(source.RejectNoCreateTime, "CreateTime is missing")
+	}
+}
+
 // Fail keeps the first thing that is wrong.
 func (r *Row) Fail(reason, message string) {
 	if r.Reason == "" {
@@ -136,7 +150,7 @@ func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
 		return r.amount
 	}
 	var s string
-	read := ParseMoney
+	read := parseMoney
 	switch v.Type {
 	case gjson.String:
 		s = v.Str
@@ -159,81 +173,44 @@ func (r *Row) decimal(key string, v gjson.Result, reason string) schema.Money {
 }
 
 // Time reads a time that names its zone, as UTC (I6). Empty, null and absent mean that there is none.
-func (r *Row) Time(key string, v gjson.Result) time.Time {
-	t, err := r.zoned(key, v)
-	return r.timed(key, v, t, err)
-}
+func (r *Row) Time(key string, v gjson.Result) time.Time { return r.time(key, v, nil, false) }
 
 // End reads the end of a service as Time does. One that lies beyond the columns is no end, and there is none then: vendors
 // write 2999-09-08 and 9999-12-31 for "never". The payload keeps what was sent.
-func (r *Row) End(key string, v gjson.Result) time.Time {
-	t, err := r.zoned(key, v)
-	return r.timed(key, v, t, unlessNever(v, err))
-}
-
-func (r *Row) zoned(key string, v gjson.Result) (time.Time, error) {
-	switch v.Type {
-	case gjson.Null:
-		return time.Time{}, nil
-	case gjson.String:
-		s := strings.TrimSpace(v.Str)
-		if s == "" {
-			return time.Time{}, nil
-		}
-		return ParseTime(s)
-	}
-	r.wrongType(key, v)
-	return time.Time{}, nil
-}
-
-// unlessNever takes an end that is too late for the columns for none, also one without the zone or the time of the day, which
-// make no difference then.
-func unlessNever(v gjson.Result, err error) error {
-	if errors.Is(err, errTimeLate) || errors.Is(err, errNotTime) && isLateDay(v.Str) {
-		return nil
-	}
-	return err
-}
-
-// timed is a time that was read, or a reject where it could not be.
-func (r *Row) timed(key string, v gjson.Result, t time.Time, err error) time.Time {
-	if err != nil {
-		r.Fail(source.RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
-	}
-	return t
-}
+func (r *Row) End(key string, v gjson.Result) time.Time { return r.time(key, v, nil, true) }
 
 // LocalTime reads a time of a vendor who writes `yyyy-MM-dd HH:mm:ss` and leaves the zone out: it is in loc. A number is
 // in milliseconds since 1970. A text that names its zone is taken at its word.
 func (r *Row) LocalTime(key string, v gjson.Result, loc *time.Location) time.Time {
-	t, err := r.local(key, v, loc)
-	return r.timed(key, v, t, err)
+	return r.time(key, v, loc, false)
 }
 
 // LocalEnd reads the end of a service as LocalTime does, and what is no end as End does.
 func (r *Row) LocalEnd(key string, v gjson.Result, loc *time.Location) time.Time {
-	t, err := r.local(key, v, loc)
-	return r.timed(key, v, t, unlessNever(v, err))
+	return r.time(key, v, loc, true)
 }
 
-func (r *Row) local(key string, v gjson.Result, loc *time.Location) (time.Time, error) {
-	switch v.Type {
-	case gjson.Null:
-		return time.Time{}, nil
-	case gjson.Number:
-		return ParseMillis(v.Raw)
-	case gjson.String:
-		switch s := strings.TrimSpace(v.Str); {
-		case s == "":
-			return time.Time{}, nil
-		case strings.Contains(s, "T"):
-			return ParseTime(s)
-		case strings.ContainsAny(s, "-:"):
-			return ParseLocal(s, loc)
-		default:
-			return ParseMillis(s)
-		}
+// time reads a time; without a zone it has to name one.
+func (r *Row) time(key string, v gjson.Result, loc *time.Location, end bool) (t time.Time) {
+	s := strings.TrimSpace(v.Str)
+	var err error
+	switch {
+	case v.Type == gjson.Null, v.Type == gjson.String && s == "":
+	case v.Type == gjson.Number && loc != nil:
+		t, err = parseMillis(v.Raw)
+	case v.Type != gjson.String:
+		r.wrongType(key, v)
+	case loc == nil || strings.Contains(s, "T"):
+		t, err = ParseTime(s)
+	case strings.ContainsAny(s, "-:"):
+		t, err = parseLocal(s, loc)
+	default:
+		t, err = parseMillis(s)
 	}
-	r.wrongType(key, v)
-	return time.Time{}, nil
+	// An end that is too late for the columns may lack the zone or the time of the day, too: these make no difference then.
+	never := end && (errors.Is(err, errTimeLate) || errors.Is(err, errNotTime) && isLateDay(s))
+	if err != nil && !never {
+		r.Fail(source.RejectTime, key+": "+err.Error()+": "+Excerpt(v.Raw))
+	}
+	return t
 }

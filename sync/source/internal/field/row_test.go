@@ -153,7 +153,7 @@ func FuzzLocal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, loc := range zones {
-			got, err := ParseLocal(s, loc)
+			got, err := parseLocal(s, loc)
 			if err != nil {
 				continue
 			}
@@ -226,7 +226,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%v: items %v, rejects %v", tc.lines, ids, reasons)
 		}
 	}
-	whole, broken := (&Lines{Stream: stream, Order: "1"}).Whole([]string{`{}`, `{`}, Check)
+	whole, broken := (&Lines{Stream: stream, Order: "1"}).Whole([]string{`{}`, `{`})
 	if !cmp.Equal(whole, []string{`{}`}) || len(broken) != 1 || broken[0].Reason != source.RejectJSON || broken[0].OrderID != "1" {
 		t.Errorf("%v, %+v", whole, broken)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -44,9 +43,9 @@ func ParseTime(s string) (time.Time, error) {
 // LocalLayout is how vendors write times that do not name their zone.
 const LocalLayout = "2006-01-02 15:04:05"
 
-// ParseLocal reads a time of the form yyyy-MM-dd HH:mm:ss in a zone as UTC (I6). Where clocks are set back an hour comes
+// parseLocal reads a time of the form yyyy-MM-dd HH:mm:ss in a zone as UTC (I6). Where clocks are set back an hour comes
 // twice, and where they are set forward one is left out: such a time is an error, because nobody can say which is meant.
-func ParseLocal(s string, loc *time.Location) (time.Time, error) {
+func parseLocal(s string, loc *time.Location) (time.Time, error) {
 	if len(s) < len(LocalLayout) || len(s) > len(LocalLayout) && s[len(LocalLayout)] != '.' {
 		return time.Time{}, errNotTime
 	}
@@ -80,8 +79,8 @@ func offset(t time.Time, loc *time.Location) time.Duration {
 	return time.Duration(s) * time.Second
 }
 
-// ParseMillis reads milliseconds since 1970 as UTC (I6).
-func ParseMillis(s string) (time.Time, error) {
+// parseMillis reads milliseconds since 1970 as UTC (I6).
+func parseMillis(s string) (time.Time, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		return time.Time{}, errNotTime
@@ -93,7 +92,7 @@ var day = regexp.MustCompile(`^\+?0*([1-9]\d{3,8})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[
 
 // isLateDay reports whether a text begins with a day that is after the columns in every zone.
 func isLateDay(s string) bool {
-	m := day.FindStringSubmatch(strings.TrimSpace(s))
+	m := day.FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}

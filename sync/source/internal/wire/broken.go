@@ -4,15 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
 
 	"github.com/ordersync/ordersync/sync/source"
 )
-
-// isNetwork reports whether an error is the network's.
-func isNetwork(err error) bool { return errors.As(err, new(net.Error)) }
 
 // broken is a call without an answer.
 func (c *Client) broken(ctx, callCtx context.Context, action string, status int, err error) *source.Error {
@@ -58,11 +56,5 @@ func withCause(ctx context.Context) error {
 	if cause == nil || errors.Is(err, cause) {
 		return err
 	}
-	return &causedError{err, cause}
+	return fmt.Errorf("%w: %w", err, cause)
 }
-
-// causedError is a context's error, and its cause.
-type causedError struct{ err, cause error }
-
-func (e *causedError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }

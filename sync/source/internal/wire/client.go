@@ -1,37 +1,29 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/ordersync/ordersync/sync/source"
-	"github.com/ordersync/ordersync/sync/source/internal/field"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
 // Options of a Client: what a login brings, and what its vendor is like.
 type Options struct {
-	Account  string // the label of every error
-	Endpoint string // http(s)://host[:port]
-
-	Timeout     time.Duration // of one call, all of it; 30 s by default
-	DialTimeout time.Duration // of connecting, and again of the TLS handshake; 5 s by default
-	MaxInFlight int           // calls at a time: as many connections are kept; 16 by default
-	Transport   http.RoundTripper
-	NextVersion func() uint64
+	source.Options // with an Endpoint
+	Credentials    keys.Credentials
+	Keys           *keys.Keyring // instead of one of the Credentials, for tests
 
 	Vendor string // the name of the source
 	Path   string // "/" by default
-	Keys   *keys.Keyring
 	Codes  []Code // the vendor's error codes; the first row that fits wins
 	// Sign makes a signed request for one attempt. It must be one that net/http does not send again by itself.
 	Sign func(ctx context.Context, base url.URL, action string, args []Arg, key keys.Key) *http.Request
@@ -43,105 +35,54 @@ type Options struct {
 	Permission string
 }
 
-// Defaults of Options.
 const (
-	DefaultTimeout     = 30 * time.Second
-	DefaultDialTimeout = 5 * time.Second
-	DefaultInFlight    = 16
+	defaultTimeout  = 30 * time.Second
+	defaultInFlight = 16
 )
-
-// Envelope is what a vendor's answers have around their data, good and bad ones.
-type Envelope struct {
-	Code, Text, RequestID string
-	Denied                map[string]string // what the vendor says of a permission that is missing, by names in lower case
-	Failed                bool              // the answer says that the call has failed, whatever its HTTP status is
-	Data                  gjson.Result      // where the data is; what it is, is the vendor's matter
-}
-
-// Field takes one of the fields that the vendors' gateways have in all their answers. Their spelling differs by gateway
-// (Code, code; RequestId, requestId, requestid; Message, and Msg of UniCloud), and the vendors' SDKs take them all, so case
-// says nothing here.
-func (e *Envelope) Field(name string, v gjson.Result) {
-	set := func(to *string) {
-		if text := field.Plain(v); text != "" {
-			*to = text
-		}
-	}
-	switch strings.ToLower(name) {
-	case "code":
-		set(&e.Code)
-	case "message", "msg":
-		set(&e.Text)
-	case "requestid":
-		set(&e.RequestID)
-	case "accessdenieddetail":
-		said := func(name string, v gjson.Result) {
-			if text := field.Plain(v); text != "" {
-				e.Denied[strings.ToLower(name)] = text
-			}
-		}
-		e.Denied = map[string]string{}
-		if v.IsObject() {
-			field.Each(v.Raw, func(k, v gjson.Result) bool { said(field.Str(k), v); return true })
-		} else if parts, err := Element(v.Raw); err == nil {
-			for _, p := range parts {
-				said(p.Name, p.Value)
-			}
-		}
-	}
-}
-
-// Answer is what came back from a call that the vendor says has succeeded.
-type Answer struct {
-	Envelope
-	Action    string
-	Status    int
-	Header    http.Header
-	Body      string
-	Version   uint64
-	FetchedAt time.Time
-}
 
 // Client makes calls for one login. It is safe for concurrent use.
 type Client struct {
-	o     Options
-	base  url.URL
+	Login
+	o    Options
+	base url.URL
+}
+
+// Login is the part of a Client that a vendor's client embeds. The rest is not for whoever holds one: what changes something
+// at the vendor is bss.Canceller's alone.
+type Login struct {
+	name  string
 	http  http.RoundTripper
 	clock source.Clock
 }
 
-// New makes a Client. It makes no call. The errors of all wrong options come together.
-func New(o Options) (*Client, error) {
-	var errs []error
+// New makes a Client. It makes no call. The errors of all wrong options come together, with those of the vendor's own.
+func New(o Options, wrong ...error) (*Client, error) {
+	if o.Keys == nil {
+		var err error
+		if o.Keys, err = keys.NewKeyring(o.Credentials); err != nil {
+			wrong = append(wrong, fmt.Errorf("credentials: %w", err))
+		}
+	}
 	if o.Account == "" {
-		errs = append(errs, errors.New("account: a name is required"))
+		wrong = append(wrong, errors.New("account: a name is required"))
 	}
 	base, err := parseEndpoint(o.Endpoint)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+		wrong = append(wrong, fmt.Errorf("endpoint: %w", err))
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if err := errors.Join(wrong...); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Vendor, err)
 	}
-	o.Timeout = OrDefault(o.Timeout, DefaultTimeout)
-	base.Path = OrDefault(o.Path, "/")
-	c := &Client{o: o, base: base, http: o.Transport}
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
+	base.Path = cmp.Or(o.Path, "/")
+	c := &Client{Login: Login{name: o.Vendor + " " + o.Account + " at " + base.Host, http: o.Transport}, o: o, base: base}
 	if c.http == nil {
-		c.http = NewTransport(base, OrDefault(o.DialTimeout, DefaultDialTimeout), max(OrDefault(o.MaxInFlight, DefaultInFlight), 1), nil)
+		c.http = NewTransport(base, max(cmp.Or(o.MaxInFlight, defaultInFlight), 1), nil)
 	}
 	if c.o.NextVersion == nil {
-		c.o.NextVersion = tickClock
+		c.o.NextVersion = nextVersion
 	}
 	return c, nil
-}
-
-// OrDefault is v, or def where v is the zero value.
-func OrDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // parseEndpoint reads http(s)://host[:port].
@@ -158,37 +99,34 @@ func parseEndpoint(s string) (url.URL, error) {
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-var lastTick atomic.Uint64
+var lastVersion atomic.Uint64
 
-// tickClock is a clock in nanoseconds that never returns the same time twice and never goes back.
-func tickClock() uint64 {
+// nextVersion is a clock in nanoseconds that never returns the same time twice and never goes back.
+func nextVersion() uint64 {
 	now := uint64(max(time.Now().UnixNano(), 1))
 	for {
-		last := lastTick.Load()
-		if next := max(now, last+1); lastTick.CompareAndSwap(last, next) {
+		last := lastVersion.Load()
+		if next := max(now, last+1); lastVersion.CompareAndSwap(last, next) {
 			return next
 		}
 	}
 }
 
 // Close closes connections that are not in use.
-func (c *Client) Close() {
-	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
+func (l *Login) Close() {
+	if t, ok := l.http.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
 // Format keeps secrets out of every print (I10).
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+func (l *Login) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.name) }
 
 // String names the login and where it calls.
-func (c *Client) String() string { return c.o.Vendor + " " + c.o.Account + " at " + c.base.Host }
+func (l *Login) String() string { return l.name }
 
 // Clock is what the answers say of the vendor's clock.
-func (c *Client) Clock() *source.Clock { return &c.clock }
-
-// Host is where the login calls.
-func (c *Client) Host() string { return c.base.Host }
+func (l *Login) Clock() *source.Clock { return &l.clock }
 
 // Request makes the request of a call with a key, as Send does.
 func (c *Client) Request(ctx context.Context, action string, args []Arg, key keys.Key) *http.Request {
@@ -224,7 +162,7 @@ func (c *Client) Send(ctx context.Context, action string, args []Arg) (Answer, e
 	switch {
 	case err != nil && callCtx.Err() != nil:
 		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
-	case err != nil && good && isNetwork(err): // a reset, not an end that came too early
+	case err != nil && good && errors.As(err, new(net.Error)): // a reset, not an end that came too early
 		return Answer{}, c.broken(ctx, callCtx, action, a.Status, err)
 	case err != nil && good:
 		return Answer{}, c.Malformed(&a, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 	"go.uber.org/goleak"
 
+	"github.com/ordersync/ordersync/sync/source"
 	"github.com/ordersync/ordersync/sync/source/keys"
 )
 
@@ -23,13 +24,9 @@ var testSigner = V1{Method: http.MethodGet, Format: "json", Version: "2020-01-01
 // client makes a client of a vendor whose envelope is flat.
 func client(t testing.TB, endpoint string) *Client {
 	t.Helper()
-	ring, err := keys.NewKeyring(keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret})
-	if err != nil {
-		t.Fatal(err)
-	}
 	c, err := New(Options{
-		Vendor: "test", Account: "main", Endpoint: endpoint, Keys: ring, Codes: GatewayCodes, Sign: testSigner.Request,
-		Permission: HintPermission,
+		Options: source.Options{Account: "main", Endpoint: endpoint}, Vendor: "test", Permission: HintPermission,
+		Credentials: keys.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}, Codes: GatewayCodes, Sign: testSigner.Request,
 		Parse: func(body string) (Envelope, error) {
 			err := Object(body)
 			code := gjson.Get(body, "Code").String()
@@ -43,7 +40,7 @@ func client(t testing.TB, endpoint string) *Client {
 	return c
 }
 
-func TestTickClock(t *testing.T) {
+func TestNextVersion(t *testing.T) {
 	t.Parallel()
 	var seen sync.Map
 	var wg sync.WaitGroup
@@ -51,7 +48,7 @@ func TestTickClock(t *testing.T) {
 		wg.Go(func() {
 			last := uint64(0)
 			for range 1000 {
-				v := tickClock()
+				v := nextVersion()
 				if _, twice := seen.LoadOrStore(v, true); twice || v <= last {
 					t.Errorf("%d after %d, twice %v", v, last, twice)
 				}

@@ -31,13 +31,13 @@ const (
 	HintPermission = "the RAM user or role needs a policy that allows {ram action} on all resources (*)"
 	HintKey        = "check credentials: the AccessKey does not exist, is disabled, or belongs to another site"
 	HintSecret     = "check credentials: the AccessKey secret does not belong to the AccessKey id"
-	HintToken      = "the security token has expired or is damaged: get new temporary credentials"
-	HintClock      = "check that this machine's clock is right (NTP); the vendor refuses times that are more than 15 minutes off"
+	hintToken      = "the security token has expired or is damaged: get new temporary credentials"
+	hintClock      = "check that this machine's clock is right (NTP); the vendor refuses times that are more than 15 minutes off"
 	HintNonce      = "a request arrived twice: look for a proxy that sends requests again, and at this machine's clock"
-	HintNoToken    = "the AccessKey is a temporary one: security_token must be given with it"
-	HintVersion    = "this says nothing of an order: the gateway does not know the call; check endpoint and, where there is one, api_version"
-	HintThrottle   = "all users and keys of one main account share the quota: lower `quota` if other programs call this API too"
-	HintTLS        = "use an https:// endpoint"
+	hintNoToken    = "the AccessKey is a temporary one: security_token must be given with it"
+	hintVersion    = "this says nothing of an order: the gateway does not know the call; check endpoint and, where there is one, api_version"
+	hintThrottle   = "all users and keys of one main account share the quota: lower `quota` if other programs call this API too"
+	hintTLS        = "use an https:// endpoint"
 )
 
 // throttling is what the gateway's codes of throttling have in common.
@@ -48,13 +48,13 @@ const throttling = "Throttling"
 // vendor's terraform provider retries. They stand behind a product's own codes. None of them speaks of an order: what the
 // gateway does not find is a key, an API or a product, so none has the Reason not_found.
 var GatewayCodes = []Code{
-	{Code: "Throttling", Status: 429, Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "Throttling.User", Status: 429, Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "Throttling.Api", Status: 400, Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "Rejected.Throttling", Reason: source.Throttled, Hint: HintThrottle},
-	{Code: throttling, Match: Containing, Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "TooManyRequests", Match: Prefix, Status: 429, Reason: source.Throttled, Hint: HintThrottle},
-	{Code: "FlowControl", Match: Containing, Reason: source.Throttled, Hint: HintThrottle},
+	{Code: "Throttling", Status: 429, Reason: source.Throttled, Hint: hintThrottle},
+	{Code: "Throttling.User", Status: 429, Reason: source.Throttled, Hint: hintThrottle},
+	{Code: "Throttling.Api", Status: 400, Reason: source.Throttled, Hint: hintThrottle},
+	{Code: "Rejected.Throttling", Reason: source.Throttled, Hint: hintThrottle},
+	{Code: throttling, Match: Containing, Reason: source.Throttled, Hint: hintThrottle},
+	{Code: "TooManyRequests", Match: Prefix, Status: 429, Reason: source.Throttled, Hint: hintThrottle},
+	{Code: "FlowControl", Match: Containing, Reason: source.Throttled, Hint: hintThrottle},
 
 	{Code: "InternalError", Status: 500, Reason: source.Unavailable},
 	{Code: "InternalError", Match: Prefix, Status: 500, Reason: source.Unavailable},
@@ -67,15 +67,15 @@ var GatewayCodes = []Code{
 	{Code: "RequestTimeout", Match: Prefix, Status: 408, Reason: source.Timeout},
 
 	{Code: "SignatureNonceUsed", Status: 400, Reason: source.Unavailable, Fresh: true, Hint: HintNonce},
-	{Code: "InvalidTimeStamp.Expired", Status: 400, Reason: source.Auth, Fresh: true, Hint: HintClock},
-	{Code: "TimeStamp", Match: Containing, Status: 400, Reason: source.Auth, Hint: HintClock}, // InvalidTimeStamp.Format, IllegalTimestamp
-	{Code: "InvalidSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintToken},
+	{Code: "InvalidTimeStamp.Expired", Status: 400, Reason: source.Auth, Fresh: true, Hint: hintClock},
+	{Code: "TimeStamp", Match: Containing, Status: 400, Reason: source.Auth, Hint: hintClock}, // InvalidTimeStamp.Format, IllegalTimestamp
+	{Code: "InvalidSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: hintToken},
 	{Code: "AccessKey", Match: Containing, Status: 404, Reason: source.Auth, Hint: HintKey}, // InvalidAccessKeyId.NotFound, NoEnabledAccessKey
 	{Code: "IncompleteSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
 	{Code: "SignatureDoesNotMatch", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintSecret},
 	{Code: "MissingSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret},
 	{Code: "InvalidSignature", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintSecret}, // InvalidSignatureMethod
-	{Code: "MissingSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: HintNoToken},
+	{Code: "MissingSecurityToken", Match: Prefix, Status: 400, Reason: source.Auth, Hint: hintNoToken},
 	{Code: "Forbidden.RAM", Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "NoPermission", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "NotAuthorized", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
@@ -83,20 +83,20 @@ var GatewayCodes = []Code{
 	{Code: "AccessDenied", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 	{Code: "Forbidden", Match: Prefix, Status: 403, Reason: source.Auth, Hint: HintPermission},
 
-	{Code: "InvalidAction", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidApi", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidProduct.", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidVersion", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "UnsupportedOperation", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidOperation.NotSupportedEndpoint", Status: 404, Reason: source.BadRequest, Hint: HintVersion},
-	{Code: "InvalidProtocol.NeedSsl", Status: 400, Reason: source.BadRequest, Hint: HintTLS},
+	{Code: "InvalidAction", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "InvalidApi", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "InvalidProduct.", Match: Prefix, Status: 404, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "InvalidVersion", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "UnsupportedOperation", Match: Prefix, Status: 400, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "InvalidOperation.NotSupportedEndpoint", Status: 404, Reason: source.BadRequest, Hint: hintVersion},
+	{Code: "InvalidProtocol.NeedSsl", Status: 400, Reason: source.BadRequest, Hint: hintTLS},
 	{Code: "MissingParameter", Match: Prefix, Status: 400, Reason: source.BadRequest},
 	{Code: "InvalidParameter", Match: Prefix, Status: 400, Reason: source.BadRequest},
 }
 
-// LookUp finds the row of a code, whatever its case. Codes decide before the HTTP status does: throttling is documented
+// lookUp finds the row of a code, whatever its case. Codes decide before the HTTP status does: throttling is documented
 // both as 400 and as 429, and failures come inside 200.
-func LookUp(table []Code, vendorCode string) (Code, bool) {
+func lookUp(table []Code, vendorCode string) (Code, bool) {
 	lower := strings.ToLower(vendorCode)
 	for i := range table {
 		c := &table[i]
@@ -114,8 +114,8 @@ func LookUp(table []Code, vendorCode string) (Code, bool) {
 	return Code{}, false
 }
 
-// ReasonOfStatus is for answers with a code that is not in the table, or without one. It is never not_found.
-func ReasonOfStatus(status int) source.Reason {
+// reasonOfStatus is for answers with a code that is not in the table, or without one. It is never not_found.
+func reasonOfStatus(status int) source.Reason {
 	switch {
 	case status == 429:
 		return source.Throttled

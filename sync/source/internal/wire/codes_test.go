@@ -15,7 +15,7 @@ func TestStatusWithoutAKnownCode(t *testing.T) {
 		404: source.BadRequest, 405: source.BadRequest, 410: source.BadRequest, 408: source.Timeout, 409: source.BadRequest, 418: source.BadRequest, 429: source.Throttled,
 		500: source.Unavailable, 502: source.Unavailable, 503: source.Unavailable, 504: source.Timeout, 599: source.Unavailable,
 	} {
-		if got := ReasonOfStatus(status); got != want {
+		if got := reasonOfStatus(status); got != want {
 			t.Errorf("HTTP %d: %s, want %s", status, got, want)
 		}
 	}
@@ -37,20 +37,20 @@ func TestNoGatewayCodeIsAboutAnOrder(t *testing.T) {
 		"SYSTEM.CONCURRENT_OPERATE": source.Unavailable, "system.concurrent_operate": source.Unavailable, "throttling.user": source.Throttled,
 		"TooManyRequests": source.Throttled, "OperationConflict": source.Unavailable,
 	} {
-		if row, known := LookUp(GatewayCodes, code); !known || row.Reason != want {
+		if row, known := lookUp(GatewayCodes, code); !known || row.Reason != want {
 			t.Errorf("%s: %v, %+v; want %s", code, known, row, want)
 		}
 	}
 	for code, want := range map[string]string{ // of which kind a code is, its name says
-		"Forbidden.AccessKeyDisabled": HintKey, "InvalidAccessKeySecret": HintKey, "InvalidSecurityToken.MismatchWithAccessKey": HintToken,
-		"IllegalTimestamp": HintClock, "InvalidTimeStamp.Format": HintClock, "Forbidden.RAM": HintPermission,
+		"Forbidden.AccessKeyDisabled": HintKey, "InvalidAccessKeySecret": HintKey, "InvalidSecurityToken.MismatchWithAccessKey": hintToken,
+		"IllegalTimestamp": hintClock, "InvalidTimeStamp.Format": hintClock, "Forbidden.RAM": HintPermission,
 	} {
-		if row, _ := LookUp(GatewayCodes, code); row.Hint != want {
+		if row, _ := lookUp(GatewayCodes, code); row.Hint != want {
 			t.Errorf("%s: %+v", code, row)
 		}
 	}
 	for _, code := range []string{"", "Odd.NotFound", "InvalidProductCode", "NotThrottled"} {
-		if row, known := LookUp(GatewayCodes, code); known {
+		if row, known := lookUp(GatewayCodes, code); known {
 			t.Errorf("%s: %+v", code, row)
 		}
 	}

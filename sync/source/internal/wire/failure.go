@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ import (
 // before it.
 func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	e := c.failure(a)
-	row, known := LookUp(c.o.Codes, a.Code)
+	row, known := lookUp(c.o.Codes, a.Code)
 	if !known {
 		// That an order is unknown only a code can say, never a status: what is missing may as well be the API or the host.
-		row = Code{Reason: ReasonOfStatus(a.Status)}
+		row = Code{Reason: reasonOfStatus(a.Status)}
 		if len(a.Denied) > 0 {
 			row.Reason = source.Auth
 		}
@@ -30,16 +31,16 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 		case row.Reason == source.Auth:
 			row.Hint = c.o.Permission
 		case a.Status == http.StatusNotFound:
-			row.Hint = HintVersion
+			row.Hint = hintVersion
 		}
 	}
 	wait, throttle := retryAfter(a.Header, row.Reason, a.FetchedAt)
 	if throttle && row.Reason != source.Throttled {
-		row, _ = LookUp(c.o.Codes, throttling)
+		row, _ = lookUp(c.o.Codes, throttling)
 		row.Reason = source.Throttled
 	}
 	e.Code, e.Message, e.Reason, e.Fresh = c.Show(a.Code, 100), c.Show(a.Text, 600), row.Reason, row.Fresh
-	if row.Hint == HintToken {
+	if row.Hint == hintToken {
 		e.Fresh = c.o.Keys.Refused()
 	}
 	e.RetryAfter = wait
@@ -47,7 +48,7 @@ func (c *Client) refused(a *Answer, vendors bool) *source.Error {
 	if c.o.Expand != nil {
 		e.Hint = c.o.Expand(e.Hint, a.Action)
 	}
-	if row.Hint == HintClock {
+	if row.Hint == hintClock {
 		e.Hint += clockError(a.Header, a.FetchedAt)
 	}
 	if denial := c.denial(a.Denied); denial != "" && !e.Reason.Retryable() {
@@ -74,14 +75,14 @@ func (c *Client) denial(said map[string]string) string {
 	if say("AuthAction")+say("NoPermissionType") == "" {
 		return ""
 	}
-	action, who := OrDefault(say("AuthAction"), "the call"), OrDefault(say("AuthPrincipalDisplayName"), "the caller")
+	action, who := cmp.Or(say("AuthAction"), "the call"), cmp.Or(say("AuthPrincipalDisplayName"), "the caller")
 	if kind := say("AuthPrincipalType"); kind != "" {
 		who = kind + " " + who
 	}
 	if owner := say("AuthPrincipalOwnerId"); owner != "" {
 		who += " of account " + owner
 	}
-	policy := OrDefault(say("PolicyType"), "policy")
+	policy := cmp.Or(say("PolicyType"), "policy")
 	switch kind := say("NoPermissionType"); {
 	case strings.EqualFold(kind, "ExplicitDeny"):
 		return fmt.Sprintf("the vendor says: a policy denies %s to %s (ExplicitDeny, %s): take the Deny out of it", action, who, policy)
@@ -92,37 +93,6 @@ func (c *Client) denial(said map[string]string) string {
 	}
 }
 
-// ShapeError is an answer, or a part of one, that is not what it should be.
-type ShapeError struct {
-	Err error
-	Raw string // the part
-}
-
-func (e *ShapeError) Error() string { return e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *ShapeError) Unwrap() error { return e.Err }
-
-// What can be wrong with an answer as a whole.
-var (
-	ErrEmpty     = errors.New("the answer is empty")
-	ErrNotJSON   = errors.New("the answer is not JSON")
-	ErrNotObject = errors.New("the answer is not a JSON object")
-)
-
-// Object checks that an answer is a JSON object, once: its parts need no further check.
-func Object(body string) error {
-	switch trimmed := strings.TrimLeft(body, " \t\r\n"); {
-	case trimmed == "":
-		return ErrEmpty
-	case !field.Valid(body):
-		return &ShapeError{ErrNotJSON, trimmed}
-	case trimmed[0] != '{':
-		return &ShapeError{ErrNotObject, trimmed}
-	}
-	return nil
-}
-
 // Malformed is a good answer that is not what the vendor documents.
 func (c *Client) Malformed(a *Answer, err error) *source.Error {
 	e := c.failure(a)
@@ -131,7 +101,7 @@ func (c *Client) Malformed(a *Answer, err error) *source.Error {
 	if errors.As(err, &shape) {
 		e.Message += ": " + c.Show(shape.Raw, 120)
 	}
-	if errors.Is(err, ErrNotJSON) {
+	if errors.Is(err, errNotJSON) {
 		e.Hint = "the answer may be cut short, or come from a proxy or a login page on the way"
 	}
 	return e
@@ -162,10 +132,7 @@ func (c *Client) keyless(ctx, callCtx context.Context, action string, err error)
 
 // failure starts the error of an answer.
 func (c *Client) failure(a *Answer) *source.Error {
-	id := a.RequestID
-	if id == "" {
-		id = a.Header.Get("X-Acs-Request-Id")
-	}
+	id := cmp.Or(a.RequestID, a.Header.Get("X-Acs-Request-Id"))
 	return &source.Error{Vendor: c.o.Vendor, API: a.Action, Account: c.o.Account, HTTPStatus: a.Status, RequestID: c.Show(id, 100)}
 }
 

@@ -15,6 +15,7 @@ const (
 	// connections are never idle for so long.
 	idleTimeout = 15 * time.Second
 	maxHeader   = 1 << 20
+	dialTimeout = 5 * time.Second // of connecting, and again of the TLS handshake
 )
 
 // NewTransport makes a transport for one host that keeps one connection for each call in flight. The request's context
@@ -22,7 +23,7 @@ const (
 // not looked at it, and a gateway in between may have. HTTP/1.1 does so too where a kept connection turns out to be closed,
 // but only with requests that are idempotent and can be replayed, which those of Options.Sign are not. config is for tests;
 // nil trusts what the system trusts.
-func NewTransport(base url.URL, dial time.Duration, inFlight int, config *tls.Config) *http.Transport {
+func NewTransport(base url.URL, inFlight int, config *tls.Config) *http.Transport {
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -31,8 +32,8 @@ func NewTransport(base url.URL, dial time.Duration, inFlight int, config *tls.Co
 	proxy, err := httpproxy.FromEnvironment().ProxyFunc()(&base) // leaves out loopback addresses
 	return &http.Transport{
 		Proxy:                  func(*http.Request) (*url.URL, error) { return proxy, err },
-		DialContext:            (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    dial,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
 		TLSClientConfig:        config,
 		Protocols:              &protocols,
 		MaxConnsPerHost:        inFlight,

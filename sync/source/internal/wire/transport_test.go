@@ -48,7 +48,7 @@ func (h *host) start(t *testing.T) (url.URL, *http.Transport) {
 		}
 	})
 	base := url.URL{Scheme: "http", Host: l.Addr().String(), Path: "/"}
-	transport := NewTransport(base, DefaultDialTimeout, 2, nil)
+	transport := NewTransport(base, 2, nil)
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = l.Close()

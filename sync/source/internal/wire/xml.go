@@ -21,7 +21,7 @@ type Member struct {
 	Raw   string
 }
 
-var errNotXML = fmt.Errorf("%w, nor XML", ErrNotJSON)
+var errNotXML = fmt.Errorf("%w, nor XML", errNotJSON)
 
 // IsXML reports whether a payload is XML, or else JSON.
 func IsXML(raw string) bool { return strings.HasPrefix(strings.TrimLeft(raw, " \t\r\n"), "<") }
