@@ -52,10 +52,9 @@ const mostSamples = 60
 // a day that has all of them. What is stored the warehouse counts; nil is a warehouse that has no tables yet.
 //
 // The rest is arithmetic. A detail call for each order that is not stored, and orders ÷ page size list calls; beside them each day
-// costs up to two for what does not fill its last page, and for the second look at its first one, and the longest listing up to three
-// that prove it. How much that is on average the
+// costs up to two for what does not fill its last page, and for the second look at its first one. How much that is on average the
 // days say that were counted: all of them, or some that were picked by chance. However unevenly orders are spread, a day is
-// never off by more than these two.
+// never off by more than these two. The longest listing takes up to three calls more, which prove it.
 func EstimateBackfill(ctx context.Context, s stream.Stream, stored Stored, o EstimateOptions) Estimate {
 	o.Now = o.Now.Add(s.Offset())
 	e := &estimate{Estimate: Estimate{Stream: s.Stream}, EstimateOptions: o, stream: s, stored: stored}
@@ -164,7 +163,7 @@ func (e *estimate) proof(ctx context.Context, longest unit, orders int) error {
 	if e.ListCalls++; orders < e.Orders {
 		return nil
 	}
-	e.Calls++ // the others have none, and who knows what there is beside them
+	e.Calls++ // the other units have none, and what lies beside all of them was not counted
 	wider, err := e.stream.Total(ctx, window.Interval{Start: longest.Start.Add(-walk.Around), End: longest.End.Add(walk.Around)})
 	if err != nil && source.ReasonOf(err) != source.Timeout {
 		return fmt.Errorf("count the orders around %s: %w", longest.Interval, err)
