@@ -55,13 +55,12 @@ func errPermission(action string) *Error {
 // both are in milliseconds.
 func errThrottled(limit float64, retry time.Duration) *Error {
 	left := (retry + time.Millisecond - 1) / time.Millisecond
-	return &Error{
-		Status: 400, Code: "Throttling.User", Message: "Request was denied due to user flow control.",
-		header: http.Header{
-			"X-Acs-Retry-After":    {strconv.FormatInt(int64(left), 10)},
-			"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)},
-		},
+	e := coded(400, "Throttling.User")
+	e.header = http.Header{
+		"X-Acs-Retry-After":    {strconv.FormatInt(int64(left), 10)},
+		"X-Ratelimit-User-Api": {fmt.Sprintf("Limit:%g,Remain:0,TimeLeft:%d", limit, left)},
 	}
+	return e
 }
 
 // appendBSSError writes the error's body as BSS has it.

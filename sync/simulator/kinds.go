@@ -135,7 +135,12 @@ func exactly(a Action) func(*random, *FaultRequest) Action {
 }
 
 func refusal(status int, code string) func(*random, *FaultRequest) Action {
-	return exactly(Action{Error: &Error{Status: status, Code: code, Message: messages[code]}})
+	return exactly(Action{Error: coded(status, code)})
+}
+
+// coded is an error with the vendor's message of its code.
+func coded(status int, code string) *Error {
+	return &Error{Status: status, Code: code, Message: messages[code]}
 }
 
 var messages = map[string]string{
@@ -155,7 +160,7 @@ func oneOf(acts ...func(*random, *FaultRequest) Action) func(*random, *FaultRequ
 // throttle varies in all that the vendor's documents leave open. The SDK takes TimeLeft for milliseconds.
 func throttle(s *random, _ *FaultRequest) Action {
 	code := [...]string{"Throttling", "Throttling.User", "Throttling.Api"}[s.n(3)]
-	a := Action{Error: &Error{Status: [...]int{400, 429}[s.n(2)], Code: code, Message: messages[code]}}
+	a := Action{Error: coded([...]int{400, 429}[s.n(2)], code)}
 	left := fmt.Sprintf("Limit:10,Remain:0,TimeLeft:%d", s.between(1, 25))
 	switch s.n(4) {
 	case 0:
@@ -169,7 +174,7 @@ func throttle(s *random, _ *FaultRequest) Action {
 }
 
 func retryMillis(s *random, _ *FaultRequest) Action {
-	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), {Status: 500, Code: "InternalError", Message: messages["InternalError"]}}[s.n(3)]
+	refused := [...]*Error{errNotApplicable, errPermission("bss:DescribeOrderList"), coded(500, "InternalError")}[s.n(3)]
 	return Action{Error: refused, Header: http.Header{"X-Acs-Retry-After": {strconv.FormatInt(s.between(1, 25), 10)}}}
 }
 
@@ -178,10 +183,7 @@ var lowerCaseError = Action{
 	Body:   `{"code":"ServiceUnavailable","message":"The request has failed due to a temporary failure of the server.","requestId":"0"}`,
 }
 
-var retryLater = Action{
-	Error:  &Error{Status: 429, Code: "Throttling.Api", Message: messages["Throttling.Api"]},
-	Header: http.Header{"Retry-After": {"1"}},
-}
+var retryLater = Action{Error: coded(429, "Throttling.Api"), Header: http.Header{"Retry-After": {"1"}}}
 
 var badGateway = Action{
 	Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}},

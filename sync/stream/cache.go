@@ -33,10 +33,10 @@ type emptyRange struct {
 const emptyFor = 30 * time.Second
 
 // forget makes the next look ask the warehouse: another process has filled something.
-func (b *emptyRange) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asked = time.Time{}
+func (e *emptyRange) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = time.Time{}
 }
 
 // isEmpty reports whether nothing of an interval is stored. Only a run that somebody asked for looks: the daily work of a
@@ -45,11 +45,11 @@ func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 	if !c.run.ForceRetry || iv.Empty() {
 		return false, nil
 	}
-	b := &c.none
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	e := &c.none
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	now := time.Now()
-	if now.Sub(b.asked) > emptyFor || iv.Start.Before(b.iv.Start) || !iv.Start.Before(b.iv.End) {
+	if now.Sub(e.asked) > emptyFor || iv.Start.Before(e.iv.Start) || !iv.Start.Before(e.iv.End) {
 		first, err := c.run.Store.First(ctx, c.run.Stream.Stream, iv.Start, c.run.Now)
 		if err != nil {
 			return false, err
@@ -57,14 +57,14 @@ func (c *cache) isEmpty(ctx context.Context, iv window.Interval) (bool, error) {
 		if first.IsZero() {
 			first = c.run.Now
 		}
-		b.iv, b.asked = window.Interval{Start: iv.Start, End: first}, now
+		e.iv, e.asked = window.Interval{Start: iv.Start, End: first}, now
 	}
-	return !iv.End.After(b.iv.End), nil
+	return !iv.End.After(e.iv.End), nil
 }
 
 // known returns what is stored of the orders of an interval.
 func (c *cache) known(ctx context.Context, iv window.Interval) (map[string]schema.Known, error) {
-	if blank, err := c.isEmpty(ctx, iv); blank || err != nil {
+	if empty, err := c.isEmpty(ctx, iv); empty || err != nil {
 		return nil, err
 	}
 	return c.run.Store.Known(ctx, c.run.Stream.Stream, iv.Start, iv.End)
@@ -76,7 +76,7 @@ var always = window.Interval{Start: schema.MinTime, End: schema.MaxTime}
 // itemIDs returns the ids of the stored items of some orders of an interval. Also orders that are not stored may have some: a
 // crash may have come between them and their items.
 func (c *cache) itemIDs(ctx context.Context, iv window.Interval, orders []*schema.Order) (map[string][]string, error) {
-	if blank, err := c.isEmpty(ctx, iv); blank || err != nil {
+	if empty, err := c.isEmpty(ctx, iv); empty || err != nil {
 		return nil, err
 	}
 	// Many orders of a few windows are most of those that are stored there, and it is cheaper not to name them.

@@ -17,33 +17,33 @@ type limited struct {
 // Limit returns the streams of a run, their calls bounded: streams of one login have the same Source, and so one bound.
 func Limit(streams []Stream) []Stream {
 	out := slices.Clone(streams)
-	gates := map[Source]*limited{}
+	limits := map[Source]*limited{}
 	for i, s := range out {
-		if gates[s.Source] == nil {
+		if limits[s.Source] == nil {
 			n := max(1, s.InFlight)
-			gates[s.Source] = &limited{Source: s.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
+			limits[s.Source] = &limited{Source: s.Source, lists: make(chan struct{}, n), details: make(chan struct{}, n)}
 		}
-		out[i].Source = gates[s.Source]
+		out[i].Source = limits[s.Source]
 	}
 	return out
 }
 
 // List is part of Source.
-func (g *limited) List(ctx context.Context, q source.Query) (source.Page, error) {
-	if err := enter(ctx, g.lists); err != nil {
+func (l *limited) List(ctx context.Context, q source.Query) (source.Page, error) {
+	if err := enter(ctx, l.lists); err != nil {
 		return source.Page{}, err
 	}
-	defer func() { <-g.lists }()
-	return g.Source.List(ctx, q)
+	defer func() { <-l.lists }()
+	return l.Source.List(ctx, q)
 }
 
 // Detail is part of Source.
-func (g *limited) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
-	if err := enter(ctx, g.details); err != nil {
+func (l *limited) Detail(ctx context.Context, ownerID, orderID string) (source.Detail, error) {
+	if err := enter(ctx, l.details); err != nil {
 		return source.Detail{}, err
 	}
-	defer func() { <-g.details }()
-	return g.Source.Detail(ctx, ownerID, orderID)
+	defer func() { <-l.details }()
+	return l.Source.Detail(ctx, ownerID, orderID)
 }
 
 // enter waits for a place.

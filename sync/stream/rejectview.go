@@ -82,9 +82,9 @@ func (v *RejectView) of(orderID string, stages ...string) []schema.Reject {
 
 // Waits reports whether an order's missing detail is not to be asked for now: because an operator accepted that it is
 // missing, or because it is too early.
-func (v *RejectView) Waits(orderID string, now time.Time, eager bool) bool {
+func (v *RejectView) Waits(orderID string, now time.Time, force bool) bool {
 	for _, j := range v.of(orderID, schema.RejectDetail) {
-		return !j.AcceptedAt.IsZero() || !eager && j.NextAttempt.After(now)
+		return !j.AcceptedAt.IsZero() || !force && j.NextAttempt.After(now)
 	}
 	return false
 }
