@@ -91,6 +91,7 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 	type key struct{ code, kind, subscription string }
 	seen := map[key]bool{}
 	var all []schema.Product
+	whole := false // as many as their number says
 	for n := 1; n <= maxProductPages; n++ {
 		before := len(all)
 		p, err := source.Call(ctx, l.caller, productsAPI, l.products.budget, func(ctx context.Context) (p page, err error) {
@@ -98,7 +99,10 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 			p.products, p.total, err = from.Products(ctx, n, bss.MaxProductPage)
 			return p, err
 		})
-		if err != nil {
+		switch {
+		case whole && source.ReasonOf(err) == source.BadRequest:
+			return all, nil // there is no such page
+		case err != nil:
 			return nil, err
 		}
 		for _, product := range p.products {
@@ -107,8 +111,9 @@ func (l *login) allProducts(ctx context.Context, from ProductLister, progress *s
 				all = append(all, product)
 			}
 		}
+		whole = len(all) >= p.total
 		switch {
-		case len(all) >= p.total && (len(p.products) < bss.MaxProductPage || len(all) == before):
+		case whole && (len(p.products) < bss.MaxProductPage || len(all) == before):
 			return all, nil
 		case len(all) == before:
 			return nil, fmt.Errorf("account %s: the vendor names %s and shows %d of them, and page %d has no further one: run `ordersync products` again",

@@ -54,6 +54,22 @@ func TestProductsCountedTooFew(t *testing.T) {
 	}
 }
 
+// Where the vendor refuses the page after a full last one, there is none.
+func TestProductsEndWithAFullPage(t *testing.T) {
+	t.Parallel()
+	w := newWorldWith(t, simulator.Options{Orders: 10})
+	w.configure()
+	for total, code := range map[int]int{300: 0, 301: 1} {
+		w.account.SetFault(func(f simulator.FaultRequest) simulator.Action {
+			if f.Page > 1 {
+				return simulator.Action{Error: &simulator.Error{Status: 400, Code: "InvalidParameter"}}
+			}
+			return simulator.Action{Total: func(int) int { return total }}
+		})
+		w.run(code, "products")
+	}
+}
+
 // A list of products that has no end ends with an error, and soon.
 func TestProductsWithoutEnd(t *testing.T) {
 	t.Parallel()
@@ -71,7 +87,7 @@ func TestProductsWithoutEnd(t *testing.T) {
 			},
 		}
 	})
-	contains(t, w.run(1, "products").err, "names 1000000 products and shows 449 of them", "run `ordersync products` again")
+	contains(t, w.run(1, "products").err, "names 1,000,000 products and shows 449 of them", "run `ordersync products` again")
 	if calls := w.account.Calls()["QueryProductList"].Total; calls > 3 {
 		t.Errorf("%d calls", calls)
 	}
