@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -18,28 +20,28 @@ func peer(conn net.Conn) error {
 	if !ok || remote.IP.To4() == nil {
 		return nil // no embedded server's
 	}
-	sockets, err := os.ReadFile("/proc/net/tcp")
-	if err != nil || listensAlone(sockets, remote, os.Geteuid()) {
+	sockets, err := os.Open("/proc/net/tcp")
+	if err != nil {
 		return nil // without the kernel's word there is none
+	}
+	defer sockets.Close()
+	if alone, err := listensAlone(sockets, remote, os.Geteuid()); err != nil || alone {
+		return nil
 	}
 	return fmt.Errorf("somebody else listens at %s: %w", remote, syscall.ECONNREFUSED)
 }
 
-// listensAlone reports whether a user, and no other, has sockets at an address of the kernel's list, one of which listens. The list
-// is searched and not split: on a busy machine it has thousands of connections that have ended, and each connection asks.
-func listensAlone(sockets []byte, at *net.TCPAddr, user int) bool {
+// listensAlone reports whether a user, and no other, has sockets at an address of the kernel's list, one of which listens. Only the
+// lines of the address are taken apart: on a busy machine the list has thousands of connections that have ended.
+func listensAlone(sockets io.Reader, at *net.TCPAddr, user int) (bool, error) {
 	const listens = "0A"
 	local := fmt.Appendf(nil, ": %08X:%04X ", binary.NativeEndian.Uint32(at.IP.To4()), at.Port) // no remote address has a colon before it
 	listening := false
-	for {
-		i := bytes.Index(sockets, local)
-		if i < 0 {
-			return listening
-		}
-		var line []byte
-		line, sockets, _ = bytes.Cut(sockets[i+len(local):], []byte("\n"))
-		fields := bytes.Fields(line) // from the remote address on
-		if len(fields) < 6 {
+	lines := bufio.NewScanner(sockets)
+	for lines.Scan() {
+		_, rest, here := bytes.Cut(lines.Bytes(), local)
+		fields := bytes.Fields(rest) // from the remote address on
+		if !here || len(fields) < 6 {
 			continue
 		}
 		switch state, uid := string(fields[1]), string(fields[5]); {
@@ -48,7 +50,8 @@ func listensAlone(sockets []byte, at *net.TCPAddr, user int) bool {
 		case state != listens && (uid == "0" || uid == "65534"):
 			// Nobody's: it is closed, or was not accepted yet. In a user namespace without root that is the overflow user.
 		default:
-			return false
+			return false, nil
 		}
 	}
+	return listening, lines.Err()
 }

@@ -18,7 +18,13 @@ func TestPeer(t *testing.T) {
 	defer conn.Close()
 	sockets, err := os.ReadFile("/proc/net/tcp")
 	check(t, err)
-	if at := l.Addr().(*net.TCPAddr); !listensAlone(sockets, at, os.Geteuid()) || listensAlone(sockets, at, os.Geteuid()+1) {
+	alone := func(sockets string, at *net.TCPAddr, user int) bool {
+		t.Helper()
+		alone, err := listensAlone(strings.NewReader(sockets), at, user)
+		check(t, err)
+		return alone
+	}
+	if at := l.Addr().(*net.TCPAddr); !alone(string(sockets), at, os.Geteuid()) || alone(string(sockets), at, os.Geteuid()+1) {
 		t.Errorf("whose socket it is is not read from\n%s", sockets)
 	}
 	check(t, l.Close())
@@ -44,7 +50,7 @@ func TestPeer(t *testing.T) {
 		"only a connection":               {line("0100007F:2328", "01", "1000"), false},
 		"cut off":                         {strings.TrimSuffix(line("0100007F:2328", "0A", "1000")[:40], "\n"), false},
 	} {
-		if got := listensAlone([]byte(c.sockets), at, 1000); got != c.want {
+		if got := alone(c.sockets, at, 1000); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
