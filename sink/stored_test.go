@@ -43,18 +43,18 @@ func TestStoredView(t *testing.T) {
 	}
 
 	started := time.Now().Truncate(time.Second)
-	hourly := cfg
-	hourly.Refresh = time.Hour
-	plan(hourly, "make the view spend_stored")
-	s := made(hourly)
-	plan(hourly, "")
+	yearly := cfg
+	yearly.Refresh = 365 * 24 * time.Hour // none comes by itself
+	plan(yearly, "make the view spend_stored")
+	s := made(yearly)
+	plan(yearly, "")
 	live := texts(t, s.Conn(), asked("spend"))
 	if equal(t, texts(t, s.Conn(), asked("spend_stored")), live); len(live) != 2 {
 		t.Errorf("spend is %v", live)
 	}
 	v, err := s.StoredView(t.Context())
-	if err != nil || v == nil || v.Name != "spend_stored" || v.Every != time.Hour || v.At.Before(started) || v.At.After(time.Now()) || v.Error != "" ||
-		v.Overdue(v.At.Add(2*time.Hour)) || !v.Overdue(v.At.Add(3*time.Hour)) {
+	if err != nil || v == nil || v.Name != "spend_stored" || v.Every != yearly.Refresh || v.At.Before(started) || v.At.After(time.Now()) || v.Error != "" ||
+		v.Overdue(v.At.Add(2*v.Every)) || !v.Overdue(v.At.Add(3*v.Every)) {
 		t.Errorf("just made: %+v, %v", v, err)
 	}
 	equal(t, texts(t, s.Conn(), "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'spend_stored' AND comment = ''"), nil)
@@ -78,16 +78,16 @@ func TestStoredView(t *testing.T) {
 	exec(t, s.Conn(), "RENAME TABLE operators_away TO operators")
 
 	// Another period and another zone make it again; nobody but migrate drops it.
-	daily := hourly
-	daily.Refresh = 24 * time.Hour
-	plan(daily, "make the view spend_stored")
-	if v, err = made(daily).StoredView(t.Context()); err != nil || v.Every != 24*time.Hour {
-		t.Errorf("daily: %+v, %v", v, err)
+	longer := yearly
+	longer.Refresh = 366 * 24 * time.Hour
+	plan(longer, "make the view spend_stored")
+	if v, err = made(longer).StoredView(t.Context()); err != nil || v.Every != longer.Refresh {
+		t.Errorf("longer: %+v, %v", v, err)
 	}
-	daily.Timezone, daily.Reconfigure = "Asia/Shanghai", true
-	made(daily)
+	longer.Timezone, longer.Reconfigure = "Asia/Shanghai", true
+	made(longer)
 	equal(t, texts(t, s.Conn(), asked("spend_stored")), texts(t, s.Conn(), asked("spend")))
-	cfg.Timezone = daily.Timezone
+	cfg.Timezone = longer.Timezone
 	plan(cfg, "")
 	cfg.Reconfigure = true
 	plan(cfg, "drop the view spend_stored")
