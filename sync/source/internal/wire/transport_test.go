@@ -135,8 +135,8 @@ func TestAnswersOverAConnection(t *testing.T) {
 	}
 }
 
-// Bytes that come after a body are of no answer: the next call goes over a new connection, or, if net/http had handed out the old one before it saw them, fails.
-// It never returns them.
+// Bytes after a body that are no answer end the connection: the next call goes over a new one or, if net/http had handed out the old
+// one before it saw them, fails.
 func TestBytesAfterABody(t *testing.T) {
 	t.Parallel()
 	for _, rest := range []string{ok, ok + "X: y", "{}", "\x00"} {
