@@ -234,7 +234,7 @@ func (e *estimate) due(ctx context.Context) ([]unit, error) {
 	var units []unit
 	parts := window.Ranges(due)
 	if len(parts) > 0 && parts[0].End.Sub(parts[0].Start) > e.Window { // a backfill lists its first window by itself
-		first := window.Interval{Start: parts[0].Start, End: parts[0].Start.Add(e.Window)}
+		first := window.At(parts[0].Start, e.Window)
 		parts[0].Start = first.End
 		parts = slices.Insert(parts, 0, first)
 	}
