@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/window"
@@ -73,12 +72,12 @@ func lacksRecords(stream schema.Stream, iv window.Interval, rejects []schema.Rej
 	}
 	if open > 0 {
 		out = append(out, fmt.Errorf("%s: %s could not be stored: `ordersync rejects --account %s` shows what and why",
-			stream, format.Plural(open, "record"), stream.Account))
+			stream, schema.Plural(open, "record"), stream.Account))
 	}
 	findings = slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool { return !f.Start.Before(iv.End) || !f.End.After(iv.Start) })
 	if n := len(findings); n > 0 {
 		out = append(out, fmt.Errorf("%s: %s from the source that a verification found: run `ordersync verify --repair --from %s --to %s --account %s`",
-			stream, format.Plural(n, "difference"), rfc3339(iv.Start), rfc3339(iv.End), stream.Account))
+			stream, schema.Plural(n, "difference"), rfc3339(iv.Start), rfc3339(iv.End), stream.Account))
 	}
 	return accepted, out
 }
@@ -118,7 +117,7 @@ func lacksWindows(stream schema.Stream, iv window.Interval, windows []schema.Win
 	}
 	if pending > 0 {
 		out = append(out, fmt.Errorf("%s: the details of %s are not there yet: run `ordersync backfill --from %s --to %s --account %s`, or wait for the daemon",
-			stream, format.Plural(pending, "order"), rfc3339(iv.Start), rfc3339(iv.End), stream.Account))
+			stream, schema.Plural(pending, "order"), rfc3339(iv.Start), rfc3339(iv.End), stream.Account))
 	}
 	return out
 }

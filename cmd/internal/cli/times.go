@@ -9,6 +9,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/config"
 	"github.com/ordersync/ordersync/cmd/internal/format"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/window"
 )
 
@@ -125,10 +126,10 @@ func parseRange(fromText, toText string, now time.Time) (r window.Interval, err 
 }
 
 // count writes a number with separators, as people read it.
-func count[T int | int64 | uint64](n T) string { return format.Count(n) }
+func count[T schema.Number](n T) string { return schema.Thousands(n) }
 
 // plural writes a number of things.
-func plural[T int | int64 | uint64](n T, thing string) string { return format.Plural(n, thing) }
+func plural[T schema.Number](n T, thing string) string { return schema.Plural(n, thing) }
 
 // span writes a duration in two units at most.
 func span(d time.Duration) string { return format.Span(d) }

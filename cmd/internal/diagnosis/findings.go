@@ -318,7 +318,7 @@ func (f *Facts) never() *finding {
 
 func (f *Facts) windows(x Fault) *finding {
 	says, cure := cureIn(x.Error)
-	text := fmt.Sprintf("%s between %s and %s %s %s", format.Plural(x.Windows, "window"), f.clockText(x.From), f.clockText(x.To), isAre(x.Windows), x.Verdict)
+	text := fmt.Sprintf("%s between %s and %s %s %s", schema.Plural(x.Windows, "window"), f.clockText(x.From), f.clockText(x.To), isAre(x.Windows), x.Verdict)
 	if says != "" {
 		text += ": " + says
 	}
@@ -344,7 +344,7 @@ func (f *Facts) items() *finding {
 	if f.Pending <= 0 {
 		return nil
 	}
-	return &finding{Incomplete, Items, time.Time{}, format.Plural(f.Pending, "order") + " " + isAre(f.Pending) + " without line items",
+	return &finding{Incomplete, Items, time.Time{}, schema.Plural(f.Pending, "order") + " " + isAre(f.Pending) + " without line items",
 		"what they cost is known, and what for is not", "every run asks for them again; `SELECT * FROM orders WHERE detail_status = 'pending'`"}
 }
 
@@ -352,7 +352,7 @@ func (f *Facts) rejects() *finding {
 	if f.Rejects == 0 {
 		return nil
 	}
-	return &finding{Incomplete, Rejects, f.RejectsSince, format.Plural(f.Rejects, "record") + " could not be stored",
+	return &finding{Incomplete, Rejects, f.RejectsSince, schema.Plural(f.Rejects, "record") + " could not be stored",
 		"missing from the tables, with the payload kept", "`ordersync rejects` lists them"}
 }
 
@@ -360,7 +360,7 @@ func (f *Facts) gaps() *finding {
 	if f.Gaps == 0 || f.Runs.Filling != "" {
 		return nil
 	}
-	return &finding{Incomplete, Gaps, time.Time{}, fmt.Sprintf("%s, %s in all, between the oldest and the newest window", format.Plural(f.Gaps, "gap"), format.Span(f.Missing)),
+	return &finding{Incomplete, Gaps, time.Time{}, fmt.Sprintf("%s, %s in all, between the oldest and the newest window", schema.Plural(f.Gaps, "gap"), format.Span(f.Missing)),
 		"orders of these hours are not here", "the daemon fills them; at once `ordersync backfill`"}
 }
 
@@ -368,7 +368,7 @@ func (f *Facts) filters() *finding {
 	if f.Unproven == 0 || f.Runs.Filling != "" {
 		return nil
 	}
-	return &finding{Incomplete, Filters, time.Time{}, fmt.Sprintf("%s %s listed with other filters than are configured now", format.Plural(f.Unproven, "window"), wasWere(f.Unproven)),
+	return &finding{Incomplete, Filters, time.Time{}, fmt.Sprintf("%s %s listed with other filters than are configured now", schema.Plural(f.Unproven, "window"), wasWere(f.Unproven)),
 		"orders of these hours may be missing", "the daemon lists them again; at once `ordersync backfill`"}
 }
 
@@ -404,7 +404,7 @@ func (f *Facts) differences() *finding {
 	var differ []string
 	var found time.Time
 	for _, d := range f.Differences {
-		differ = append(differ, fmt.Sprintf("%s between %s", format.Plural(d.Open, "difference"), between[d.Depth]))
+		differ = append(differ, fmt.Sprintf("%s between %s", schema.Plural(d.Open, "difference"), between[d.Depth]))
 		found = later(found, d.Found)
 	}
 	return &finding{Incomplete, Differences, found, strings.Join(differ, ", ") + ", the last found at " + f.clockText(found),

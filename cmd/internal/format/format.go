@@ -1,4 +1,4 @@
-// Package format writes numbers, durations and amounts the way that people read them, the same in a terminal and on the
+// Package format writes durations, times and amounts the way that people read them, the same in a terminal and on the
 // page, and names the way that a server or a shell reads them.
 package format
 
@@ -8,15 +8,7 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
-
-	"github.com/ordersync/ordersync/schema"
 )
-
-// Count writes a number with separators, as people read it.
-func Count[T schema.Number](n T) string { return schema.Thousands(n) }
-
-// Plural writes a number of things.
-func Plural[T schema.Number](n T, thing string) string { return schema.Plural(n, thing) }
 
 // Span writes a duration in two units at most.
 func Span(d time.Duration) string {

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"cmd/internal/config":        {"schema", "sync/source", "sync/source/"},
 	"cmd/internal/daemon":        {"schema", "sync/source", "sync/window", "sync/walk", "sync/enrich", "sync/stream", "sync/audit", "sync/engine", "sink"},
 	"cmd/internal/diagnosis":     {"schema", "sync/source", "cmd/internal/format"},
-	"cmd/internal/format":        {"schema"},
+	"cmd/internal/format":        {},
 	"cmd/internal/monitoring":    {},
 	"cmd/internal/notify":        {"schema", "sync/source", "sync/source/", "cmd/internal/config", "cmd/internal/diagnosis", "cmd/internal/format"},
 	"cmd/internal/status":        {"schema", "sync/source", "sync/source/", "sink", "sync/window", "cmd/internal/config", "cmd/internal/diagnosis", "cmd/internal/format"},

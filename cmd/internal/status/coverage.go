@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/window"
 )
@@ -142,16 +141,16 @@ func (s span) cellOf(start, end, oldest time.Time, windows []schema.Window) Cell
 	case c.State == Open:
 		c.Why += " Its end, or its time to settle, was not past when it was listed."
 	case c.State.Bad():
-		c.Why += fmt.Sprintf(" %s (%s).", oneLine(worst.Error), format.Plural(int(worst.Attempts), "attempt"))
+		c.Why += fmt.Sprintf(" %s (%s).", oneLine(worst.Error), schema.Plural(int(worst.Attempts), "attempt"))
 	}
-	c.Why += fmt.Sprintf(" %s, %s", format.Plural(c.Orders, "order"), format.Plural(int(items), "item"))
+	c.Why += fmt.Sprintf(" %s, %s", schema.Plural(c.Orders, "order"), schema.Plural(int(items), "item"))
 	if c.Rejected > 0 {
 		c.Why += fmt.Sprintf(", %d rejected", c.Rejected)
 	}
 	if c.Pending > 0 {
 		c.Why += fmt.Sprintf(", %d without items", c.Pending)
 	}
-	c.Why += fmt.Sprintf("; %s, %s", format.Plural(int(list), "list call"), format.Plural(int(detail), "detail call"))
+	c.Why += fmt.Sprintf("; %s, %s", schema.Plural(int(list), "list call"), schema.Plural(int(detail), "detail call"))
 	if !worst.FinishedAt.IsZero() {
 		c.Why += "; listed " + worst.FinishedAt.Format("2006-01-02 15:04:05")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
 )
 
 // chart is the bars of a currency's days, in the units of its drawing.
@@ -38,7 +39,7 @@ func newChart(s *status.Spend) chart {
 		h := height(d.Amount, most, barHeight)
 		c.Bars = append(c.Bars, bar{
 			X: i * barStep, Y: barHeight - h, Width: barWidth, Height: h,
-			Title: fmt.Sprintf("%s: %s %s, %s", d.Day.Format("Mon 2006-01-02"), format.Amount(d.Amount), s.Currency, format.Plural(d.Orders, "order")),
+			Title: fmt.Sprintf("%s: %s %s, %s", d.Day.Format("Mon 2006-01-02"), format.Amount(d.Amount), s.Currency, schema.Plural(d.Orders, "order")),
 		})
 	}
 	for _, p := range s.Products {

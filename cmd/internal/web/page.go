@@ -16,6 +16,7 @@ import (
 
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
 )
 
 //go:embed page.html
@@ -66,16 +67,16 @@ func prose(text string) template.HTML {
 // countAny and pluralAny are for the template, which knows no generics.
 func countAny(n any) string {
 	if n, ok := n.(uint64); ok {
-		return format.Count(n)
+		return schema.Thousands(n)
 	}
-	return format.Count(n.(int))
+	return schema.Thousands(n.(int))
 }
 
 func pluralAny(n any, thing string) string {
 	if n, ok := n.(uint64); ok {
-		return format.Plural(n, thing)
+		return schema.Plural(n, thing)
 	}
-	return format.Plural(n.(int), thing)
+	return schema.Plural(n.(int), thing)
 }
 
 // page answers for the status page and the same as JSON.

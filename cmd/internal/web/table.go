@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
-	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sync/source"
 )
 
@@ -61,10 +61,10 @@ func (v *view) tabulate(asked url.Values) {
 	if state := diagnosis.State(asked.Get("state")); slices.Contains(diagnosis.States, state) {
 		v.Shown = string(state)
 	}
-	v.States = append(v.States, link{format.Count(len(found)) + " in all", to("", order), v.Shown == ""})
+	v.States = append(v.States, link{schema.Thousands(len(found)) + " in all", to("", order), v.Shown == ""})
 	for _, state := range diagnosis.States {
 		if n := counts[state]; n > 0 {
-			v.States = append(v.States, link{fmt.Sprintf("%s %s", format.Count(n), state), to(string(state), order), v.Shown == string(state)})
+			v.States = append(v.States, link{fmt.Sprintf("%s %s", schema.Thousands(n), state), to(string(state), order), v.Shown == string(state)})
 		}
 	}
 	for _, h := range heads {

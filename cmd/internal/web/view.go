@@ -10,6 +10,7 @@ import (
 	"github.com/ordersync/ordersync/cmd/internal/diagnosis"
 	"github.com/ordersync/ordersync/cmd/internal/format"
 	"github.com/ordersync/ordersync/cmd/internal/status"
+	"github.com/ordersync/ordersync/schema"
 	"github.com/ordersync/ordersync/sink"
 )
 
@@ -101,7 +102,7 @@ func newView(r *status.Report, asked url.Values) *view {
 		if v.Newer == "" {
 			last = time.Time{}
 		}
-		v.Ranges = append(v.Ranges, link{format.Plural(n, "day"), to(last, n), n == r.Map.Days})
+		v.Ranges = append(v.Ranges, link{schema.Plural(n, "day"), to(last, n), n == r.Map.Days})
 	}
 	return v
 }
