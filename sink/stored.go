@@ -52,14 +52,11 @@ type StoredView struct {
 func (v *StoredView) Overdue(now time.Time) bool { return !v.Running && now.Sub(v.At) > 2*v.Every }
 
 // StoredView returns how it stands on the server of the connection, since in a cluster each has its own, or nil where there is
-// none.
+// none. Each look at the streams asks, so that where there is none it is one read of a list that is empty.
 func (s *Sink) StoredView(ctx context.Context) (*StoredView, error) {
-	views, err := collect(ctx, s, `SELECT t.name, t.comment, ifNull(v.last_success_time, toDateTime(0)), v.exception, v.status = 'Running'
-		FROM system.tables AS t INNER JOIN system.view_refreshes AS v ON v.database = t.database AND v.view = t.name
-		WHERE t.database = currentDatabase() AND endsWith(t.name, ?)`, []any{schema.Stored}, func(rows driver.Rows) (v StoredView, err error) {
-		var comment string
-		err = rows.Scan(&v.Name, &comment, &v.At, &v.Error, &v.Running)
-		v.Every = schema.RefreshOf(comment)
+	views, err := collect(ctx, s, `SELECT view, ifNull(last_success_time, toDateTime(0)), exception, status = 'Running' FROM system.view_refreshes
+		WHERE database = currentDatabase() AND endsWith(view, ?)`, []any{schema.Stored}, func(rows driver.Rows) (v StoredView, err error) {
+		err = rows.Scan(&v.Name, &v.At, &v.Error, &v.Running)
 		v.Error, _, _ = strings.Cut(v.Error, ", Stack trace")
 		return v, err
 	})
@@ -67,10 +64,13 @@ func (s *Sink) StoredView(ctx context.Context) (*StoredView, error) {
 		return nil, err
 	}
 	v := views[0]
-	var rows time.Time // the server forgets when it is started again, and they do not
-	if err := s.row(ctx, "SELECT max(refreshed_at) FROM "+v.Name, nil, &rows); err != nil {
+	var comment string
+	var rows time.Time // the server forgets when it is started again, and they do not; all say the same
+	if err := s.row(ctx, "SELECT comment, (SELECT max(refreshed_at) FROM (SELECT refreshed_at FROM "+v.Name+" LIMIT 1)) FROM system.tables "+
+		"WHERE database = currentDatabase() AND name = ?", []any{v.Name}, &comment, &rows); err != nil {
 		return nil, fmt.Errorf("read of when %s is: %w", v.Name, err)
 	}
+	v.Every = schema.RefreshOf(comment)
 	if v.At = v.At.UTC(); rows.Unix() > 0 {
 		v.At = rows
 	}
